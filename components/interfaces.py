@@ -1,0 +1,112 @@
+"""What every stage gets besides its inputs, outputs and parameters.
+
+This module is in the import closure of every stage, so an edit here reruns the whole pipeline: keep it small.
+"""
+
+import os
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+
+class StageParams(BaseModel):
+    """Base of every parameter model: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Tracker(Protocol):
+    """Where a stage reports what it measures; reporting never fails a stage."""
+
+    def metrics(self, values: Mapping[str, float], *, step: int | None = None) -> None:
+        """Record numbers, for example `{"train/loss": 2.1}`, at a step (an epoch, counted from 1) or once."""
+        ...
+
+    def tags(self, values: Mapping[str, str]) -> None:
+        """Record words, for example the devices that were used."""
+        ...
+
+    def artifact(self, path: Path, *, folder: str = "") -> None:
+        """Keep a copy of a file or folder with the run."""
+        ...
+
+
+class SilentTracker:
+    """Records nothing."""
+
+    def metrics(self, values: Mapping[str, float], *, step: int | None = None) -> None:
+        """Ignore `values`."""
+
+    def tags(self, values: Mapping[str, str]) -> None:
+        """Ignore `values`."""
+
+    def artifact(self, path: Path, *, folder: str = "") -> None:
+        """Ignore `path`."""
+
+
+class Task(Protocol):
+    """One piece of work with a known size, shown as a bar or as a line every few seconds."""
+
+    def advance(self, amount: int = 1, **figures: float) -> None:
+        """Say that `amount` more units are done; `figures` (`loss=2.1`) are shown beside the bar."""
+        ...
+
+
+class Progress(Protocol):
+    """Shows long work to a person."""
+
+    def task(self, description: str, *, total: int, unit: str) -> AbstractContextManager[Task]:
+        """Start a task of `total` units, for example `task("preprocess train", total=16, unit="shards")`."""
+        ...
+
+
+class _SilentTask:
+    def advance(self, amount: int = 1, **figures: float) -> None:
+        """Show nothing."""
+
+
+class SilentProgress:
+    """Shows nothing."""
+
+    def task(self, description: str, *, total: int, unit: str) -> AbstractContextManager[Task]:
+        """Return a task that shows nothing."""
+        return nullcontext(_SilentTask())
+
+
+@dataclass(frozen=True)
+class BeamRuntime:
+    """Which Beam runner carries a stage, and with how many workers.
+
+    The runner is pinned: without one, Beam 2.77 first tries to fetch a binary from the network.
+    """
+
+    runner: str = "FnApiRunner"
+    num_workers: int = field(default_factory=lambda: os.cpu_count() or 1)
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What only changes how fast or where a stage runs, never its result. `Runtime()` is local and silent.
+
+    Attributes:
+        tracker: Receives metrics, tags and artifacts.
+        progress: Shows progress.
+        beam: The Beam runner of the stages that use Beam.
+        devices: TensorFlow device names, for example `("GPU:0", "GPU:1")`; empty means every GPU, else the CPU.
+        source_folder: Where data sets lie that are already on this machine.
+        scratch: A folder for resumable checkpoints, named by what is trained; None keeps no checkpoint.
+        fresh: Ignore and delete an earlier checkpoint.
+    """
+
+    tracker: Tracker = field(default_factory=SilentTracker)
+    progress: Progress = field(default_factory=SilentProgress)
+    beam: BeamRuntime = field(default_factory=BeamRuntime)
+    devices: tuple[str, ...] = ()
+    source_folder: Path | None = None
+    scratch: Path | None = None
+    fresh: bool = False

@@ -1,0 +1,1 @@
+"""The wiring: configuration, the DAG, tracking and the command line."""
