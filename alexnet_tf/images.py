@@ -1,0 +1,115 @@
+"""Encoded images in, square RGB pixels out, with Pillow alone (§2: "a fixed resolution of 256 × 256").
+
+Anything that real ImageNet holds is read: grey, CMYK, palette, transparent, 16 bits a channel, PNG named
+JPEG. EXIF orientation is ignored on purpose, as the 2012 code and TensorFlow do. What cannot be read raises
+`ImageRejected`.
+"""
+
+import io
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+# No format that starts a program (EPS) or renders vectors.
+FORMATS = (
+    "JPEG",
+    "PNG",
+    "GIF",
+    "BMP",
+    "WEBP",
+    "TIFF",
+)
+
+# Pillow only warns between its own limit and twice that; `decode` has a limit that always holds.
+Image.MAX_IMAGE_PIXELS = None
+
+
+class ImageRejected(Exception):
+    """An image that cannot be used.
+
+    Attributes:
+        reason: Why, in a few words that depend on the bytes alone, so that they may stand in a manifest.
+    """
+
+    def __init__(self, reason: str):
+        super().__init__(reason)
+        self.reason = reason
+
+
+def open_header(encoded: bytes, *, max_pixels: int) -> Image.Image:
+    """Read format, size and mode without decoding any pixel.
+
+    Args:
+        encoded: The file's bytes.
+        max_pixels: More than this many pixels are rejected: a few kilobytes can ask for gigabytes.
+
+    Raises:
+        ImageRejected: When the bytes are no known image, or the image is empty or too large.
+    """
+    if not encoded:
+        raise ImageRejected("empty file")
+    try:
+        image = Image.open(io.BytesIO(encoded), formats=FORMATS)
+    except UnidentifiedImageError as error:  # its text holds a memory address
+        raise ImageRejected("no known image format") from error
+    except Exception as error:  # broken headers raise whatever the format's parser met first
+        raise ImageRejected(f"broken header ({type(error).__name__})") from error
+    width, height = image.size
+    if width < 1 or height < 1:
+        raise ImageRejected(f"no pixels ({width} x {height})")
+    if width * height > max_pixels:
+        raise ImageRejected(f"too many pixels ({width} x {height})")
+    return image
+
+
+def decode(encoded: bytes, *, max_pixels: int) -> Image.Image:
+    """Decode an image to 8-bit RGB; of an animation the first frame, of transparency the colours without it.
+
+    Damage in the middle of a JPEG that leaves its markers whole is not seen: libjpeg gives wrong pixels.
+
+    Args:
+        encoded: The file's bytes.
+        max_pixels: As in `open_header`.
+
+    Returns:
+        A Pillow image of mode RGB; `.size` is (width, height) in pixels.
+
+    Raises:
+        ImageRejected: When it cannot be decoded whole.
+    """
+    image = open_header(encoded, max_pixels=max_pixels)
+    try:
+        image.load()
+        if image.mode.startswith("I;16"):
+            # Pillow would clip at 255, which makes nearly every pixel white.
+            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        if image.mode in ("I", "F"):
+            raise ImageRejected(f"pixels of unknown range (mode {image.mode})")
+        image.info.pop("transparency", None)
+        return image.convert("RGB")
+    except OSError as error:
+        raise ImageRejected(f"cannot be decoded ({error})") from error
+    except ImageRejected:
+        raise
+    except Exception as error:  # MemoryError, and what parsers raise on broken chunks
+        raise ImageRejected(f"cannot be decoded ({type(error).__name__})") from error
+
+
+def to_square(image: Image.Image, size: int) -> np.ndarray:
+    """Scale the shorter side to `size` with antialiasing and keep the central square (§2).
+
+    Only the wanted window is resampled, so a strip of 1 × 3000 pixels costs no more than a photograph. A
+    smaller image is enlarged by the same filter (a triangle, "bilinear", widened by the scale when reducing).
+
+    Args:
+        image: RGB.
+        size: Pixels.
+
+    Returns:
+        (size, size, 3) uint8.
+    """
+    width, height = image.size
+    side = min(width, height)
+    left, top = (width - side) / 2, (height - side) / 2
+    window = (left, top, left + side, top + side)
+    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR, box=window))
