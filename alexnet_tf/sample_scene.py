@@ -1,0 +1,231 @@
+"""One generated photograph: background, clutter, a toy with light and shadow, lens and sensor.
+
+All draws come from the generator that is handed in, in a fixed order, so a scene is a function of its seed.
+The constants below are the dials of difficulty: what they say is all that makes a class easy or hard to tell.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFilter
+
+from alexnet_tf.sample_shapes import pattern_share, signed_distance
+
+RADIUS = (0.30, 0.46)
+"""Radius of the toy, as a share of the image's shorter side; smaller is harder."""
+OFF_CENTRE = 0.10
+"""How far the toy's centre lies from the image's, at most, as a share of the shorter side; more is harder."""
+PERIOD = (0.45, 0.62)
+"""Period of the pattern in radii; smaller is harder at 64 pixels."""
+TILT = 0.30
+"""Largest shear and squeeze of the toy; more makes outlines alike, so is harder."""
+OWN_PALETTE_SHARE = 0.30
+"""How often a toy wears its class's own palette and not just any; at 0 colour says nothing about the class."""
+CONTRAST = (0.55, 1.0)
+"""How far a toy's two colours keep apart; 0 would hide the pattern."""
+CLUTTER = (3, 9)
+"""Smallest and largest number of things that lie about behind the toy; more is harder."""
+OCCLUDED_SHARE = 0.25
+"""How often something lies in front of the toy; more is harder."""
+LIGHT = (0.55, 1.25)
+"""Exposure; a wider range is harder."""
+BLUR = 0.02
+"""Largest radius of the lens blur, as a share of the shorter side; more hides patterns."""
+NOISE = 14.0
+"""Largest standard deviation of the sensor noise, in grey levels of 255; more is harder."""
+
+# Pairs of RGB colours that toys wear; every class shares each pair with all others.
+PALETTES = (
+    ((214, 48, 49), (250, 241, 226)),
+    ((36, 92, 190), (246, 205, 66)),
+    ((28, 130, 84), (240, 240, 214)),
+    ((238, 126, 34), (54, 46, 84)),
+    ((134, 62, 156), (156, 222, 206)),
+)
+# Ground colours, dark and light: grass, sand, wood, stone, water, cloth.
+_GROUNDS = (
+    ((52, 84, 34), (132, 160, 78)),
+    ((168, 138, 92), (226, 204, 160)),
+    ((94, 58, 32), (176, 124, 78)),
+    ((86, 88, 92), (168, 168, 166)),
+    ((34, 84, 118), (130, 178, 196)),
+    ((112, 36, 48), (190, 112, 112)),
+)
+
+
+@dataclass(frozen=True)
+class _Toy:
+    """Where a toy lies and how; lengths in pixels, angles in radians."""
+
+    x: float
+    y: float
+    radius: float
+    angle: float
+    squeeze: float
+    shear: float
+
+
+def render(
+    outline: str, pattern: str, palette: int, *, width: int, height: int, generator: np.random.Generator
+) -> Image.Image:
+    """Draw one photograph of a toy.
+
+    Args:
+        outline: One of `sample_shapes.OUTLINES`.
+        pattern: One of `sample_shapes.PATTERNS`.
+        palette: Index of the class's own pair of colours in `PALETTES`.
+        width: In pixels.
+        height: In pixels.
+        generator: Source of all that varies.
+
+    Returns:
+        An RGB image of that size.
+    """
+    side = min(width, height)
+    canvas = _ground(width, height, generator)
+    _scatter(canvas, int(generator.integers(CLUTTER[0], CLUTTER[1] + 1)), generator)
+    scene = np.array(canvas, np.float32)
+    toy = _Toy(
+        x=width / 2 + side * generator.uniform(-OFF_CENTRE, OFF_CENTRE),
+        y=height / 2 + side * generator.uniform(-OFF_CENTRE, OFF_CENTRE),
+        radius=side * generator.uniform(*RADIUS),
+        angle=generator.uniform(0, 2 * math.pi),
+        squeeze=1 - generator.uniform(0, TILT),
+        shear=generator.uniform(-TILT, TILT),
+    )
+    scene = _place(scene, toy, outline, pattern, _colours(palette, generator), generator)
+    if generator.random() < OCCLUDED_SHARE:
+        scene = _occlude(scene, toy, generator)
+    return _photograph(scene, side, generator)
+
+
+def _colours(palette: int, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Draw the toy's two colours, (3,) float32 each, 0..255."""
+    own = generator.random() < OWN_PALETTE_SHARE
+    other = int(generator.integers(len(PALETTES)))
+    first, second = (np.array(colour, np.float32) for colour in PALETTES[palette if own else other])
+    if generator.random() < 0.5:
+        first, second = second, first
+    middle, contrast = (first + second) / 2, generator.uniform(*CONTRAST)
+    tint = generator.normal(0, 12, (2, 3)).astype(np.float32)
+    return middle + (first - middle) * contrast + tint[0], middle + (second - middle) * contrast + tint[1]
+
+
+def _cloud(width: int, height: int, cells: float, generator: np.random.Generator) -> np.ndarray:
+    """Return smooth noise, (height, width) float32, 0..1, with about `cells` lumps along the shorter side."""
+    step = min(width, height) / cells
+    grid = generator.random((max(2, round(height / step)) + 1, max(2, round(width / step)) + 1), np.float32)
+    return np.asarray(Image.fromarray(grid, "F").resize((width, height), Image.Resampling.BILINEAR))
+
+
+def _ground(width: int, height: int, generator: np.random.Generator) -> Image.Image:
+    """Return a background: one ground's colours, lumps of two sizes, perhaps furrows."""
+    dark, light = _GROUNDS[int(generator.integers(len(_GROUNDS)))]
+    level = 0.6 * _cloud(width, height, generator.uniform(2, 4), generator)
+    level = level + 0.4 * _cloud(width, height, generator.uniform(12, 40), generator)
+    if generator.random() < 0.5:
+        angle, frequency = (
+            generator.uniform(0, math.pi),
+            generator.uniform(2, 9) * 2 * math.pi / min(width, height),
+        )
+        x = np.arange(width, dtype=np.float32) * (math.cos(angle) * frequency)
+        y = np.arange(height, dtype=np.float32)[:, None] * (math.sin(angle) * frequency)
+        level = level + generator.uniform(0.05, 0.2) * np.sin(x + y + 3 * level)
+    grey = Image.fromarray((np.clip(level, 0, 1) * 255).astype(np.uint8), "L")
+    ramps = np.linspace(dark, light, 256).astype(np.uint8)
+    return Image.merge("RGB", [grey.point(ramp.tolist()) for ramp in ramps.T])
+
+
+def _scatter(canvas: Image.Image, count: int, generator: np.random.Generator) -> None:
+    """Draw `count` small plain things anywhere, in the colours that toys wear."""
+    draw, side = ImageDraw.Draw(canvas), min(canvas.size)
+    for _ in range(count):
+        x, y = generator.uniform(0, canvas.width), generator.uniform(0, canvas.height)
+        size = side * generator.uniform(0.03, 0.13)
+        pair = PALETTES[int(generator.integers(len(PALETTES)))]
+        colour = tuple(int(c * generator.uniform(0.6, 1)) for c in pair[int(generator.integers(2))])
+        kind = int(generator.integers(3))
+        if kind == 0:
+            draw.ellipse((x - size, y - size * 0.7, x + size, y + size * 0.7), fill=colour)
+        elif kind == 1:
+            corners = generator.uniform(-1.4, 1.4, (4, 2)) * size + (x, y)
+            draw.polygon([tuple(corner) for corner in corners.tolist()], fill=colour)
+        else:
+            end = generator.uniform(-4, 4, 2) * size + (x, y)
+            draw.line((x, y, *end.tolist()), fill=colour, width=max(1, round(size / 4)))
+
+
+def _place(
+    scene: np.ndarray,
+    toy: _Toy,
+    outline: str,
+    pattern: str,
+    colours: tuple[np.ndarray, np.ndarray],
+    generator: np.random.Generator,
+) -> np.ndarray:
+    """Lay the toy and its shadow on `scene`, (H, W, 3) float32, in place."""
+    height, width = scene.shape[:2]
+    reach = toy.radius * 1.5
+    top, bottom = max(0, int(toy.y - reach)), min(height, int(toy.y + reach) + 1)
+    left, right = max(0, int(toy.x - reach)), min(width, int(toy.x + reach) + 1)
+    x = (np.arange(left, right, dtype=np.float32) - toy.x) / toy.radius
+    y = (np.arange(top, bottom, dtype=np.float32)[:, None] - toy.y) / toy.radius
+    cosine, sine = math.cos(toy.angle), math.sin(toy.angle)
+    v = (cosine * y - sine * x) / toy.squeeze
+    u = cosine * x + sine * y + toy.shear * v
+    distance = signed_distance(outline, u, v)
+    cover = np.clip(0.5 - distance * toy.radius, 0, 1)
+
+    period, turn = generator.uniform(*PERIOD), generator.uniform(0, math.pi)
+    cosine, sine = math.cos(turn) / period, math.sin(turn) / period
+    pattern_u = cosine * u + sine * v + generator.random()
+    pattern_v = cosine * v - sine * u + generator.random()
+    share = pattern_share(pattern, pattern_u, pattern_v, softness=0.06)
+
+    # Light falls from one side; towards the rim a toy curves away from it and darkens.
+    sun = generator.uniform(0, 2 * math.pi)
+    sun_x, sun_y = math.cos(sun), math.sin(sun)
+    shade = 0.86 + 0.22 * (sun_x * x + sun_y * y) - 0.3 * np.exp(np.minimum(distance, 0) * 9)
+
+    shift = toy.radius * generator.uniform(0.04, 0.14)
+    shadow = Image.fromarray((cover * 255).astype(np.uint8), "L").transform(
+        (right - left, bottom - top), Image.Transform.AFFINE, (1, 0, sun_x * shift, 0, 1, sun_y * shift)
+    )
+    shadow = np.asarray(shadow.filter(ImageFilter.BoxBlur(toy.radius * 0.06)), np.float32)
+    shadow = 1 - shadow * (generator.uniform(0.2, 0.6) / 255)
+
+    area = scene[top:bottom, left:right]
+    for channel in range(3):
+        first, second = (np.float32(colour[channel]) for colour in colours)
+        toy_light = (first + (second - first) * share) * shade
+        ground = area[..., channel] * shadow
+        area[..., channel] = ground + (toy_light - ground) * cover
+    return scene
+
+
+def _occlude(scene: np.ndarray, toy: _Toy, generator: np.random.Generator) -> np.ndarray:
+    """Lay a stalk over the toy, off its centre; returns (H, W, 3) float32."""
+    canvas = Image.fromarray(np.clip(scene, 0, 255).astype(np.uint8), "RGB")
+    angle, gap = generator.uniform(0, math.pi), toy.radius * generator.uniform(-0.6, 0.6)
+    along = np.array((math.cos(angle), math.sin(angle))) * sum(canvas.size)
+    foot = np.array((toy.x - math.sin(angle) * gap, toy.y + math.cos(angle) * gap))
+    dark, light = _GROUNDS[int(generator.integers(len(_GROUNDS)))]
+    colour = tuple((np.add(dark, light) // 2).tolist())
+    thickness = max(2, round(toy.radius * generator.uniform(0.1, 0.3)))
+    ImageDraw.Draw(canvas).line((*(foot - along).tolist(), *(foot + along).tolist()), colour, thickness)
+    return np.array(canvas, np.float32)
+
+
+def _photograph(scene: np.ndarray, side: int, generator: np.random.Generator) -> Image.Image:
+    """Expose, blur and grain the scene, (H, W, 3) float32, 0..255, which is overwritten."""
+    height, width = scene.shape[:2]
+    exposure = generator.uniform(*LIGHT) * (0.75 + 0.5 * _cloud(width, height, 1.2, generator))
+    cast = generator.uniform(0.88, 1.12, 3).astype(np.float32)
+    for channel in range(3):
+        scene[..., channel] *= exposure * cast[channel]
+    lens = Image.fromarray(np.minimum(scene, 255, out=scene).astype(np.uint8), "RGB")
+    lens = lens.filter(ImageFilter.BoxBlur(side * generator.uniform(0, BLUR)))
+    grain = generator.standard_normal((height, width), np.float32) * generator.uniform(0, NOISE)
+    np.add(np.asarray(lens), grain[..., None], out=scene)
+    return Image.fromarray(np.clip(scene, 0, 255, out=scene).astype(np.uint8), "RGB")
