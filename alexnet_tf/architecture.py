@@ -1,0 +1,230 @@
+"""The two networks as data, and the arithmetic of their layers: shapes, parameters, multiply-adds. No TensorFlow.
+
+`AlexNet` is the network of the paper's §3.5 with every choice of the 2012 code and its successors as a field;
+`AlexNetBN` keeps its five convolutions and three dense layers, with batch normalization in place of §3.3.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Five = Annotated[list[Annotated[int, Field(gt=0)]], Field(min_length=5, max_length=5)]
+Two = Annotated[list[Annotated[int, Field(gt=0)]], Field(min_length=2, max_length=2)]
+EightFloats = Annotated[list[float], Field(min_length=8, max_length=8)]
+
+LAYER_NAMES = ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8")
+
+
+class Spec(BaseModel):
+    """A frozen, strict description; an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class AlexNet(Spec):
+    """The network of 2012. Stride 4 and 11 x 11 in conv1, five convolutions, three dense layers (§3.5).
+
+    Attributes:
+        filters: Kernels of conv1..conv5, both towers together.
+        dense_units: Units of fc6 and fc7.
+        towers: 2 as in §3.2, where conv2, conv4 and conv5 see their own tower only; 1 sees everything.
+        activation: `relu` (§3.1) or `tanh`.
+        lrn: Whether conv1 and conv2 are followed by local response normalization (§3.3).
+        lrn_alpha: α of §3.3, not divided by the window size. The 2012 code divides its 1e-4 by 5: 2e-5.
+        lrn_beta: β of §3.3.
+        lrn_k: k of §3.3.
+        lrn_size: n of §3.3, the window in channels, odd.
+        lrn_scope: `tower`: the window stops at the end of a tower (2012 code); `layer`: it crosses.
+        lrn_order: `after_relu` (§3.3), or `before_relu`: layer 1 normalizes the linear output, pools, then
+            rectifies (layers-145.cfg).
+        same_map_normalization: The 5 x 5 same-map normalization that the 2012 code adds after LRN2.
+        pooling: `overlapping` 3 x 3 stride 2 (§3.4), or `paired` 2 x 2 stride 2 (layers-147.cfg).
+        dropout: Probability of dropping a unit of fc6 and fc7 in training (§4.2).
+        weight_stddev: Standard deviation of the initial weights of conv1..conv5, fc6..fc8 (§5).
+        bias: Initial biases of the same eight layers (§5).
+    """
+
+    name: Literal["alexnet"]
+    filters: Five
+    dense_units: Two
+    towers: Literal[1, 2]
+    activation: Literal["relu", "tanh"]
+    lrn: bool
+    lrn_alpha: Annotated[float, Field(ge=0)]
+    lrn_beta: Annotated[float, Field(gt=0)]
+    lrn_k: Annotated[float, Field(gt=0)]
+    lrn_size: Annotated[int, Field(gt=0)]
+    lrn_scope: Literal["tower", "layer"]
+    lrn_order: Literal["after_relu", "before_relu"]
+    same_map_normalization: bool
+    pooling: Literal["overlapping", "paired"]
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    weight_stddev: EightFloats
+    bias: EightFloats
+
+    @model_validator(mode="after")
+    def _combine(self) -> Self:
+        if any(count % self.towers for count in self.filters):
+            raise ValueError(f"every count of filters must be divisible by towers = {self.towers}, got {self.filters}")
+        if self.lrn_size % 2 == 0:
+            raise ValueError(f"lrn_size must be odd, got {self.lrn_size}")
+        if not self.lrn and (self.same_map_normalization or self.lrn_order == "before_relu"):
+            raise ValueError("same_map_normalization and lrn_order: before_relu need lrn: true")
+        if any(value <= 0 for value in self.weight_stddev):
+            raise ValueError(f"every weight_stddev must be positive, got {self.weight_stddev}")
+        return self
+
+
+class AlexNetBN(Spec):
+    """Five 3 x 3 convolutions with batch normalization, pooled after 1, 2 and 5 as in §3.5, and three dense layers.
+
+    Attributes:
+        filters: Kernels of conv1..conv5.
+        dense_units: Units of fc6 and fc7.
+        activation: `relu`, or `gelu`.
+        batch_norm_momentum: Share of the old moving statistics that a step keeps.
+        dropout: Probability of dropping a unit of fc6 and fc7 in training.
+    """
+
+    name: Literal["alexnet_bn"]
+    filters: Five
+    dense_units: Two
+    activation: Literal["relu", "gelu"]
+    batch_norm_momentum: Annotated[float, Field(gt=0, lt=1)]
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+
+
+Network = Annotated[AlexNet | AlexNetBN, Field(discriminator="name")]
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """One layer of a network.
+
+    Attributes:
+        name: The paper's name, such as `conv1`.
+        kind: What it does, in words.
+        output_shape: (H, W, C), or (units,).
+        parameters: Weights and biases.
+        multiply_adds: Multiply-adds of one image's forward pass.
+    """
+
+    name: str
+    kind: str
+    output_shape: tuple[int, ...]
+    parameters: int
+    multiply_adds: int
+
+
+def pool_geometry(pooling: str) -> tuple[int, int]:
+    """Return (window, stride) of §3.4's `overlapping` or the ablation's `paired` pooling, in pixels."""
+    return {"overlapping": (3, 2), "paired": (2, 2)}[pooling]
+
+
+def pool_padding(size: int, window: int, stride: int) -> tuple[int, int]:
+    """Return the (before, after) padding in pixels of a pool: the last window may overrun (layer.py: ceil)."""
+    return 0, -(size - window) % stride
+
+
+def conv_paddings(network: AlexNet) -> tuple[tuple[int, int], ...]:
+    """Return the (before, after) zero padding in pixels of conv1..conv5, equal on both axes.
+
+    conv1 starts its windows at pixel 0 and lets the last one overrun into zeros: 224 becomes 55 (layer.py,
+    `modulesX` = 1 + ceil((224 - 11) / 4)). For other crops see `conv1_padding`. The 2 x 2 pooling of
+    layers-147.cfg takes one pixel less around conv2 and conv5, which keeps fc6's 6 x 6 x 256.
+    """
+    if network.pooling == "paired":
+        return (0, 0), (1, 1), (1, 1), (1, 1), (0, 0)
+    return (0, 0), (2, 2), (1, 1), (1, 1), (1, 1)
+
+
+def conv1_padding(crop_size: int) -> tuple[int, int]:
+    """Return conv1's (before, after) zero padding for a crop: none before, what the last 11-wide window lacks after.
+
+    Example:
+        >>> conv1_padding(224)
+        (0, 3)
+        >>> conv1_padding(227)
+        (0, 0)
+    """
+    return 0, -(crop_size - 11) % 4
+
+
+def layer_table(network: AlexNet | AlexNetBN, crop_size: int, channels: int, num_classes: int) -> list[LayerRow]:
+    """Return one row a layer, from the arithmetic of the layers alone.
+
+    Args:
+        network: What to count.
+        crop_size: Height and width of the input in pixels.
+        channels: Channels of the input.
+        num_classes: Units of fc8.
+
+    Raises:
+        ValueError: When the crop is too small for the network.
+    """
+    if isinstance(network, AlexNet):
+        return _alexnet_table(network, crop_size, channels, num_classes)
+    return _alexnet_bn_table(network, crop_size, channels, num_classes)
+
+
+def _windows(size: int, kernel: int, stride: int, padding: tuple[int, int]) -> int:
+    windows = (size + sum(padding) - kernel) // stride + 1
+    if size + sum(padding) < kernel or windows < 1:
+        raise ValueError(f"a {kernel}-pixel window does not fit in {size} pixels: the crop is too small for this network")
+    return windows
+
+
+def _alexnet_table(network: AlexNet, crop_size: int, channels: int, num_classes: int) -> list[LayerRow]:
+    rows = []
+    size, depth = crop_size, channels
+    kernels, strides = (11, 5, 3, 3, 3), (4, 1, 1, 1, 1)
+    paddings = (conv1_padding(crop_size), *conv_paddings(network)[1:])
+    own_tower = (False, True, False, True, True)
+    window, stride = pool_geometry(network.pooling)
+    for index, filters in enumerate(network.filters):
+        kernel = kernels[index]
+        size = _windows(size, kernel, strides[index], paddings[index])
+        fan_in = kernel * kernel * depth // (network.towers if own_tower[index] else 1)
+        groups = f", {network.towers} towers" if own_tower[index] and network.towers > 1 else ""
+        kind = f"{kernel}x{kernel}/{strides[index]} conv{groups}"
+        rows.append(_row(f"conv{index + 1}", kind, (size, size, filters), fan_in, filters))
+        depth = filters
+        if index < 2 and network.lrn:
+            rows.append(LayerRow(f"norm{index + 1}", "LRN", (size, size, depth), 0, 0))
+        if index in (0, 1, 4):
+            size = _windows(size, window, stride, pool_padding(size, window, stride))
+            rows.append(LayerRow(f"pool{index + 1}", f"{window}x{window}/{stride} max", (size, size, depth), 0, 0))
+    return rows + _dense_rows(size * size * depth, network.dense_units, num_classes)
+
+
+def _alexnet_bn_table(network: AlexNetBN, crop_size: int, channels: int, num_classes: int) -> list[LayerRow]:
+    rows = []
+    size, depth = crop_size, channels
+    for index, filters in enumerate(network.filters):
+        rows.append(_row(f"conv{index + 1}", "3x3/1 conv", (size, size, filters), 9 * depth, filters, bias=False))
+        rows.append(LayerRow(f"norm{index + 1}", "batch norm", (size, size, filters), 2 * filters, 0))
+        depth = filters
+        if index in (0, 1, 4):
+            size = _windows(size, 2, 2, (0, 0))
+            rows.append(LayerRow(f"pool{index + 1}", "2x2/2 max", (size, size, depth), 0, 0))
+    return rows + _dense_rows(bn_head_size(size) ** 2 * depth, network.dense_units, num_classes)
+
+
+def bn_head_size(size: int) -> int:
+    """Return the side of the map that fc6 of `AlexNetBN` sees: pool5 averaged down to at most 4 x 4, as far as it divides."""
+    return size // (size // 4) if size > 4 else size
+
+
+def _dense_rows(fan_in: int, dense_units: Sequence[int], num_classes: int) -> list[LayerRow]:
+    rows = []
+    for name, units in zip(LAYER_NAMES[5:], (*dense_units, num_classes), strict=True):
+        rows.append(_row(name, "dense", (units,), fan_in, units))
+        fan_in = units
+    return rows
+
+
+def _row(name: str, kind: str, shape: tuple[int, ...], fan_in: int, units: int, *, bias: bool = True) -> LayerRow:
+    positions = shape[0] * shape[1] if len(shape) == 3 else 1
+    return LayerRow(name, kind, shape, fan_in * units + (units if bias else 0), fan_in * units * positions)

@@ -1,0 +1,138 @@
+"""The layers that Keras does not have: convolutions in towers (§3.2), and dropout as a pure function (§4.2)."""
+
+from typing import Literal, NamedTuple
+
+import keras
+import tensorflow as tf
+
+
+class Draw(NamedTuple):
+    """Where in the stream of random numbers the rows of a batch lie: all randomness is a function of these.
+
+    Attributes:
+        seed: int32 (2,): the run's seed and the step.
+        rows: int32 (N,): positions of the batch's images in the global batch.
+        global_batch_size: Images of the global batch, over all replicas.
+    """
+
+    seed: tf.Tensor
+    rows: tf.Tensor
+    global_batch_size: int
+
+    def uniform(self, stream: int, shape: tuple[int, ...] = ()) -> tf.Tensor:
+        """Return float32 (N, *shape) in [0, 1), each row the same whatever batch or replica asks for it."""
+        whole = tf.random.stateless_uniform((self.global_batch_size, *shape), self._key(stream), alg="philox")
+        return tf.gather(whole, self.rows)
+
+    def normal(self, stream: int, shape: tuple[int, ...] = ()) -> tf.Tensor:
+        """Return float32 (N, *shape) from N(0, 1), each row the same whatever batch or replica asks for it."""
+        whole = tf.random.stateless_normal((self.global_batch_size, *shape), self._key(stream), alg="philox")
+        return tf.gather(whole, self.rows)
+
+    def _key(self, stream: int) -> tf.Tensor:
+        return tf.stack([self.seed[0] * 31 + stream, self.seed[1]])
+
+
+@keras.saving.register_keras_serializable("alexnet_tf")
+class TowerConv2D(keras.layers.Layer):
+    """A convolution whose maps are spread over towers, as the paper's were over two GPUs (§3.2, figure 2).
+
+    Takes and returns a list with one (N, H, W, C / towers) tensor for each tower. With `sees="own"` (conv2, conv4,
+    conv5) a tower's kernels see that tower's maps, with `sees="all"` (conv1, conv3) those of all towers.
+    Each tower is a convolution of its own, so gradients need neither XLA nor oneDNN.
+
+    Args:
+        filters: Kernels of all towers together.
+        kernel_size: Height and width of a kernel in pixels.
+        strides: Step of the window in pixels.
+        padding: Zeros (before, after) on both axes, in pixels.
+        towers: Number of towers.
+        sees: `own` or `all`.
+        bias: The initial bias (§5). The kernel starts at zero; `networks.build` draws it.
+    """
+
+    def __init__(
+        self,
+        *,
+        filters: int,
+        kernel_size: int,
+        strides: int = 1,
+        padding: tuple[int, int] = (0, 0),
+        towers: int,
+        sees: Literal["own", "all"],
+        bias: float,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.filters, self.kernel_size, self.strides = filters, kernel_size, strides
+        self.padding, self.towers, self.sees = tuple(padding), towers, sees
+        self.bias_value = bias
+
+    def build(self, input_shape):
+        """Make the kernel (size, size, seen maps, filters), tower after tower along the last axis, and the bias."""
+        maps = sum(shape[-1] for shape in input_shape) if self.sees == "all" else input_shape[0][-1]
+        shape = (self.kernel_size, self.kernel_size, maps, self.filters)
+        self.kernel = self.add_weight(name="kernel", shape=shape, initializer="zeros")
+        self.bias = self.add_weight(
+            name="bias", shape=(self.filters,), initializer=keras.initializers.Constant(self.bias_value)
+        )
+
+    def call(self, inputs):
+        """Convolve; a list of (N, H, W, C / towers) in and out."""
+        spatial = list(self.padding)
+        padding = [[0, 0], spatial, spatial, [0, 0]]
+        kernels = tf.split(tf.convert_to_tensor(self.kernel), self.towers, axis=-1)
+        biases = tf.split(tf.convert_to_tensor(self.bias), self.towers)
+        if self.sees == "all":
+            inputs = [tf.concat(inputs, axis=-1) if len(inputs) > 1 else inputs[0]] * self.towers
+        return [
+            tf.nn.bias_add(tf.nn.conv2d(maps, kernel, self.strides, padding), bias)
+            for maps, kernel, bias in zip(inputs, kernels, biases, strict=True)
+        ]
+
+    def get_config(self):
+        """Return the arguments of the constructor."""
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "strides": self.strides,
+            "padding": self.padding,
+            "towers": self.towers,
+            "sees": self.sees,
+            "bias": self.bias_value,
+        }
+
+
+def original_dropout(x, rate: float, *, draw: Draw | None, stream: int):
+    """Drop units in training, scale them at test, as §4.2 does (most libraries scale in training instead).
+
+    Args:
+        x: (N, units).
+        rate: Probability of dropping a unit.
+        draw: Where the batch lies in the random stream; None at test, where the output is (1 - rate)·x.
+        stream: Which of the run's random streams.
+
+    Returns:
+        A tensor like `x`; in training not rescaled.
+    """
+    if draw is None:
+        return x * (1 - rate)
+    return tf.where(draw.uniform(stream, (x.shape[-1],)) >= rate, x, tf.zeros_like(x))
+
+
+def inverted_dropout(x, rate: float, *, draw: Draw | None, stream: int):
+    """Drop units in training and divide the others by 1 - rate, so that nothing happens at test.
+
+    Args:
+        x: (N, units).
+        rate: Probability of dropping a unit.
+        draw: Where the batch lies in the random stream; None at test.
+        stream: Which of the run's random streams.
+
+    Returns:
+        A tensor like `x`.
+    """
+    if draw is None or rate == 0:
+        return x
+    return original_dropout(x, rate, draw=draw, stream=stream) / (1 - rate)

@@ -1,0 +1,123 @@
+"""How a network is trained, as data: input, optimizer, schedule, augmentation. No TensorFlow."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from alexnet_tf.architecture import Spec
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class InputSpec(Spec):
+    """How a stored image becomes what the network sees.
+
+    Attributes:
+        crop_size: Height and width of a crop in pixels (§4.1: 224).
+        mean: What is subtracted: the centre crop of the mean image (`pixel`, 2012 code), or one number a `channel`.
+        divide_by: What the centred 0..255 values are divided by; the paper does not scale (§2): 1.
+    """
+
+    crop_size: Annotated[int, Field(gt=0)]
+    mean: Literal["pixel", "channel"]
+    divide_by: Annotated[float, Field(gt=0)]
+
+
+class OptimizerSpec(Spec):
+    """Stochastic gradient descent with momentum (§5).
+
+    Attributes:
+        learning_rate: The initial rate ε, for the batch size that the recipe names.
+        momentum: Share of the velocity that a step keeps.
+        nesterov: Look ahead by one velocity.
+        weight_decay: λ of §5.
+        decay_form: `coupled`: -λ·ε·w enters the velocity (§5); `decoupled`: w shrinks by λ·ε beside it.
+        bias_learning_rate_factor: The biases' rate over the weights' (2012 code: 2).
+        bias_decay: Whether biases decay too (2012 code: no).
+    """
+
+    learning_rate: Annotated[float, Field(gt=0)]
+    momentum: Annotated[float, Field(ge=0, lt=1)]
+    nesterov: bool
+    weight_decay: Annotated[float, Field(ge=0)]
+    decay_form: Literal["coupled", "decoupled"]
+    bias_learning_rate_factor: Annotated[float, Field(ge=0)]
+    bias_decay: bool
+
+
+class ScheduleSpec(Spec):
+    """How the learning rate changes.
+
+    Attributes:
+        name: `plateau` divides when the validation error stalls (§5), `steps` at fixed shares of the training,
+            `cosine` and `one_cycle` (linear up, linear down) change it at every step.
+        drop_factor: What a drop multiplies the rate by (§5: 0.1).
+        max_drops: Drops of `plateau` (§5: three).
+        patience_epochs: `plateau` drops after so many epochs without a better validation top-1 error.
+        drop_at: `steps` drops at these shares of the training, ascending.
+        conv1_frozen_from: Share of the training after which conv1 stays as it is (2012 code: 0.77); 1 is never.
+        warmup_share: Share of the training in which `cosine` and `one_cycle` rise linearly from zero.
+    """
+
+    name: Literal["plateau", "steps", "cosine", "one_cycle"]
+    drop_factor: Annotated[float, Field(gt=0, lt=1)]
+    max_drops: Annotated[int, Field(ge=0)]
+    patience_epochs: Annotated[int, Field(gt=0)]
+    drop_at: list[Share]
+    conv1_frozen_from: Share
+    warmup_share: Annotated[float, Field(ge=0, lt=1)]
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        if self.drop_at != sorted(set(self.drop_at)):
+            raise ValueError(f"drop_at must be ascending, got {self.drop_at}")
+        return self
+
+
+class AugmentationSpec(Spec):
+    """What §4.1 does to training images.
+
+    Attributes:
+        crop: `random` position, or the `center`.
+        crops_per: One offset and flip for each `image` (§4.1) or for each `chunk` of 32 (convdata_jpeg.py).
+        padding: Pixels of mirrored border around the image before the crop; the paper has none.
+        flip: Mirror left-right with probability 1/2.
+        colour_noise: Standard deviations along the colour axes: `sqrt_eigenvalue` of 0..255 pixels (2012 code, which
+            also divides the image by 1 + scale), `eigenvalue` of 0..1 pixels (§4.1 read literally), or `none`.
+        colour_noise_scale: Standard deviation of α (§4.1: 0.1).
+        colour_noise_until: Share of the training after which it is off (2012 code: 0.73).
+    """
+
+    crop: Literal["random", "center"]
+    crops_per: Literal["image", "chunk"]
+    padding: Annotated[int, Field(ge=0)]
+    flip: bool
+    colour_noise: Literal["sqrt_eigenvalue", "eigenvalue", "none"]
+    colour_noise_scale: Annotated[float, Field(ge=0)]
+    colour_noise_until: Share
+
+
+class TrainingSpec(Spec):
+    """A whole training.
+
+    Attributes:
+        epochs: Passes over the training split; a last incomplete batch is dropped, another one each epoch.
+        global_batch_size: Images of a step, all replicas together (§5: 128).
+        precision: `float32`, or `bfloat16` layers over float32 weights.
+        label_smoothing: Share of the target spread over all classes.
+        weight_averaging: Decay per step of an exponential average of the weights that is evaluated and kept; 0 is off.
+        keep: Which weights are the result: those of the `last` epoch or of the `best` validation top-1 error.
+        optimizer: The update rule.
+        schedule: The learning rate over time.
+        augmentation: What happens to the images.
+    """
+
+    epochs: Annotated[int, Field(gt=0)]
+    global_batch_size: Annotated[int, Field(gt=0)]
+    precision: Literal["float32", "bfloat16"]
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)]
+    weight_averaging: Annotated[float, Field(ge=0, lt=1)]
+    keep: Literal["last", "best"]
+    optimizer: OptimizerSpec
+    schedule: ScheduleSpec
+    augmentation: AugmentationSpec
