@@ -1,0 +1,122 @@
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from alexnet_tf.errors import ConfigError, DataError
+from components.beam import run_shards
+from components.interfaces import BeamRuntime, Runtime
+
+
+def square(task):
+    return {"square": task**2}
+
+
+def slow_square(task):
+    time.sleep(0.15)
+    return task**2
+
+
+def fail_on_three(task):
+    if task["number"] == 3:
+        raise DataError("shard 3: expected a cat, found a dog.")
+    Path(task["folder"], str(task["number"])).touch()
+    return None
+
+
+def disk_full(task):
+    raise OSError(28, "No space left on device", "/somewhere")
+
+
+def bug(task):
+    return {}["missing"]
+
+
+def runtime(num_workers=2, **settings):
+    return Runtime(beam=BeamRuntime(num_workers=num_workers), **settings)
+
+
+@pytest.mark.parametrize("num_workers", [1, 2, 3])
+def test_results_come_in_task_order(tmp_path, num_workers):
+    results = run_shards(
+        square, range(7), runtime=runtime(num_workers), scratch=tmp_path, description="square"
+    )
+    assert results == [{"square": n**2} for n in range(7)]
+
+
+def test_the_scratch_folder_is_left_as_it_was_found(tmp_path):
+    run_shards(square, [1, 2], runtime=runtime(), scratch=tmp_path, description="square")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_tasks_give_no_results(tmp_path):
+    assert run_shards(square, [], runtime=runtime(), scratch=tmp_path, description="square") == []
+
+
+@pytest.mark.parametrize("num_workers", [1, 2])
+def test_our_errors_come_back_as_raised_and_stop_the_rest(tmp_path, num_workers, capfd):
+    done = tmp_path / "done"
+    done.mkdir()
+    tasks = [{"number": n, "folder": str(done)} for n in [3] * 20 + list(range(100, 200))]
+    with pytest.raises(DataError, match=r"^shard 3: expected a cat, found a dog\.$") as raised:
+        run_shards(fail_on_three, tasks, runtime=runtime(num_workers), scratch=tmp_path, description="fail")
+    assert raised.value.__cause__ is None
+    assert len(list(done.iterdir())) < 100
+    assert list(tmp_path.iterdir()) == [done]
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("num_workers", [1, 2])
+def test_a_full_disk_stays_an_os_error(tmp_path, num_workers, capfd):
+    with pytest.raises(OSError, match="No space left on device: '/somewhere'"):
+        run_shards(disk_full, [1], runtime=runtime(num_workers), scratch=tmp_path, description="fail")
+    assert capfd.readouterr().err == ""
+
+
+def test_a_bug_shows_the_line_in_the_worker(tmp_path):
+    with pytest.raises(RuntimeError, match=r"KeyError: 'missing'\n(.|\n)*in bug\n"):
+        run_shards(bug, [1, 2], runtime=runtime(), scratch=tmp_path, description="fail")
+
+
+def test_progress_counts_shards_while_they_are_done(tmp_path):
+    advances = []
+
+    class Counter:
+        @contextmanager
+        def task(self, description, *, total, unit):
+            advances.append((description, total, unit))
+            yield self
+
+        def advance(self, amount=1, **figures):
+            advances.append(amount)
+
+    run_shards(
+        slow_square, range(8), runtime=runtime(progress=Counter()), scratch=tmp_path, description="squares"
+    )
+    assert advances[0] == ("squares", 8, "shards")
+    assert sum(advances[1:]) == 8
+    assert len(advances) > 3, "the count moved only at the end"
+
+
+def test_an_unknown_runner_is_one_sentence(tmp_path):
+    wrong = Runtime(beam=BeamRuntime(runner="FlinkyRunner"))
+    with pytest.raises(ConfigError, match=r"beam_runner: expected .* found 'FlinkyRunner'"):
+        run_shards(square, [1], runtime=wrong, scratch=tmp_path, description="square")
+
+
+def test_importing_this_module_does_not_import_beam():
+    code = "import sys, components.beam; sys.exit('apache_beam' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_a_portable_runner_gives_the_same(tmp_path):
+    portable = Runtime(
+        beam=BeamRuntime(
+            runner="PortableRunner", options=("--job_endpoint=embed", "--environment_type=LOOPBACK")
+        )
+    )
+    results = run_shards(square, range(5), runtime=portable, scratch=tmp_path, description="square")
+    assert results == [{"square": n**2} for n in range(5)]
