@@ -143,8 +143,8 @@ def run_task(
 ) -> None:
     """Run one task in a worker and leave `<number>.result` or `<number>.error` in `folder`.
 
-    An error is raised only where the engine will then try again, and never if it is ours, since the next try would
-    fail as well; raising in a local runner prints traces and, with processes, can hang it.
+    An error is raised only where the engine will then try again, and never if it is ours, since the next
+    try would fail as well; raising in a local runner prints traces and, with processes, can hang it.
     """
     number, task = numbered
     place = Path(folder)

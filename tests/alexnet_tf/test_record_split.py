@@ -1,0 +1,118 @@
+import hashlib
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from alexnet_tf.errors import DataError
+from alexnet_tf.record_split import INDEX, RecordSplit
+from alexnet_tf.records import ShardWriter, encode_example, feature_offset
+
+SIZE, COUNTS = 6, (4, 3, 3)
+
+
+@pytest.fixture
+def images():
+    return np.random.default_rng(0).integers(0, 256, (sum(COUNTS), SIZE, SIZE, 3), np.uint8)
+
+
+@pytest.fixture
+def folder(tmp_path, images):
+    """A records folder written by hand, so that this test does not lean on the stage that writes them."""
+    rows, shards, keys = [], [], []
+    for shard, count in enumerate(COUNTS):
+        with ShardWriter(tmp_path / f"train-{shard:05d}-of-00003.tfrecord") as writer:
+            for _ in range(count):
+                number = len(rows)
+                raw = images[number].tobytes()
+                example = encode_example(
+                    {"image/raw": raw, "image/width": 40 + number, "image/label": number}
+                )
+                offset = writer.write(example) + feature_offset(example, "image/raw")
+                rows.append((shard, offset, number % 3, 30 + number, 40 + number))
+                keys.append(f"train/{number}.jpeg")
+        shards.append(vars(writer.info))
+    np.save(tmp_path / "train.index.npy", np.array(rows, INDEX))
+    (tmp_path / "train.keys.txt").write_text("".join(f"{key}\n" for key in keys))
+    digest = hashlib.sha256((tmp_path / "train.index.npy").read_bytes()).hexdigest()
+    split = {"num_examples": len(rows), "shards": shards, "index_sha256": digest}
+    manifest = {"size": 12, "stored_size": SIZE, "class_names": ["a", "b", "c"], "splits": {"train": split}}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    return tmp_path
+
+
+def test_any_positions_in_any_order_are_read(folder, images):
+    split = RecordSplit.open(folder, "train")
+    for chosen in ([0], [9, 0, 4, 4, 3, 8], list(range(10)), [], np.array([5, 2], np.int32)):
+        read = split.read(chosen)
+        assert read.dtype == np.uint8
+        np.testing.assert_array_equal(read, images[np.asarray(chosen, np.int64)])
+
+
+def test_attributes_are_those_of_the_manifest_and_index(folder):
+    split = RecordSplit.open(folder, "train")
+    assert (split.num_examples, split.size, split.stored_size) == (10, 12, SIZE)
+    assert split.class_names == ("a", "b", "c")
+    assert split.labels.dtype == np.int32
+    np.testing.assert_array_equal(split.labels, np.arange(10) % 3)
+    np.testing.assert_array_equal(split.heights, np.arange(30, 40))
+    np.testing.assert_array_equal(split.widths, np.arange(40, 50))
+    assert split.keys()[3] == "train/3.jpeg"
+    assert len(split.keys()) == 10
+
+
+def test_threads_may_share_it(folder, images):
+    split = RecordSplit.open(folder, "train")
+    orders = [np.random.default_rng(n).integers(0, 10, 20) for n in range(50)]
+    with ThreadPoolExecutor(4) as pool:
+        for order, read in zip(orders, pool.map(split.read, orders), strict=True):
+            np.testing.assert_array_equal(read, images[order])
+
+
+def test_no_file_stays_open(folder):
+    split = RecordSplit.open(folder, "train")
+    before = len(os.listdir("/proc/self/fd"))
+    split.read(range(10))
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_position_out_of_range_is_an_error(folder):
+    with pytest.raises(IndexError, match="10"):
+        RecordSplit.open(folder, "train").read([10])
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda folder: (folder / "manifest.json").unlink(), "manifest.json does not exist"),
+        (lambda folder: (folder / "manifest.json").write_text("{"), "manifest.json: expected JSON"),
+        (lambda folder: (folder / "train.index.npy").unlink(), "train.index.npy does not exist"),
+        (lambda folder: (folder / "train.index.npy").write_bytes(b"x"), "train.index.npy: expected SHA-256"),
+        (
+            lambda folder: (folder / "train-00001-of-00003.tfrecord").unlink(),
+            "00001-of-00003.tfrecord does not",
+        ),
+        (
+            lambda folder: os.truncate(folder / "train-00002-of-00003.tfrecord", 99),
+            "expected .* bytes, found 99",
+        ),
+    ],
+)
+def test_a_damaged_folder_is_not_opened(folder, damage, message):
+    damage(folder)
+    with pytest.raises(DataError, match=message):
+        RecordSplit.open(folder, "train")
+
+
+def test_an_unknown_split_names_the_known_ones(folder):
+    with pytest.raises(DataError, match="expected a split 'test', found train"):
+        RecordSplit.open(folder, "test")
+
+
+def test_a_shard_cut_after_opening_is_found(folder):
+    split = RecordSplit.open(folder, "train")
+    os.truncate(folder / "train-00001-of-00003.tfrecord", 100)
+    with pytest.raises(DataError, match=r"train-00001-of-00003.tfrecord: expected 108 bytes at \d+"):
+        split.read([0, 5])

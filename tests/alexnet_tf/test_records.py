@@ -1,0 +1,164 @@
+import contextlib
+import hashlib
+import os
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alexnet_tf.errors import DataError
+from alexnet_tf.records import (
+    ShardWriter,
+    decode_example,
+    encode_example,
+    feature_offset,
+    indexed_records,
+    read_record,
+    read_shard,
+)
+
+FEATURES = {"image": b"\x00\x0a\xff" * 50, "label": 7, "key": "tench/é.jpeg", "sizes": [1, -2, 1 << 40]}
+int64 = st.integers(-(1 << 63), (1 << 63) - 1)
+float32 = st.floats(width=32, allow_nan=False)
+values = st.one_of(
+    st.binary(max_size=300), int64, float32, st.lists(int64, min_size=2), st.lists(float32, min_size=2)
+)
+
+
+def write(path, payloads):
+    with ShardWriter(path) as writer:
+        offsets = [writer.write(payload) for payload in payloads]
+    return writer.info, offsets
+
+
+def test_an_example_of_one_number_worked_out_by_hand():
+    feature = b"\x1a\x03\x0a\x01\x07"  # int64_list { value: [7] }, packed
+    entry = b"\x0a\x01a" + b"\x12\x05" + feature
+    expected = b"\x0a\x0c" + b"\x0a\x0a" + entry
+    assert encode_example({"a": 7}) == expected
+
+
+def test_bytes_equal_tensorflows_deterministic_serialisation():
+    import tensorflow as tf
+
+    features = {
+        "image": tf.train.Feature(bytes_list=tf.train.BytesList(value=[FEATURES["image"]])),
+        "label": tf.train.Feature(int64_list=tf.train.Int64List(value=[7])),
+        "key": tf.train.Feature(bytes_list=tf.train.BytesList(value=["tench/é.jpeg".encode()])),
+        "sizes": tf.train.Feature(int64_list=tf.train.Int64List(value=[1, -2, 1 << 40])),
+        "weights": tf.train.Feature(float_list=tf.train.FloatList(value=[0.5, -1.0])),
+    }
+    example = tf.train.Example(features=tf.train.Features(feature=features))
+    ours = encode_example({**FEATURES, "weights": [0.5, -1.0]})
+    assert ours == example.SerializeToString(deterministic=True)
+
+
+def test_tensorflow_reads_a_shard(tmp_path):
+    import tensorflow as tf
+
+    payloads = [encode_example({"label": n}) for n in range(5)]
+    write(tmp_path / "shard", payloads)
+    assert list(tf.data.TFRecordDataset(str(tmp_path / "shard")).as_numpy_iterator()) == payloads
+
+
+def test_a_shard_that_tensorflow_wrote_is_read(tmp_path):
+    import tensorflow as tf
+
+    with tf.io.TFRecordWriter(str(tmp_path / "shard")) as writer:
+        writer.write(b"one")
+        writer.write(b"")
+    assert list(read_shard(tmp_path / "shard")) == [b"one", b""]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.dictionaries(st.text(max_size=5), values))
+def test_decoding_undoes_encoding(features):
+    assert decode_example(encode_example(features)) == dict(sorted(features.items()))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.dictionaries(st.text(max_size=5), values, min_size=2))
+def test_the_order_of_features_does_not_matter(features):
+    assert encode_example(dict(reversed(features.items()))) == encode_example(features)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=60))
+def test_any_bytes_are_an_example_or_a_data_error(junk):
+    with contextlib.suppress(DataError):
+        decode_example(junk)
+
+
+def test_mixed_kinds_are_refused():
+    with pytest.raises(TypeError, match="'a': expected bytes, text, integers or floats"):
+        encode_example({"a": [1, b"x"]})
+
+
+def test_the_offset_of_a_feature_is_where_its_bytes_are():
+    example = encode_example({"raw": b"\x12\x03abc", "a": b"abc", "width": 3})
+    offset = feature_offset(example, "raw")
+    assert example[offset : offset + 5] == b"\x12\x03abc"
+    with pytest.raises(KeyError):
+        feature_offset(example, "width")
+
+
+def test_offsets_point_at_payloads_and_records(tmp_path):
+    payloads = [b"first", b"", b"third" * 1000]
+    _, offsets = write(tmp_path / "shard", payloads)
+    content = (tmp_path / "shard").read_bytes()
+    assert [content[o : o + len(p)] for o, p in zip(offsets, payloads, strict=True)] == payloads
+    descriptor = os.open(tmp_path / "shard", os.O_RDONLY)
+    for offset, payload in indexed_records(tmp_path / "shard"):
+        assert read_record(descriptor, offset, name="shard") == payload
+    os.close(descriptor)
+
+
+def test_the_info_describes_the_file(tmp_path):
+    info, _ = write(tmp_path / "shard", [b"first", b"second"])
+    content = (tmp_path / "shard").read_bytes()
+    assert (info.file, info.num_examples, info.bytes) == ("shard", 2, len(content))
+    assert info.sha256 == hashlib.sha256(content).hexdigest()
+
+
+def test_an_interrupted_shard_leaves_nothing(tmp_path):
+    def payloads():
+        yield b"first"
+        raise RuntimeError("interrupted")
+
+    with pytest.raises(RuntimeError, match="interrupted"):
+        write(tmp_path / "shard", payloads())
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("position", range(0, 62, 3))
+def test_a_flipped_bit_is_found(tmp_path, position):
+    path = tmp_path / "shard"
+    write(path, [b"first record", b"second record"])  # 28 + 29 bytes
+    damaged = bytearray(path.read_bytes() + b"12345")[:57]
+    damaged[position % 57] ^= 4
+    path.write_bytes(damaged)
+    with pytest.raises(DataError, match=rf"shard, record {int(position % 57 >= 28)} at byte"):
+        list(read_shard(path))
+
+
+@pytest.mark.parametrize("kept", [1, 11, 12, 20, 27, 30, 56])
+def test_a_cut_file_is_found(tmp_path, kept):
+    path = tmp_path / "shard"
+    write(path, [b"first record", b"second record"])
+    os.truncate(path, kept)
+    with pytest.raises(DataError, match=r"shard, record \d at byte \d+: expected \d+ bytes"):
+        list(read_shard(path))
+
+
+def test_a_missing_file_is_found(tmp_path):
+    with pytest.raises(DataError, match="does not exist"):
+        list(read_shard(tmp_path / "shard"))
+
+
+def test_reading_outside_a_record_is_found(tmp_path):
+    write(tmp_path / "shard", [b"first record"])
+    descriptor = os.open(tmp_path / "shard", os.O_RDONLY)
+    for offset in (1, 20, 28):
+        with pytest.raises(DataError, match=rf"record at byte {offset}: expected"):
+            read_record(descriptor, offset, name="shard")
+    os.close(descriptor)
