@@ -1,0 +1,105 @@
+"""The files of an evaluation: metrics, per-image correctness, per-class errors, confusion, predictions."""
+
+import csv
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from alexnet_tf.scoring import CONFIDENCE, Predictions
+from alexnet_tf.significance import wilson_interval
+
+if TYPE_CHECKING:
+    from alexnet_tf.record_split import RecordSplit
+
+VIEWS = ("center", "ten_crop")
+
+
+def write(
+    folder: Path, predictions: Mapping[str, Predictions], split: "RecordSplit", class_names: Sequence[str]
+) -> dict[str, Any]:
+    """Write all files but the pictures into an existing folder; layouts in `components.evaluate`.
+
+    Returns:
+        What metrics.json holds.
+    """
+    labels, keys = np.asarray(split.labels), list(split.keys())
+    metrics: dict[str, Any] = {"num_examples": len(labels)}
+    metrics |= {view: predictions[view].metrics() for view in VIEWS}
+    (folder / "metrics.json").write_text(json.dumps(metrics, indent=1, sort_keys=True) + "\n")
+    np.savez(folder / "correct.npz", **correctness(predictions, keys))
+    _write_csv(folder / "per_class.csv", per_class(predictions, labels, class_names))
+    counts = confusion(predictions["ten_crop"], labels, num_classes=len(class_names))
+    pairs = [
+        [class_names[row], class_names[column], counts[row, column]] for row, column in np.argwhere(counts)
+    ]
+    _write_csv(folder / "confusion.csv", [["label", "predicted", "num_examples"], *pairs])
+    _write_csv(folder / "predictions.csv", _prediction_rows(predictions, labels, keys, class_names))
+    return metrics
+
+
+def correctness(predictions: Mapping[str, Predictions], keys: Sequence[str]) -> dict[str, Any]:
+    """Pack which images are right into bits, in the order of the sorted keys; see `components.evaluate`."""
+    order = sorted(range(len(keys)), key=keys.__getitem__)
+    text = "\n".join(keys[index] for index in order)
+    arrays: dict[str, Any] = {
+        "num": np.int64(len(keys)),
+        "keys_sha256": np.array(hashlib.sha256(text.encode()).hexdigest()),
+    }
+    for view in VIEWS:
+        for k in predictions[view].scores:
+            arrays[f"{view}_top{k}"] = np.packbits(predictions[view].correct(k)[order])
+    return arrays
+
+
+def confusion(predictions: Predictions, labels: np.ndarray, *, num_classes: int) -> np.ndarray:
+    """Count (K, K) int64 images by true class (row) and predicted class (column)."""
+    cells = np.asarray(labels, np.int64) * num_classes + predictions.classes
+    return np.bincount(cells, minlength=num_classes**2).reshape(num_classes, num_classes)
+
+
+def per_class(
+    predictions: Mapping[str, Predictions], labels: np.ndarray, class_names: Sequence[str]
+) -> list[list[Any]]:
+    """List each class's errors, header first; a class without test images has empty cells."""
+    errors = [(view, k) for view in VIEWS for k in predictions[view].scores]
+    header = ["class", "num_examples", *(f"{view}_top{k}_error" for view, k in errors)]
+    rows: list[list[Any]] = [[*header, "ten_crop_top1_error_low", "ten_crop_top1_error_high"]]
+    for index, name in enumerate(class_names):
+        members = labels == index
+        num = int(np.count_nonzero(members))
+        if num == 0:
+            rows.append([name, 0] + [""] * (len(errors) + 2))
+            continue
+        values = {(view, k): 1 - float(predictions[view].scores[k][members].mean()) for view, k in errors}
+        interval = wilson_interval(values["ten_crop", 1], num, confidence=CONFIDENCE)
+        rows.append([name, num, *(f"{value:.6f}" for value in (*values.values(), *interval))])
+    return rows
+
+
+def _prediction_rows(
+    predictions: Mapping[str, Predictions],
+    labels: np.ndarray,
+    keys: Sequence[str],
+    class_names: Sequence[str],
+) -> list[list[Any]]:
+    header = ["key", "label"]
+    for view in VIEWS:
+        header += [f"{view}_class", f"{view}_probability", f"{view}_label_probability"]
+    rows: list[list[Any]] = [header]
+    for index, key in enumerate(keys):
+        row = [key, class_names[labels[index]]]
+        for view in VIEWS:
+            scored = predictions[view]
+            row.append(class_names[scored.classes[index]])
+            row += [f"{scored.probabilities[index]:.6f}", f"{scored.label_probabilities[index]:.6f}"]
+        rows.append(row)
+    return rows
+
+
+def _write_csv(path: Path, rows: Sequence[Sequence[Any]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)

@@ -1,0 +1,118 @@
+"""The tables of a comparison as rows of text: errors, costs, parameters, classes."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Rows = list[list[str]]
+Costs = Mapping[str, Mapping[str, float]]
+
+NOT_MEASURED = "not measured here"
+# What a run cost, in the order shown. Whoever measured it brings the values, which differ at every run.
+COSTS = {
+    "seconds_per_epoch": ("seconds per epoch", "{:.1f}"),
+    "training_seconds": ("training, seconds", "{:.0f}"),
+    "training_images_per_second": ("training, images per second", "{:.0f}"),
+    "evaluation_images_per_second": ("ten-crop evaluation, images per second", "{:.1f}"),
+    "peak_memory_mib": ("peak memory in training, MiB", "{:.0f}"),
+}
+_ERRORS = {
+    ("ten_crop", "top1_error"): "top-1 error, ten crops",
+    ("ten_crop", "top5_error"): "top-5 error, ten crops",
+    ("center", "top1_error"): "top-1 error, centre crop",
+    ("center", "top5_error"): "top-5 error, centre crop",
+}
+
+
+def error_rows(comparison: Mapping[str, Any]) -> Rows:
+    """List the test errors with intervals, then the differences from the baseline; header first."""
+    names = comparison["variants"]
+    rows = [["", *names]]
+    for (view, error), label in _ERRORS.items():
+        cells = [comparison["errors"][name][view].get(error) for name in names]
+        if all(cells):
+            rows.append(
+                [
+                    label,
+                    *(
+                        f"{percent(c['value'])} ({100 * c['low']:.1f} to {100 * c['high']:.1f})"
+                        for c in cells
+                    ),
+                ]
+            )
+    if comparison["paired"]:
+        baseline = comparison["baseline"]
+        pairs = [comparison["paired"].get(name, {}).get("ten_crop", {}).get("top1_error") for name in names]
+        rows.append([f"difference from {baseline}, points", *(_difference(pair) for pair in pairs)])
+        rows.append(["McNemar p", *(p_value(pair["p_value"]) if pair else "baseline" for pair in pairs)])
+    return rows
+
+
+def cost_rows(comparison: Mapping[str, Any], costs: Costs) -> Rows:
+    """List what each variant cost; a number that nobody measured says so."""
+    names = comparison["variants"]
+    extra = sorted({key for values in costs.values() for key in values} - set(COSTS))
+    labels = COSTS | {key: (key.replace("_", " "), "{:g}") for key in extra}
+    return [["", *names]] + [
+        [label, *(shown.format(costs[n][key]) if key in costs.get(n, {}) else NOT_MEASURED for n in names)]
+        for key, (label, shown) in labels.items()
+    ]
+
+
+def knob_rows(comparison: Mapping[str, Any]) -> Rows:
+    """List the parameters that differ, header first; a variant without the parameter has a dash."""
+    names = comparison["variants"]
+    return [["parameter", *names]] + [
+        [knob["key"], *(_value(knob["values"][name]) if name in knob["values"] else "–" for name in names)]
+        for knob in comparison["knobs"]
+    ]
+
+
+def rows(comparison: Mapping[str, Any], costs: Costs) -> Rows:
+    """List errors, differences and costs for a terminal's table, header first, one column a variant."""
+    return error_rows(comparison) + cost_rows(comparison, costs)[1:]
+
+
+def class_rows(comparison: Mapping[str, Any], *, at_most: int = 40) -> Rows:
+    """List the classes' errors, header first; of many classes those on which the variants differ most."""
+    names = comparison["variants"]
+
+    def spread(entry: Mapping[str, Any]) -> float:
+        errors = [error for error in entry["errors"].values() if error is not None]
+        return max(errors, default=0) - min(errors, default=0)
+
+    entries = comparison["per_class"]
+    if len(entries) > at_most:
+        entries = sorted(entries, key=lambda entry: (-spread(entry), entry["class"]))[:at_most]
+    return [["class", "images", *names]] + [
+        [entry["class"], str(entry["num_examples"]), *(percent(entry["errors"][name]) for name in names)]
+        for entry in entries
+    ]
+
+
+def p_value(value: float, *, equals: str = "") -> str:
+    """Write a probability to two digits, or that it is below a thousandth."""
+    return "< 0.001" if value < 0.001 else f"{equals}{value:.2g}"
+
+
+def percent(share: float | None) -> str:
+    """Write a share in per cent; a dash where there is none."""
+    return "–" if share is None else f"{100 * share:.1f} %"
+
+
+def points(share: float) -> str:
+    """Write a difference of shares in points, with its sign."""
+    return f"{100 * share:+.1f}".replace("-", "−")
+
+
+def _difference(pair: Mapping[str, float] | None) -> str:
+    if pair is None:
+        return "baseline"
+    return f"{points(pair['difference'])} ({points(pair['low'])} to {points(pair['high'])})"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return "[" + ", ".join(_value(item) for item in value) + "]"
+    return f"{value:g}" if isinstance(value, float) else str(value)
