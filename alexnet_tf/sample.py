@@ -1,8 +1,8 @@
 """A generated set of photographs of toys, for a first run without network and for tests.
 
 Ten classes, each an outline with a pattern: no class has an outline or a pattern for itself, and all share
-their colours, so that a network has to see both. As in ImageNet a few files of the training split are awkward:
-greyscale, CMYK, a PNG that is named JPEG, turned by an EXIF tag, cut short.
+their colours, so that a network has to see both. As in ImageNet a few files of the training split are
+awkward: greyscale, CMYK, a PNG that is named JPEG, turned by an EXIF tag, cut short.
 """
 
 import io
@@ -32,8 +32,8 @@ LONG_SIDE_PX = 500
 PANORAMA_SHARE = 0.05
 """How many images are as long as `LONG_SIDE_PX` allows; the others have aspects up to 2:1."""
 
-# (class, index) of the awkward files. The broken one comes late: a training split of which it would be more than a
-# fiftieth has none.
+# (class, index) of the awkward files. The broken one comes late: a training split of which it would be more
+# than a fiftieth has none.
 _AWKWARD = {
     (1, 0): "grey",
     (4, 2): "grey",

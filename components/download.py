@@ -1,0 +1,160 @@
+"""Bring any source of images into one form.
+
+Reads: nothing of the pipeline. The source `sample` is generated; the others lie in `runtime.source_folder`,
+and a tensorflow-datasets set that is not there is fetched.
+
+Writes, readable by `tfds.builder_from_directory(dataset)`:
+    dataset/dataset-{split}.tfrecord-00000-of-00002   Examples of image (the file's bytes as they came),
+                                                      label and key
+    dataset/dataset_info.json, features.json, label.labels.txt   tensorflow-datasets' own
+    dataset/manifest.json   source, class_names, splits: {split: {num_examples, shards: [{file,
+                            num_examples, bytes, sha256}]}}
+
+Guarantees: the splits train, validation and test, none empty, ordered by a hash of the key. A split that the
+source has not is held out of its training split by content, so that copies of an image never lie in two of
+them and later additions move no image. One image in memory at a time. No image is dropped or changed, not
+even a broken one.
+
+Fails when: the source is not there (the message says what to fetch and where to put it), or a split ends up
+empty.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import Field
+
+from alexnet_tf.errors import DataError
+from alexnet_tf.records import encode_example
+from components.interfaces import Runtime, StageParams
+from components.sources.image_folder import image_folder_source
+from components.sources.sample import sample_source
+from components.sources.shards import SplitWriter
+from components.sources.source import Source
+from components.sources.tfds import tfds_source
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Nothing: this stage comes first."""
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The folder `dataset` of the module's docstring."""
+
+    dataset: Path
+
+
+class SampleParams(StageParams):
+    """How large the generated sample is."""
+
+    train_images_per_class: int = Field(ge=1)
+    validation_images_per_class: int = Field(ge=1)
+    test_images_per_class: int = Field(ge=1)
+
+
+class Params(StageParams):
+    """What decides which images there are and in which split they lie.
+
+    Attributes:
+        seed: Of the generated sample; the order and the splits of other sources do not depend on it.
+        source: `sample`, `image_folder` or `tfds:NAME[/CONFIG]`.
+        validation_share: Of the training split, held out for each split that the source has not.
+        sample: Used by the source `sample` alone.
+    """
+
+    seed: int = Field(ge=0)
+    source: str = Field(pattern=r"^(sample|image_folder|tfds:[\w-]+(/[\w.-]+)?)$")
+    validation_share: float = Field(gt=0, lt=0.5)
+    sample: SampleParams
+
+
+def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> None:
+    """Carry out the stage; see the module's docstring."""
+    source = _open(params, runtime)
+    held_out = {split: params.validation_share for split in SPLITS if split not in source.counts}
+    outputs.dataset.mkdir()
+    writers = {split: SplitWriter(outputs.dataset, split) for split in SPLITS}
+    for split, count in source.counts.items():
+        with runtime.progress.task(f"download {split}", total=count, unit="images") as task:
+            for raw in source.read(split):
+                target = _target(raw.content, held_out) if split == "train" else split
+                example = encode_example({"image": raw.content, "label": raw.label, "key": raw.key})
+                writers[target].write(example)
+                task.advance()
+    shards = {split: [vars(shard) for shard in writer.close()] for split, writer in writers.items()}
+    splits = {
+        split: {"num_examples": sum(shard["num_examples"] for shard in listed), "shards": listed}
+        for split, listed in shards.items()
+    }
+    _check_sizes(splits, params)
+    _write_tfds_metadata(outputs.dataset, source.class_names, splits)
+    manifest = {"source": params.source, "class_names": list(source.class_names), "splits": splits}
+    (outputs.dataset / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+    runtime.tracker.metrics({f"{split}_images": splits[split]["num_examples"] for split in SPLITS})
+
+
+def _open(params: Params, runtime: Runtime) -> Source:
+    if params.source == "sample":
+        sizes = params.sample
+        counts = {
+            "train": sizes.train_images_per_class,
+            "validation": sizes.validation_images_per_class,
+            "test": sizes.test_images_per_class,
+        }
+        return sample_source(counts, seed=params.seed)
+    if params.source == "image_folder":
+        return image_folder_source(runtime.source_folder)
+    return tfds_source(params.source.removeprefix("tfds:"), runtime.source_folder)
+
+
+def _target(content: bytes, held_out: Mapping[str, float]) -> str:
+    """Return the split of a training image, by a hash of its content."""
+    place = int.from_bytes(hashlib.sha256(content).digest()[:8], "big") / 2**64
+    for split, share in held_out.items():
+        if place < share:
+            return split
+        place -= share
+    return "train"
+
+
+def _check_sizes(splits: Mapping[str, dict], params: Params) -> None:
+    empty = [split for split in SPLITS if not splits[split]["num_examples"]]
+    if empty:
+        raise DataError(
+            f"download: expected images in every split, found none in {' and '.join(empty)}; give the source "
+            f"{params.source} more images or raise download.validation_share ({params.validation_share})."
+        )
+
+
+def _write_tfds_metadata(folder: Path, class_names: tuple[str, ...], splits: Mapping[str, dict]) -> None:
+    import tensorflow_datasets as tfds  # half a second, without TensorFlow
+
+    features = tfds.features.FeaturesDict(
+        {
+            "image": tfds.features.Image(),
+            "label": tfds.features.ClassLabel(names=list(class_names)),
+            "key": tfds.features.Text(),
+        }
+    )
+    template = tfds.core.ShardedFileTemplate(
+        dataset_name="dataset", data_dir=folder, filetype_suffix="tfrecord"
+    )
+    infos = [
+        tfds.core.SplitInfo(
+            name=split,
+            shard_lengths=[shard["num_examples"] for shard in content["shards"]],
+            num_bytes=sum(shard["bytes"] for shard in content["shards"]),
+            filename_template=template.replace(split=split),
+        )
+        for split, content in splits.items()
+    ]
+    tfds.folder_dataset.write_metadata(
+        data_dir=folder, features=features, split_infos=infos, check_data=False
+    )

@@ -1,0 +1,151 @@
+"""A data set that tensorflow-datasets has prepared, or prepares now, as a source.
+
+What is already prepared is read straight from its TFRecord files: no network, no TensorFlow, no re-encoding.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from alexnet_tf.errors import DataError
+from alexnet_tf.records import decode_example, indexed_records, read_record
+from components.sources.source import RawImage, Source, order_value, sorted_order
+from components.sources.tfds_preparation import prepare
+
+_SPLITS = ("train", "validation", "test")
+_POSITION = np.dtype([("order", "u8"), ("file", "i4"), ("offset", "i8")])
+
+
+def tfds_source(name: str, folder: Path | None) -> Source:
+    """Return an image classification set of tensorflow-datasets.
+
+    A validation split without a (labelled) test split counts as the test split.
+
+    Args:
+        name: `NAME` or `NAME/CONFIG` as tensorflow-datasets knows it.
+        folder: Its data_dir, or a folder whose `tfds/` is one; a set in neither is prepared in `tfds/`.
+
+    Raises:
+        DataError: When the set is not there and cannot be fetched, or is not one of images with one class
+            each.
+        ConfigError: When tensorflow-datasets knows no such set.
+    """
+    if folder is None:
+        raise DataError(
+            f"The source tfds:{name} expected runtime.source_folder to say where data sets lie, "
+            f"found it unset."
+        )
+    prepared = _find_prepared(name, folder) or prepare(name, folder / "tfds")
+    layout = _layout(prepared)
+    indices = {split: _index(layout, split) for split in _SPLITS if split in layout.files}
+    indices = {split: index for split, index in indices.items() if len(index)}
+    origin = {split: split for split in indices}
+    if "test" not in indices and "validation" in indices:
+        origin["test"] = origin.pop("validation")
+
+    def read(split: str) -> Iterator[RawImage]:
+        return _read(layout, origin[split], indices[origin[split]])
+
+    return Source(layout.class_names, {split: len(indices[name]) for split, name in origin.items()}, read)
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Where the records of a prepared set lie and what their features are called."""
+
+    files: dict[str, list[Path]]
+    image: str
+    label: str
+    identity: str | None
+    class_names: tuple[str, ...]
+
+
+def _find_prepared(name: str, folder: Path) -> Path | None:
+    """Return the newest version of a prepared set, or None."""
+    for data_dir in (folder, folder / "tfds"):
+        for pattern in ("*/dataset_info.json", "*/*/dataset_info.json"):
+            found = [path.parent for path in (data_dir / name).glob(pattern)]
+            configs = sorted({path.parent.name for path in found})
+            if len(configs) > 1:
+                raise DataError(
+                    f"{data_dir / name}: expected one configuration, found {', '.join(configs)}; name one of "
+                    f"them, for example tfds:{name}/{configs[0]}."
+                )
+            if found:
+                return max(found, key=lambda path: [int(part) for part in path.name.split(".")])
+    return None
+
+
+def _layout(folder: Path) -> _Layout:
+    import tensorflow_datasets as tfds  # half a second that no other source needs
+
+    info = tfds.builder_from_directory(folder).info
+    features: Any = info.features
+    file_format = info.file_format.value if info.file_format else "none"
+    if file_format != "tfrecord":
+        raise DataError(
+            f"{folder}: expected the file format tfrecord, found {file_format}; prepare the set "
+            f"again with file_format='tfrecord'."
+        )
+    images = [name for name, feature in features.items() if isinstance(feature, tfds.features.Image)]
+    labels = [name for name, feature in features.items() if isinstance(feature, tfds.features.ClassLabel)]
+    texts = [name for name, feature in features.items() if isinstance(feature, tfds.features.Text)]
+    image, label = (_choose(names, name) for names, name in ((images, "image"), (labels, "label")))
+    if image is None or label is None or features[image].np_dtype != np.uint8:
+        raise DataError(
+            f"{folder}: expected one 8-bit image and one class label an example, found the features "
+            f"{', '.join(features)}; choose an image classification set."
+        )
+    identity = next(
+        (name for name in ("id", "file_name", "filename", "image/filename") if name in texts), None
+    )
+    files = {name: [folder / file for file in sorted(split.filenames)] for name, split in info.splits.items()}
+    return _Layout(files, image, label, identity, tuple(features[label].names))
+
+
+def _choose(names: list[str], preferred: str) -> str | None:
+    if preferred in names:
+        return preferred
+    return names[0] if len(names) == 1 else None
+
+
+def _index(layout: _Layout, split: str) -> np.ndarray:
+    """Return where the labelled examples of a split lie, (N,) of `_POSITION`, in their final order."""
+
+    def positions() -> Iterator[tuple[int, int, int]]:
+        for number, path in enumerate(layout.files[split]):
+            for offset, payload in indexed_records(path):
+                raw = _raw_image(layout, split, payload, f"{number}-{offset}")
+                if raw.label >= 0:  # ImageNet's test images have label -1
+                    yield order_value(raw.key), number, offset
+
+    index = np.fromiter(positions(), _POSITION)
+    return index[sorted_order(index["order"], where=str(layout.files[split][0].parent))]
+
+
+def _read(layout: _Layout, split: str, index: np.ndarray) -> Iterator[RawImage]:
+    paths = layout.files[split]
+    descriptors = [os.open(path, os.O_RDONLY) for path in paths]
+    try:
+        for _, number, offset in index.tolist():
+            payload = read_record(descriptors[number], offset, name=str(paths[number]))
+            yield _raw_image(layout, split, payload, f"{number}-{offset}")
+    finally:
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def _raw_image(layout: _Layout, split: str, payload: bytes, position: str) -> RawImage:
+    example = decode_example(payload)
+    label, content = example[layout.label], example[layout.image]
+    identity = example[layout.identity] if layout.identity else position
+    if not isinstance(label, int) or not isinstance(content, bytes):
+        raise DataError(
+            f"{layout.files[split][0].parent}: expected one image and one label, found {label!r}."
+        )
+    text = identity.decode() if isinstance(identity, bytes) else str(identity)
+    return RawImage(f"{split}/{layout.class_names[label]}/{text}", label, content)
