@@ -28,8 +28,8 @@ INDEX = np.dtype(
 )
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """Read `manifest.json` of a records folder.
+def read_manifest(folder: Path, *, stage: str = "preprocess") -> dict[str, Any]:
+    """Read the `manifest.json` of a folder that a stage wrote.
 
     Raises:
         DataError: When it is missing or no JSON.
@@ -38,11 +38,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     try:
         return json.loads(path.read_text())
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise DataError(
-            f"{path} does not exist, expected prepared records; run the stage preprocess."
-        ) from error
+        raise DataError(f"{path} does not exist, expected the data of the stage {stage}; run it.") from error
     except ValueError as error:
-        raise DataError(f"{path}: expected JSON ({error}); run the stage preprocess again.") from error
+        raise DataError(f"{path}: expected JSON ({error}); run the stage {stage} again.") from error
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +112,7 @@ class RecordSplit:
 
     def keys(self) -> list[str]:
         """Return the N keys, in order."""
-        return (self.folder / f"{self.split}.keys.txt").read_text().splitlines()
+        return (self.folder / f"{self.split}.keys.txt").read_text(encoding="utf-8").split("\n")[:-1]
 
     def read(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
         """Read images by position, in any order, with repeats.

@@ -1,0 +1,135 @@
+"""What the workers of the stage preprocess do: index a shard of the data set, write one of the records."""
+
+import hashlib
+import os
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL
+from PIL import features
+
+from alexnet_tf.errors import DataError
+from alexnet_tf.images import ImageRejected, decode, to_square
+from alexnet_tf.record_split import INDEX
+from alexnet_tf.records import (
+    ShardWriter,
+    decode_example,
+    encode_example,
+    feature_offset,
+    indexed_records,
+    read_record,
+)
+
+# A SHA-256 as four big-endian numbers, so that their order is that of the digest; and where the record is.
+PLACE = np.dtype([("digest", ">u8", 4), ("file", np.int32), ("offset", np.int64)])
+
+
+@dataclass(frozen=True)
+class IndexTask:
+    """Find the keys of one shard of the data set; the answer goes to `places`."""
+
+    shard: str
+    file: int  # the shard's position in the data set's list
+    seed: int
+    places: str
+
+
+@dataclass(frozen=True)
+class ShardTask:
+    """Write one shard of the records, from the slice [start, stop) of the ordered places in a file."""
+
+    dataset: str
+    places: str
+    files: str  # names of the data set's shards, one a line
+    start: int
+    stop: int
+    record: str  # the file to write
+    shard: int  # its position among the split's shards
+    parts: str  # beginning of the names of `.index.npy` and `.keys.txt` of this shard
+    stored_size: int
+    max_pixels: int
+    num_classes: int
+
+
+def index_shard(task: IndexTask) -> int:
+    """Write the `PLACE` of every record of a shard and return their number; no pixel is kept."""
+    places = []
+    for offset, payload in indexed_records(Path(task.shard)):
+        key = _parsed(payload, f"{task.shard}, record at byte {offset}")[0]
+        digest = hashlib.sha256(f"{task.seed}/{key}".encode()).digest()
+        places.append((np.frombuffer(digest, ">u8"), task.file, offset))
+    np.save(task.places, np.array(places, PLACE))
+    return len(places)
+
+
+def write_shard(task: ShardTask) -> dict[str, Any]:
+    """Decode, square and write a slice of the images; return what the manifest says of it."""
+    places = np.load(task.places, mmap_mode="r")[task.start : task.stop]
+    files = Path(task.files).read_text().splitlines()
+    rows, keys, rejected = [], [], []
+    with ExitStack() as opened, ShardWriter(Path(task.record)) as writer:
+        descriptors: dict[int, int] = {}
+        for place in places:
+            file, offset = int(place["file"]), int(place["offset"])
+            name = str(Path(task.dataset, files[file]))
+            if file not in descriptors:
+                descriptors[file] = os.open(name, os.O_RDONLY)
+                opened.callback(os.close, descriptors[file])
+            payload = read_record(descriptors[file], offset, name=name)
+            where = f"{name}, record at byte {offset}"
+            key, label, encoded = _parsed(payload, where)
+            if not 0 <= label < task.num_classes:
+                expected = f"expected a label of 0..{task.num_classes - 1}"
+                raise DataError(
+                    f"{where}, key {key}: {expected}, found {label}; run the stage download again."
+                )
+            try:
+                image = decode(encoded, max_pixels=task.max_pixels)
+                raw = to_square(image, task.stored_size).tobytes()
+            except ImageRejected as error:
+                rejected.append([key, error.reason])
+                continue
+            width, height = image.size
+            example = encode_example(
+                {
+                    "image/raw": raw,
+                    "image/key": key,
+                    "image/label": label,
+                    "image/height": height,
+                    "image/width": width,
+                }
+            )
+            pixels = writer.write(example) + feature_offset(example, "image/raw")
+            rows.append((task.shard, pixels, label, height, width))
+            keys.append(key)
+    np.save(f"{task.parts}.index.npy", np.array(rows, INDEX))
+    Path(f"{task.parts}.keys.txt").write_text("".join(f"{key}\n" for key in keys), encoding="utf-8")
+    return {"shard": vars(writer.info), "rejected": rejected, "software": software()}
+
+
+def software() -> dict[str, str | None]:
+    """Return the versions on which the pixels depend; the stage compares those of all workers."""
+    return {
+        "pillow": PIL.__version__,
+        "libjpeg": features.version("libjpeg_turbo") or features.version("jpg"),
+    }
+
+
+def _parsed(payload: bytes, where: str) -> tuple[str, int, bytes]:
+    """Return key, label and encoded image of an example of the data set."""
+    example = decode_example(payload)
+    try:
+        key, label, encoded = example["key"], example["label"], example["image"]
+    except KeyError as error:
+        found = ", ".join(example)
+        message = f"{where}: expected image, label and key, found {found}; run the stage download again."
+        raise DataError(message) from error
+    if not (isinstance(key, bytes) and isinstance(label, int) and isinstance(encoded, bytes)):
+        raise DataError(f"{where}: expected one image, one label and one key; run the stage download again.")
+    name = key.decode(errors="backslashreplace")
+    if "\n" in name:
+        raise DataError(f"{where}: expected a key on one line, found {name!r}; rename the file.")
+    return name, label, encoded

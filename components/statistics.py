@@ -1,0 +1,124 @@
+"""Mean image and principal components of colour of the training split, as training sees it (§2, §4.1).
+
+Reads: the training split of the records.
+
+Writes, in `statistics`:
+    `statistics.json`: image and pixel counts, the exact integer sums, and what derives from them: channel
+        mean, covariance of R, G, B over all pixels, its eigenvalues (descending) and eigenvectors (columns).
+    `mean_image.npy`: (size, size, 3) float32, 0..255.
+    `sum_image.npy`: (stored_size, stored_size, 3) int64.
+
+Guarantees: bit-equal on any Beam runner and for any sharding, since all sums are integers. One pass; every
+record is checked against its checksum.
+
+Fails when: the split is empty, or differs from its manifest; the records were made for another size.
+"""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import PositiveInt
+
+from alexnet_tf.errors import DataError
+from alexnet_tf.moments import CHANNELS, Moments
+from alexnet_tf.record_split import read_manifest
+from alexnet_tf.records import decode_example, read_shard
+from alexnet_tf.statistics import ColourStatistics, save_statistics
+from alexnet_tf.upscale import whole_factor
+from components.beam import run_shards
+from components.interfaces import Runtime, StageParams
+
+SPLIT = "train"
+IMAGES_AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the stage reads."""
+
+    records: Path
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What the stage writes."""
+
+    statistics: Path
+
+
+class Params(StageParams):
+    """`size`: side of the images as training sees them, in pixels."""
+
+    size: PositiveInt
+
+
+@dataclass(frozen=True)
+class SumTask:
+    """Sum over one shard; the sum image goes to a file."""
+
+    shard: str
+    stored_size: int
+    factor: int
+    sum_image: str
+
+
+def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> None:
+    """Run the stage; see the module's contract."""
+    manifest = read_manifest(inputs.records)
+    listed = manifest["splits"].get(SPLIT, {"num_examples": 0})
+    if not listed["num_examples"]:
+        raise DataError(
+            f"{inputs.records}: expected images in the split {SPLIT}, found none; check the source."
+        )
+    if manifest["size"] != params.size:
+        found = f"expected images for size {params.size}, found {manifest['size']}"
+        raise DataError(f"{inputs.records}: {found}; run the stage preprocess again.")
+    stored_size = manifest["stored_size"]
+    factor = whole_factor(params.size, stored_size)
+    outputs.statistics.mkdir()
+    scratch = outputs.statistics / "scratch"
+    scratch.mkdir()
+    tasks = [
+        SumTask(str(inputs.records / shard["file"]), stored_size, factor, str(scratch / f"{number}.npy"))
+        for number, shard in enumerate(listed["shards"])
+    ]
+    summaries = run_shards(sum_shard, tasks, runtime=runtime, scratch=scratch, description="sum colours")
+    moments = Moments.zero(stored_size, factor)
+    for task, shard, summary in zip(tasks, listed["shards"], summaries, strict=True):
+        if summary["num_images"] != shard["num_examples"]:
+            found = f"expected {shard['num_examples']} images, found {summary['num_images']}"
+            raise DataError(f"{task.shard}: {found}; run the stage preprocess again.")
+        gram = tuple(tuple(row) for row in summary["gram"])
+        moments += Moments(stored_size, factor, summary["num_images"], np.load(task.sum_image), gram)
+    shutil.rmtree(scratch)
+    save_statistics(outputs.statistics, moments)
+    statistics = ColourStatistics.load(outputs.statistics)
+    roots = np.sqrt(statistics.eigenvalues)
+    figures = {f"channel_mean/{c}": float(x) for c, x in zip("rgb", statistics.channel_mean, strict=True)}
+    figures |= {f"colour_stddev/{n}": float(x) for n, x in enumerate(roots, start=1)}
+    runtime.tracker.metrics(figures)
+
+
+def sum_shard(task: SumTask) -> dict[str, Any]:
+    """Write the sum image of one shard and return its other moments."""
+    moments = Moments.zero(task.stored_size, task.factor)
+    images = _images(task)
+    while batch := list(islice(images, IMAGES_AT_ONCE)):
+        moments += Moments.of(np.stack(batch), task.factor)
+    np.save(task.sum_image, moments.sum_image)
+    return {"num_images": moments.num_images, "gram": moments.gram}
+
+
+def _images(task: SumTask) -> Iterator[np.ndarray]:
+    shape = (task.stored_size, task.stored_size, CHANNELS)
+    for number, record in enumerate(read_shard(Path(task.shard))):
+        raw = decode_example(record).get("image/raw")
+        if not isinstance(raw, bytes) or len(raw) != np.prod(shape):
+            expected = f"expected image/raw of {np.prod(shape)} bytes"
+            raise DataError(f"{task.shard}, record {number}: {expected}; run the stage preprocess again.")
+        yield np.frombuffer(raw, np.uint8).reshape(shape)

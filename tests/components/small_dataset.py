@@ -1,0 +1,47 @@
+"""Small data sets in the layout of the stage download, written by hand."""
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from alexnet_tf.records import ShardWriter, encode_example
+
+CLASS_NAMES = ["tench", "church", "golf ball"]
+
+
+def jpeg(seed: int, *, width: int = 40, height: int = 30, mode: str = "RGB", format: str = "JPEG") -> bytes:
+    """Encode a smooth random image."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (4, 5, 3), np.uint8)
+    image = Image.fromarray(coarse).resize((width, height)).convert(mode)
+    encoded = io.BytesIO()
+    image.save(encoded, format)
+    return encoded.getvalue()
+
+
+def write_dataset(folder: Path, splits: dict[str, list[bytes]], *, num_shards: int = 2) -> dict[str, Path]:
+    """Write shards, manifest and a passing verdict; return the stage's inputs. Image n has label n % 3."""
+    dataset = folder / "dataset"
+    dataset.mkdir(parents=True)
+    manifest = {"source": "test", "class_names": CLASS_NAMES, "splits": {}}
+    for split, images in splits.items():
+        shards = []
+        for shard in range(num_shards):
+            path = dataset / f"test-{split}.tfrecord-{shard:05d}-of-{num_shards:05d}"
+            with ShardWriter(path) as writer:
+                for n in range(shard, len(images), num_shards):
+                    key = f"{split}/{CLASS_NAMES[n % 3]}/{n:04d}.jpeg"
+                    writer.write(encode_example({"image": images[n], "label": n % 3, "key": key}))
+            shards.append(vars(writer.info))
+        manifest["splits"][split] = {"num_examples": len(images), "shards": shards}
+    (dataset / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "verdict.json").write_text('{"verdict": "pass"}')
+    return {"dataset": dataset, "verdict": folder / "verdict.json"}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return relative name to bytes of every file below a folder."""
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}

@@ -1,0 +1,192 @@
+import hashlib
+import io
+import json
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+from pydantic import ValidationError
+
+from alexnet_tf.errors import DataError
+from alexnet_tf.images import decode, to_square
+from alexnet_tf.record_split import RecordSplit
+from alexnet_tf.records import decode_example, read_shard
+from components import preprocess
+from components.interfaces import BeamRuntime, Runtime
+from components.preprocess import Inputs, Outputs, Params
+from tests.components.small_dataset import CLASS_NAMES, contents, jpeg, write_dataset
+
+IMAGES = {"train": [jpeg(n, width=30 + n % 7) for n in range(23)], "test": [jpeg(n) for n in range(50, 54)]}
+SETTINGS = {"seed": 3, "size": 16, "stored_size": 16, "max_rejected_share": 0.02, "max_pixels": 10_000}
+
+
+def run(inputs, records, *, num_workers=2, runner="FnApiRunner", options=(), images_per_shard=5, **settings):
+    records.parent.mkdir(exist_ok=True, parents=True)
+    params = Params(**{**SETTINGS, "images_per_shard": images_per_shard, **settings})
+    runtime = Runtime(beam=BeamRuntime(num_workers=num_workers, runner=runner, options=options))
+    preprocess.run(Inputs(**inputs), Outputs(records), params, runtime)
+    return json.loads((records / "manifest.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    return write_dataset(tmp_path_factory.mktemp("inputs"), IMAGES)
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory, inputs):
+    folder = tmp_path_factory.mktemp("outputs") / "records"
+    run(inputs, folder)
+    return folder
+
+
+@pytest.mark.parametrize("num_workers", [1, 3])
+def test_bytes_are_equal_with_any_number_of_workers(tmp_path, inputs, records, num_workers):
+    run(inputs, tmp_path / "records", num_workers=num_workers)
+    assert contents(tmp_path / "records") == contents(records)
+
+
+def test_bytes_are_equal_on_a_portable_runner(tmp_path, inputs, records):
+    options = ("--job_endpoint=embed", "--environment_type=LOOPBACK")
+    run(inputs, tmp_path / "records", runner="PortableRunner", options=options)
+    assert contents(tmp_path / "records") == contents(records)
+
+
+def test_the_sharding_of_the_data_set_does_not_matter(tmp_path, records):
+    other = write_dataset(tmp_path, IMAGES, num_shards=3)
+    run(other, tmp_path / "records")
+    assert contents(tmp_path / "records") == contents(records)
+
+
+def test_every_image_is_there_once_with_its_label_key_and_size(records):
+    split = RecordSplit.open(records, "train")
+    keys = split.keys()
+    assert sorted(keys) == sorted(f"train/{CLASS_NAMES[n % 3]}/{n:04d}.jpeg" for n in range(23))
+    for position, image in enumerate(split.read(range(23))):
+        n = int(keys[position][-9:-5])
+        assert split.labels[position] == n % 3
+        assert (split.heights[position], split.widths[position]) == (30, 30 + n % 7)
+        np.testing.assert_array_equal(image, to_square(decode(IMAGES["train"][n], max_pixels=10_000), 16))
+
+
+def test_the_order_is_that_of_the_salted_hash(records):
+    keys = RecordSplit.open(records, "train").keys()
+    assert keys == sorted(keys, key=lambda key: hashlib.sha256(f"3/{key}".encode()).digest())
+
+
+def test_another_seed_gives_another_order(tmp_path, inputs, records):
+    run(inputs, tmp_path / "records", seed=4)
+    keys = RecordSplit.open(tmp_path / "records", "train").keys()
+    assert keys != RecordSplit.open(records, "train").keys()
+
+
+def test_shards_are_even_and_described_by_the_manifest(records):
+    manifest = json.loads((records / "manifest.json").read_text())
+    train = manifest["splits"]["train"]
+    assert [shard["num_examples"] for shard in train["shards"]] == [4, 5, 4, 5, 5]
+    assert train["num_examples"] == 23
+    for shard in train["shards"]:
+        content = (records / shard["file"]).read_bytes()
+        assert (len(content), hashlib.sha256(content).hexdigest()) == (shard["bytes"], shard["sha256"])
+    listed = {shard["file"] for part in manifest["splits"].values() for shard in part["shards"]}
+    others = {f"{split}.{end}" for split in IMAGES for end in ("index.npy", "keys.txt")} | {"manifest.json"}
+    assert {path.name for path in records.iterdir()} == listed | others
+    assert manifest["software"]["pillow"]
+    assert manifest["rejected"] == []
+
+
+def test_a_record_holds_what_the_contract_says(records):
+    example = decode_example(next(read_shard(records / "train-00000-of-00005.tfrecord")))
+    assert sorted(example) == ["image/height", "image/key", "image/label", "image/raw", "image/width"]
+    assert len(example["image/raw"]) == 16 * 16 * 3
+
+
+def bomb():
+    encoded = io.BytesIO()
+    Image.new("1", (5000, 5000)).save(encoded, "PNG")
+    return encoded.getvalue()
+
+
+AWKWARD = [
+    jpeg(1, mode="L"),
+    jpeg(1, mode="CMYK"),
+    jpeg(1, format="PNG"),
+    jpeg(1, mode="P", format="PNG"),
+    jpeg(1, mode="RGBA", format="PNG"),
+    jpeg(1, mode="I;16", format="PNG"),
+    jpeg(1, width=1, height=900),
+    jpeg(1, width=2, height=2),
+]
+BROKEN = {b"": "empty file", b"<html></html>" * 9: "no known image format", jpeg(1)[:-60]: "truncated"}
+
+
+def test_awkward_images_are_taken_and_broken_ones_listed(tmp_path):
+    images = [*AWKWARD, *BROKEN, bomb()]
+    inputs = write_dataset(tmp_path, {"train": images})
+    manifest = run(inputs, tmp_path / "records", max_rejected_share=0.5)
+    assert manifest["splits"]["train"]["num_examples"] == len(AWKWARD)
+    reasons = {int(entry["key"][-9:-5]): entry["reason"] for entry in manifest["rejected"]}
+    for number, reason in enumerate([*BROKEN.values(), "too many pixels (5000 x 5000)"], start=len(AWKWARD)):
+        assert reason in reasons[number]
+    assert len(reasons) == len(BROKEN) + 1
+    assert len(RecordSplit.open(tmp_path / "records", "train").read(range(len(AWKWARD)))) == len(AWKWARD)
+
+
+def test_too_many_broken_images_stop_the_stage(tmp_path):
+    inputs = write_dataset(tmp_path, {"train": [b"junk"] * 3 + IMAGES["train"]})
+    found = (
+        r"3 of 26 images of the split train cannot be used, expected a share of at most 0.1 .*no known image"
+    )
+    with pytest.raises(DataError, match=found):
+        run(inputs, tmp_path / "records", max_rejected_share=0.1)
+    run(inputs, tmp_path / "again", max_rejected_share=0.12)
+
+
+def test_an_empty_split_stays_an_empty_split(tmp_path):
+    inputs = write_dataset(tmp_path, {"train": IMAGES["train"][:3], "validation": []})
+    run(inputs, tmp_path / "records")
+    assert RecordSplit.open(tmp_path / "records", "validation").num_examples == 0
+
+
+def test_a_damaged_data_set_stops_the_stage(tmp_path):
+    inputs = write_dataset(tmp_path, IMAGES)
+    shard = inputs["dataset"] / "test-train.tfrecord-00001-of-00002"
+    os.truncate(shard, 3000)
+    with pytest.raises(DataError, match=r"test-train.tfrecord-00001-of-00002, record .*cut short"):
+        run(inputs, tmp_path / "records")
+    shard.unlink()
+    with pytest.raises(DataError, match=r"test-train.tfrecord-00001-of-00002 does not exist"):
+        run(inputs, tmp_path / "again")
+
+
+def test_a_shard_with_fewer_images_than_the_manifest_says_is_found(tmp_path):
+    inputs = write_dataset(tmp_path, {"train": IMAGES["train"][:4]}, num_shards=1)
+    fewer = write_dataset(tmp_path / "fewer", {"train": IMAGES["train"][:3]}, num_shards=1)
+    name = "test-train.tfrecord-00000-of-00001"
+    os.replace(fewer["dataset"] / name, inputs["dataset"] / name)
+    with pytest.raises(DataError, match="expected 4 images, found 3"):
+        run(inputs, tmp_path / "records")
+
+
+def test_two_images_of_one_key_are_found(tmp_path):
+    inputs = write_dataset(tmp_path, {"train": IMAGES["train"][:4]}, num_shards=1)
+    manifest = json.loads((inputs["dataset"] / "manifest.json").read_text())
+    train = manifest["splits"]["train"]
+    train["shards"] *= 2
+    (inputs["dataset"] / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(DataError, match="two images of the split train have one key"):
+        run(inputs, tmp_path / "records")
+
+
+@pytest.mark.parametrize("verdict", ['{"verdict": "error"}', "{}", "nonsense"])
+def test_only_a_good_verdict_lets_the_stage_start(tmp_path, verdict):
+    inputs = write_dataset(tmp_path, {"train": IMAGES["train"][:2]})
+    inputs["verdict"].write_text(verdict)
+    with pytest.raises(DataError, match=r"verdict\.json: expected"):
+        run(inputs, tmp_path / "records")
+
+
+def test_a_size_that_is_no_multiple_is_refused():
+    with pytest.raises(ValidationError, match="expected a whole multiple of stored_size = 32, found 250"):
+        Params(**{**SETTINGS, "images_per_shard": 5, "size": 250, "stored_size": 32})
