@@ -1,0 +1,82 @@
+"""The command line `alexnet`."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from pipeline.commands import doctor, params, report, setup, stages, summary, ui, use
+from pipeline.commands.base import example
+
+_HELP = f"""AlexNet (2012) as a pipeline: one command a stage, and a few to look around.
+
+`dvc repro` runs all stages that are out of date; each can also be run by hand.
+
+{example("alexnet use sample" + chr(10) + "dvc repro" + chr(10) + "alexnet report")}"""
+
+
+class Group(click.Group):
+    """A group that lists its commands in the order of their use, and guesses at a misspelt one."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the commands in pipeline order."""
+        return list(self.commands)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find a command, or the nearest name."""
+        from pipeline.yaml_file import nearest
+
+        if args and not args[0].startswith("-") and args[0] not in self.commands:
+            known = ", ".join(self.commands)
+            ctx.fail(f"no command {args[0]!r}; there are {known}{nearest(args[0], self.commands)}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Group, help=_HELP, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="alexnet-tf")
+def alexnet() -> None:
+    """Hold the commands together."""
+
+
+for _command in (
+    *stages.commands,
+    use.command,
+    params.command,
+    summary.command,
+    report.command,
+    ui.command,
+    doctor.command,
+    setup.command,
+):
+    alexnet.add_command(_command)
+
+
+def main() -> None:
+    """Run `alexnet`, with the code of the repository that it is called in."""
+    _use_code_of_this_tree()
+    alexnet(prog_name="alexnet")
+
+
+def _use_code_of_this_tree() -> None:
+    """Start over with the current tree's own `pipeline`, where the installed one is that of another tree.
+
+    A queued DVC experiment runs in a copy of the repository; it must run the copy's code, which may differ.
+    """
+    own = Path(__file__).resolve().parent.parent
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "params.yaml").is_file() and (folder / "pipeline/cli.py").is_file():
+            if folder.resolve() != own:
+                path = os.pathsep.join(
+                    part for part in (str(folder), os.environ.get("PYTHONPATH", "")) if part
+                )
+                os.environ["PYTHONPATH"] = path
+                os.execv(sys.executable, [sys.executable, "-m", "pipeline", *sys.argv[1:]])
+            return
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""What all commands share: how errors look, and the options that stand on several of them."""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+overrides = click.option(
+    "-S",
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Take VALUE for a key of params.yaml, for example -S seed=7; may be repeated.",
+)
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+class Command(click.Command):
+    """A command whose errors are one sentence; with `--debug` they come with a traceback.
+
+    Exit codes: 0 done, 1 failed, 2 wrong usage or parameters, 130 interrupted.
+    """
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self.params.append(
+            click.Option(["--debug"], is_flag=True, expose_value=True, help="Show a traceback with an error.")
+        )
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command, and say what went wrong."""
+        if ctx.params.pop("debug", False):
+            return super().invoke(ctx)
+        return _guarded(lambda: super(Command, self).invoke(ctx), ctx)
+
+
+def _guarded(action: Callable[[], Any], ctx: click.Context) -> Any:
+    try:
+        return action()
+    except KeyboardInterrupt:
+        message, code = f"{ctx.info_name}: interrupted", 130
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        from pathlib import Path
+
+        from pipeline.os_errors import os_error_sentence
+
+        message, code = str(os_error_sentence(error, ctx.info_name or "alexnet", Path.cwd())), 1
+    except Exception as error:
+        code = _exit_code(error)
+        if code is None:
+            raise
+        message = str(error)
+    say(message, error=True)
+    ctx.exit(code)
+
+
+def _exit_code(error: Exception) -> int | None:
+    from alexnet_tf.errors import AlexNetError, ConfigError
+
+    if isinstance(error, ConfigError):
+        return 2
+    if isinstance(error, AlexNetError):
+        return 1
+    runner = sys.modules.get("pipeline.runner")
+    return 130 if runner and isinstance(error, runner.Interrupted) else None
+
+
+def say(message: str, *, error: bool = False) -> None:
+    """Print a line for a person to standard error, so that standard output stays for results."""
+    prefix = click.style("error: ", fg="red", bold=True) if error else ""
+    click.echo(prefix + message, err=True)
+
+
+def example(text: str) -> str:
+    """Write the examples at the end of a command's help, one a line."""
+    return "\b\nExample:\n" + "\n".join(f"  {line}" for line in text.splitlines())

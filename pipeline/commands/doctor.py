@@ -1,0 +1,33 @@
+"""`alexnet doctor`: whether this machine and this tree are fit to run."""
+
+import json
+
+import click
+
+from pipeline.commands.base import Command, as_json, example
+
+_COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
+_HELP = f"""Check Python, packages, Git, DVC, disk, memory, devices, tracking and params.yaml.
+
+Exits with 1 if anything fails; a warning does not count.
+
+{example("alexnet doctor")}"""
+
+
+@click.command("doctor", cls=Command, help=_HELP, short_help="Check this machine and this tree, with fixes.")
+@as_json
+@click.pass_context
+def command(ctx: click.Context, as_json: bool) -> None:
+    """Print one line a check."""
+    from pipeline.health import examine
+    from pipeline.workspace import find_workspace
+
+    findings = examine(find_workspace())
+    if as_json:
+        click.echo(json.dumps([finding._asdict() for finding in findings], indent=1))
+    else:
+        for finding in findings:
+            level = click.style(f"{finding.level:4}", fg=_COLOURS[finding.level])
+            fix = f" -> {finding.fix}" if finding.fix else ""
+            click.echo(f"{level}  {finding.name:9} {finding.found}{fix}")
+    ctx.exit(1 if any(finding.level == "fail" for finding in findings) else 0)

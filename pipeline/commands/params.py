@@ -1,0 +1,39 @@
+"""`alexnet params`: params.yaml as the stages get it."""
+
+import json
+
+import click
+
+from pipeline.commands.base import Command, as_json, example, overrides
+
+_HELP = f"""Check params.yaml and print it with the profiles' values in place.
+
+{example("alexnet params -S variants.faithful.profile=paper" + chr(10) + "alexnet params --schema")}"""
+
+
+@click.command("params", cls=Command, help=_HELP, short_help="Check params.yaml and print it resolved.")
+@overrides
+@as_json
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of params.yaml for editors.")
+def command(overrides: tuple[str, ...], as_json: bool, schema: bool) -> None:
+    """Print the parameters or their schema."""
+    if schema:
+        click.echo(schema_text(), nl=False)
+        return
+    from pipeline.config import PARAMS_FILE, load
+    from pipeline.rows import flat
+    from pipeline.workspace import find_workspace
+
+    values = load(find_workspace().root / PARAMS_FILE, overrides).values
+    if as_json:
+        click.echo(json.dumps(values, indent=1))
+        return
+    for key, value in flat(values).items():
+        click.echo(f"{key}: {value}")
+
+
+def schema_text() -> str:
+    """The content of docs/params.schema.json."""
+    from pipeline.schema import json_schema
+
+    return json.dumps(json_schema(), indent=1, sort_keys=True) + "\n"

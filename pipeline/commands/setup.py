@@ -1,0 +1,58 @@
+"""`alexnet setup`: makes DVC work in this tree, also in one without Git."""
+
+import configparser
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+from pipeline.commands.base import Command, example
+
+_HELP = f"""Make DVC work in this tree; does nothing where it already does.
+
+{example("alexnet setup")}"""
+
+WITHOUT_GIT = (
+    "no Git repository here (a zip download?): DVC is set to do without. `dvc repro` and `dvc metrics show` "
+    "work; `dvc exp`, `dvc params diff` and `dvc metrics diff` do not, and runs carry no commit. "
+    "`git init` and `alexnet setup` bring them back."
+)
+
+
+@click.command("setup", cls=Command, help=_HELP, short_help="Make DVC work in this tree, also without Git.")
+def command() -> None:
+    """Match DVC's setting to whether there is a Git repository."""
+    from alexnet_tf.errors import AlexNetError
+    from pipeline.workspace import find_workspace
+
+    root = find_workspace().root
+    if not (root / ".dvc").is_dir():
+        raise AlexNetError(
+            f"{root}: the folder .dvc is missing; fetch the repository again, with its hidden files"
+        )
+    without = not has_git(root)
+    if without != is_no_scm(root):
+        change = ["core.no_scm", "true"] if without else ["--unset", "core.no_scm"]
+        done = subprocess.run(
+            [sys.executable, "-m", "dvc", "config", "--local", *change],
+            cwd=root,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise AlexNetError(f"`dvc config --local {' '.join(change)}` failed: {done.stderr.strip()}")
+    click.echo(WITHOUT_GIT if without else "ready: Git and DVC both work here")
+
+
+def has_git(root: Path) -> bool:
+    """Whether `root` is inside a Git repository."""
+    return any((folder / ".git").exists() for folder in (root, *root.parents))
+
+
+def is_no_scm(root: Path) -> bool:
+    """Whether DVC's own settings for this tree say that there is no Git."""
+    settings = configparser.ConfigParser()
+    settings.read(root / ".dvc/config.local", encoding="utf-8")
+    return settings.getboolean("core", "no_scm", fallback=False)

@@ -1,0 +1,80 @@
+"""One command a stage: exactly what DVC runs, also by hand."""
+
+import os
+
+import click
+
+from pipeline.commands.base import Command, example, overrides, say
+from pipeline.dag import STAGES, Stage
+
+_ABOUT = {
+    "download": "Bring the source of params.yaml into data/dataset.",
+    "validate": "Check the raw images; an ERROR stops the pipeline.",
+    "preprocess": "Write records of scaled, cropped images for one entry of `images`.",
+    "statistics": "Compute mean image and colour covariance for one entry of `images`.",
+    "train": "Train one variant; started again after a kill, it goes on where it was.",
+    "evaluate": "Measure one variant's errors on the test split.",
+    "compare": "Put the variants side by side and write the report.",
+    "export": "Package one variant, if it passed its gate.",
+}
+_EXAMPLES = {
+    "download": "alexnet download",
+    "validate": "alexnet validate -S validate.min_side_px=16",
+    "preprocess": "alexnet preprocess small",
+    "statistics": "alexnet statistics small",
+    "train": "alexnet train optimized\nalexnet train faithful -S variants.faithful.training.epochs=2",
+    "evaluate": "alexnet evaluate optimized",
+    "compare": "alexnet compare",
+    "export": "alexnet export optimized",
+}
+
+
+def _command(stage: Stage) -> click.Command:
+    def callback(overrides: tuple[str, ...], entry: str = "", fresh: bool = False) -> None:
+        run(stage.name, entry, overrides, fresh=fresh)
+
+    params: list[click.Parameter] = []
+    if stage.foreach:
+        metavar = "VARIANT" if stage.foreach == "variants" else "IMAGES"
+        params.append(click.Argument(["entry"], metavar=metavar, help=f"An entry of `{stage.foreach}`."))
+    if stage.name == "train":
+        params.append(
+            click.Option(
+                ["--fresh"], is_flag=True, help="Ignore and delete an earlier checkpoint of this training."
+            )
+        )
+    about = _ABOUT[stage.name]
+    text = f"{about}\n\n{example(_EXAMPLES[stage.name])}"
+    return overrides(Command(stage.name, callback=callback, params=params, help=text, short_help=about))
+
+
+def run(name: str, entry: str, changes: tuple[str, ...], *, fresh: bool = False) -> None:
+    """Run one stage in the current repository, with tracking and progress.
+
+    Args:
+        name: The stage.
+        entry: The entry of its `foreach` section, "" where it has none.
+        changes: Texts `key=value` from `-S`.
+        fresh: Ignore and delete an earlier checkpoint.
+    """
+    from pipeline.config import PARAMS_FILE, load
+    from pipeline.progress import progress_for
+    from pipeline.recorder import Recorder
+    from pipeline.runner import run_stage
+    from pipeline.workspace import find_workspace
+
+    workspace = find_workspace()
+    config = load(workspace.root / PARAMS_FILE, changes)
+    item = config.item(name, entry)
+    recorder = Recorder(workspace, say)
+    run_stage(workspace, config, item, progress=progress_for(), recorder=recorder, fresh=fresh)
+    if name == "compare":
+        from pipeline.report import write_report
+
+        write_report(workspace, config)
+    if not os.environ.get("DVC_STAGE"):
+        written = ", ".join(item.outputs().values())
+        say(f"{item.address}: wrote {written}; `dvc status` sees a change until `dvc commit {item.address}`")
+
+
+commands = [_command(stage) for stage in STAGES.values()]

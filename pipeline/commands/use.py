@@ -1,0 +1,43 @@
+"""`alexnet use`: makes an experiment the active params.yaml."""
+
+import click
+
+from pipeline.commands.base import Command, example
+
+_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+_HELP = f"""Make experiments/EXPERIMENT.yaml the active params.yaml and print the difference.
+
+Without EXPERIMENT, list them.
+
+{example("alexnet use cifar10" + chr(10) + "alexnet use imagenette --source-folder ~/datasets --dry-run")}"""
+
+
+@click.command("use", cls=Command, help=_HELP, short_help="Make an experiment the active params.yaml.")
+@click.argument("experiment", required=False)
+@click.option("--source-folder", metavar="DIR", help="Where data sets lie that are already on this machine.")
+@click.option("--dry-run", is_flag=True, help="Print the difference, change nothing.")
+@click.option("--force", is_flag=True, help="Also lose edits of params.yaml that are not committed.")
+def command(experiment: str | None, source_folder: str | None, dry_run: bool, force: bool) -> None:
+    """Write params.yaml."""
+    from pipeline import experiments
+    from pipeline.config import PARAMS_FILE
+    from pipeline.workspace import find_workspace
+
+    workspace = find_workspace()
+    if experiment is None:
+        for name in experiments.names(workspace.root):
+            first = experiments.text_of(workspace.root, name).splitlines()[0]
+            click.echo(f"{name}: {first.lstrip('# ')}")
+        return
+    old, new = experiments.applied(workspace, experiment, source_folder)
+    for line in experiments.difference(old, new, experiment):
+        click.echo(click.style(line, fg=_COLOURS.get(line[:1])))
+    if old == new:
+        click.echo(f"{PARAMS_FILE} is experiment {experiment} already")
+    elif dry_run:
+        click.echo(f"{PARAMS_FILE} is unchanged (--dry-run)")
+    else:
+        if not force:
+            experiments.require_no_edits(workspace, old)
+        experiments.write(workspace.root / PARAMS_FILE, new)
+        click.echo(f"{PARAMS_FILE} is now experiment {experiment}; `dvc repro` runs it")

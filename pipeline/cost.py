@@ -1,0 +1,88 @@
+"""What a run of a stage costs: other at every run, so it lies in the scratch folder and in no output."""
+
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from components.interfaces import Tracker
+from pipeline.dag import Item
+
+PREFIX = "cost/"
+
+
+class Meter:
+    """Measures from its making on."""
+
+    def __init__(self) -> None:
+        self._wall = time.perf_counter()
+        self._cpu = _cpu_seconds()
+
+    def read(self) -> dict[str, float]:
+        """Return wall_seconds, cpu_seconds (with children) and peak_memory_bytes (of the largest process)."""
+        unit = 1 if sys.platform == "darwin" else 1024
+        peak = max(
+            resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+        )
+        return {
+            "wall_seconds": time.perf_counter() - self._wall,
+            "cpu_seconds": _cpu_seconds() - self._cpu,
+            "peak_memory_bytes": peak * unit,
+        }
+
+    def write(self, folder: Path, item: Item, fingerprint: str, reported: Mapping[str, float]) -> None:
+        """Write what was measured, and the costs that the stage itself reported, as one JSON file."""
+        folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(self.read() | dict(reported), indent=1, sort_keys=True) + "\n"
+        path = timings_path(folder, item, fingerprint)
+        written = path.with_suffix(".partial")
+        written.write_text(text, encoding="utf-8")
+        os.replace(written, path)
+
+
+def timings_path(folder: Path, item: Item, fingerprint: str) -> Path:
+    """Name the file that holds the costs of one run."""
+    return folder / f"{item.stage.name}-{item.key or 'all'}-{fingerprint}.json"
+
+
+def read_timings(folder: Path, item: Item, fingerprint: str) -> dict[str, float]:
+    """Read the costs of one run; empty where it did not run on this machine."""
+    try:
+        return json.loads(timings_path(folder, item, fingerprint).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+class CostTracker:
+    """Passes everything on to a tracker and remembers the metrics named `cost/...`.
+
+    Attributes:
+        values: The last value of each, without the prefix.
+    """
+
+    def __init__(self, tracker: Tracker) -> None:
+        self._tracker = tracker
+        self.values: dict[str, float] = {}
+
+    def metrics(self, values: Mapping[str, float], *, step: int | None = None) -> None:
+        """Pass numbers on."""
+        for name, value in values.items():
+            if name.startswith(PREFIX):
+                self.values[name.removeprefix(PREFIX)] = float(value)
+        self._tracker.metrics(values, step=step)
+
+    def tags(self, values: Mapping[str, str]) -> None:
+        """Pass words on."""
+        self._tracker.tags(values)
+
+    def artifact(self, path: Path, *, folder: str = "") -> None:
+        """Pass a file or folder on."""
+        self._tracker.artifact(path, folder=folder)
+
+
+def _cpu_seconds() -> float:
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system

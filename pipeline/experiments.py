@@ -1,0 +1,125 @@
+"""Making one of the files in experiments/ the active params.yaml."""
+
+import difflib
+import os
+import re
+import subprocess
+from pathlib import Path
+
+from alexnet_tf.errors import AlexNetError, ConfigError
+from pipeline.config import PARAMS_FILE, check
+from pipeline.workspace import Workspace
+from pipeline.yaml_file import nearest, parse, shown
+
+_SOURCE_FOLDER = re.compile(
+    r"^(?P<key>  source_folder:[ ]*)(?P<value>[^#\n]*?)(?P<rest>[ ]*(#.*)?)$", re.MULTILINE
+)
+
+
+def names(root: Path) -> list[str]:
+    """Name the experiments, sorted."""
+    return sorted(path.stem for path in (root / "experiments").glob("*.yaml"))
+
+
+def text_of(root: Path, name: str) -> str:
+    """Read one experiment.
+
+    Raises:
+        ConfigError: There is no such experiment.
+    """
+    known = names(root)
+    if name not in known:
+        raise ConfigError(
+            f"use: no experiment {name!r} in experiments/, which has {', '.join(known)}{nearest(name, known)}"
+        )
+    return (root / "experiments" / f"{name}.yaml").read_text(encoding="utf-8")
+
+
+def applied(workspace: Workspace, name: str, source_folder: str | None) -> tuple[str, str]:
+    """Return params.yaml as it is ("" if missing) and as the experiment makes it, checked.
+
+    The section `runtime` describes this machine, so the active one stays where the experiment has none.
+
+    Raises:
+        ConfigError: The experiment is unknown, or what comes out is no valid params.yaml.
+    """
+    path = workspace.root / PARAMS_FILE
+    old = path.read_text(encoding="utf-8") if path.exists() else ""
+    new = text_of(workspace.root, name)
+    if not _section(new, "runtime"):
+        new = new.rstrip("\n") + "\n\n" + _section(old, "runtime")
+    if source_folder is not None:
+        new, count = _SOURCE_FOLDER.subn(
+            lambda found: f"{found['key']}{_quoted(source_folder)}{found['rest']}", new
+        )
+        if count != 1:
+            raise ConfigError(
+                f"experiments/{name}.yaml: expected one line `source_folder:` under `runtime`, found {count}"
+            )
+    content = parse(new, f"experiments/{name}.yaml")
+    if not isinstance(content, dict):
+        raise ConfigError(f"experiments/{name}.yaml: expected sections, found {shown(content)}")
+    check(content, name=f"experiments/{name}.yaml")
+    return old, new
+
+
+def _section(text: str, name: str) -> str:
+    """Cut one top-level section out of YAML text, "" where there is none."""
+    found = re.search(rf"^{name}:.*\n(?:(?:[ \t#].*)?\n)*", text + "\n", re.MULTILINE)
+    return found[0].rstrip("\n") + "\n" if found else ""
+
+
+def _quoted(folder: str) -> str:
+    return folder if re.fullmatch(r"[\w./~-]+", folder) else "'" + folder.replace("'", "''") + "'"
+
+
+def require_no_edits(workspace: Workspace, old: str) -> None:
+    """Refuse to lose edits of params.yaml that are neither committed nor an experiment.
+
+    Raises:
+        AlexNetError: Overwriting `old` would lose them.
+    """
+    if not old or _is_experiment(workspace.root, old):
+        return
+    command = ["git", "diff", "--quiet", "HEAD", "--", PARAMS_FILE]
+    try:
+        committed = (
+            subprocess.run(command, cwd=workspace.root, capture_output=True, check=False).returncode == 0
+        )
+    except OSError:
+        committed = False
+    if not committed:
+        raise AlexNetError(
+            f"{PARAMS_FILE} holds edits that are neither committed nor one of experiments/; "
+            "commit it, copy it to experiments/NAME.yaml, or add --force to lose them"
+        )
+
+
+def _is_experiment(root: Path, text: str) -> bool:
+    """Whether all but the section `runtime` equals an experiment, comments aside."""
+    try:
+        content = parse(text, PARAMS_FILE)
+        for name in names(root):
+            known = parse(text_of(root, name), name)
+            if {k: v for k, v in known.items() if k != "runtime"} == {
+                k: v for k, v in content.items() if k != "runtime"
+            }:
+                return True
+    except (ConfigError, AttributeError):
+        return False
+    return False
+
+
+def write(path: Path, text: str) -> None:
+    """Replace a file at once."""
+    written = path.with_name(f".{path.name}.partial")
+    written.write_text(text, encoding="utf-8")
+    os.replace(written, path)
+
+
+def difference(old: str, new: str, name: str) -> list[str]:
+    """Compare two texts line by line, as `diff -u` does."""
+    lines = difflib.unified_diff(
+        old.splitlines(), new.splitlines(), PARAMS_FILE, f"experiments/{name}.yaml", n=1, lineterm=""
+    )
+    return list(lines)

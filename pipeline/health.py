@@ -1,0 +1,168 @@
+"""What `alexnet doctor` looks at: each check says what it found, how good that is, and the fix."""
+
+import importlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from alexnet_tf.errors import AlexNetError
+from pipeline.commands.setup import has_git, is_no_scm
+from pipeline.sender import probe, tracking_uri
+from pipeline.workspace import Workspace
+
+_GB = 1e9
+_PYTHON = ((3, 11), (3, 14))
+_IMPORTED = ("tensorflow", "keras", "apache-beam", "mlflow", "dvc", "pydantic", "click")
+
+
+class Finding(NamedTuple):
+    """One line of the health report."""
+
+    name: str
+    level: Literal["ok", "warn", "fail"]
+    found: str
+    fix: str = ""
+
+
+def examine(workspace: Workspace) -> list[Finding]:
+    """Run every check; a check that breaks is itself a warning."""
+    checks: list[Callable[[Workspace], Finding]] = [
+        _python, _versions, _git, _dvc, _disk, _memory, _cpu, _gpus, _store, _spool, _params,
+    ]  # fmt: skip
+    findings = []
+    for check in checks:
+        try:
+            findings.append(check(workspace))
+        except Exception as error:
+            findings.append(Finding(check.__name__.strip("_"), "warn", f"could not be checked: {error}"))
+    return findings
+
+
+def _python(_: Workspace) -> Finding:
+    low, high = _PYTHON
+    good = low <= sys.version_info[:2] < high
+    fix = f"use Python {low[0]}.{low[1]} to {high[0]}.{high[1] - 1}; remove .venv and run `make repro`"
+    return Finding("python", "ok" if good else "fail", platform.python_version(), "" if good else fix)
+
+
+def _versions(workspace: Workspace) -> Finding:
+    pins = workspace.root / "constraints.txt"
+    lines = pins.read_text(encoding="utf-8").splitlines()
+    wanted = dict(
+        line.partition("#")[0].strip().split("==") for line in lines if "==" in line.partition("#")[0]
+    )
+    missing, other = [], []
+    for name, version in wanted.items():
+        try:
+            if (installed := metadata.version(name)) != version:
+                other.append(f"{name} {installed} (pinned {version})")
+        except metadata.PackageNotFoundError:
+            missing.append(name)
+    needed = [name for name in _IMPORTED if name in missing]
+    fix = "python -m pip install -c constraints.txt -e ."
+    if needed:
+        return Finding("versions", "fail", f"not installed: {', '.join(needed)}", fix)
+    if other:
+        shown = ", ".join(other[:4]) + (f" and {len(other) - 4} more" if len(other) > 4 else "")
+        return Finding("versions", "warn", shown, fix)
+    return Finding("versions", "ok", f"{len(wanted) - len(missing)} packages as pinned in {pins.name}")
+
+
+def _git(workspace: Workspace) -> Finding:
+    if has_git(workspace.root):
+        return Finding("git", "ok", "repository found")
+    if is_no_scm(workspace.root):
+        return Finding("git", "warn", "no repository; DVC does without", "`dvc exp` needs one: git init")
+    return Finding("git", "fail", "no repository, so DVC refuses to run", "alexnet setup")
+
+
+def _dvc(workspace: Workspace) -> Finding:
+    if not (workspace.root / ".dvc/config").is_file():
+        return Finding(
+            "dvc", "fail", ".dvc/config is missing", "fetch the repository again, with hidden files"
+        )
+    if has_git(workspace.root) and is_no_scm(workspace.root):
+        return Finding("dvc", "warn", "set to do without Git, though there is one", "alexnet setup")
+    if not shutil.which("alexnet"):
+        fix = "put the environment's bin folder on PATH, or activate it"
+        return Finding("dvc", "fail", "the command `alexnet`, which dvc.yaml calls, is not on PATH", fix)
+    return Finding("dvc", "ok", "configured")
+
+
+def _disk(workspace: Workspace) -> Finding:
+    free = shutil.disk_usage(workspace.home).free / _GB
+    level = "fail" if free < 1 else "warn" if free < 5 else "ok"
+    fix = "free some room; the sample needs about 2 GB, DVC's copies included"
+    return Finding("disk", level, f"{free:.0f} GB free", "" if level == "ok" else fix)
+
+
+def _memory(_: Workspace) -> Finding:
+    import psutil
+
+    total, free = (getattr(psutil.virtual_memory(), name) / _GB for name in ("total", "available"))
+    level = "warn" if free < 3 else "ok"
+    fix = "close other programs, or train with a smaller global_batch_size"
+    return Finding("memory", level, f"{free:.1f} of {total:.1f} GB available", "" if level == "ok" else fix)
+
+
+def _cpu(_: Workspace) -> Finding:
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return Finding("cpu", "ok", f"{os.cpu_count()} cores, features unknown")
+    flags = next((line.split() for line in text.splitlines() if line.startswith("flags")), [])
+    names = {
+        "avx2": "AVX2",
+        "avx512f": "AVX-512",
+        "avx512_bf16": "AVX-512 bfloat16",
+        "amx_bf16": "AMX bfloat16",
+    }
+    found = [word for flag, word in names.items() if flag in flags]
+    return Finding(
+        "cpu", "ok", f"{os.cpu_count()} cores, {', '.join(found) or 'no vector features known here'}"
+    )
+
+
+def _gpus(_: Workspace) -> Finding:
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return Finding("gpu", "ok", "none; training uses the CPU")
+    command = [tool, "--query-gpu=name,memory.total", "--format=csv,noheader"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    if done.returncode:
+        return Finding("gpu", "warn", "nvidia-smi fails", "mend the driver, or train on the CPU")
+    return Finding("gpu", "ok", "; ".join(done.stdout.strip().splitlines()))
+
+
+def _store(workspace: Workspace) -> Finding:
+    uri = tracking_uri(workspace.home)
+    if problem := probe(uri):
+        fix = "start it, or unset MLFLOW_TRACKING_URI; until then runs are kept in .alexnet/spool"
+        return Finding("tracking", "warn", problem, fix)
+    if not os.access(workspace.home, os.W_OK):
+        return Finding("tracking", "fail", f"{workspace.home} cannot be written to", "change its rights")
+    return Finding("tracking", "ok", uri)
+
+
+def _spool(workspace: Workspace) -> Finding:
+    waiting = list((workspace.scratch / "spool").glob("*/"))
+    if not waiting:
+        return Finding("spool", "ok", "nothing waits to be sent")
+    return Finding(
+        "spool", "warn", f"{len(waiting)} stage runs were not sent to MLflow", "see .alexnet/spool"
+    )
+
+
+def _params(workspace: Workspace) -> Finding:
+    config = importlib.import_module("pipeline.config")
+    try:
+        variants = config.load(workspace.root / config.PARAMS_FILE).values["variants"]
+    except AlexNetError as error:
+        return Finding("params", "fail", str(error), "mend params.yaml, or `alexnet use sample`")
+    return Finding("params", "ok", f"valid; variants {', '.join(variants)}")

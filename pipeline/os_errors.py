@@ -1,0 +1,41 @@
+"""Says in one sentence what the operating system refused, and the way out."""
+
+import errno
+import shutil
+from pathlib import Path
+
+from alexnet_tf.errors import AlexNetError
+
+_ADVICE = {
+    errno.ENOSPC: "the disk is full ({free}); free some room and run the same command again",
+    errno.EDQUOT: "your disk quota is used up ({free}); free some room and run the same command again",
+    errno.EROFS: "the file system is read-only; work in a folder that can be written to",
+    errno.EACCES: "permission denied; make it readable and writable for the user who runs this",
+    errno.EPERM: "not permitted; make it readable and writable for the user who runs this",
+    errno.ENOENT: "no such file or folder; was it removed meanwhile? Run the same command again",
+    errno.EMFILE: "too many open files; raise the limit, for example with `ulimit -n 4096`",
+    errno.ENOMEM: "out of memory; use a smaller batch or fewer workers (`-S runtime.beam_workers=1`)",
+    errno.EIO: "the disk reports a read or write error; check the disk",
+}
+
+
+def os_error_sentence(error: OSError, what: str, root: Path) -> AlexNetError:
+    """Turn an operating system's error into one for a person.
+
+    Args:
+        error: What was raised.
+        what: What was being done, for example `train@faithful`.
+        root: A folder on the disk in question, whose free room is stated where that matters.
+    """
+    where = f"{error.filename}: " if error.filename else ""
+    reason = f"{error.strerror or error}; run it again with --debug to see where"
+    if error.errno in _ADVICE:
+        reason = _ADVICE[error.errno].format(free=_free(root))
+    return AlexNetError(f"{what}: {where}{reason}")
+
+
+def _free(root: Path) -> str:
+    try:
+        return f"{shutil.disk_usage(root).free / 1e6:.0f} MB free at {root}"
+    except OSError:
+        return "free room unknown"

@@ -1,0 +1,127 @@
+"""Shows long work: a bar in a terminal, one line every few seconds elsewhere."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import TextIO
+
+from components.interfaces import Progress, Task
+
+LINE_SECONDS = 5.0
+
+
+def progress_for(stream: TextIO | None = None) -> Progress:
+    """Choose a bar where `stream` (by default standard error) is a terminal, else lines."""
+    stream = stream or sys.stderr
+    return BarProgress(stream) if stream.isatty() else LineProgress(stream)
+
+
+class BarProgress:
+    """A bar that rich draws."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def task(self, description: str, *, total: int, unit: str) -> AbstractContextManager[Task]:
+        """Draw a bar of `total` units until the task ends."""
+        return self._bar(description, total, unit)
+
+    @contextmanager
+    def _bar(self, description: str, total: int, unit: str) -> Iterator[Task]:
+        from rich import progress as bars
+        from rich.console import Console
+
+        columns = (
+            bars.TextColumn("{task.description}"),
+            bars.BarColumn(bar_width=30),
+            bars.TextColumn("{task.completed:.0f}/{task.total:.0f} {task.fields[unit]}"),
+            bars.TimeElapsedColumn(),
+            bars.TextColumn("left"),
+            bars.TimeRemainingColumn(),
+            bars.TextColumn("{task.fields[figures]}"),
+        )
+        with bars.Progress(*columns, console=Console(file=self._stream)) as shown:
+            task = shown.add_task(description, total=total, unit=unit, figures="")
+            yield _BarTask(lambda amount, figures: shown.update(task, advance=amount, **figures))
+
+
+class _BarTask:
+    def __init__(self, update: Callable[[int, dict[str, str]], None]) -> None:
+        self._update = update
+
+    def advance(self, amount: int = 1, **figures: float) -> None:
+        """Move the bar."""
+        self._update(amount, {"figures": _worded(figures)} if figures else {})
+
+
+class LineProgress:
+    """A line every `seconds`, and one at the end.
+
+    Args:
+        stream: Where lines go.
+        seconds: The least time between two lines of a task.
+        clock: Seconds that only go up.
+    """
+
+    def __init__(
+        self, stream: TextIO, *, seconds: float = LINE_SECONDS, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._stream = stream
+        self._seconds = seconds
+        self._clock = clock
+
+    def task(self, description: str, *, total: int, unit: str) -> AbstractContextManager[Task]:
+        """Write lines about `total` units until the task ends."""
+        return self._lines(description, total, unit)
+
+    @contextmanager
+    def _lines(self, description: str, total: int, unit: str) -> Iterator[Task]:
+        task = _LineTask(description, total, unit, self._stream, self._seconds, self._clock)
+        yield task
+        task.end()
+
+
+class _LineTask:
+    def __init__(
+        self,
+        description: str,
+        total: int,
+        unit: str,
+        stream: TextIO,
+        seconds: float,
+        clock: Callable[[], float],
+    ) -> None:
+        self._description, self._total, self._unit = description, total, unit
+        self._stream, self._seconds, self._clock = stream, seconds, clock
+        self._start = self._last = clock()
+        self._done = 0
+        self._figures: dict[str, float] = {}
+
+    def advance(self, amount: int = 1, **figures: float) -> None:
+        """Count, and write a line if the last one is old enough."""
+        self._done += amount
+        self._figures.update(figures)
+        if self._clock() - self._last >= self._seconds and self._done < self._total:
+            self._last = self._clock()
+            self._write()
+
+    def end(self) -> None:
+        """Write the last line."""
+        self._write()
+
+    def _write(self) -> None:
+        elapsed = max(self._clock() - self._start, 1e-9)
+        rate = self._done / elapsed
+        parts = [f"{self._description}: {self._done}/{self._total} {self._unit}", f"{elapsed:.0f} s"]
+        if rate:
+            parts.append(f"{rate:.3g} {self._unit}/s")
+        if rate and self._done < self._total:
+            parts.append(f"{(self._total - self._done) / rate:.0f} s left")
+        if self._figures:
+            parts.append(_worded(self._figures))
+        print(", ".join(parts), file=self._stream, flush=True)
+
+
+def _worded(figures: dict[str, float]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in figures.items())

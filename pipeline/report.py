@@ -1,0 +1,78 @@
+"""The comparison page with what the runs cost on this machine.
+
+It holds measured seconds, so it is no output of a stage: DVC would see it change at every run.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from alexnet_tf.errors import AlexNetError
+from pipeline.config import Config
+from pipeline.cost import read_timings
+from pipeline.fingerprint import fingerprint
+from pipeline.workspace import Workspace
+
+COMPARISON = "reports/compare/comparison.json"
+PAGE = "reports/report.html"
+_MIB = 2**20
+
+
+def read_comparison(workspace: Workspace) -> dict[str, Any]:
+    """Read what `compare` wrote.
+
+    Raises:
+        AlexNetError: It is not there, or broken.
+    """
+    try:
+        return json.loads((workspace.root / COMPARISON).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise AlexNetError(f"{COMPARISON} is missing; `dvc repro` or `alexnet compare` makes it") from None
+    except ValueError as error:
+        raise AlexNetError(
+            f"{COMPARISON} is broken ({error}); `dvc repro -f compare` makes it anew"
+        ) from None
+
+
+def costs(workspace: Workspace, config: Config) -> dict[str, dict[str, float]]:
+    """Collect what training and evaluating each variant cost, as far as it was measured on this machine."""
+    found: dict[str, dict[str, float]] = {}
+    for variant in config.values["variants"]:
+        train, evaluate = (_timings(workspace, config, stage, variant) for stage in ("train", "evaluate"))
+        named = {
+            "seconds_per_epoch": train.get("seconds_per_epoch"),
+            "training_seconds": train.get("wall_seconds"),
+            "training_images_per_second": train.get("images_per_second"),
+            "evaluation_images_per_second": evaluate.get("images_per_second"),
+            "peak_memory_mib": train["peak_memory_bytes"] / _MIB if "peak_memory_bytes" in train else None,
+        }
+        found[variant] = {name: value for name, value in named.items() if value is not None}
+    return found
+
+
+def _timings(workspace: Workspace, config: Config, stage: str, variant: str) -> dict[str, float]:
+    item = config.item(stage, variant)
+    try:
+        identity = fingerprint(workspace.root, item, config.params[item.address])
+    except OSError:
+        return {}
+    return read_timings(workspace.scratch / "timings", item, identity)
+
+
+def write_report(workspace: Workspace, config: Config) -> Path:
+    """Write the page and return its path.
+
+    Raises:
+        AlexNetError: There is no comparison yet.
+    """
+    from alexnet_tf.report import render
+
+    comparison = read_comparison(workspace)
+    folder = (workspace.root / COMPARISON).parent
+    figures = {path.name: path.read_bytes() for path in sorted(folder.glob("*.png"))}
+    page = workspace.root / PAGE
+    written = page.with_name(f".{page.name}.partial")
+    written.write_text(render(comparison, costs(workspace, config), figures), encoding="utf-8")
+    os.replace(written, page)
+    return page

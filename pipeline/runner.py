@@ -1,0 +1,149 @@
+"""Runs one stage: checks its inputs, gives it a place to write, puts what it wrote in place, records it."""
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+from alexnet_tf.errors import AlexNetError
+from components.interfaces import BeamRuntime, Progress, Runtime, SilentProgress, SilentTracker, StageParams
+from pipeline import outputs
+from pipeline.config import Config
+from pipeline.cost import CostTracker, Meter
+from pipeline.dag import Item, producers
+from pipeline.fingerprint import fingerprint
+from pipeline.os_errors import os_error_sentence
+from pipeline.recorder import Recorder, StageTracker
+from pipeline.workspace import Workspace
+
+
+class Interrupted(Exception):
+    """A stage was stopped by Ctrl-C or SIGTERM; its text is for a person, exit code 130."""
+
+
+def run_stage(
+    workspace: Workspace,
+    config: Config,
+    item: Item,
+    *,
+    progress: Progress | None = None,
+    recorder: Recorder | None = None,
+    fresh: bool = False,
+) -> None:
+    """Run one stage as `dvc repro` does, also when started by hand.
+
+    Args:
+        workspace: Where it reads and writes.
+        config: The checked params.yaml.
+        item: Which stage, for which entry.
+        progress: Shows progress; by default nothing does.
+        recorder: Opens a tracker for the run; by default nothing is recorded.
+        fresh: Ignore and delete an earlier checkpoint.
+
+    Raises:
+        AlexNetError: An input is missing, the disk or its rights do not do, or the stage says so.
+        Interrupted: Ctrl-C or SIGTERM.
+    """
+    places = {name: workspace.root / path for name, path in item.outputs().items()}
+    tracker: StageTracker = SilentStageTracker()
+    status = "FAILED"
+    meter = Meter()
+    try:
+        with _terminable():
+            _require_inputs(workspace.root, item, config)
+            params = config.params[item.address]
+            identity = fingerprint(workspace.root, item, params)
+            outputs.prepare(places.values())
+            if recorder:
+                tracker = recorder.open(item, config, identity)
+            costs = CostTracker(tracker)
+            runtime = _runtime(workspace, config, costs, progress, identity, fresh)
+            _run(item, params, runtime, workspace.root, places)
+            outputs.commit(places.values())
+            meter.write(workspace.scratch / "timings", item, identity, costs.values)
+            outputs.remove(workspace.scratch / "checkpoints" / identity)
+            status = "FINISHED"
+    except KeyboardInterrupt:
+        status = "KILLED"
+        raise Interrupted(
+            f"{item.address}: interrupted; nothing half-written is kept, and the same command starts it again"
+        ) from None
+    except OSError as error:
+        raise os_error_sentence(error, item.address, workspace.root) from error
+    finally:
+        outputs.discard(places.values())
+        tracker.close(status, meter.read())
+
+
+class SilentStageTracker(SilentTracker):
+    """Records nothing and needs no closing."""
+
+    def close(self, status: str, cost: dict[str, float]) -> None:
+        """Ignore the end of the run."""
+
+
+def _run(item: Item, params: StageParams, runtime: Runtime, root: Path, places: dict[str, Path]) -> None:
+    component = item.stage.component
+    inputs = component.Inputs(**{name: root / path for name, path in item.inputs().items()})
+    written = component.Outputs(**{name: outputs.partial(path) for name, path in places.items()})
+    component.run(inputs, written, params, runtime)
+    if absent := outputs.missing(places):
+        names = ", ".join(str(places[name].relative_to(root)) for name in absent)
+        raise AlexNetError(
+            f"{item.address}: ended without writing {names}; "
+            f"this is a fault of components/{item.stage.name}.py"
+        )
+
+
+def _runtime(
+    workspace: Workspace,
+    config: Config,
+    tracker: CostTracker,
+    progress: Progress | None,
+    identity: str,
+    fresh: bool,
+) -> Runtime:
+    settings = config.runtime
+    folder = settings.source_folder
+    return Runtime(
+        tracker=tracker,
+        progress=progress or SilentProgress(),
+        beam=BeamRuntime(
+            runner=settings.beam_runner,
+            num_workers=settings.beam_workers or os.cpu_count() or 1,
+            options=settings.beam_options,
+        ),
+        devices=settings.devices,
+        source_folder=workspace.home / Path(folder).expanduser() if folder else None,
+        scratch=workspace.scratch / "checkpoints" / identity,
+        fresh=fresh,
+    )
+
+
+def _require_inputs(root: Path, item: Item, config: Config) -> None:
+    for path in item.inputs().values():
+        for producer, written in producers(path, config.values):
+            if not (root / written).exists():
+                raise AlexNetError(
+                    f"{item.address}: {written} is missing; `dvc repro {producer.address}` or "
+                    f"`alexnet {producer.command}` makes it"
+                )
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Treat SIGTERM like Ctrl-C while a stage runs, so that both tidy up."""
+
+    def stop(_signal: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        earlier = signal.signal(signal.SIGTERM, stop)
+    except ValueError:  # not in the main thread: whoever runs it there handles its signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, earlier)

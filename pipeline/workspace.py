@@ -1,0 +1,50 @@
+"""Where things lie: the folder a stage works in, and the one that keeps what outlives a run."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from alexnet_tf.errors import AlexNetError
+
+MARKS = ("params.yaml", "dvc.yaml")
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """One checkout of this repository.
+
+    Attributes:
+        root: The folder with params.yaml and dvc.yaml, in which stages read and write.
+        home: The folder of checkpoints, timings and the tracking store. It differs from `root` in a queued
+            DVC experiment, which runs in a copy that is thrown away while `DVC_ROOT` names the original.
+    """
+
+    root: Path
+    home: Path
+
+    @property
+    def scratch(self) -> Path:
+        """The folder for what no stage depends on; neither Git nor DVC sees it."""
+        return self.home / ".alexnet"
+
+
+def find_workspace(start: Path | None = None) -> Workspace:
+    """Find the repository upwards from `start`, by default from the current folder.
+
+    Raises:
+        AlexNetError: Neither `start` nor a folder above it holds params.yaml and dvc.yaml.
+    """
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if _is_root(folder):
+            dvc_root = os.environ.get("DVC_ROOT")
+            home = Path(dvc_root).resolve() if dvc_root and _is_root(Path(dvc_root)) else folder
+            return Workspace(root=folder, home=home)
+    raise AlexNetError(
+        f"{here}: neither this folder nor one above it holds {' and '.join(MARKS)}; "
+        "change into the folder of the repository"
+    )
+
+
+def _is_root(folder: Path) -> bool:
+    return all((folder / mark).is_file() for mark in MARKS)

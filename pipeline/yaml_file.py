@@ -1,0 +1,108 @@
+"""Reading params.yaml as DVC reads it: YAML 1.2, so `5e-4` is a number and `on` is a word."""
+
+import copy
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from alexnet_tf.errors import ConfigError
+
+
+def parse(text: str, source: str) -> Any:
+    """Parse YAML 1.2.
+
+    Args:
+        text: The YAML text.
+        source: What to call it in an error.
+
+    Raises:
+        ConfigError: The text is no YAML, or a key stands twice.
+    """
+    try:
+        return YAML(typ="safe", pure=True).load(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        problem = (error.problem or "not YAML").splitlines()[0].strip()
+        raise ConfigError(f"{source}{where}: {problem}; mend the YAML there") from error
+    except YAMLError as error:
+        raise ConfigError(f"{source}: not YAML: {str(error).splitlines()[0]}") from error
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Read a file whose top level is a mapping.
+
+    Raises:
+        ConfigError: The file is missing, unreadable, no YAML or no mapping.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise ConfigError(
+            f"{path.name}: cannot be read ({reason}); `alexnet use sample` writes a new one"
+        ) from error
+    content = parse(text, path.name)
+    if not isinstance(content, dict):
+        raise ConfigError(
+            f"{path.name}: expected sections such as `seed:` and `variants:`, found {shown(content)}"
+        )
+    return content
+
+
+def with_overrides(content: Mapping[str, Any], overrides: Iterable[str]) -> tuple[dict[str, Any], set[str]]:
+    """Apply `key=value` texts to a copy of `content`.
+
+    Args:
+        content: Sections of params.yaml.
+        overrides: Texts such as `variants.faithful.training.epochs=3`; the value is read as YAML.
+
+    Returns:
+        The copy, and the dotted keys that were set.
+
+    Raises:
+        ConfigError: No `=`, an unknown key, or a value that is no YAML.
+    """
+    changed = copy.deepcopy(dict(content))
+    keys: set[str] = set()
+    for text in overrides:
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip():
+            raise ConfigError(f"-S {text}: expected key=value, for example -S seed=7")
+        _set(changed, key.strip(), parse(value, f"-S {text}"))
+        keys.add(key.strip())
+    return changed, keys
+
+
+def _set(content: dict[str, Any], key: str, value: Any) -> None:
+    parts = key.split(".")
+    section: Any = content
+    for depth, part in enumerate(parts):
+        if not isinstance(section, dict) or part not in section:
+            known = list(section) if isinstance(section, dict) else []
+            above = ".".join(parts[:depth])
+            wrong = ".".join(parts[: depth + 1])
+            where = f"under {above}" if above else "at the top level"
+            expected = f"expected one of {', '.join(map(str, known))}" if known else f"{above} has no keys"
+            raise ConfigError(f"-S {key}: unknown key {wrong}; {where} {expected}{nearest(part, known)}")
+        if depth == len(parts) - 1:
+            section[part] = value
+        section = section[part]
+
+
+def nearest(name: object, known: Iterable[object]) -> str:
+    """Say which known name comes closest, as the end of a sentence, or nothing."""
+    close = difflib.get_close_matches(str(name), [str(each) for each in known], n=1, cutoff=0.5)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def shown(value: object, limit: int = 60) -> str:
+    """Write a value as YAML would, shortened."""
+    if value is None:
+        return "nothing"
+    text = {True: "true", False: "false"}.get(value, repr(value)) if isinstance(value, bool) else repr(value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
