@@ -1,12 +1,14 @@
 """The layers that Keras does not have: convolutions in towers (§3.2), and dropout as a pure function (§4.2)."""
 
-from typing import Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Literal
 
 import keras
 import tensorflow as tf
 
 
-class Draw(NamedTuple):
+@dataclass(frozen=True)
+class Draw:
     """Where in the stream of random numbers the rows of a batch lie: all randomness is a function of these.
 
     Attributes:

@@ -1,0 +1,84 @@
+"""Arrays by name in one file: written whole or not at all, equal bytes for equal arrays, no code on loading."""
+
+import json
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from alexnet_tf.errors import DataError
+
+_META = "meta"
+
+
+def save_arrays(path: Path, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any] | None = None) -> None:
+    """Write arrays, and a JSON object beside them, to `path`: a temporary file first, synced, then renamed.
+
+    Args:
+        path: An uncompressed `.npz`, which `numpy.load` reads.
+        arrays: Any names but `meta`.
+        meta: What else to remember; must be JSON.
+    """
+    text = json.dumps(meta or {}, sort_keys=True).encode()
+    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
+    try:
+        with temporary.open("wb") as file:
+            np.savez(file, **{_META: np.frombuffer(text, np.uint8), **arrays})
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Read what `save_arrays` wrote.
+
+    Returns:
+        The arrays, and the JSON object.
+
+    Raises:
+        DataError: When the file is missing, truncated, damaged, or another kind of file.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        return arrays, json.loads(arrays.pop(_META).tobytes())
+    except FileNotFoundError as error:
+        raise DataError(f"{path} does not exist; run the stage that writes it") from error
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, AttributeError) as error:
+        raise DataError(f"{path} is damaged or no file of ours ({error}); delete it and run again") from error
+
+
+def model_arrays(model) -> dict[str, np.ndarray]:
+    """Return a Keras model's variables by path below the model, such as `conv1/kernel`, float32."""
+    return {name: np.asarray(variable) for name, variable in named_variables(model).items()}
+
+
+def named_variables(model) -> dict[str, Any]:
+    """Return a Keras model's variables that are weights or moving statistics, by path below the model."""
+    return {variable.path.split("/", 1)[1]: variable for variable in model.weights}
+
+
+def assign_arrays(model, arrays: Mapping[str, np.ndarray], *, source: str) -> None:
+    """Give a Keras model the values of `arrays`.
+
+    Args:
+        model: Built.
+        arrays: Exactly the model's variables, by path.
+        source: Where the arrays come from, for the message.
+
+    Raises:
+        DataError: When a name or shape is not the model's; nothing is assigned then.
+    """
+    variables = named_variables(model)
+    wrong = sorted(set(variables) ^ set(arrays)) or [
+        name for name, variable in variables.items() if tuple(variable.shape) != arrays[name].shape
+    ]
+    if wrong:
+        raise DataError(f"{source} does not fit the network at {wrong[0]}: it was made with other network parameters")
+    for name, variable in variables.items():
+        variable.assign(arrays[name])
