@@ -7,6 +7,7 @@ ones: with A the upscaling matrix and M = AᵀA,  Σ (A X Aᵀ)·(A Y Aᵀ) = Σ
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations_with_replacement
 
 import numpy as np
 
@@ -16,6 +17,7 @@ CHANNELS = 3
 _PIXEL_MAX = 255
 _FLOAT_EXACT = 1 << 53  # every integer up to here is a float64
 _INT64_MAX = (1 << 63) - 1
+_UINT32_PIXELS = 66_051  # times 255² this is below 2³²
 _BLOCK = 16  # images at a time: what the memory holds as floats, not a matter of exactness
 
 
@@ -52,24 +54,11 @@ class Moments:
             factor: A whole number of at least 1.
 
         Raises:
-            ValueError: When a factor is so large that float64 would no longer be exact (above 16 for 16
-                pixels).
+            ValueError: When a factor is so large that float64 would no longer be exact (32 for 8 pixels).
         """
-        stored_size = images.shape[1]
-        matrix = integer_upscale_matrix(stored_size, factor)
-        squared = matrix.T @ matrix
-        # Every partial sum below is an integer of at most this, whatever the order in which BLAS adds.
-        bound = int(squared.sum(axis=1).max()) ** 2 * _PIXEL_MAX**2 * stored_size**2
-        if bound > _FLOAT_EXACT:
-            raise ValueError(
-                f"factor: {factor} times {stored_size} pixels is too much for exact sums; use a smaller one."
-            )
-        block = min(_BLOCK, _FLOAT_EXACT // bound)
-        gram = np.zeros((CHANNELS, CHANNELS), object)
-        for start in range(0, len(images), block):
-            gram += _gram(images[start : start + block], squared, factor)
+        gram = _gram(images.reshape(-1, CHANNELS)) if factor == 1 else _enlarged_gram(images, factor)
         sum_image = images.sum(axis=0, dtype=np.int64)
-        return cls(stored_size, factor, len(images), sum_image, tuple(map(tuple, gram.tolist())))
+        return cls(images.shape[1], factor, len(images), sum_image, tuple(map(tuple, gram.tolist())))
 
     def __add__(self, other: "Moments") -> "Moments":
         if (self.stored_size, self.factor) != (other.stored_size, other.factor):
@@ -114,12 +103,32 @@ class Moments:
         return tuple(sum(self.enlarged_sum_image[..., c].ravel().tolist()) for c in range(CHANNELS))
 
 
-def _gram(images: np.ndarray, squared: np.ndarray, factor: int) -> np.ndarray:
-    """Return Σ X_c · (M X_d M) as (3, 3) Python integers; exact, since all values are integers below 2⁵³."""
-    pixels = images.astype(np.float64)
-    enlarged = pixels
-    if factor > 1:
-        by_channel = np.moveaxis(pixels, -1, 1)
-        enlarged = np.moveaxis(squared @ by_channel @ squared.astype(np.float64), 1, -1)
-    gram = pixels.reshape(-1, CHANNELS).T @ enlarged.reshape(-1, CHANNELS)
-    return gram.astype(np.int64).astype(object)
+def _gram(pixels: np.ndarray) -> np.ndarray:
+    """Return Σ x_c · x_d over (P, 3) uint8 pixels as (3, 3) Python integers."""
+    gram = np.zeros((CHANNELS, CHANNELS), object)
+    for start in range(0, len(pixels), _UINT32_PIXELS):
+        planes = np.ascontiguousarray(pixels[start : start + _UINT32_PIXELS].T, np.uint32)
+        for i, j in combinations_with_replacement(range(CHANNELS), 2):
+            gram[i, j] += int(planes[i] @ planes[j])
+            gram[j, i] = gram[i, j]
+    return gram
+
+
+def _enlarged_gram(images: np.ndarray, factor: int) -> np.ndarray:
+    """Return Σ X_c · (M X_d M) over (N, S, S, 3) uint8 images as (3, 3) Python integers."""
+    stored_size = images.shape[1]
+    matrix = integer_upscale_matrix(stored_size, factor)
+    squared = (matrix.T @ matrix).astype(np.float64)
+    # Every partial sum is an integer of at most this, whatever the order in which BLAS adds.
+    bound = int(squared.sum(axis=1).max()) ** 2 * _PIXEL_MAX**2 * stored_size**2
+    if bound > _FLOAT_EXACT:
+        raise ValueError(
+            f"factor: {factor} times {stored_size} pixels is too much for exact sums; use a smaller one."
+        )
+    block = min(_BLOCK, _FLOAT_EXACT // bound)
+    gram = np.zeros((CHANNELS, CHANNELS), object)
+    for start in range(0, len(images), block):
+        small = np.moveaxis(images[start : start + block], -1, 0).astype(np.float64)  # (3, N, S, S)
+        planes, enlarged = small.reshape(CHANNELS, -1), (squared @ small @ squared).reshape(CHANNELS, -1)
+        gram += (planes @ enlarged.T).astype(np.int64).astype(object)
+    return gram

@@ -10,6 +10,7 @@ value, travels through a file as well. So all paths must lie on storage that eve
 """
 
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -76,8 +77,7 @@ def _run_pipeline(
     function: Callable[[Any], Any], tasks: Sequence[Any], folder: Path, beam: BeamRuntime
 ) -> Exception | None:
     """Run to the end and return what the runner raised, if anything: the tasks' own errors tell more."""
-    import apache_beam  # a second to import: only stages that use it pay
-
+    apache_beam = _apache_beam()
     options = _options(beam)
     numbered = list(enumerate(tasks))
     try:
@@ -90,6 +90,18 @@ def _run_pipeline(
     except Exception as error:  # whatever it is, it stops the stage in `_results`
         return error
     return None
+
+
+def _apache_beam():
+    """Import Beam, which takes a second: only stages that use it pay."""
+    # It logs a warning about BigQuery on the way, at which Python would set up logging to stderr for good.
+    root, silence = logging.getLogger(), logging.NullHandler()
+    root.addHandler(silence)
+    try:
+        import apache_beam
+    finally:
+        root.removeHandler(silence)
+    return apache_beam
 
 
 def _options(beam: BeamRuntime):

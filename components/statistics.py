@@ -34,7 +34,7 @@ from components.beam import run_shards
 from components.interfaces import Runtime, StageParams
 
 SPLIT = "train"
-IMAGES_AT_ONCE = 64
+IMAGES_AT_ONCE = 16
 
 
 @dataclass(frozen=True)

@@ -112,6 +112,18 @@ def test_importing_this_module_does_not_import_beam():
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
+def test_a_first_run_writes_nothing_to_the_terminal(tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from components.beam import run_shards\n"
+        "from components.interfaces import BeamRuntime, Runtime\n"
+        "from tests.components.test_beam import square\n"
+        "runtime = Runtime(beam=BeamRuntime(num_workers=2))\n"
+        "run_shards(square, [1, 2, 3], runtime=runtime, scratch=Path(sys.argv[1]), description='square')"
+    )
+    ended = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+
+
 def test_a_portable_runner_gives_the_same(tmp_path):
     portable = Runtime(
         beam=BeamRuntime(

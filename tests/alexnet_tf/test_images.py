@@ -1,0 +1,183 @@
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from alexnet_tf.images import ImageRejected, decode, to_square
+
+LIMIT = 1_000_000
+
+
+def encoded(image, format="PNG", **options):
+    stream = io.BytesIO()
+    image.save(stream, format, **options)
+    return stream.getvalue()
+
+
+def gradient(height=30, width=40):
+    rows, columns = np.mgrid[0:height, 0:width]
+    return np.stack([rows * 255 // height, columns * 255 // width, 255 - rows * 255 // height], -1).astype(
+        np.uint8
+    )
+
+
+RGB = Image.fromarray(gradient())
+
+
+@pytest.mark.parametrize("format", ["PNG", "BMP", "TIFF"])
+def test_lossless_formats_come_back_exactly(format):
+    np.testing.assert_array_equal(decode(encoded(RGB, format), max_pixels=LIMIT), gradient())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        encoded(RGB, "JPEG", quality=95),
+        encoded(RGB, "JPEG", quality=95, progressive=True),
+        encoded(RGB.convert("CMYK"), "JPEG", quality=95),
+        encoded(RGB, "WEBP", quality=95),
+        encoded(RGB.convert("P", palette=Image.Palette.ADAPTIVE)),
+        encoded(RGB.convert("P", palette=Image.Palette.ADAPTIVE), "GIF"),
+    ],
+    ids=["jpeg", "progressive", "cmyk", "webp", "palette", "gif"],
+)
+def test_other_encodings_come_close(content):
+    image = decode(content, max_pixels=LIMIT)
+    assert image.mode == "RGB"
+    assert np.abs(np.asarray(image, int) - gradient()).mean() < 6
+
+
+def test_grey_becomes_three_equal_channels():
+    image = np.asarray(decode(encoded(RGB.convert("L"), "JPEG"), max_pixels=LIMIT))
+    assert image.shape == (30, 40, 3)
+    np.testing.assert_array_equal(image[..., 0], image[..., 2])
+
+
+def test_transparency_is_dropped():
+    image = RGB.copy()
+    image.putalpha(Image.new("L", image.size, 40))
+    np.testing.assert_array_equal(decode(encoded(image), max_pixels=LIMIT), gradient())
+
+
+def test_a_palette_with_transparent_entries_gives_its_colours():
+    palette = RGB.convert("P", palette=Image.Palette.ADAPTIVE)
+    content = encoded(palette, transparency=bytes(range(256)))
+    np.testing.assert_array_equal(decode(content, max_pixels=LIMIT), palette.convert("RGB"))
+
+
+def test_sixteen_bits_keep_their_high_byte():
+    deep = (np.arange(600).reshape(20, 30) * 109).astype(np.uint16)
+    image = np.asarray(decode(encoded(Image.fromarray(deep)), max_pixels=LIMIT))
+    np.testing.assert_array_equal(image[..., 1], deep >> 8)
+
+
+def test_exif_orientation_is_ignored():
+    exif = Image.Exif()
+    exif[0x0112] = 6  # rotate by 90 degrees
+    assert decode(encoded(RGB, "JPEG", exif=exif), max_pixels=LIMIT).size == (40, 30)
+
+
+def test_an_animation_gives_its_first_frame():
+    content = encoded(RGB, "GIF", save_all=True, append_images=[Image.new("RGB", RGB.size)])
+    assert np.asarray(decode(content, max_pixels=LIMIT)).mean() > 50
+
+
+JPEG = encoded(RGB, "JPEG", quality=95)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "empty file"),
+        (b"<!DOCTYPE html><html>not found</html>", "no known image format"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "no known image format"),
+        (JPEG[:-20], "cannot be decoded (image file is truncated"),
+        (JPEG[:300], "broken header ("),
+        (encoded(RGB)[:-60], "cannot be decoded ("),
+        (encoded(Image.fromarray(np.ones((4, 4), np.float32)), "TIFF"), "pixels of unknown range (mode F)"),
+    ],
+)
+def test_unusable_files_are_rejected_with_a_reason(content, reason):
+    with pytest.raises(ImageRejected) as rejected:
+        decode(content, max_pixels=LIMIT)
+    assert rejected.value.reason.startswith(reason)
+
+
+def png_header(width, height):
+    """The start of a PNG that claims a size."""
+    body = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + struct.pack(">I", 13)
+        + body
+        + struct.pack(">I", zlib.crc32(body))
+        + b"\0\0\0\0IDAT\0\0\0\0"
+    )
+
+
+@pytest.mark.parametrize("side", [1001, 10_000, 65_000])
+def test_too_large_an_image_is_rejected_before_any_pixel(side):
+    with pytest.raises(ImageRejected, match=rf"^too many pixels \({side} x {side}\)$"):
+        decode(png_header(side, side), max_pixels=LIMIT)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.binary(max_size=400), st.integers(0, len(JPEG)))
+def test_damage_is_decoded_or_rejected_with_a_reason_that_repeats(junk, position):
+    content = JPEG[:position] + junk + JPEG[position + len(junk) :]
+    outcomes = []
+    for _ in range(2):
+        try:
+            outcomes.append(decode(content, max_pixels=LIMIT).tobytes())
+        except ImageRejected as error:
+            outcomes.append(error.reason)
+    assert outcomes[0] == outcomes[1]
+
+
+def test_a_square_at_its_size_is_left_alone():
+    square = gradient(32, 32)
+    np.testing.assert_array_equal(to_square(Image.fromarray(square), 32), square)
+
+
+def test_the_middle_is_kept():
+    strip = np.zeros((10, 30, 3), np.uint8)
+    strip[:, 10:20] = 200
+    np.testing.assert_array_equal(to_square(Image.fromarray(strip), 10), strip[:, 10:20])
+    np.testing.assert_array_equal(to_square(Image.fromarray(strip.swapaxes(0, 1)), 10), strip[:, 10:20])
+
+
+def test_halving_averages_by_hand():
+    """A triangle of 4 pixels on a line of 4: weights 3/7 3/7 1/7, the one beyond the edge left out."""
+    line = np.array([0, 80, 160, 240], np.uint8)
+    image = Image.fromarray(np.repeat(np.repeat(line[None, :, None], 4, axis=0), 3, axis=2))
+    left = (3 * 0 + 3 * 80 + 1 * 160) / 7
+    np.testing.assert_array_equal(to_square(image, 2)[0, :, 0], [round(left), round(240 - left)])
+
+
+def test_it_is_tensorflows_antialiased_resize_and_crop_to_two_levels():
+    import tensorflow as tf
+
+    photo = Image.fromarray(np.random.default_rng(0).integers(0, 256, (12, 16, 3), np.uint8)).resize(
+        (400, 300)
+    )
+    theirs = tf.image.resize(np.asarray(photo), (96, 128), method="bilinear", antialias=True)[:, 16:112]
+    assert np.abs(to_square(photo, 96).astype(int) - theirs.numpy()).max() < 2
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 3000), (3000, 1), (2, 5), (31, 33), (700, 500)])
+def test_any_shape_becomes_a_square(height, width):
+    square = to_square(Image.new("RGB", (width, height), (9, 8, 7)), 32)
+    assert (square.shape, square.dtype) == ((32, 32, 3), np.uint8)
+    assert (square == [9, 8, 7]).all()
+
+
+def test_mirroring_commutes():
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8))
+    mirrored = to_square(image.transpose(Image.Transpose.FLIP_LEFT_RIGHT), 24)
+    # Pillow sums in fixed point from one side, so that a level of rounding may differ.
+    assert np.abs(mirrored[:, ::-1].astype(int) - to_square(image, 24)).max() <= 1

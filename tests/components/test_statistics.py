@@ -1,0 +1,105 @@
+import json
+
+import numpy as np
+import pytest
+
+from alexnet_tf.errors import DataError
+from alexnet_tf.record_split import RecordSplit
+from alexnet_tf.statistics import ColourStatistics
+from components import preprocess, statistics
+from components.interfaces import BeamRuntime, Runtime, SilentTracker
+from components.statistics import Inputs, Outputs, Params
+from tests.components.small_dataset import contents, jpeg, write_dataset
+
+IMAGES = [jpeg(n) for n in range(13)]
+
+
+def prepare(folder, *, images_per_shard, stored_size=8, seed=1, images=IMAGES):
+    inputs = write_dataset(folder, {"train": images, "test": IMAGES[:2]})
+    params = preprocess.Params(
+        seed=seed,
+        size=32,
+        stored_size=stored_size,
+        max_rejected_share=0.0,
+        max_pixels=10_000,
+        images_per_shard=images_per_shard,
+    )
+    preprocess.run(preprocess.Inputs(**inputs), preprocess.Outputs(folder / "records"), params, Runtime())
+    return folder / "records"
+
+
+def run(records, folder, *, size=32, num_workers=2, tracker=None):
+    runtime = Runtime(beam=BeamRuntime(num_workers=num_workers), tracker=tracker or SilentTracker())
+    statistics.run(Inputs(records), Outputs(folder), Params(size=size), runtime)
+    return contents(folder)
+
+
+@pytest.fixture(scope="module", params=[8, 32], ids=["enlarged", "as stored"])
+def records(tmp_path_factory, request):
+    return prepare(tmp_path_factory.mktemp("records"), images_per_shard=4, stored_size=request.param)
+
+
+def test_it_equals_a_direct_computation_on_the_enlarged_images(tmp_path, records):
+    import tensorflow as tf
+
+    run(records, tmp_path / "statistics")
+    found = ColourStatistics.load(tmp_path / "statistics")
+    images = RecordSplit.open(records, "train").read(range(13))
+    large = tf.image.resize(images, (32, 32), method="bilinear").numpy().astype(np.float64)
+    pixels = large.reshape(-1, 3)
+    # TensorFlow enlarges in float32, hence the tolerances.
+    np.testing.assert_allclose(found.mean_image, large.mean(axis=0), atol=1e-3)
+    np.testing.assert_allclose(found.channel_mean, pixels.mean(axis=0), rtol=1e-6)
+    np.testing.assert_allclose(
+        found.eigenvalues, np.linalg.eigvalsh(np.cov(pixels.T, ddof=0))[::-1], rtol=1e-5
+    )
+
+
+def test_bytes_are_equal_for_any_workers_sharding_and_order(tmp_path, records):
+    expected = run(records, tmp_path / "a", num_workers=1)
+    assert sorted(expected) == ["mean_image.npy", "statistics.json", "sum_image.npy"]
+    assert run(records, tmp_path / "b", num_workers=3) == expected
+    stored_size = json.loads((records / "manifest.json").read_text())["stored_size"]
+    other = prepare(tmp_path / "other", images_per_shard=13, stored_size=stored_size, seed=2)
+    assert run(other, tmp_path / "c") == expected
+
+
+def test_the_test_split_does_not_count(tmp_path, records):
+    run(records, tmp_path / "statistics")
+    assert json.loads((tmp_path / "statistics" / "statistics.json").read_text())["num_images"] == 13
+
+
+def test_headline_numbers_are_tracked(tmp_path, records):
+    tracked = {}
+
+    class Recorder(SilentTracker):
+        def metrics(self, values, *, step=None):
+            tracked.update(values)
+
+    run(records, tmp_path / "statistics", tracker=Recorder())
+    assert sorted(tracked) == [
+        *(f"channel_mean/{c}" for c in "bgr"),
+        *(f"colour_stddev/{n}" for n in (1, 2, 3)),
+    ]
+    assert 20 < tracked["colour_stddev/1"] < 128
+
+
+def test_records_of_another_size_are_refused(tmp_path, records):
+    with pytest.raises(DataError, match="expected images for size 64, found 32"):
+        run(records, tmp_path / "statistics", size=64)
+
+
+def test_an_empty_training_split_is_refused(tmp_path):
+    records = prepare(tmp_path, images_per_shard=4, images=[])
+    with pytest.raises(DataError, match="expected images in the split train, found none"):
+        run(records, tmp_path / "statistics")
+
+
+def test_a_flipped_bit_is_found(tmp_path):
+    records = prepare(tmp_path, images_per_shard=13)
+    path = records / "train-00000-of-00001.tfrecord"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"train-00000-of-00001.tfrecord, record 6 .*checksum"):
+        run(records, tmp_path / "statistics")
