@@ -1,6 +1,7 @@
 """How test errors are counted: top-1 and top-5 with fractional ties, centre crop and mean of ten crops."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,7 +40,7 @@ def top_k_scores(probabilities: np.ndarray, labels: np.ndarray, *, k: int) -> np
     num_classes = probabilities.shape[1]
     if not 1 <= k <= num_classes:
         raise ConfigError(
-            f"A top-{k} error needs k from 1 to the number of classes, which is {num_classes} here: choose such a k."
+            f"A top-{k} error needs k from 1 to the number of classes, here {num_classes}: choose such a k."
         )
     own = np.take_along_axis(probabilities, labels[:, None].astype(np.intp), axis=1)
     above = np.count_nonzero(probabilities > own, axis=1)
@@ -143,3 +144,16 @@ def join(batches: list[Predictions]) -> Predictions:
         losses=np.concatenate([batch.losses for batch in batches]),
         scores={k: np.concatenate([batch.scores[k] for batch in batches]) for k in batches[0].scores},
     )
+
+
+def score_center(batches: Iterable[np.ndarray], labels: np.ndarray) -> Predictions:
+    """Score centre crops alone, as training does after every epoch.
+
+    Args:
+        batches: (n, 1, K) float32 logits, batch after batch in the order of `labels`.
+        labels: (N,) int, 0..K-1.
+    """
+    logits = np.concatenate(list(batches))[:, 0].astype(np.float64)
+    logits -= logits.max(axis=-1, keepdims=True)
+    own = np.take_along_axis(logits, labels[:, None].astype(np.intp), axis=1)[:, 0]
+    return _score(softmax(logits), labels, np.log(np.exp(logits).sum(axis=-1)) - own)

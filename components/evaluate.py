@@ -63,10 +63,9 @@ class Params(StageParams):
 
 def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> None:
     """Score the test split and write the report."""
-    import tensorflow as tf
-
     from alexnet_tf import evaluation_report
     from alexnet_tf.bundle import load_bundle
+    from alexnet_tf.distribution import make_strategy
     from alexnet_tf.errors import DataError
     from alexnet_tf.evaluation import evaluate
     from alexnet_tf.figures import confusion_matrix, kernel_grid
@@ -75,7 +74,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
     split = RecordSplit.open(inputs.records, "test")
     if split.num_examples == 0:
         raise DataError(f"{inputs.records}: the test split holds no image, so there is nothing to evaluate.")
-    strategy = tf.distribute.MirroredStrategy(list(runtime.devices) or None)
+    strategy = make_strategy(runtime.devices)
     with strategy.scope():
         bundle = load_bundle(inputs.model)
     class_names = list(bundle.class_names)

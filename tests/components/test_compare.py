@@ -139,7 +139,7 @@ def test_a_missing_file_is_named_with_its_stage(reports, stage, file):
 def test_a_broken_bit_file_is_named(reports):
     path = reports / "evaluate" / "optimized" / "correct.npz"
     path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(DataError, match="correct.npz is missing or broken"):
+    with pytest.raises(DataError, match=r"correct\.npz is missing or broken"):
         _run(reports)
 
 
@@ -159,8 +159,8 @@ def test_needs_no_tensorflow(reports):
         f"root = Path({str(reports)!r})\n"
         "params = compare.Params(baseline='faithful', confidence=0.9, bootstrap_samples=100,"
         " variants={'faithful': {}, 'optimized': {}})\n"
-        "compare.run(compare.Inputs(root / 'train', root / 'evaluate'), compare.Outputs(root / 'report'), params,"
-        " Runtime())\n"
+        "inputs = compare.Inputs(root / 'train', root / 'evaluate')\n"
+        "compare.run(inputs, compare.Outputs(root / 'report'), params, Runtime())\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
     assert (reports / "report" / "comparison.json").exists()

@@ -1,0 +1,97 @@
+"""Proof that an exported model says what the trained one says, in a process that lacks this project."""
+
+import io
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from alexnet_tf import canary
+from alexnet_tf.errors import AlexNetError
+
+if TYPE_CHECKING:
+    from alexnet_tf.bundle import Bundle
+
+# Shares of the largest logit. Another graph sums float32 products in another order; bfloat16 keeps 8 bits.
+TOLERANCES = {"float32": 1e-4, "bfloat16": 5e-2}
+
+
+def compare_in_fresh_process(saved_model: Path, bundle: "Bundle", images: np.ndarray) -> float:
+    """Ask both for the logits of the same images, logit by logit, on the CPU.
+
+    Args:
+        saved_model: The exported folder.
+        bundle: What was exported.
+        images: (N, stored, stored, 3) uint8; sent as PNG files, which the resizing inside leaves as they are.
+
+    Returns:
+        The largest difference over the largest logit.
+
+    Raises:
+        AlexNetError: The fresh process failed, or a logit, a probability or a class name differs.
+    """
+    answers = ask(saved_model, images)
+    with tf.device("CPU:0"):
+        x = bundle.inputs(images)
+        views = bundle.ten_views(x)
+        center = bundle.model(bundle.center_view(x), training=False).numpy()
+        ten_crop = bundle.model(tf.reshape(views, [-1, *views.shape[2:]]), training=False).numpy()
+    ten_crop = ten_crop.reshape(len(images), 10, -1)
+    tolerance = TOLERANCES[bundle.model.compute_dtype]
+    largest = max(float(np.abs(center).max()), float(np.abs(ten_crop).max()), 1e-6)
+    difference = 0.0
+    for name, expected in (("center", center), ("ten_crop", ten_crop)):
+        received = answers[f"{name}_logits"]
+        difference = max(difference, float(np.abs(received - expected).max()) / largest)
+        best = answers[f"{name}_probabilities"].argmax(axis=1)
+        named = [answer.decode() for answer in answers[f"{name}_top_classes"][:, 0]]
+        if difference > tolerance or named != [bundle.class_names[index] for index in best]:
+            raise AlexNetError(
+                f"{saved_model}, loaded in a fresh process, answers otherwise than the trained model ({name}:"
+                f" logits differ by {difference:.1e} of the largest, at most {tolerance:.0e} is allowed):"
+                " nothing was exported; please report this with the versions that `alexnet doctor` prints."
+            )
+    return difference
+
+
+def ask(saved_model: Path, images: np.ndarray) -> dict[str, np.ndarray]:
+    """Return every output of both signatures, as `center_logits` and so on, from a fresh process.
+
+    Raises:
+        AlexNetError: The process failed.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        asked, answers = Path(folder) / "images", Path(folder) / "answers.npz"
+        asked.mkdir()
+        for index, image in enumerate(images):
+            (asked / f"{index:06}.png").write_bytes(png(image))
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+        finished = subprocess.run(
+            [sys.executable, "-I", canary.__file__, str(saved_model.resolve()), str(asked), str(answers)],
+            cwd=folder,
+            env=environment | {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if finished.returncode != 0:
+            last = (finished.stderr.strip().splitlines() or ["no message"])[-1]
+            raise AlexNetError(
+                f"{saved_model} cannot be loaded in a fresh process ({last}): nothing was exported; please"
+                " report this with the versions that `alexnet doctor` prints."
+            )
+        with np.load(answers) as arrays:
+            return dict(arrays)
+
+
+def png(image: np.ndarray) -> bytes:
+    """Encode (H, W, 3) uint8 pixels without loss."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, format="PNG")
+    return buffer.getvalue()

@@ -1,0 +1,67 @@
+"""What a person who meets an exported model should know, as Markdown made of its numbers."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from alexnet_tf.bundle import Bundle
+
+
+def model_card(bundle: "Bundle", metrics: Mapping[str, Any]) -> str:
+    """Describe an exported model.
+
+    Args:
+        bundle: The model with its preprocessing and class names.
+        metrics: Of its evaluation, as metrics.json holds them.
+
+    Returns:
+        Markdown, the same for the same numbers.
+    """
+    rows = [
+        f"| {label} | {100 * metrics[view][error]:.1f} % "
+        f"({100 * metrics[view][f'{error}_low']:.1f} to {100 * metrics[view][f'{error}_high']:.1f}) |"
+        for view, error, label in (
+            ("ten_crop", "top1_error", "top-1, ten crops"),
+            ("ten_crop", "top5_error", "top-5, ten crops"),
+            ("center", "top1_error", "top-1, centre crop"),
+            ("center", "top5_error", "top-5, centre crop"),
+        )
+        if error in metrics[view]
+    ]
+    names = list(bundle.class_names)
+    shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
+    enlarged = "" if bundle.stored_size == bundle.size else f", enlarged to {bundle.size} × {bundle.size}"
+    return "\n".join(
+        [
+            f"# {bundle.model.name}",
+            "",
+            "An image classifier after Krizhevsky, Sutskever and Hinton, *ImageNet Classification with Deep"
+            " Convolutional Neural Networks*, 2012.",
+            "",
+            f"- Parameters: {bundle.model.count_params():,}",
+            f"- Classes: {len(names)} ({shown})",
+            f"- Input: an image file; its short side is scaled to {bundle.stored_size} pixels with"
+            f" antialiasing, the central square kept{enlarged}, views of {bundle.crop_size} ×"
+            f" {bundle.crop_size} pixels cut out.",
+            "",
+            f"## Errors on {metrics['num_examples']:,} test images, with 95 % intervals",
+            "",
+            "| error | value |",
+            "| --- | --- |",
+            *rows,
+            "",
+            "## Use",
+            "",
+            "```python",
+            "import tensorflow as tf",
+            "",
+            'model = tf.saved_model.load("saved_model")',
+            'answer = model.signatures["ten_crop"](images=tf.constant([open("image.jpg", "rb").read()]))',
+            'print(answer["top_classes"], answer["top_probabilities"])',
+            "```",
+            "",
+            "The signature `center` does a tenth of the work. The model names one of its classes for any"
+            " image, also for one that shows none of them; EXIF orientation is ignored, as in training.",
+            "",
+        ]
+    )

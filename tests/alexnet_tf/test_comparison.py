@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+
+from alexnet_tf.comparison import Evaluation, Training, compare, differing_knobs, flatten, headline
+from alexnet_tf.errors import DataError
+
+
+def evaluation(correct, *, keys="k", classes=("ash", "elm"), top5=True):
+    correct = np.array(correct, bool)
+    view = {"top1_error": 1 - correct.mean(), "mean_loss": 1.0} | ({"top5_error": 0.0} if top5 else {})
+    bits = {f"{name}_top1": correct for name in ("center", "ten_crop")}
+    bits |= {f"{name}_top5": np.ones_like(correct) for name in ("center", "ten_crop")} if top5 else {}
+    return Evaluation(
+        num_examples=len(correct),
+        keys_sha256=keys,
+        metrics={"center": view, "ten_crop": view},
+        correct=bits,
+        per_class={name: (len(correct) // 2, 0.5) for name in classes},
+    )
+
+
+def compared(evaluations, **variants):
+    training = Training(metrics={"best_epoch": 1}, history={"epoch": [1], "train_loss": [2.0]})
+    return compare(
+        evaluations,
+        dict.fromkeys(evaluations, training),
+        variants or {name: {} for name in evaluations},
+        baseline=next(iter(evaluations)),
+        confidence=0.95,
+        bootstrap_samples=200,
+    )
+
+
+def test_flatten_names_leaves_by_their_path():
+    assert flatten({"a": {"b": {"c": 1}, "d": [1, 2]}, "e": None}) == {"a.b.c": 1, "a.d": [1, 2], "e": None}
+
+
+def test_knobs_are_those_that_differ_or_that_one_lacks():
+    knobs = differing_knobs({"x": {"a": 1, "b": {"c": 2}, "d": 3}, "y": {"a": 1, "b": {"c": 4}, "e": 5}})
+    assert knobs == [
+        {"key": "b.c", "values": {"x": 2, "y": 4}},
+        {"key": "d", "values": {"x": 3}},
+        {"key": "e", "values": {"y": 5}},
+    ]
+
+
+def test_pairs_every_variant_with_the_baseline():
+    comparison = compared(
+        {"a": evaluation([1, 1, 0, 0]), "b": evaluation([1, 1, 1, 0]), "c": evaluation([0] * 4)}
+    )
+    assert list(comparison["paired"]) == ["b", "c"]
+    assert comparison["paired"]["b"]["ten_crop"]["top1_error"]["difference"] == -0.25
+    assert comparison["paired"]["c"]["center"]["top1_error"]["difference"] == 0.5
+    assert comparison["paired"]["c"]["center"]["top5_error"]["difference"] == 0
+    assert headline(comparison)["c"]["ten_crop_top1_error_difference"] == 0.5
+    assert "ten_crop_top1_error_difference" not in headline(comparison)["a"]
+
+
+def test_few_classes_have_no_top_5_error_anywhere():
+    comparison = compared({"a": evaluation([1, 0], top5=False), "b": evaluation([1, 1], top5=False)})
+    assert set(comparison["errors"]["a"]["center"]) == {"mean_loss", "top1_error"}
+    assert set(comparison["paired"]["b"]["center"]) == {"top1_error"}
+    assert set(headline(comparison)["a"]) == {"center_top1_error", "ten_crop_top1_error"}
+
+
+def test_other_images_or_other_classes_are_refused():
+    with pytest.raises(DataError, match="a and b were tested on different images"):
+        compared({"a": evaluation([1, 0]), "b": evaluation([1, 0], keys="other")})
+    with pytest.raises(DataError, match="a and b name different classes"):
+        compared({"a": evaluation([1, 0]), "b": evaluation([1, 0], classes=("elm", "ash"))})

@@ -1,0 +1,43 @@
+import io
+
+import numpy as np
+from PIL import Image
+
+from alexnet_tf import figures
+
+
+def pixels(png):
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
+
+
+def test_kernels_keep_their_pattern_and_the_towers_their_gap():
+    kernels = np.zeros((2, 2, 3, 4), np.float32)
+    kernels[0, 0, 0, 0] = 7  # the first kernel's upper left is red, the rest of it black
+    one = pixels(figures.kernel_grid(kernels, towers=1))
+    two = pixels(figures.kernel_grid(kernels, towers=2))
+    scale = 800 // (4 * 3 + 1)
+    assert one.shape == (4 * scale, 13 * scale, 3)
+    np.testing.assert_array_equal(one[scale, scale], [255, 0, 0])
+    np.testing.assert_array_equal(one[2 * scale, 2 * scale], [0, 0, 0])
+    np.testing.assert_array_equal(one[0, 0], [255, 255, 255])
+    # Two towers: two rows of 2 kernels, and 2 white pixels more between them.
+    scale = 800 // (2 * 3 + 1)
+    assert two.shape == ((4 + 4 + 2) * scale, 7 * scale, 3)
+
+
+def test_equal_numbers_give_equal_bytes():
+    counts = np.array([[3, 1], [0, 4]])
+    assert figures.confusion_matrix(counts, ["a", "b"], title="t") == figures.confusion_matrix(
+        counts, ["a", "b"], title="t"
+    )
+    curves = {"faithful": {"epoch": [1, 2], "train_loss": [2.0, None], "validation_top1_error": [0.5, 0.4]}}
+    assert figures.learning_curves(curves) == figures.learning_curves(curves)
+
+
+def test_a_thousand_classes_and_an_empty_history_can_be_drawn():
+    names = [f"class {index}" for index in range(100)]
+    assert pixels(figures.confusion_matrix(np.eye(100, dtype=int), names, title="t")).shape[0] < 2000
+    assert figures.learning_curves({"a": {}}).startswith(b"\x89PNG")
+    cell = {"value": 0.5, "low": 0.4, "high": 0.6}
+    errors = {"a": {view: {"top1_error": cell} for view in ("center", "ten_crop")}}
+    assert figures.error_bars(errors, confidence=0.95).startswith(b"\x89PNG")

@@ -1,0 +1,138 @@
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from alexnet_tf import report
+from alexnet_tf.charts import Line, line_chart, nice_ticks
+from alexnet_tf.comparison import Evaluation, Training, compare
+from alexnet_tf.report_rows import NOT_MEASURED, class_rows, p_value
+
+
+@pytest.fixture
+def comparison():
+    evaluations, trainings = {}, {}
+    for name, num_right in (("plain", 30), ("<better> & co", 60)):
+        correct = np.arange(80) < num_right
+        view = {"top1_error": 1 - num_right / 80, "top5_error": 0.0, "mean_loss": 1.0}
+        bits = {f"{v}_top{k}": correct for v in ("center", "ten_crop") for k in (1, 5)}
+        per_class = {"ash": (80, 1 - num_right / 80), "elm": (0, None)}
+        evaluations[name] = Evaluation(80, "sha", {"center": view, "ten_crop": view}, bits, per_class)
+        history = {"epoch": [1, 2], "train_loss": [2.0, 1.0], "validation_loss": [2.1, None]}
+        trainings[name] = Training({"best_epoch": 2}, history)
+    variants = {"plain": {"rate": 0.01, "flip": True}, "<better> & co": {"rate": 0.1, "flip": False}}
+    return compare(evaluations, trainings, variants, baseline="plain", confidence=0.95, bootstrap_samples=200)
+
+
+class Outline(HTMLParser):
+    """Checks that tags nest, and keeps what a reader of the structure would meet."""
+
+    VOID = ("meta", "img", "wbr")
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.tags, self.links = [], [], []
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        values = dict(attributes)
+        self.links += [values[name] for name in ("src", "href") if name in values]
+        assert tag != "img" or values.get("alt")
+        assert tag != "svg" or values.get("aria-label")
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.tags.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_page_is_well_formed_and_needs_no_network(comparison):
+    page = report.render(comparison, {"plain": {"seconds_per_epoch": 1.5}}, {"confusion_plain.png": b"png"})
+    outline = Outline()
+    outline.feed(page)
+    assert outline.open == []
+    assert outline.tags.count("h1") == 1
+    assert outline.tags.count("table") == outline.tags.count("caption") == 4
+    assert "script" not in outline.tags
+    assert all(link.startswith("data:") for link in outline.links)
+    assert not re.search(r"https?://|@import|url\(", page)
+    assert "$" not in page
+    assert "<better>" not in page
+    assert (
+        "&lt;better&gt; &amp; co errs on 25.0 % of the test images, plain on 62.5 %: 37.5 points fewer"
+        in page
+    )
+
+
+def test_costs_that_nobody_measured_say_so(comparison):
+    rows = report.rows(comparison, {"plain": {"seconds_per_epoch": 1.5, "watts": 80.0}})
+    by_label = {row[0]: row[1:] for row in rows}
+    assert by_label["seconds per epoch"] == ["1.5", NOT_MEASURED]
+    assert by_label["peak memory in training, MiB"] == [NOT_MEASURED, NOT_MEASURED]
+    assert by_label["watts"] == ["80", NOT_MEASURED]
+
+
+def test_terminal_table_has_aligned_columns(comparison):
+    lines = report.table(comparison, {}).splitlines()
+    start = lines[0].index("plain")
+    assert lines[2].startswith("top-1 error, ten crops")
+    assert {line[start - 1] for line in (lines[0], *lines[2:])} == {" "}
+    assert lines[2][start:].startswith("62.5 % (")
+
+
+def test_markdown_shows_errors_and_knobs(comparison):
+    text = report.markdown(comparison)
+    assert "| rate | 0.01 | 0.1 |" in text
+    assert "| flip | true | false |" in text
+    assert "| McNemar p | baseline | < 0.001 |" in text
+
+
+def test_a_difference_that_chance_explains_is_said_so(comparison):
+    pair = comparison["paired"]["<better> & co"]["ten_crop"]["top1_error"]
+    pair |= {"difference": 0.01, "low": -0.02, "high": 0.04, "p_value": 0.31}
+    (sentence,) = report.headline(comparison)
+    assert "1.0 points more (95 % interval −2.0 to +4.0, McNemar p = 0.31), which chance explains" in sentence
+
+
+def test_one_variant_alone_is_reported(comparison):
+    comparison = comparison | {"variants": ["plain"], "paired": {}, "knobs": []}
+    assert "plain errs on 62.5 %" in report.render(comparison, {}, {})
+
+
+def test_of_many_classes_the_most_different_are_shown(comparison):
+    many = [
+        {
+            "class": f"class {index}",
+            "num_examples": 5,
+            "errors": {"plain": 0.5, "<better> & co": 0.5 - index / 200},
+        }
+        for index in range(100)
+    ]
+    rows = class_rows(comparison | {"per_class": many})
+    assert len(rows) == 41
+    assert rows[1][0] == "class 99"
+
+
+@pytest.mark.parametrize("highest", [0.003, 0.99, 1, 2.31, 50, 62.5, 99.9, 100, 7300])
+def test_ticks_are_few_round_and_reach_the_highest(highest):
+    ticks = nice_ticks(highest)
+    assert ticks[0] == 0
+    assert 4 <= len(ticks) <= 7
+    assert ticks[-2] < highest <= ticks[-1]
+
+
+def test_a_chart_skips_epochs_without_a_value():
+    line = Line(x=[1, 2, 3], y=[1.0, None, 2.0], series=0, dashed=False, name="a")
+    points = re.search(r'points="([^"]*)"', line_chart([line], label="l", x_title="epoch", y_title="nats"))
+    assert len(points[1].split()) == 2
+    empty = Line(x=[], y=[], series=0, dashed=False, name="a")
+    assert "Nothing was recorded" in line_chart([empty], label="l", x_title="epoch", y_title="nats")
+
+
+def test_small_probabilities_are_not_written_as_zero():
+    assert p_value(1e-9) == "< 0.001"
+    assert p_value(0.0123) == "0.012"

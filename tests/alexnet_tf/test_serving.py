@@ -1,0 +1,159 @@
+import hashlib
+import io
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from alexnet_tf import export_check, serving
+from alexnet_tf import images as pillow_images
+from alexnet_tf.architecture import AlexNetBN
+from alexnet_tf.errors import AlexNetError
+from alexnet_tf.export_check import png
+from alexnet_tf.networks import build
+
+SPEC = AlexNetBN(
+    name="alexnet_bn",
+    filters=[4, 4, 4, 4, 4],
+    dense_units=[8, 8],
+    activation="relu",
+    batch_norm_momentum=0.9,
+    dropout=0.0,
+)
+
+
+class SmallBundle(SimpleNamespace):
+    """A bundle of 6 classes whose images are stored at 20 and seen at 40 pixels, in crops of 32."""
+
+    stored_size, size, crop_size = 20, 40, 32
+    class_names = ("ash", "birch", "cedar", "elm", "fir", "gum")
+
+    def inputs(self, images):
+        return tf.image.resize(tf.cast(images, tf.float32), [40, 40], method="bilinear")
+
+    def center_view(self, x):
+        return (x[:, 4:36, 4:36] - 110) / 64
+
+    def ten_views(self, x):
+        corners = [(0, 0), (0, 8), (8, 0), (8, 8), (4, 4)]
+        five = tf.stack([x[:, y : y + 32, z : z + 32] for y, z in corners], axis=1)
+        return (tf.concat([five, five[:, :, :, ::-1]], axis=1) - 110) / 64
+
+
+@pytest.fixture(scope="module")
+def bundle():
+    return SmallBundle(model=build(SPEC, crop_size=32, num_classes=6, seed=3))
+
+
+@pytest.fixture(scope="module")
+def saved(bundle, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("export") / "saved_model"
+    serving.save(bundle, folder)
+    return folder
+
+
+def smooth_image(height, width, seed=0):
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 256, (6, 6, 3), dtype=np.uint8)
+    return np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC))
+
+
+@pytest.mark.parametrize(("height", "width"), [(60, 45), (41, 97), (20, 20), (9, 13), (1, 50), (200, 21)])
+def test_squares_as_pillow_does(height, width):
+    pixels = smooth_image(height, width)
+    ours = serving.to_square(tf.constant(pixels), 20).numpy().astype(int)
+    theirs = pillow_images.to_square(Image.fromarray(pixels), 20).astype(int)
+    assert np.abs(ours - theirs).max() <= 1  # Pillow rounds between its two passes
+    assert np.abs(ours - theirs).mean() < 0.3
+
+
+def test_a_square_of_the_right_size_is_left_alone():
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 20, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(serving.to_square(tf.constant(pixels), 20), pixels)
+
+
+@pytest.mark.parametrize("kind", ["RGB JPEG", "L JPEG", "RGB PNG", "L PNG", "RGBA PNG"])
+def test_decodes_as_pillow_does(kind):
+    mode, format = kind.split()
+    buffer = io.BytesIO()
+    Image.fromarray(smooth_image(37, 50)).convert(mode).save(buffer, format=format, quality=90)
+    ours = serving.decode(tf.constant(buffer.getvalue())).numpy().astype(int)
+    theirs = np.asarray(pillow_images.decode(buffer.getvalue(), max_pixels=10_000)).astype(int)
+    assert np.abs(ours - theirs).max() <= (1 if format == "JPEG" else 0)
+
+
+def test_decodes_cmyk_nearly_as_pillow_does():
+    buffer = io.BytesIO()
+    Image.fromarray(smooth_image(37, 50)).convert("CMYK").save(buffer, format="JPEG", quality=95)
+    ours = serving.decode(tf.constant(buffer.getvalue())).numpy().astype(int)
+    theirs = np.asarray(pillow_images.decode(buffer.getvalue(), max_pixels=10_000)).astype(int)
+    assert np.abs(ours - theirs).max() <= 3
+
+
+CANARIES = np.random.default_rng(1).integers(0, 256, (3, 20, 20, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def answers(saved):
+    return export_check.ask(saved, CANARIES)
+
+
+def test_answers_of_a_fresh_process_are_those_of_the_bundle(saved, bundle, answers, monkeypatch):
+    monkeypatch.setattr(export_check, "ask", lambda *_: answers)
+    assert export_check.compare_in_fresh_process(saved, bundle, CANARIES) < 1e-5
+
+
+def test_another_model_is_found_out(saved, answers, monkeypatch):
+    monkeypatch.setattr(export_check, "ask", lambda *_: answers)
+    other = SmallBundle(model=build(SPEC, crop_size=32, num_classes=6, seed=4))
+    with pytest.raises(AlexNetError, match="answers otherwise than the trained model"):
+        export_check.compare_in_fresh_process(saved, other, CANARIES)
+
+
+def test_signatures_name_classes_and_average_probabilities(saved, bundle):
+    files = [png(smooth_image(30, 44, seed)) for seed in range(3)]
+    model = tf.saved_model.load(str(saved))
+    assert set(model.signatures) == {"serving_default", "ten_crop", "center"}
+    answer = {
+        key: value.numpy() for key, value in model.signatures["ten_crop"](images=tf.constant(files)).items()
+    }
+    assert answer["logits"].shape == (3, 10, 6)
+    views = np.exp(answer["logits"]) / np.exp(answer["logits"]).sum(-1, keepdims=True)
+    np.testing.assert_allclose(answer["probabilities"], views.mean(axis=1), rtol=1e-5)
+    order = np.argsort(-answer["probabilities"], axis=1)[:, :5]
+    np.testing.assert_array_equal(answer["top_classes"], np.array(bundle.class_names).astype(bytes)[order])
+    np.testing.assert_array_equal(
+        answer["top_probabilities"], np.take_along_axis(answer["probabilities"], order, 1)
+    )
+    default = model.signatures["serving_default"](images=tf.constant(files))
+    np.testing.assert_array_equal(default["probabilities"], answer["probabilities"])
+    center = model.signatures["center"](images=tf.constant(files))
+    np.testing.assert_allclose(center["logits"], answer["logits"][:, 4], rtol=1e-4, atol=1e-5)
+
+
+def digests(folder):
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.mark.slow
+def test_bytes_are_the_same_in_two_fresh_processes(tmp_path):
+    code = (
+        "import importlib.util, sys\n"
+        "from pathlib import Path\n"
+        f"spec = importlib.util.spec_from_file_location('this_test', {__file__!r})\n"
+        "this_test = importlib.util.module_from_spec(spec); spec.loader.exec_module(this_test)\n"
+        "model = this_test.build(this_test.SPEC, crop_size=32, num_classes=6, seed=3)\n"
+        "this_test.serving.save(this_test.SmallBundle(model=model), Path(sys.argv[1]))\n"
+    )
+    runs = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path / name)]) for name in ("a", "b")]
+    assert [run.wait() for run in runs] == [0, 0]
+    assert digests(tmp_path / "a") == digests(tmp_path / "b")
+    assert "fingerprint.pb" not in digests(tmp_path / "a")
