@@ -23,6 +23,7 @@ _BOUNDS = {
     "maximum": "at most",
     "exclusiveMaximum": "less than",
 }
+_ABSENT = ("missing", "union_tag_not_found")
 # A typing error shows up as an unknown key and often a missing one: the unknown key is the one to name.
 _FIRST = {"extra_forbidden": 0, "missing": 2}
 
@@ -45,6 +46,8 @@ def sentence(
     location = list(first["loc"])
     if keys and location:
         location[:1] = keys[str(location[0])].split(".")
+    if first["type"].startswith("union_tag"):
+        location.append(first.get("ctx", {}).get("discriminator", "").strip("'"))
     path = _without_tags(location, values, first)
     return ConfigError(_worded(first, path, values, source(dotted(path))))
 
@@ -62,7 +65,7 @@ def _worded(error: ErrorDetails, path: Sequence[Any], values: Mapping[str, Any],
             f"one of {', '.join(known)}{nearest(path[-1], known)}"
         )
     expected = expectation(path)
-    if error["type"] == "missing":
+    if error["type"] in _ABSENT:
         return f"{source}: {key} is missing; expected {expected}"
     received = shown(_value_at(path, values))
     if error["type"] in ("value_error", "assertion_error"):
@@ -124,7 +127,7 @@ def _without_tags(location: Sequence[Any], values: Any, error: ErrorDetails) -> 
         if inside or (listed and part < len(node)):
             node = node[part]
             path.append(part)
-        elif part == "[key]" or (depth == len(location) - 1 and error["type"] == "missing"):
+        elif part == "[key]" or (depth == len(location) - 1 and error["type"] in _ABSENT):
             path.append(part)
     return path
 

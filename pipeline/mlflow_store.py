@@ -5,6 +5,7 @@ import fcntl
 import getpass
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -55,10 +56,8 @@ class MlflowStore:
             kind = event["event"]
             if kind in ("metrics", "headline"):
                 on_row = kind == "headline" or self._stage.get("name", "").startswith("train@")
-                points += [
-                    (on_row, Metric(name, value, event["time"], event.get("step", 0)))
-                    for name, value in event["values"].items()
-                ]
+                found = _metrics(event["values"], event["time"], event.get("step", 0))
+                points += [(on_row, metric) for metric in found]
                 continue
             self._metrics(points)
             points = []
@@ -92,10 +91,10 @@ class MlflowStore:
         cost = event["cost"]
         on_row = cost_metrics(self._stage["name"].partition("@")[0], cost) if status == "FINISHED" else {}
         for run_id in self._children:
-            self._client.log_batch(run_id, metrics=[Metric(f"cost/{k}", v, time, 0) for k, v in cost.items()])
+            self._client.log_batch(run_id, metrics=_metrics({f"cost/{k}": v for k, v in cost.items()}, time))
             self._client.set_terminated(run_id, status, time)
         for run_id in self._rows:
-            self._client.log_batch(run_id, metrics=[Metric(k, v, time, 0) for k, v in on_row.items()])
+            self._client.log_batch(run_id, metrics=_metrics(on_row, time))
             self._client.set_terminated(run_id, status, time)
 
     def _metrics(self, points: list[tuple[bool, Metric]]) -> None:
@@ -138,8 +137,8 @@ class MlflowStore:
         }
         known = self._client.get_run(row_id).data.tags
         for earlier in before:
-            stage, tag = earlier["stage"], f"skipped.{earlier['stage']}"
-            if run := own.get(stage):
+            tag = f"skipped.{earlier['stage'].partition('@')[0]}"
+            if run := own.get(earlier["stage"]):
                 missing = {name: word for name, word in earlier["outs"].items() if name not in run.data.tags}
                 if missing:
                     self._client.log_batch(run.info.run_id, tags=_run_tags(missing))
@@ -149,16 +148,14 @@ class MlflowStore:
                 producer = self._search(filters) or "no run on record"
                 self._client.log_batch(row_id, tags=_run_tags({tag: producer} | earlier["outs"]))
                 time = self._client.get_run(row_id).info.start_time
-                self._client.log_batch(
-                    row_id, metrics=[Metric(k, v, time, 0) for k, v in earlier["metrics"].items()]
-                )
+                self._client.log_batch(row_id, metrics=_metrics(earlier["metrics"], time))
 
     def _make_run(self, name: str, time: int, tags: Mapping[str, str], params: Mapping[str, str]) -> str:
         about = {"mlflow.source.name": "alexnet", "mlflow.source.type": "LOCAL", "mlflow.user": _user()}
         run = self._client.create_run(
             self._experiment, start_time=time, tags=about | _short(tags), run_name=name
         )
-        pairs = [Param(key, value[:_MAX_PARAM_CHARACTERS]) for key, value in params.items()]
+        pairs = [Param(_key(key), value[:_MAX_PARAM_CHARACTERS]) for key, value in params.items()]
         for first in range(0, len(pairs), _MAX_PARAMS):
             self._client.log_batch(run.info.run_id, params=pairs[first : first + _MAX_PARAMS])
         return run.info.run_id
@@ -198,7 +195,16 @@ def _run_tags(values: Mapping[str, str]) -> list[RunTag]:
 
 
 def _short(values: Mapping[str, str]) -> dict[str, str]:
-    return {name: word[:_MAX_TAG_CHARACTERS] for name, word in values.items()}
+    return {_key(name): word[:_MAX_TAG_CHARACTERS] for name, word in values.items()}
+
+
+def _metrics(values: Mapping[str, float], time: int, step: int = 0) -> list[Metric]:
+    return [Metric(_key(name), value, time, step) for name, value in values.items()]
+
+
+def _key(name: str) -> str:
+    """MLflow refuses a whole batch for one name with other characters than these."""
+    return re.sub(r"[^\w\-. :/]", "_", name)
 
 
 def _user() -> str:

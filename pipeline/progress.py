@@ -4,17 +4,20 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from components.interfaces import Progress, Task
+
+if TYPE_CHECKING:
+    from rich import progress as bars
 
 LINE_SECONDS = 5.0
 
 
 def progress_for(stream: TextIO | None = None) -> Progress:
     """Choose a bar where `stream` (by default standard error) is a terminal, else lines."""
-    stream = stream or sys.stderr
-    return BarProgress(stream) if stream.isatty() else LineProgress(stream)
+    chosen = sys.stderr if stream is None else stream
+    return BarProgress(chosen) if chosen.isatty() else LineProgress(chosen)
 
 
 class BarProgress:
@@ -43,16 +46,19 @@ class BarProgress:
         )
         with bars.Progress(*columns, console=Console(file=self._stream)) as shown:
             task = shown.add_task(description, total=total, unit=unit, figures="")
-            yield _BarTask(lambda amount, figures: shown.update(task, advance=amount, **figures))
+            yield _BarTask(shown, task)
 
 
 class _BarTask:
-    def __init__(self, update: Callable[[int, dict[str, str]], None]) -> None:
-        self._update = update
+    def __init__(self, shown: "bars.Progress", task: "bars.TaskID") -> None:
+        self._shown = shown
+        self._task = task
 
     def advance(self, amount: int = 1, **figures: float) -> None:
         """Move the bar."""
-        self._update(amount, {"figures": _worded(figures)} if figures else {})
+        self._shown.advance(self._task, amount)
+        if figures:
+            self._shown.update(self._task, figures=_worded(figures))
 
 
 class LineProgress:

@@ -61,7 +61,9 @@ def _typed(name: str, node: Any) -> Any:
     if len(node) == 1 and (only := next(iter(node))).startswith("{"):
         key = Annotated[str, Field(pattern=NAME)]
         return Annotated[dict[key, _typed(f"{name}_item", node[only])], Field(min_length=1)]
-    section = TypedDict(name, {key: _typed(f"{name}_{key}", child) for key, child in node.items()})
+    # Called by another name since type checkers want a literal; not a model, whose methods keys would hide.
+    make: Any = TypedDict
+    section = make(name, {key: _typed(f"{name}_{key}", child) for key, child in node.items()})
     section.__pydantic_config__ = StageParams.model_config
     return section
 
@@ -114,7 +116,7 @@ def subschemas(schema: Mapping[str, Any], path: Sequence[object]) -> list[dict[s
     return found
 
 
-def _branches(schema: Mapping[str, Any], node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _branches(schema: Mapping[str, Any], node: Any) -> Iterator[dict[str, Any]]:
     if "$ref" in node:
         target: Any = schema
         for part in node["$ref"].removeprefix("#/").split("/"):

@@ -1,0 +1,234 @@
+"""Stages that write tiny files, and a repository for them, so that the wiring is tested without the real ones."""
+
+import dataclasses
+import json
+import shutil
+import sys
+import types
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from components.interfaces import StageParams
+from pipeline.dag import STAGES
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Sample(StageParams):
+    train_images_per_class: Annotated[int, Field(ge=1)]
+
+
+class Input(StageParams):
+    crop_size: Annotated[int, Field(ge=1)]
+
+
+class AlexNet(StageParams):
+    name: Literal["alexnet"]
+    filters: Annotated[list[int], Field(min_length=5, max_length=5)]
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    lrn_alpha: float
+
+
+class AlexNetBN(StageParams):
+    name: Literal["alexnet_bn"]
+    batch_norm_momentum: float
+
+
+class Schedule(StageParams):
+    name: Literal["plateau", "steps", "one_cycle"]
+
+
+class Training(StageParams):
+    epochs: Annotated[int, Field(ge=1)]
+    learning_rate: Annotated[float, Field(gt=0)]
+    schedule: Schedule
+
+
+class Gate(StageParams):
+    max_top1_error: float
+
+
+class Download(StageParams):
+    seed: int
+    source: str
+    validation_share: Annotated[float, Field(gt=0, lt=1)]
+    sample: Sample
+
+
+class Validate(StageParams):
+    max_corrupt_share: float
+    max_class_imbalance: float
+    allow_split_leakage: bool
+    min_side_px: int
+    max_aspect: float
+
+
+class Preprocess(StageParams):
+    seed: int
+    size: Annotated[int, Field(ge=1)]
+    stored_size: Annotated[int, Field(ge=1)]
+    max_rejected_share: float
+    max_pixels: int
+    images_per_shard: int
+
+
+class Statistics(StageParams):
+    size: int
+
+
+class Train(StageParams):
+    seed: int
+    input: Input
+    network: Annotated[AlexNet | AlexNetBN, Field(discriminator="name")]
+    training: Training
+
+
+class Evaluate(StageParams):
+    batch_size: Annotated[int, Field(ge=1)]
+
+
+class Compare(StageParams):
+    baseline: str
+    confidence: float
+    bootstrap_samples: int
+    variants: dict[str, dict[str, Any]]
+
+
+class Export(StageParams):
+    gate: Gate
+
+
+PARAMS: dict[str, type[StageParams]] = {
+    "download": Download,
+    "validate": Validate,
+    "preprocess": Preprocess,
+    "statistics": Statistics,
+    "train": Train,
+    "evaluate": Evaluate,
+    "compare": Compare,
+    "export": Export,
+}
+
+TEXT = """\
+# EXPERIMENT stub: for tests
+seed: 2012
+download:
+  source: sample
+  validation_share: 0.1
+  sample:
+    train_images_per_class: 4
+validate:
+  max_corrupt_share: 0.02
+  max_class_imbalance: 20.0
+  allow_split_leakage: false
+  min_side_px: 8
+  max_aspect: 20.0
+images:
+  large: {size: 256, stored_size: 256}
+  small: {size: 64, stored_size: 32}
+preprocess:
+  max_rejected_share: 0.02
+  max_pixels: 50000000
+  images_per_shard: 512
+variants:
+  faithful:
+    images: large
+    profile: original
+    input: {crop_size: 224}
+    network: {name: alexnet, filters: [96, 256, 384, 384, 256], dropout: 0.5, lrn_alpha: profile}
+    training:
+      epochs: 12
+      learning_rate: 0.01
+      schedule:
+        name: profile
+    evaluation: {batch_size: 64}
+    gate: {max_top1_error: 0.5}
+  optimized:
+    images: small
+    profile: none
+    input: {crop_size: 56}
+    network: {name: alexnet_bn, batch_norm_momentum: 0.9}
+    training: {epochs: 30, learning_rate: 0.1, schedule: {name: one_cycle}}
+    evaluation: {batch_size: 256}
+    gate: {max_top1_error: 0.3}
+compare:
+  baseline: faithful
+  confidence: 0.95
+  bootstrap_samples: 2000
+
+runtime:  # of this machine
+  source_folder: data/sources   # where data sets lie
+  devices: []
+  beam_runner: FnApiRunner
+  beam_workers: 0
+  beam_options: []
+"""
+
+
+def run(inputs: Any, outputs: Any, params: StageParams, runtime: Any) -> None:
+    """Write what was given into every output, and metrics where the wiring reads them."""
+    for field in dataclasses.fields(outputs):
+        path = getattr(outputs, field.name)
+        if path.name.lstrip(".").startswith("verdict.json"):
+            path.write_text('{"verdict": "pass"}\n')
+            continue
+        path.mkdir()
+        (path / "params.json").write_text(params.model_dump_json())
+        if field.name == "report":
+            (path / "metrics.json").write_text(json.dumps({"best_epoch": 2, "center": {"top1_error": 0.25}}))
+    with runtime.progress.task("stub", total=2, unit="epochs") as task:
+        for epoch in (1, 2):
+            runtime.tracker.metrics({"train/loss": 2.0 / epoch}, step=epoch)
+            task.advance()
+    runtime.tracker.metrics({"cost/seconds_per_epoch": 0.5})
+    runtime.tracker.tags({"devices": "CPU:0"})
+    for field in dataclasses.fields(outputs):
+        if field.name == "report":
+            runtime.tracker.artifact(getattr(outputs, "report") / "metrics.json", folder="reports")
+
+
+def modules() -> dict[str, types.ModuleType]:
+    """A stub for each stage module, by its full name."""
+    found = {}
+    for name, stage in STAGES.items():
+        module = types.ModuleType(f"components.{name}")
+        paths = {"Inputs": stage.inputs, "Outputs": stage.outputs}
+        for kind, fields in paths.items():
+            made = dataclasses.make_dataclass(kind, [(field, Path) for field in fields], frozen=True)
+            setattr(module, kind, made)
+        module.Params = PARAMS[name]  # type: ignore[attr-defined]
+        module.run = run  # type: ignore[attr-defined]
+        found[module.__name__] = module
+    return found
+
+
+def make_repository(folder: Path) -> Path:
+    """Lay out a repository of stub stages: everything that the command line needs to run there on its own."""
+    for package in ("pipeline", "components", "alexnet_tf"):
+        (folder / package).mkdir(parents=True)
+    shutil.copytree(ROOT / "pipeline", folder / "pipeline", dirs_exist_ok=True)
+    for path in ("alexnet_tf/__init__.py", "alexnet_tf/errors.py", "alexnet_tf/profiles.py"):
+        shutil.copyfile(ROOT / path, folder / path)
+    for path in ("components/__init__.py", "components/interfaces.py", "dvc.yaml"):
+        shutil.copyfile(ROOT / path, folder / path)
+    shutil.copyfile(__file__, folder / "stub_stages.py")
+    for name in STAGES:
+        (folder / f"components/{name}.py").write_text(
+            f"import stub_stages, sys\nsys.modules[__name__] = stub_stages.modules()['components.{name}']\n"
+        )
+    (folder / "params.yaml").write_text(TEXT)
+    return folder
+
+
+def install(monkeypatch: Any) -> None:
+    """Put the stubs in the place of the real stages, in this process."""
+    from pipeline import schema
+
+    schema.file_type.cache_clear()
+    schema.json_schema.cache_clear()
+    for name, module in modules().items():
+        monkeypatch.setitem(sys.modules, name, module)
+        package = sys.modules["components"]
+        monkeypatch.setattr(package, name.rpartition(".")[2], module, raising=False)

@@ -1,0 +1,172 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import stub_stages
+from click.testing import CliRunner
+
+from pipeline.cli import alexnet
+
+HEAVY = ("tensorflow", "keras", "mlflow", "apache_beam", "matplotlib", "pandas", "dvc")
+
+
+def test_help_is_quick_and_imports_nothing_heavy(root):
+    code = f"""
+import sys, time
+sys.path.insert(0, {str(root)!r})
+started = time.perf_counter()
+from pipeline.cli import alexnet
+try:
+    alexnet(["--help"])
+except SystemExit:
+    pass
+print("seconds", time.perf_counter() - started)
+print("heavy", [name for name in {HEAVY!r} if name in sys.modules])
+"""
+    text = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert float(text.split("seconds ")[1].split()[0]) < 0.5
+    assert "heavy []" in text
+
+
+def test_checking_the_parameters_imports_nothing_heavy(root):
+    code = f"""
+import sys
+sys.path.insert(0, {str(root)!r})
+from pathlib import Path
+from pipeline.config import load
+load(Path({str(root / "params.yaml")!r}))
+print([name for name in {HEAVY!r} if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+@pytest.mark.parametrize("name", list(alexnet.commands))
+def test_every_command_has_help_with_an_example(name):
+    result = CliRunner().invoke(alexnet, [name, "--help"])
+    assert result.exit_code == 0
+    assert f"alexnet {name}" in result.output.partition("Example:")[2]
+    assert "--debug" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["trian", "faithful"], ["no command 'trian'", "did you mean train?"]),
+        (["train"], ["Missing argument 'VARIANT'"]),
+        (["train", "faithfull"], ["faithfull", "did you mean faithful?"]),
+        (["train", "faithful", "-S", "sed=1"], ["did you mean seed?"]),
+        (["params", "-S", "variants.faithful.training.epochs=x"], ["a whole number", "'x'"]),
+        (["summary", "fatihful"], ["did you mean faithful?"]),
+        (["use", "smaple"], ["no experiment 'smaple'"]),
+        (["train", "--nonsense"], ["No such option"]),
+    ],
+)
+def test_wrong_usage_is_one_sentence_and_exits_with_2(workspace, monkeypatch, arguments, parts):
+    monkeypatch.chdir(workspace.root)
+    (workspace.root / "experiments").mkdir()
+    result = CliRunner().invoke(alexnet, arguments)
+    assert result.exit_code == 2, result.output
+    for part in parts:
+        assert part in result.stderr
+    assert "Traceback" not in result.output
+    assert not (workspace.root / "data").exists()
+
+
+def test_a_failure_exits_with_1_and_debug_shows_where(workspace, monkeypatch):
+    monkeypatch.chdir(workspace.root)
+    result = CliRunner().invoke(alexnet, ["validate"])
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: validate: data/dataset is missing")
+    assert CliRunner().invoke(alexnet, ["validate", "--debug"]).exc_info[0].__name__ == "AlexNetError"
+
+
+def test_outside_a_repository_is_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for arguments in (["download"], ["params"], ["use", "sample"], ["doctor"], ["report"], ["setup"], ["ui"]):
+        result = CliRunner().invoke(alexnet, arguments)
+        assert result.exit_code == 1
+        assert "params.yaml and dvc.yaml; change into the folder of the repository" in result.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(workspace, monkeypatch):
+    monkeypatch.chdir(workspace.root)
+    (workspace.root / "data").write_text("in the way of a folder")
+    result = CliRunner().invoke(alexnet, ["download"])
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: download:")
+
+
+def test_params_prints_resolved_values(workspace, monkeypatch):
+    monkeypatch.chdir(workspace.root)
+    plain = CliRunner().invoke(alexnet, ["params", "-S", "variants.faithful.profile=caffe"])
+    assert "variants.faithful.network.lrn_alpha: 2e-05" in plain.output
+    values = json.loads(CliRunner().invoke(alexnet, ["params", "--json"]).output)
+    assert values["variants"]["faithful"]["training"]["schedule"]["name"] == "steps"
+
+
+def test_the_schema_allows_the_word_profile_only_where_a_profile_has_a_value(stubs):
+    schema = json.loads(CliRunner().invoke(alexnet, ["params", "--schema"]).output)
+    network = schema["$defs"]["AlexNet"]["properties"]
+    assert {"const": "profile"} in network["lrn_alpha"]["anyOf"]
+    assert "anyOf" not in network["dropout"]
+
+
+def test_a_stage_by_hand_runs_the_code_of_the_tree_it_is_called_in(repository, root, tmp_path):
+    """With another tree's `pipeline` installed, as in a queued experiment, the current tree's own code runs."""
+    folder = stub_stages.make_repository(tmp_path / "copy")
+    done = _alexnet(folder, "download", path=str(root), MLFLOW_TRACKING_URI="http://127.0.0.1:9")
+    assert done.returncode == 0, done.stderr
+    assert (folder / "data/dataset/params.json").is_file()  # only the stubs write this
+    assert "dvc commit download" in done.stderr
+    assert "stub: 2/2 epochs" in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_stage_exits_with_130_and_leaves_nothing(tmp_path, number):
+    folder = stub_stages.make_repository(tmp_path / "copy")
+    (folder / "components/download.py").write_text(
+        "import pathlib, stub_stages, sys, time\n"
+        "stub = stub_stages.modules()['components.download']\n"
+        "def run(inputs, outputs, params, runtime):\n"
+        "    outputs.dataset.mkdir()\n"
+        "    pathlib.Path('started').touch()\n"
+        "    time.sleep(30)\n"
+        "stub.run = run\n"
+        "sys.modules[__name__] = stub\n"
+    )
+    process = _start(folder, "download", MLFLOW_TRACKING_URI="http://127.0.0.1:9")
+    deadline = time.monotonic() + 20
+    while not (folder / "started").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "download: interrupted; nothing half-written is kept" in errors
+    assert "Traceback" not in errors
+    assert list((folder / "data").iterdir()) == []
+
+
+def _start(folder, *arguments, path=None, **environment):
+    command = [sys.executable, "-m", "pipeline", *arguments]
+    if path:
+        command = [sys.executable, "-c", "from pipeline.cli import main; main()", *arguments]
+    search = path or str(folder)
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": search} | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _alexnet(folder, *arguments, **settings):
+    process = _start(folder, *arguments, **settings)
+    output, errors = process.communicate(timeout=60)
+    return subprocess.CompletedProcess(arguments, process.returncode, output, errors)

@@ -1,0 +1,169 @@
+"""Runs stub stages with the real sending process and looks into MLflow's database with plain SQL."""
+
+import json
+import socket
+import sqlite3
+import sys
+import threading
+from collections import defaultdict
+
+import pytest
+
+from pipeline import provenance
+from pipeline.config import load
+from pipeline.recorder import Recorder
+from pipeline.runner import run_stage
+from pipeline.sender import probe, read_events, tracking_uri
+
+CHAIN = [
+    ("download", ""),
+    ("validate", ""),
+    ("preprocess", "large"),
+    ("statistics", "large"),
+    ("train", "faithful"),
+    ("evaluate", "faithful"),
+]
+
+
+@pytest.fixture
+def said():
+    return []
+
+
+@pytest.fixture
+def one_pipeline_run(monkeypatch):
+    """Make what this process records one pipeline run, as below one `dvc repro`."""
+    provenance.pipeline_key.cache_clear()
+    monkeypatch.setenv("DVC_EXP_NAME", "first")
+    yield
+    provenance.pipeline_key.cache_clear()
+
+
+def test_a_variant_is_one_row_with_its_stages_below(workspace, said, one_pipeline_run, monkeypatch):
+    for stage, key in CHAIN[:4]:
+        _run(workspace, stage, key, said, recorded=stage == "download")
+    for stage, key in CHAIN[4:]:
+        _run(workspace, stage, key, said)
+    assert said == []
+    assert list((workspace.scratch / "spool").iterdir()) == []
+
+    runs = _runs(workspace)
+    rows = {run["name"]: run for run in runs if "mlflow.parentRunId" not in run["tags"]}
+    assert sorted(rows) == ["faithful", "optimized"]
+    row = rows["faithful"]
+    below = [run["name"] for run in runs if run["tags"].get("mlflow.parentRunId") == row["id"]]
+    assert sorted(below) == ["download", "evaluate@faithful", "train@faithful"]
+    assert row["params"]["network.lrn_alpha"] == "2e-05"
+    assert row["params"]["seed"] == "2012"
+    assert row["metrics"]["test/center/top1_error"] == 0.25
+    assert row["metrics"]["train/best_epoch"] == 2
+    assert row["metrics"]["train/loss"] == 1.0
+    assert row["metrics"]["cost/seconds_per_epoch"] == 0.5
+    assert row["status"] == "FINISHED"
+    assert row["tags"]["skipped.preprocess"] == "no run on record"
+
+    train = next(run for run in runs if run["name"] == "train@faithful")
+    assert train["points"]["train/loss"] == [(1, 2.0), (2, 1.0)]
+    assert train["params"]["training.epochs"] == "12"
+    assert train["tags"]["devices"] == "CPU:0"
+    assert len(train["tags"]["alexnet.fingerprint"]) == 64
+    assert "version.tensorflow" in train["tags"]
+    assert train["datasets"] == ["sample/records/large"]
+    assert (workspace.root / "mlruns" / train["id"] / "artifacts/reports/metrics.json").is_file()
+
+    # Another pipeline run in which only `evaluate` is out of date: its row takes over what was skipped.
+    provenance.pipeline_key.cache_clear()
+    monkeypatch.setenv("DVC_EXP_NAME", "second")
+    _run(workspace, "evaluate", "faithful", said)
+    runs = _runs(workspace)
+    row = max((run for run in runs if run["name"] == "faithful"), key=lambda run: run["start"])
+    assert row["tags"]["skipped.train"] == train["id"]
+    assert row["metrics"]["train/best_epoch"] == 2
+    assert row["metrics"]["cost/seconds_per_epoch"] == 0.5
+
+
+def test_a_dead_server_never_fails_a_stage(workspace, said, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{_closed_port()}")
+    _run(workspace, "download", "", said)
+    assert (workspace.root / "data/dataset").is_dir()
+    assert len(said) == 1
+    assert "does not answer" in said[0]
+    assert ".alexnet/spool/" in said[0]
+    (folder,) = (workspace.scratch / "spool").iterdir()
+    events = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
+    assert [event["event"] for event in events] == ["start", "metrics", "metrics", "metrics", "tags", "end"]
+    assert events[0]["stage"]["params"]["seed"] == "2012"
+    assert {row["variant"] for row in events[0]["rows"]} == {"faithful", "optimized"}
+
+
+def test_a_failed_stage_is_recorded_as_failed(workspace, said, monkeypatch):
+    def broken(inputs, outputs, params, runtime):
+        raise ValueError("a bug")
+
+    monkeypatch.setattr(sys.modules["components.download"], "run", broken)
+    with pytest.raises(ValueError, match="a bug"):
+        _run(workspace, "download", "", said, send=False)
+    (folder,) = (workspace.scratch / "spool").iterdir()
+    assert json.loads((folder / "events.jsonl").read_text().splitlines()[-1])["status"] == "FAILED"
+
+
+def test_a_spool_that_cannot_be_written_stops_the_recording_alone(workspace, said):
+    workspace.scratch.mkdir()
+    (workspace.scratch / "spool").write_text("in the way")
+    _run(workspace, "download", "", said)
+    assert (workspace.root / "data/dataset").is_dir()
+    assert len(said) == 1
+    assert "the stage itself goes on" in said[0]
+
+
+def test_a_killed_writer_ends_the_run(tmp_path):
+    (tmp_path / "events.jsonl").write_text('{"event": "start"}\n{"event": "tags"}\n{"event": "met')
+    gone = threading.Event()
+    gone.set()
+    kinds = [(event["event"], event.get("status")) for batch in read_events(tmp_path, gone) for event in batch]
+    assert kinds == [("start", None), ("tags", None), ("end", "KILLED")]
+
+
+def test_only_servers_are_probed(tmp_path):
+    assert probe(f"sqlite:///{tmp_path}/x.db") is None
+    assert "does not answer" in (probe(f"http://127.0.0.1:{_closed_port()}") or "")
+
+
+def test_the_store_lies_in_the_repository_unless_the_environment_says_otherwise(tmp_path, monkeypatch):
+    assert tracking_uri(tmp_path) == f"sqlite:///{tmp_path}/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://tracking.example")
+    assert tracking_uri(tmp_path) == "http://tracking.example"
+
+
+def _run(workspace, stage, key, said, *, recorded=True, send=True):
+    config = load(workspace.root / "params.yaml")
+    recorder = Recorder(workspace, said.append, send=send) if recorded else None
+    run_stage(workspace, config, config.item(stage, key), recorder=recorder)
+
+
+def _closed_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _runs(workspace):
+    connection = sqlite3.connect(workspace.root / "mlflow.db")
+    try:
+        found = {}
+        for identity, name, status, start in connection.execute("select run_uuid, name, status, start_time from runs"):
+            found[identity] = {"id": identity, "name": name, "status": status, "start": start, "datasets": []}
+            found[identity] |= {"tags": {}, "params": {}, "metrics": {}, "points": defaultdict(list)}
+        for kind in ("tags", "params"):
+            for identity, key, value in connection.execute(f"select run_uuid, key, value from {kind}"):
+                found[identity][kind][key] = value
+        for identity, key, value in connection.execute("select run_uuid, key, value from latest_metrics"):
+            found[identity]["metrics"][key] = value
+        for identity, key, step, value in connection.execute("select run_uuid, key, step, value from metrics order by step"):
+            found[identity]["points"][key].append((step, value))
+        query = "select i.destination_id, d.name from inputs i join datasets d on d.dataset_uuid = i.source_id"
+        for identity, name in connection.execute(query):
+            found[identity]["datasets"].append(name)
+        return list(found.values())
+    finally:
+        connection.close()
