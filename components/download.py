@@ -97,7 +97,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
     _write_tfds_metadata(outputs.dataset, source.class_names, splits)
     manifest = {"source": params.source, "class_names": list(source.class_names), "splits": splits}
     (outputs.dataset / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
-    runtime.tracker.metrics({f"{split}_images": splits[split]["num_examples"] for split in SPLITS})
+    runtime.tracker.metrics({f"images/{split}": splits[split]["num_examples"] for split in SPLITS})
 
 
 def _open(params: Params, runtime: Runtime) -> Source:
@@ -144,7 +144,9 @@ def _write_tfds_metadata(folder: Path, class_names: tuple[str, ...], splits: Map
         }
     )
     template = tfds.core.ShardedFileTemplate(
-        dataset_name="dataset", data_dir=folder, filetype_suffix="tfrecord"
+        dataset_name="dataset",
+        data_dir=folder,  # pyright: ignore[reportArgumentType]  any path will do
+        filetype_suffix="tfrecord",
     )
     infos = [
         tfds.core.SplitInfo(

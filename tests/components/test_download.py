@@ -1,0 +1,301 @@
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from alexnet_tf.errors import ConfigError, DataError
+from alexnet_tf.records import ShardWriter, decode_example, encode_example, read_shard
+from alexnet_tf.sample import CLASS_NAMES, generate
+from components import download
+from components.interfaces import Runtime
+from components.sources import shards, tfds_preparation
+from components.sources.source import order_value, sorted_order
+
+# tensorflow-datasets 4.9.10 asks protobuf for a field's deprecated label when it reads dataset_info.json.
+pytestmark = pytest.mark.filterwarnings(r"ignore:label\(\) is deprecated:DeprecationWarning")
+
+SAMPLE = {"train_images_per_class": 3, "validation_images_per_class": 1, "test_images_per_class": 2}
+
+
+def run(out: Path, source="sample", folder=None, **changes) -> dict:
+    values = {"seed": 2012, "source": source, "validation_share": 0.25, "sample": SAMPLE} | changes
+    params = download.Params.model_validate(values)
+    download.run(download.Inputs(), download.Outputs(out), params, Runtime(source_folder=folder))
+    return json.loads((out / "manifest.json").read_text())
+
+
+def examples(out: Path, split: str) -> list[dict]:
+    manifest = json.loads((out / "manifest.json").read_text())
+    files = [shard["file"] for shard in manifest["splits"][split]["shards"]]
+    return [decode_example(payload) for file in files for payload in read_shard(out / file)]
+
+
+def keys(out: Path, split: str) -> list[str]:
+    return [example["key"].decode() for example in examples(out, split)]
+
+
+def write_image(path: Path, value: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (8, 8), (value % 256, value // 256, 7)).save(path)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """train/ with 2 classes of 40 images, val/ with 2 of 3."""
+    root = tmp_path / "source"
+    for number in range(80):
+        write_image(root / "train" / f"c{number % 2}" / f"{number}.png", number)
+    for number in range(6):
+        write_image(root / "val" / f"c{number % 2}" / f"{number}.PNG", 1000 + number)
+    (root / "train" / "c0" / "notes.txt").write_text("no image")
+    return root
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory):
+    out = tmp_path_factory.mktemp("sample") / "dataset"
+    run(out)
+    return out
+
+
+def test_tensorflow_datasets_reads_it_back(sample):
+    import tensorflow_datasets as tfds
+
+    builder = tfds.builder_from_directory(sample)
+    assert {name: split.num_examples for name, split in builder.info.splits.items()} == {
+        "train": 30,
+        "validation": 10,
+        "test": 20,
+    }
+    assert tuple(builder.info.features["label"].names) == CLASS_NAMES
+    read = list(builder.as_dataset(split="test").as_numpy_iterator())
+    assert [example["key"].decode() for example in read] == keys(sample, "test")
+    for example, ours in zip(read, examples(sample, "test"), strict=True):
+        assert example["label"] == ours["label"]
+        assert example["image"].shape[2] == 3
+    raw = builder.as_dataset(split="test", decoders={"image": tfds.decode.SkipDecoding()})
+    assert [x["image"] for x in raw.as_numpy_iterator()] == [x["image"] for x in examples(sample, "test")]
+
+
+def test_images_keep_their_bytes_even_the_odd_ones(sample):
+    for example in examples(sample, "train"):
+        split, class_name, file = example["key"].decode().split("/")
+        label = CLASS_NAMES.index(class_name)
+        assert (split, example["label"]) == ("train", label)
+        assert example["image"] == generate("train", label, int(file[:5]), 2012)[1]
+
+
+def test_the_manifest_is_true(sample):
+    manifest = json.loads((sample / "manifest.json").read_text())
+    assert manifest["source"] == "sample"
+    assert manifest["class_names"] == list(CLASS_NAMES)
+    listed = [shard for split in manifest["splits"].values() for shard in split["shards"]]
+    assert sorted(shard["file"] for shard in listed) == sorted(p.name for p in sample.glob("*.tfrecord-*"))
+    for shard in listed:
+        content = (sample / shard["file"]).read_bytes()
+        assert (len(content), hashlib.sha256(content).hexdigest()) == (shard["bytes"], shard["sha256"])
+
+
+def test_a_second_run_gives_the_same_bytes(sample, tmp_path):
+    run(tmp_path / "again")
+    for path in sample.iterdir():
+        assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+def test_images_come_in_the_order_of_their_hash_and_not_by_class(folder, tmp_path):
+    run(tmp_path / "out", "image_folder", folder)
+    found = keys(tmp_path / "out", "train")
+    assert found == sorted(found, key=order_value)
+    assert found != sorted(found)
+
+
+def test_many_examples_make_many_shards(folder, tmp_path, monkeypatch):
+    whole = run(tmp_path / "one", "image_folder", folder)
+    monkeypatch.setattr(shards, "EXAMPLES_PER_SHARD", 7)
+    parts = run(tmp_path / "many", "image_folder", folder)
+    listed = parts["splits"]["train"]["shards"]
+    count = whole["splits"]["train"]["num_examples"]
+    assert [shard["num_examples"] for shard in listed] == [7] * (count // 7) + [count % 7] * (count % 7 > 0)
+    assert listed[0]["file"] == f"dataset-train.tfrecord-00000-of-{len(listed):05d}"
+    assert keys(tmp_path / "many", "train") == keys(tmp_path / "one", "train")
+
+
+def test_validation_is_held_out_by_content(folder, tmp_path):
+    manifest = run(tmp_path / "out", "image_folder", folder)
+    counts = {split: content["num_examples"] for split, content in manifest["splits"].items()}
+    assert counts["train"] + counts["validation"] == 80
+    assert 8 <= counts["validation"] <= 34  # 80 draws of 0.25: mean 20, standard deviation 3.9
+    for example in examples(tmp_path / "out", "validation"):
+        place = int(hashlib.sha256(example["image"]).hexdigest()[:16], 16) / 2**64
+        assert place < 0.25
+    assert sorted(keys(tmp_path / "out", "test")) == [f"val/c{n % 2}/{n}.PNG" for n in (0, 2, 4, 1, 3, 5)]
+
+
+def test_a_copy_goes_to_the_same_split_and_a_new_image_moves_no_other(folder, tmp_path):
+    run(tmp_path / "before", "image_folder", folder)
+    for number in range(40):
+        (folder / "train" / "c1" / f"copy{number}.png").write_bytes(
+            (folder / "train" / f"c{number % 2}" / f"{number}.png").read_bytes()
+        )
+    run(tmp_path / "after", "image_folder", folder)
+    before, after = (
+        {split: set(keys(tmp_path / out, split)) for split in download.SPLITS} for out in ("before", "after")
+    )
+    assert all(before[split] <= after[split] for split in download.SPLITS)
+    contents = {
+        split: {x["image"] for x in examples(tmp_path / "after", split)} for split in ("train", "validation")
+    }
+    assert not contents["train"] & contents["validation"]
+
+
+def test_three_folders_are_three_splits(folder, tmp_path):
+    write_image(folder / "test" / "c1" / "t.png", 5000)
+    manifest = run(tmp_path / "out", "image_folder", folder)
+    assert {split: part["num_examples"] for split, part in manifest["splits"].items()} == {
+        "train": 80,
+        "validation": 6,
+        "test": 1,
+    }
+
+
+def test_wordnet_ids_of_imagenette_get_words(tmp_path):
+    for name in ("n01440764", "n99999999"):
+        for number in range(4):
+            write_image(tmp_path / "source" / "train" / name / f"{number}.jpg", hash(name) % 99 + number)
+            write_image(tmp_path / "source" / "validation" / name / f"{number}.jpg", number)
+            write_image(tmp_path / "source" / "test" / name / f"{number}.jpg", number)
+    manifest = run(tmp_path / "out", "image_folder", tmp_path / "source")
+    assert manifest["class_names"] == ["tench", "n99999999"]
+
+
+def test_a_missing_folder_is_named_with_the_way_out(tmp_path):
+    with pytest.raises(DataError, match=r"found no train/ there; put train/ and val/ into it"):
+        run(tmp_path / "out", "image_folder", tmp_path)
+    with pytest.raises(DataError, match=r"runtime\.source_folder"):
+        run(tmp_path / "out", "image_folder", None)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_class_that_only_the_test_split_has_is_an_error(folder, tmp_path):
+    write_image(folder / "val" / "c7" / "x.png", 1)
+    with pytest.raises(DataError, match="'c7'"):
+        run(tmp_path / "out", "image_folder", folder)
+
+
+def test_an_empty_class_folder_is_an_error(folder, tmp_path):
+    (folder / "train" / "c2").mkdir()
+    with pytest.raises(DataError, match=r"c2: expected image files"):
+        run(tmp_path / "out", "image_folder", folder)
+
+
+def test_an_empty_split_is_an_error(folder, tmp_path):
+    with pytest.raises(DataError, match="found none in validation"):
+        run(tmp_path / "out", "image_folder", folder, validation_share=1e-9)
+
+
+def test_two_equal_keys_are_an_error():
+    with pytest.raises(DataError, match="one name twice"):
+        sorted_order(np.array([3, 1, 3], np.uint64), where="here")
+
+
+@pytest.mark.parametrize("source", ["cifar10", "tfds:", "tfds:a b", "samples"])
+def test_an_unknown_source_stops_before_any_work(source, tmp_path):
+    with pytest.raises(ValueError, match="source"):
+        run(tmp_path / "out", source)
+
+
+@pytest.fixture
+def prepared(tmp_path):
+    """A small set as tensorflow-datasets prepares one: two training shards, a test split, ids."""
+    import tensorflow_datasets as tfds
+
+    folder = tmp_path / "tfds" / "toy" / "1.2.0"
+    folder.mkdir(parents=True)
+    infos = []
+    for split, lengths in (("train", [20, 20]), ("test", [4])):
+        for number, length in enumerate(lengths):
+            name = f"toy-{split}.tfrecord-{number:05d}-of-{len(lengths):05d}"
+            with ShardWriter(folder / name) as writer:
+                for row in range(length):
+                    content = bytes([number, row]) + split.encode()
+                    writer.write(
+                        encode_example({"image": content, "label": row % 2, "id": f"{split}_{number}_{row}"})
+                    )
+        template = tfds.core.ShardedFileTemplate(
+            dataset_name="toy", data_dir=folder, filetype_suffix="tfrecord", split=split
+        )
+        infos.append(
+            tfds.core.SplitInfo(name=split, shard_lengths=lengths, num_bytes=1, filename_template=template)
+        )
+    features = tfds.features.FeaturesDict(
+        {
+            "image": tfds.features.Image(shape=(8, 8, 3)),
+            "label": tfds.features.ClassLabel(names=["cat", "dog"]),
+            "id": tfds.features.Text(),
+        }
+    )
+    tfds.folder_dataset.write_metadata(
+        data_dir=folder, features=features, split_infos=infos, check_data=False
+    )
+    return tmp_path
+
+
+@pytest.mark.parametrize("below", ["", "tfds"])
+def test_a_prepared_set_is_read_as_it_is(prepared, below):
+    manifest = run(prepared / "out", "tfds:toy", prepared / below)
+    assert manifest["class_names"] == ["cat", "dog"]
+    assert manifest["splits"]["test"]["num_examples"] == 4
+    for example in examples(prepared / "out", "train"):
+        split, name, identity = example["key"].decode().split("/")
+        _, number, row = identity.split("_")
+        assert (split, name) == ("train", ("cat", "dog")[example["label"]])
+        assert example["image"] == bytes([int(number), int(row)]) + b"train"
+    everything = keys(prepared / "out", "train") + keys(prepared / "out", "validation")
+    assert len(set(everything)) == 40
+
+
+def test_an_unknown_set_is_an_error_with_the_nearest_name(tmp_path):
+    with pytest.raises(ConfigError, match="did you mean 'mnist'"):
+        run(tmp_path / "out", "tfds:mnits", tmp_path)
+
+
+def test_a_set_that_cannot_be_fetched_says_what_to_put_where(tmp_path, monkeypatch):
+    monkeypatch.setattr(tfds_preparation, "_unreachable", lambda url: "no network")
+    with pytest.raises(
+        DataError, match=r"train-images-idx3-ubyte\.gz.*put the files into .*downloads/manual"
+    ):
+        run(tmp_path / "out", "tfds:mnist", tmp_path)
+    with pytest.raises(DataError, match=r"has to be fetched by hand.*ILSVRC2012_img_train\.tar"):
+        run(tmp_path / "out", "tfds:imagenet2012", tmp_path)
+
+
+def test_progress_counts_every_image(tmp_path):
+    class Recorder:
+        def __init__(self):
+            self.totals, self.done = {}, 0
+
+        def task(self, description, *, total, unit):
+            self.totals[description] = (total, unit)
+            return self
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            pass
+
+        def advance(self, amount=1, **figures):
+            self.done += amount
+
+    recorder = Recorder()
+    values = {"seed": 1, "source": "sample", "validation_share": 0.1, "sample": SAMPLE}
+    runtime = replace(Runtime(), progress=recorder)
+    download.run(
+        download.Inputs(), download.Outputs(tmp_path / "o"), download.Params.model_validate(values), runtime
+    )
+    assert recorder.totals["download train"] == (30, "images")
+    assert recorder.done == 60

@@ -1,0 +1,224 @@
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from google.protobuf import text_format
+from PIL import Image
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
+
+from alexnet_tf.errors import DataError
+from alexnet_tf.records import encode_example
+from components import validate
+from components.interfaces import BeamRuntime, Runtime, SilentTracker
+from components.sources.shards import SplitWriter
+
+LIMITS = {
+    "max_corrupt_share": 0.1,
+    "max_class_imbalance": 3.0,
+    "allow_split_leakage": False,
+    "min_side_px": 8,
+    "max_aspect": 4.0,
+}
+
+
+def png(value: int, size=(20, 10), mode="RGB") -> bytes:
+    file = io.BytesIO()
+    pixels = np.random.default_rng(value).integers(0, 256, (size[1], size[0], len(mode)), np.uint8)
+    Image.fromarray(pixels.squeeze(), mode).save(file, "PNG")
+    return file.getvalue()
+
+
+def jpeg(value: int, orientation: int) -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    file = io.BytesIO()
+    Image.new("RGB", (12, 9), (value, 0, 0)).save(file, "JPEG", exif=exif)
+    return file.getvalue()
+
+
+def healthy() -> dict[str, list[tuple[int, bytes]]]:
+    """Two classes, 20 + 4 + 4 images, all good."""
+    return {
+        "train": [(row % 2, png(row)) for row in range(20)],
+        "validation": [(row % 2, png(100 + row)) for row in range(4)],
+        "test": [(row % 2, png(200 + row, mode="L")) for row in range(4)],
+    }
+
+
+def write(folder: Path, splits: dict[str, list[tuple[int, bytes]]]) -> Path:
+    folder.mkdir()
+    manifest = {"source": "test", "class_names": ["cat", "dog"], "splits": {}}
+    for split, rows in splits.items():
+        writer = SplitWriter(folder, split)
+        for number, (label, content) in enumerate(rows):
+            writer.write(encode_example({"image": content, "label": label, "key": f"{split}/{number}"}))
+        shards = [vars(shard) for shard in writer.close()]
+        manifest["splits"][split] = {"num_examples": len(rows), "shards": shards}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+def run(tmp_path: Path, splits, runtime=None, name="out", **changes) -> dict:
+    """Run the stage and return its report; also when it fails."""
+    dataset = tmp_path / f"dataset-{name}"
+    if not dataset.exists():
+        write(dataset, splits)
+    outputs = validate.Outputs(tmp_path / name, tmp_path / f"{name}.json")
+    params = validate.Params.model_validate(LIMITS | changes)
+    validate.run(validate.Inputs(dataset), outputs, params, runtime or Runtime())
+    report = json.loads((outputs.report / "validation.json").read_text())
+    assert json.loads(outputs.verdict.read_text()) == {"verdict": report["verdict"]}
+    return report
+
+
+def names(report: dict) -> list[tuple[str, str, str]]:
+    return [(anomaly["severity"], anomaly["name"], anomaly["split"]) for anomaly in report["anomalies"]]
+
+
+def test_a_healthy_set_passes_and_is_counted(tmp_path):
+    splits = healthy()
+    splits["train"][0] = (0, jpeg(1, orientation=6))
+    report = run(tmp_path, splits)
+    assert (report["verdict"], report["anomalies"], report["copies"]) == ("pass", [], [])
+    train = report["splits"]["train"]
+    assert train["num_examples"] == 20
+    assert train["classes"] == {"cat": 10, "dog": 10}
+    assert train["formats"] == {"JPEG": 1, "PNG": 19}
+    assert train["orientations"] == {"0": 19, "6": 1}
+    assert train["width"] == {"min": 12, "mean": (12 + 19 * 20) / 20, "max": 20}
+    assert report["splits"]["test"]["modes"] == {"L": 4}
+
+
+def test_a_few_corrupt_images_are_a_warning_and_many_an_error(tmp_path):
+    splits = healthy()
+    splits["train"][3] = (1, png(3)[:-40])
+    splits["train"][4] = (0, b"")
+    report = run(tmp_path, splits)
+    assert report["verdict"] == "warn"
+    assert names(report) == [("WARNING", "corrupt_images", "train")]
+    assert [entry["key"] for entry in report["splits"]["train"]["corrupt"]] == ["train/3", "train/4"]
+    with pytest.raises(DataError, match=r"2 of 20 images cannot be decoded.*train/3.*empty file"):
+        run(tmp_path, splits, max_corrupt_share=0.09, name="strict")
+
+
+def test_an_error_goes_to_the_tracker_and_leaves_no_verdict(tmp_path):
+    class Tracker(SilentTracker):
+        kept: list[str]
+
+        def artifact(self, path, *, folder=""):
+            self.kept = sorted(file.name for file in path.iterdir())
+
+    splits, tracker = healthy(), Tracker()
+    splits["train"][0] = (0, png(0, size=(7, 20)))
+    with pytest.raises(DataError, match=r"a side under 8 pixels: train/0 \(7 x 20\)"):
+        run(tmp_path, splits, Runtime(tracker=tracker))
+    assert tracker.kept == ["anomalies.pbtxt", "schema.pbtxt", "statistics.pb", "validation.json"]
+    assert not (tmp_path / "out.json").exists()
+
+
+def test_the_same_bytes_in_two_splits_are_an_error_unless_allowed(tmp_path):
+    splits = healthy()
+    splits["test"][1] = splits["train"][1]
+    with pytest.raises(DataError, match="more than one split, by the same bytes: test/1 = train/1"):
+        run(tmp_path, splits)
+    report = run(tmp_path, splits, allow_split_leakage=True, name="allowed")
+    assert names(report) == [("WARNING", "split_leakage", "")]
+    assert report["copies"] == [["test/1", "train/1"]]
+
+
+def test_copies_within_a_split_and_contradictory_labels_are_warnings(tmp_path):
+    splits = healthy()
+    splits["train"][2] = (0, splits["train"][0][1])
+    splits["validation"][1] = (1, splits["validation"][0][1])
+    report = run(tmp_path, splits)
+    assert names(report) == [
+        ("WARNING", "contradictory_labels", ""),
+        ("WARNING", "copies", "train"),
+        ("WARNING", "copies", "validation"),
+    ]
+    assert report["num_copied_images"] == 2
+
+
+def test_classes_out_of_balance_and_strips_are_warnings(tmp_path):
+    splits = healthy()
+    splits["train"] = [(0, png(row)) for row in range(7)] + [(1, png(50)), (1, png(51, size=(41, 10)))]
+    report = run(tmp_path, splits)
+    assert names(report) == [
+        ("WARNING", "class_imbalance", "train"),
+        ("WARNING", "narrow_images", "train"),
+    ]
+
+
+def test_limits_are_inclusive(tmp_path):
+    splits = healthy()
+    splits["train"] = [(0, png(row)) for row in range(6)] + [(1, png(50)), (1, png(51, size=(40, 10)))]
+    splits["test"][0] = (0, png(60, size=(8, 8)))
+    assert run(tmp_path, splits)["verdict"] == "pass"
+
+
+def test_a_class_without_training_images_is_an_error(tmp_path):
+    splits = healthy()
+    splits["train"] = [(0, png(row)) for row in range(7)]
+    with pytest.raises(DataError, match="1 of 2 classes have no image: dog"):
+        run(tmp_path, splits)
+
+
+def test_protos_say_what_the_report_says(tmp_path):
+    splits = healthy()
+    splits["train"][3] = (1, b"<html>")
+    run(tmp_path, splits)
+    statistics = statistics_pb2.DatasetFeatureStatisticsList.FromString(
+        (tmp_path / "out" / "statistics.pb").read_bytes()
+    )
+    by_split = {dataset.name: dataset for dataset in statistics.datasets}
+    assert {name: dataset.num_examples for name, dataset in by_split.items()} == {
+        "train": 20,
+        "validation": 4,
+        "test": 4,
+    }
+    features = {feature.path.step[0]: feature for feature in by_split["train"].features}
+    assert features["width"].num_stats.mean == 20
+    assert features["width"].num_stats.common_stats.num_missing == 1
+    assert sum(bucket.sample_count for bucket in features["width"].num_stats.histograms[0].buckets) == 19
+    assert {top.value: top.frequency for top in features["label"].string_stats.top_values} == {
+        "cat": 10,
+        "dog": 10,
+    }
+    assert features["image"].custom_stats[0].num == 1
+    schema = text_format.Parse((tmp_path / "out" / "schema.pbtxt").read_text(), schema_pb2.Schema())
+    label = next(feature for feature in schema.feature if feature.name == "label")
+    assert list(label.string_domain.value) == ["cat", "dog"]
+    anomalies = text_format.Parse(
+        (tmp_path / "out" / "anomalies.pbtxt").read_text(), anomalies_pb2.Anomalies()
+    )
+    (info,) = anomalies.anomaly_info.values()
+    assert info.severity == anomalies_pb2.AnomalyInfo.WARNING
+    assert "train/3 (no known image format)" in info.description
+
+
+def test_workers_and_shards_do_not_change_a_byte(tmp_path, monkeypatch):
+    run(tmp_path, healthy(), Runtime(beam=BeamRuntime(num_workers=1)), name="one")
+    monkeypatch.setattr("components.sources.shards.EXAMPLES_PER_SHARD", 3)
+    run(tmp_path, healthy(), Runtime(beam=BeamRuntime(num_workers=2)), name="two")
+    for path in (tmp_path / "one").iterdir():
+        assert (tmp_path / "two" / path.name).read_bytes() == path.read_bytes(), path.name
+    assert sorted(p.name for p in (tmp_path / "one").iterdir()) == sorted(
+        p.name for p in (tmp_path / "two").iterdir()
+    )
+
+
+def test_a_shard_that_is_not_what_its_manifest_says_is_an_error(tmp_path):
+    dataset = write(tmp_path / "dataset-out", healthy())
+    manifest = json.loads((dataset / "manifest.json").read_text())
+    manifest["splits"]["test"]["shards"][0]["num_examples"] = 5
+    (dataset / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(DataError, match="expected 5 examples as its manifest says, found 4"):
+        run(tmp_path, {})
+
+
+def test_a_missing_data_set_names_the_stage_that_writes_it(tmp_path):
+    (tmp_path / "dataset-out").mkdir()
+    with pytest.raises(DataError, match=r"manifest\.json does not exist.*download"):
+        run(tmp_path, {})
