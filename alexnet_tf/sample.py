@@ -11,7 +11,8 @@ import zlib
 import numpy as np
 from PIL import Image
 
-from alexnet_tf.sample_scene import PALETTES, render
+from alexnet_tf.sample_difficulty import PALETTES
+from alexnet_tf.sample_scene import render
 
 CLASS_NAMES = (
     "striped ball",

@@ -9,7 +9,7 @@ from PIL import Image
 
 from alexnet_tf.images import ImageRejected, decode
 from alexnet_tf.sample import CLASS_NAMES, LONG_SIDE_PX, SHORT_SIDE_PX, generate
-from alexnet_tf.sample_scene import PALETTES
+from alexnet_tf.sample_difficulty import PALETTES
 from alexnet_tf.sample_shapes import OUTLINES, PATTERNS, pattern_share, signed_distance
 
 
