@@ -164,7 +164,7 @@ def now() -> int:
 def _start_sender(workspace: Workspace, folder: Path) -> "subprocess.Popen[str] | None":
     """Start the process that sends; it notices by its standard input when this one is gone."""
     environment = os.environ | {"PYTHONPATH": _search_path(), "PYTHONWARNINGS": "ignore"}
-    command = [sys.executable, "-m", "pipeline.sender", str(folder), str(workspace.home)]
+    command = [sys.executable, "-m", "pipeline.sender", str(workspace.home), str(folder)]
     try:
         return subprocess.Popen(
             command,

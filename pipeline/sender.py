@@ -1,6 +1,6 @@
-"""Sends one spool folder to MLflow, while it grows: `python -m pipeline.sender SPOOL_FOLDER HOME`.
+"""Sends spool folders to MLflow, also while they grow: `python -m pipeline.sender HOME SPOOL_FOLDER...`.
 
-Ends with 0 when everything is sent and the folder is gone, else with 1 and the reason as its last line of
+Ends with 0 when everything is sent and the folders are gone, else with 1 and the reason as its last line of
 output.
 """
 
@@ -96,12 +96,13 @@ def _watch_writer(writer_gone: threading.Event) -> None:
 
 
 def main() -> int:
-    """Send the folder named on the command line."""
-    folder, home = Path(sys.argv[1]), Path(sys.argv[2])
+    """Send the folders named on the command line."""
+    home, *folders = map(Path, sys.argv[1:])
     writer_gone = threading.Event()
     threading.Thread(target=_watch_writer, args=(writer_gone,), daemon=True).start()
     try:
-        send(folder, home, writer_gone)
+        for folder in folders:
+            send(folder, home, writer_gone)
     except Exception as error:  # whatever it is, the stage goes on and the spool is kept
         print((str(error).strip().splitlines() or [type(error).__name__])[0][:200])
         return 1

@@ -1,0 +1,93 @@
+import subprocess
+
+import pytest
+import stub_stages
+from click.testing import CliRunner
+
+from pipeline.cli import alexnet
+
+OTHER = stub_stages.TEXT.replace("seed: 2012", "seed: 7").replace("EXPERIMENT stub", "EXPERIMENT other")
+BARE = OTHER.partition("\nruntime:")[0] + "\n"
+
+
+@pytest.fixture
+def here(workspace, monkeypatch):
+    folder = workspace.root / "experiments"
+    folder.mkdir()
+    (folder / "stub.yaml").write_text(stub_stages.TEXT)
+    (folder / "other.yaml").write_text(OTHER)
+    (folder / "bare.yaml").write_text(BARE)
+    monkeypatch.chdir(workspace.root)
+    return workspace.root
+
+
+def _use(*arguments):
+    return CliRunner().invoke(alexnet, ["use", *arguments])
+
+
+def test_use_writes_the_experiment_and_prints_the_difference(here):
+    result = _use("other")
+    assert result.exit_code == 0, result.output
+    assert "-seed: 2012\n" in result.output
+    assert "+seed: 7\n" in result.output
+    assert (here / "params.yaml").read_text() == OTHER
+    assert "already" in _use("other").output
+
+
+def test_a_dry_run_writes_nothing(here):
+    assert "+seed: 7" in _use("other", "--dry-run").output
+    assert (here / "params.yaml").read_text() == stub_stages.TEXT
+
+
+def test_the_runtime_of_this_machine_stays_where_the_experiment_has_none(here):
+    (here / "params.yaml").write_text(stub_stages.TEXT.replace("beam_workers: 0", "beam_workers: 3"))
+    assert _use("bare").exit_code == 0
+    text = (here / "params.yaml").read_text()
+    assert "seed: 7" in text
+    assert "runtime:  # of this machine" in text
+    assert "beam_workers: 3" in text
+
+
+@pytest.mark.parametrize(
+    ("folder", "line"),
+    [
+        ("/mnt/images", "  source_folder: /mnt/images   # where data sets lie"),
+        ("a b's", "  source_folder: 'a b''s'   # where data sets lie"),
+    ],
+)
+def test_the_source_folder_can_be_given(here, folder, line):
+    assert _use("other", "--source-folder", folder).exit_code == 0
+    assert line in (here / "params.yaml").read_text().splitlines()
+
+
+def test_edits_are_not_lost_without_force(here):
+    edited = stub_stages.TEXT.replace("epochs: 12", "epochs: 13")
+    (here / "params.yaml").write_text(edited)
+    result = _use("other")
+    assert result.exit_code == 1
+    assert "--force" in result.stderr
+    assert (here / "params.yaml").read_text() == edited
+    assert _use("other", "--force").exit_code == 0
+
+
+def test_committed_edits_may_go(here):
+    (here / "params.yaml").write_text(stub_stages.TEXT.replace("epochs: 12", "epochs: 13"))
+    for command in (
+        ["init", "-q"],
+        ["add", "params.yaml"],
+        ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "x"],
+    ):
+        subprocess.run(["git", *command], cwd=here, check=True)
+    assert _use("other").exit_code == 0
+
+
+def test_an_invalid_experiment_is_not_taken(here):
+    (here / "experiments/broken.yaml").write_text(OTHER.replace("seed: 7", "sed: 7"))
+    result = _use("broken")
+    assert result.exit_code == 2
+    assert "experiments/broken.yaml" in result.stderr
+    assert (here / "params.yaml").read_text() == stub_stages.TEXT
+
+
+def test_without_a_name_the_experiments_are_listed(here):
+    assert "stub: EXPERIMENT stub: for tests" in _use().output

@@ -1,0 +1,60 @@
+import json
+import subprocess
+import sys
+
+from click.testing import CliRunner
+
+from pipeline.cli import alexnet
+from pipeline.commands.setup import is_no_scm
+
+
+def _doctor(*arguments):
+    return CliRunner().invoke(alexnet, ["doctor", *arguments])
+
+
+def _findings():
+    return {each["name"]: each for each in json.loads(_doctor("--json").output)}
+
+
+def test_every_finding_that_is_not_ok_has_a_fix(workspace, monkeypatch):
+    monkeypatch.chdir(workspace.root)
+    (workspace.root / "constraints.txt").write_text("numpy==0.0.1  # old\nkeras==3\n# comment\n")
+    findings = _findings()
+    assert findings["params"]["level"] == "ok"
+    assert "numpy" in findings["versions"]["found"]
+    assert findings["git"]["level"] == "fail"
+    for finding in findings.values():
+        assert finding["level"] == "ok" or finding["fix"], finding
+    assert _doctor().exit_code == 1
+
+
+def test_wrong_parameters_fail(workspace, monkeypatch):
+    monkeypatch.chdir(workspace.root)
+    path = workspace.root / "params.yaml"
+    path.write_text(path.read_text().replace("seed", "sed", 1))
+    finding = _findings()["params"]
+    assert finding["level"] == "fail"
+    assert "did you mean seed?" in finding["found"]
+
+
+def test_a_server_that_is_down_is_a_warning(workspace, monkeypatch):
+    monkeypatch.chdir(workspace.root)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    assert _findings()["tracking"]["level"] == "warn"
+
+
+def test_setup_makes_dvc_work_without_git_and_again_with_it(workspace, monkeypatch):
+    monkeypatch.chdir(workspace.root)
+    (workspace.root / ".dvc").mkdir()
+    (workspace.root / ".dvc/config").write_text("[core]\n    analytics = false\n")
+    first = CliRunner().invoke(alexnet, ["setup"])
+    assert first.exit_code == 0, first.output
+    assert "no Git repository" in first.output
+    assert is_no_scm(workspace.root)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: sys.exit("setup is not idempotent"))
+    assert CliRunner().invoke(alexnet, ["setup"]).output == first.output
+    monkeypatch.undo()
+    monkeypatch.chdir(workspace.root)
+    subprocess.run(["git", "init", "-q"], cwd=workspace.root, check=True)
+    assert "both work" in CliRunner().invoke(alexnet, ["setup"]).output
+    assert not is_no_scm(workspace.root)

@@ -1,0 +1,111 @@
+"""dvc.yaml, the DAG table, the stages' contracts and params.yaml say the same."""
+
+import ast
+import dataclasses
+import inspect
+from pathlib import Path
+
+import pytest
+from dvc.parsing import DataResolver
+from dvc.repo import Repo
+
+from components.interfaces import Runtime, StageParams
+from pipeline.commands.params import schema_text
+from pipeline.config import load
+from pipeline.dag import PROFILES_MODULE, STAGES, all_items
+from pipeline.yaml_file import parse
+
+ALL = list(STAGES)
+
+
+@pytest.fixture(scope="module")
+def config(root):
+    return load(root / "params.yaml")
+
+
+@pytest.fixture(scope="module")
+def resolved(root):
+    """Address -> stage as DVC resolves dvc.yaml."""
+    content = parse((root / "dvc.yaml").read_text(encoding="utf-8"), "dvc.yaml")
+    with Repo(str(root), uninitialized=True) as repo:
+        return DataResolver(repo, str(root), content).resolve()["stages"]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_stage_keeps_the_contract(name):
+    stage = STAGES[name]
+    module = stage.component
+    assert [field.name for field in dataclasses.fields(module.Inputs)] == list(stage.inputs)
+    assert [field.name for field in dataclasses.fields(module.Outputs)] == list(stage.outputs)
+    for paths in (module.Inputs, module.Outputs):
+        assert paths.__dataclass_params__.frozen
+        assert all(field.type in (Path, "Path") for field in dataclasses.fields(paths))
+    assert issubclass(module.Params, StageParams)
+    assert set(module.Params.model_fields) == set(stage.params)
+    assert list(inspect.signature(module.run).parameters) == ["inputs", "outputs", "params", "runtime"]
+    for word in ("Writes", "Guarantees", "Fails when"):
+        assert word in module.__doc__, f"components/{name}.py says nothing about: {word}"
+
+
+def test_dvc_runs_what_the_table_names(resolved, config):
+    assert sorted(resolved) == sorted(item.address for item in all_items(config.values))
+
+
+def test_commands_paths_and_parameters_agree(resolved, config, root):
+    for item in all_items(config.values):
+        stage = resolved[item.address]
+        data = [path for path in stage.get("deps", []) if not path.endswith(".py")]
+        params = set(item.params().values())
+        if item.stage.name == "train":
+            params.add(f"variants.{item.key}.profile")
+        assert stage["cmd"] == f"alexnet {item.command}"
+        assert sorted(data) == sorted(item.inputs().values()), item.address
+        assert sorted(stage["outs"]) == sorted(item.outputs().values()), item.address
+        assert set(stage["params"]) == params, item.address
+        assert stage["desc"], item.address
+
+
+def test_code_dependencies_are_the_import_closure(resolved, config, root):
+    for item in all_items(config.values):
+        code = [path for path in resolved[item.address]["deps"] if path.endswith(".py")]
+        message = f"{item.address}: run `python -m pipeline.code_deps --write`"
+        assert code == item.stage.code(root), message
+
+
+def test_the_closure_may_leave_out_package_files(root):
+    """They hold a docstring at most; the library's also its version."""
+    for package in ("alexnet_tf", "components"):
+        for path in (root / package).rglob("__init__.py"):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            assert not [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)], path
+
+
+def test_stages_whose_parameters_hold_a_profile_rerun_when_profiles_change(root):
+    for name in ("train", "compare"):
+        assert PROFILES_MODULE in STAGES[name].code(root)
+
+
+def test_no_stage_depends_on_the_runtime(resolved):
+    for address, stage in resolved.items():
+        assert not [key for key in stage.get("params", []) if key.startswith("runtime")], address
+
+
+def test_every_experiment_is_valid(root):
+    for path in sorted((root / "experiments").glob("*.yaml")):
+        text = path.read_text(encoding="utf-8")
+        assert text.startswith("# EXPERIMENT"), path.name
+        if "\nruntime:" in text:
+            load(path)
+
+
+def test_params_yaml_is_an_experiment_card(root):
+    assert (root / "params.yaml").read_text(encoding="utf-8").startswith("# EXPERIMENT")
+
+
+def test_the_schema_for_editors_is_current(root):
+    stored = (root / "docs/params.schema.json").read_text(encoding="utf-8")
+    assert stored == schema_text(), "run `alexnet params --schema > docs/params.schema.json`"
+
+
+def test_a_stage_can_be_given_a_silent_runtime():
+    assert Runtime().scratch is None
