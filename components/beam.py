@@ -79,14 +79,11 @@ def _run_pipeline(
     """Run to the end and return what the runner raised, if anything: the tasks' own errors tell more."""
     apache_beam = _apache_beam()
     options = _options(beam)
-    numbered = list(enumerate(tasks))
+    settings = {"function": function, "folder": str(folder), "engine_retries": beam.runner != LOCAL_RUNNER}
     try:
         with apache_beam.Pipeline(options=options) as pipeline:
-            created = pipeline | "Tasks" >> apache_beam.Create(numbered)
-            retries = beam.runner != LOCAL_RUNNER
-            _ = created | apache_beam.Map(
-                run_task, function=function, folder=str(folder), engine_retries=retries
-            )
+            created = pipeline | apache_beam.Create(list(enumerate(tasks)))
+            _ = created | apache_beam.Map(run_task, **settings)
     except Exception as error:  # whatever it is, it stops the stage in `_results`
         return error
     return None
@@ -119,10 +116,9 @@ def _options(beam: BeamRuntime):
         create_runner(options.view_as(StandardOptions).runner)
     except (ValueError, ImportError, SystemExit) as error:
         found = f"{beam.runner!r} with options {list(beam.options)}"
-        message = (
-            f"beam_runner: expected a runner of Apache Beam that is installed here, found {found} ({error})."
-        )
-        raise ConfigError(message) from error
+        raise ConfigError(
+            f"beam_runner: expected a Beam runner installed here, found {found} ({error})."
+        ) from error
     return options
 
 
