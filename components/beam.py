@@ -9,6 +9,7 @@ value, travels through a file as well. So all paths must lie on storage that eve
 - an error of ours comes back as it was raised, not inside a page of Beam's own trace.
 """
 
+import io
 import json
 import logging
 import os
@@ -17,7 +18,7 @@ import tempfile
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -110,14 +111,17 @@ def _options(beam: BeamRuntime):
         num_workers = beam.num_workers or os.cpu_count() or 1
         mode = "multi_threading" if num_workers > 1 else "in_memory"
         flags = [f"--direct_running_mode={mode}", f"--direct_num_workers={num_workers}", *flags]
+    usage = io.StringIO()
     try:
-        options = PipelineOptions(flags)
-        options.view_as(StandardOptions).runner = FULL_NAMES.get(beam.runner, beam.runner)
-        create_runner(options.view_as(StandardOptions).runner)
-    except (ValueError, ImportError, SystemExit) as error:
+        with redirect_stderr(usage):  # of a wrong flag argparse says three pages, and last what is wrong
+            options = PipelineOptions(flags)
+            options.view_as(StandardOptions).runner = FULL_NAMES.get(beam.runner, beam.runner)
+            create_runner(options.view_as(StandardOptions).runner)
+    except (ValueError, ImportError, AttributeError, SystemExit) as error:
+        reason = usage.getvalue().strip().rpartition("error: ")[2] or error
         found = f"{beam.runner!r} with options {list(beam.options)}"
         raise ConfigError(
-            f"beam_runner: expected a Beam runner installed here, found {found} ({error})."
+            f"beam_runner: expected a Beam runner installed here, found {found}: {reason}"
         ) from error
     return options
 

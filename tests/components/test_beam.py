@@ -107,6 +107,13 @@ def test_an_unknown_runner_is_one_sentence(tmp_path):
         run_shards(square, [1], runtime=wrong, scratch=tmp_path, description="square")
 
 
+def test_a_wrong_option_is_one_sentence(tmp_path, capfd):
+    wrong = Runtime(beam=BeamRuntime(options=("--direct_num_workers=many",)))
+    with pytest.raises(ConfigError, match=r"argument --direct_num_workers: invalid int value: 'many'$"):
+        run_shards(square, [1], runtime=wrong, scratch=tmp_path, description="square")
+    assert capfd.readouterr().err == ""
+
+
 def test_importing_this_module_does_not_import_beam():
     code = "import sys, components.beam; sys.exit('apache_beam' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
