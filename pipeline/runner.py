@@ -3,7 +3,7 @@
 import contextlib
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from alexnet_tf.errors import AlexNetError
@@ -30,6 +30,7 @@ def run_stage(
     progress: Progress | None = None,
     recorder: Recorder | None = None,
     fresh: bool = False,
+    after: Callable[[StageTracker], None] | None = None,
 ) -> None:
     """Run one stage as `dvc repro` does, also when started by hand.
 
@@ -40,6 +41,7 @@ def run_stage(
         progress: Shows progress; by default nothing does.
         recorder: Opens a tracker for the run; by default nothing is recorded.
         fresh: Ignore and delete an earlier checkpoint.
+        after: Called with the tracker once the outputs are in their places.
 
     Raises:
         AlexNetError: An input is missing, the disk or its rights do not do, or the stage says so.
@@ -63,6 +65,8 @@ def run_stage(
             outputs.commit(places.values())
             meter.write(workspace.scratch / "timings", item, identity, costs.values)
             outputs.remove(workspace.scratch / "checkpoints" / identity)
+            if after:
+                after(tracker)
             status = "FINISHED"
     except KeyboardInterrupt:
         status = "KILLED"

@@ -23,7 +23,7 @@ def root() -> Path:
 
 @pytest.fixture(scope="session")
 def two_devices():
-    """Two logical CPUs, so that MirroredStrategy has replicas; ask for it before TensorFlow has done anything."""
+    """Two logical CPUs for MirroredStrategy; ask for them before TensorFlow has done anything."""
     import tensorflow as tf
 
     physical = tf.config.list_physical_devices("CPU")[0]

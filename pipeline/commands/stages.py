@@ -1,11 +1,17 @@
 """One command a stage: exactly what DVC runs, also by hand."""
 
 import os
+from typing import TYPE_CHECKING
 
 import click
 
 from pipeline.commands.base import Command, example, overrides, say
 from pipeline.dag import STAGES, Stage
+
+if TYPE_CHECKING:
+    from components.interfaces import Tracker
+    from pipeline.config import Config
+    from pipeline.workspace import Workspace
 
 _ABOUT = {
     "download": "Bring the source of params.yaml into data/dataset.",
@@ -66,15 +72,26 @@ def run(name: str, entry: str, changes: tuple[str, ...], *, fresh: bool = False)
     workspace = find_workspace()
     config = load(workspace.root / PARAMS_FILE, changes)
     item = config.item(name, entry)
-    recorder = Recorder(workspace, say)
-    run_stage(workspace, config, item, progress=progress_for(), recorder=recorder, fresh=fresh)
-    if name == "compare":
-        from pipeline.report import write_report
 
-        write_report(workspace, config)
+    def after(tracker: "Tracker") -> None:
+        if name == "compare":
+            _write_page(workspace, config, tracker)
+
+    recorder = Recorder(workspace, say)
+    run_stage(workspace, config, item, progress=progress_for(), recorder=recorder, fresh=fresh, after=after)
     if not os.environ.get("DVC_STAGE"):
         written = ", ".join(item.outputs().values())
         say(f"{item.address}: wrote {written}; `dvc status` sees a change until `dvc commit {item.address}`")
+
+
+def _write_page(workspace: "Workspace", config: "Config", tracker: "Tracker") -> None:
+    """Write reports/report.html; the comparison stands without it, so a fault here is told and no more."""
+    from pipeline.report import write_report
+
+    try:
+        tracker.artifact(write_report(workspace, config))
+    except Exception as error:
+        say(f"reports/report.html was not written: {error}; `alexnet report` tries again")
 
 
 commands = [_command(stage) for stage in STAGES.values()]

@@ -1,4 +1,4 @@
-"""Stages that write tiny files, and a repository for them, so that the wiring is tested without the real ones."""
+"""Stages that write tiny files, and a repository for them: the wiring is tested without the real ones."""
 
 import dataclasses
 import json
@@ -186,7 +186,7 @@ def run(inputs: Any, outputs: Any, params: StageParams, runtime: Any) -> None:
     runtime.tracker.tags({"devices": "CPU:0"})
     for field in dataclasses.fields(outputs):
         if field.name == "report":
-            runtime.tracker.artifact(getattr(outputs, "report") / "metrics.json", folder="reports")
+            runtime.tracker.artifact(outputs.report / "metrics.json", folder="reports")
 
 
 def modules() -> dict[str, types.ModuleType]:

@@ -117,7 +117,7 @@ def test_the_schema_allows_the_word_profile_only_where_a_profile_has_a_value(stu
 
 
 def test_a_stage_by_hand_runs_the_code_of_the_tree_it_is_called_in(repository, root, tmp_path):
-    """With another tree's `pipeline` installed, as in a queued experiment, the current tree's own code runs."""
+    """With another tree's `pipeline` installed, as in a queued experiment, the current tree's code runs."""
     folder = stub_stages.make_repository(tmp_path / "copy")
     done = _alexnet(folder, "download", path=str(root), MLFLOW_TRACKING_URI="http://127.0.0.1:9")
     assert done.returncode == 0, done.stderr

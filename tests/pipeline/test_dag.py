@@ -77,7 +77,7 @@ def test_the_closure_follows_imports_of_every_form(tmp_path):
         "alexnet_tf/b.py": "from . import e\nfrom .f import y\n",
         "alexnet_tf/d.py": "import components.a\n",
         "alexnet_tf/e.py": "",
-        "alexnet_tf/f.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from alexnet_tf.g import z\n",
+        "alexnet_tf/f.py": "if TYPE_CHECKING:\n    from alexnet_tf.g import z\n",
         "alexnet_tf/g.py": "",
     }
     for name, text in sources.items():
@@ -92,11 +92,7 @@ def test_code_dependencies_are_renewed_and_the_rest_stays(tmp_path):
     (tmp_path / "alexnet_tf").mkdir()
     (tmp_path / "alexnet_tf/new.py").write_text("")
     (tmp_path / "components/download.py").write_text("from alexnet_tf import new\n")
-    text = (
-        "stages:\n  # why\n  download:\n    deps:\n      - components/download.py\n      - alexnet_tf/old.py\n"
-        "      - data/x  # kept\n"
-    )
-    assert refreshed(text, tmp_path) == (
-        "stages:\n  # why\n  download:\n    deps:\n      - alexnet_tf/new.py\n      - components/download.py\n"
-        "      - data/x  # kept\n"
-    )
+    head, tail = "stages:\n  # why\n  download:\n    deps:\n", "      - data/x  # kept\n"
+    text = head + "      - components/download.py\n      - alexnet_tf/old.py\n" + tail
+    new = "      - alexnet_tf/new.py\n      - components/download.py\n"
+    assert refreshed(text, tmp_path) == head + new + tail
