@@ -51,15 +51,13 @@ def run_shards(
         tasks: Small picklable values. Large lists belong into a file that the tasks name.
         runtime: Its `beam` and `progress` are used.
         scratch: An existing folder that all workers see; left as it was found.
-        description: For the progress display, for example "preprocess train".
-        unit: What a task is, for the progress display.
+        description: For the progress display, as is `unit`: what a task is.
 
     Returns:
         The results in the order of `tasks`.
 
     Raises:
-        AlexNetError: As raised by `function`; the tasks not yet begun are then skipped.
-        OSError: As raised by `function`.
+        AlexNetError, OSError: As raised by `function`; the tasks not yet begun are then skipped.
         ConfigError: When the runner or its options are not known.
         RuntimeError: When `function` failed otherwise, with the worker's trace, or the runner did.
     """
@@ -78,8 +76,10 @@ def _run_pipeline(
     function: Callable[[Any], Any], tasks: Sequence[Any], folder: Path, beam: BeamRuntime
 ) -> Exception | None:
     """Run to the end and return what the runner raised, if anything: the tasks' own errors tell more."""
-    apache_beam = _apache_beam()
-    options = _options(beam)
+    with _no_log_setup():
+        import apache_beam  # a second: only stages that use it pay
+
+        options = _options(beam)
     settings = {"function": function, "folder": str(folder), "engine_retries": beam.runner != LOCAL_RUNNER}
     try:
         with apache_beam.Pipeline(options=options) as pipeline:
@@ -90,16 +90,15 @@ def _run_pipeline(
     return None
 
 
-def _apache_beam():
-    """Import Beam, which takes a second: only stages that use it pay."""
-    # It logs a warning about BigQuery on the way, at which Python would set up logging to stderr for good.
+@contextmanager
+def _no_log_setup() -> Iterator[None]:
+    """Beam's modules log as they are imported, at which Python would set up logging to stderr for good."""
     root, silence = logging.getLogger(), logging.NullHandler()
     root.addHandler(silence)
     try:
-        import apache_beam
+        yield
     finally:
         root.removeHandler(silence)
-    return apache_beam
 
 
 def _options(beam: BeamRuntime):
@@ -115,10 +114,12 @@ def _options(beam: BeamRuntime):
     try:
         with redirect_stderr(usage):  # of a wrong flag argparse says three pages, and last what is wrong
             options = PipelineOptions(flags)
+            options.get_all_options()  # parses them, which Beam would do only later
             options.view_as(StandardOptions).runner = FULL_NAMES.get(beam.runner, beam.runner)
             create_runner(options.view_as(StandardOptions).runner)
     except (ValueError, ImportError, AttributeError, SystemExit) as error:
-        reason = usage.getvalue().strip().rpartition("error: ")[2] or error
+        _, found_error, text = usage.getvalue().strip().rpartition("error: ")
+        reason = text if found_error else error
         found = f"{beam.runner!r} with options {list(beam.options)}"
         raise ConfigError(
             f"beam_runner: expected a Beam runner installed here, found {found}: {reason}"
@@ -132,8 +133,7 @@ def _watched(folder: Path, task: Task) -> Iterator[None]:
     done = threading.Event()
 
     def watch() -> None:
-        seen = 0
-        finished = False
+        seen, finished = 0, False
         while not finished:
             finished = done.wait(POLL_SECONDS)
             now = sum(1 for _ in folder.glob("*.result"))
@@ -158,8 +158,7 @@ def run_task(
     An error is raised only where the engine will then try again, and never if it is ours, since the next
     try would fail as well; raising in a local runner prints traces and, with processes, can hang it.
     """
-    number, task = numbered
-    place = Path(folder)
+    (number, task), place = numbered, Path(folder)
     if (place / "failed").exists() or not place.is_dir():
         return  # another task has failed, or the stage was interrupted
     try:
@@ -189,8 +188,7 @@ def _results(folder: Path, num_tasks: int, failure: Exception | None) -> list[An
         if path.with_suffix(".result").exists():
             continue  # a retry went well
         text = json.loads(path.read_text())
-        kind = getattr(errors, text["kind"], None)
-        if kind is not None:
+        if kind := getattr(errors, text["kind"], None):
             raise kind(text["message"])
         if "arguments" in text:
             raise OSError(*text["arguments"])
