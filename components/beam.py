@@ -51,7 +51,8 @@ def run_shards(
         tasks: Small picklable values. Large lists belong into a file that the tasks name.
         runtime: Its `beam` and `progress` are used.
         scratch: An existing folder that all workers see; left as it was found.
-        description: For the progress display, as is `unit`: what a task is.
+        description: For the progress display.
+        unit: What a task is, likewise.
 
     Returns:
         The results in the order of `tasks`.
