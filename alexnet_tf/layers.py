@@ -81,8 +81,7 @@ class TowerConv2D(keras.layers.Layer):
 
     def call(self, inputs):
         """Convolve; a list of (N, H, W, C / towers) in and out."""
-        spatial = list(self.padding)
-        padding = [[0, 0], spatial, spatial, [0, 0]]
+        inputs, padding = self._padded(inputs)
         kernels = tf.split(tf.convert_to_tensor(self.kernel), self.towers, axis=-1)
         biases = tf.split(tf.convert_to_tensor(self.bias), self.towers)
         if self.sees == "all":
@@ -91,6 +90,16 @@ class TowerConv2D(keras.layers.Layer):
             tf.nn.bias_add(tf.nn.conv2d(maps, kernel, self.strides, padding), bias)
             for maps, kernel, bias in zip(inputs, kernels, biases, strict=True)
         ]
+
+    def _padded(self, inputs):
+        """Return the inputs, padded where it cannot be said in a word: oneDNN has no gradients for explicit padding."""
+        before, after = self.padding
+        if self.strides == 1 and before == after == self.kernel_size // 2:
+            return inputs, "SAME"
+        if before or after:
+            border = [[0, 0], [before, after], [before, after], [0, 0]]
+            inputs = [tf.pad(maps, border) for maps in inputs]
+        return inputs, "VALID"
 
     def get_config(self):
         """Return the arguments of the constructor."""

@@ -1,0 +1,160 @@
+"""Train one variant under `tf.distribute.MirroredStrategy`.
+
+Reads:
+    records: images of the splits `train` and `validation` (layout: `components.preprocess`).
+    statistics: mean image and colour axes of the training split (layout: `components.statistics`).
+
+Writes:
+    model: `model.json`, `weights.npz`, `mean.npy` (layout: `alexnet_tf.bundle`).
+    report: `history.csv`, one row an epoch; `metrics.json`, the last epoch's errors and the best epoch's.
+
+Guarantees:
+    The result is a function of params and inputs: order, crops, flips, noise and dropout come from (seed, step,
+    position in the global batch). Killed at any moment and started again it ends at the same weights, bit by bit.
+
+Fails when:
+    the batch does not divide among the replicas, the crop does not fit the image, the loss is not finite or has
+    stayed at ln K, or records and statistics do not belong together.
+"""
+
+import csv
+import json
+import statistics as stats
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from alexnet_tf.architecture import AlexNet, AlexNetBN, Network
+from alexnet_tf.recipe import InputSpec, TrainingSpec
+from components.interfaces import Runtime, StageParams
+
+if TYPE_CHECKING:  # TensorFlow takes seconds to import
+    from alexnet_tf.fit import Epoch, Fitted
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the stage reads."""
+
+    records: Path
+    statistics: Path
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What the stage writes."""
+
+    model: Path
+    report: Path
+
+
+class Params(StageParams):
+    """What changes the result.
+
+    Attributes:
+        seed: Fixes all randomness.
+        input: How images become the network's input.
+        network: What is trained.
+        training: How.
+    """
+
+    seed: int = Field(ge=0, lt=2**31)
+    input: InputSpec
+    network: Network
+    training: TrainingSpec
+
+
+def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> None:
+    """Train, and write the model and its history."""
+    import tensorflow as tf
+
+    from alexnet_tf.augment import Views, colour_axes
+    from alexnet_tf.bundle import Bundle, save_bundle
+    from alexnet_tf.distribution import make_strategy, per_replica_batch_size
+    from alexnet_tf.errors import ConfigError, DataError
+    from alexnet_tf.fit import Fit
+    from alexnet_tf.record_split import RecordSplit
+    from alexnet_tf.statistics import ColourStatistics
+    from alexnet_tf.training import Training
+    from alexnet_tf.weights import assign_arrays
+
+    train = RecordSplit.open(inputs.records, "train")
+    validation = RecordSplit.open(inputs.records, "validation")
+    if validation.num_examples == 0:
+        raise DataError(f"{inputs.records} has no validation images; raise download.validation_share")
+    colours = ColourStatistics.load(inputs.statistics)
+    if colours.size != train.size:
+        raise DataError(
+            f"{inputs.statistics} is of {colours.size}-pixel images but {inputs.records} of {train.size}: run statistics"
+        )
+    strategy = make_strategy(runtime.devices)
+    per_replica_batch_size(params.training.global_batch_size, strategy)
+    try:
+        views = Views.create(
+            params.input,
+            stored_size=train.stored_size,
+            size=train.size,
+            mean_image=colours.mean_image,
+            channel_mean=colours.channel_mean,
+        )
+        training = Training(
+            network=params.network,
+            recipe=params.training,
+            views=views,
+            colour_axes=colour_axes(params.training.augmentation, colours.eigenvalues, colours.eigenvectors),
+            train=train,
+            num_classes=len(train.class_names),
+            seed=params.seed,
+            strategy=strategy,
+        )
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+
+    epoch_seconds: list[float] = []
+
+    def on_epoch(row: "Epoch", seconds: float) -> None:
+        epoch_seconds.append(seconds)
+        runtime.tracker.metrics(_tracked(row) | {"perf/epoch_seconds": seconds}, step=row.epoch)
+
+    started = time.perf_counter()
+    with runtime.progress.task("train", total=training.total_steps, unit="steps") as task:
+        fit = Fit(training, validation, folder=runtime.scratch, advance=task.advance, on_epoch=on_epoch)
+        if runtime.fresh:
+            fit.forget()
+        fitted = fit.run()
+    if fitted.steps_here:
+        images = fitted.steps_here * params.training.global_batch_size
+        runtime.tracker.metrics({"cost/images_per_second": images / (time.perf_counter() - started)})
+    if epoch_seconds:
+        # The first epoch here also pays for compiling the step; with more than one it is left out.
+        runtime.tracker.metrics({"cost/seconds_per_epoch": stats.median(epoch_seconds[1:] or epoch_seconds)})
+    runtime.tracker.tags({"devices": ", ".join(strategy.extended.worker_devices), "tensorflow": tf.__version__})
+
+    assign_arrays(training.model, fitted.weights, source="the training")
+    save_bundle(outputs.model, Bundle(training.model, views, tuple(train.class_names), params.training.precision))
+    _write_report(outputs.report, fitted)
+    runtime.tracker.artifact(outputs.report / "history.csv", folder="training")
+    fit.forget()
+
+
+def _tracked(row: "Epoch") -> dict[str, float]:
+    """Name a history row's numbers as charts group them: `train/loss`, `validation/top1_error`, `learning_rate`."""
+    named = {name.replace("_", "/", 1) if "_" in name else name: value for name, value in asdict(row).items()}
+    named["learning_rate"] = named.pop("learning/rate")
+    return {name: value for name, value in named.items() if value is not None and name not in ("epoch", "step")}
+
+
+def _write_report(folder: Path, fitted: "Fitted") -> None:
+    from alexnet_tf.fit import history_columns
+
+    folder.mkdir()
+    with (folder / "history.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, history_columns(), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(row) for row in fitted.history)
+    best = min(fitted.history, key=lambda row: (row.validation_top1_error, row.epoch))
+    metrics = {"kept_epoch": fitted.epoch, "last": asdict(fitted.history[-1]), "best": asdict(best)}
+    (folder / "metrics.json").write_text(json.dumps(metrics, indent=1, sort_keys=True) + "\n")
