@@ -48,7 +48,7 @@ def learning_rate_factor(spec: ScheduleSpec, step: int, total_steps: int, platea
     if spec.name == "steps":
         return spec.drop_factor ** sum(share >= at for at in spec.drop_at)
     if share < spec.warmup_share:
-        return (step + 1) / (spec.warmup_share * total_steps)
+        return min(1.0, (step + 1) / (spec.warmup_share * total_steps))  # a warm-up may end within a step
     falling = (share - spec.warmup_share) / (1.0 - spec.warmup_share)
     return 0.5 * (1.0 + math.cos(math.pi * falling)) if spec.name == "cosine" else 1.0 - falling
 

@@ -21,12 +21,27 @@ def root() -> Path:
     return ROOT
 
 
-@pytest.fixture(scope="session")
-def two_devices():
-    """Two logical CPUs for MirroredStrategy; ask for them before TensorFlow has done anything."""
-    import tensorflow as tf
+def pytest_collection_finish(session):
+    """Give TensorFlow two logical CPUs before a test uses it; after that their number is fixed.
 
-    physical = tf.config.list_physical_devices("CPU")[0]
-    if len(tf.config.get_logical_device_configuration(physical) or ()) != 2:
-        tf.config.set_logical_device_configuration(physical, [tf.config.LogicalDeviceConfiguration()] * 2)
+    Sessions whose tests do not need TensorFlow do not import it.
+    """
+    if "tensorflow" in sys.modules or any("two_devices" in item.fixturenames for item in session.items):
+        import tensorflow as tf
+
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+
+
+@pytest.fixture(scope="session")
+def two_devices() -> list[str]:
+    """Two logical CPUs for MirroredStrategy."""
     return ["CPU:0", "CPU:1"]
+
+
+@pytest.fixture(scope="session")
+def two_replicas(two_devices):
+    """A MirroredStrategy over two logical CPUs."""
+    from alexnet_tf.distribution import make_strategy
+
+    return make_strategy(two_devices)

@@ -1,0 +1,176 @@
+"""Small networks, recipes and splits: everything that the tests of the engine train."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from alexnet_tf.architecture import AlexNet, AlexNetBN
+from alexnet_tf.recipe import AugmentationSpec, InputSpec, OptimizerSpec, ScheduleSpec, TrainingSpec
+
+PAPER_BIAS = [0.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.0]
+
+
+def alexnet(**changes) -> AlexNet:
+    """The paper's network with few kernels; 63-pixel crops reach pool5 as 1 x 1."""
+    values = {
+        "name": "alexnet",
+        "filters": [8, 16, 16, 16, 16],
+        "dense_units": [32, 32],
+        "towers": 2,
+        "activation": "relu",
+        "lrn": True,
+        "lrn_alpha": 1e-4,
+        "lrn_beta": 0.75,
+        "lrn_k": 2.0,
+        "lrn_size": 5,
+        "lrn_scope": "tower",
+        "lrn_order": "after_relu",
+        "same_map_normalization": False,
+        "pooling": "overlapping",
+        "dropout": 0.5,
+        "weight_stddev": [0.01] * 8,
+        "bias": PAPER_BIAS,
+    }
+    return AlexNet.model_validate(values | changes)
+
+
+def full_alexnet(**changes) -> AlexNet:
+    """The network with the paper's numbers of kernels and units (§3.5)."""
+    sizes = {"filters": [96, 256, 384, 384, 256], "dense_units": [4096, 4096]}
+    return alexnet(**sizes | changes)
+
+
+def alexnet_bn(**changes) -> AlexNetBN:
+    values = {
+        "name": "alexnet_bn",
+        "filters": [4, 8, 8, 8, 8],
+        "dense_units": [16, 16],
+        "activation": "relu",
+        "batch_norm_momentum": 0.9,
+        "dropout": 0.25,
+    }
+    return AlexNetBN.model_validate(values | changes)
+
+
+def input_spec(**changes) -> InputSpec:
+    return InputSpec.model_validate({"crop_size": 63, "mean": "channel", "divide_by": 1.0} | changes)
+
+
+def optimizer(**changes) -> OptimizerSpec:
+    values = {
+        "learning_rate": 0.01,
+        "momentum": 0.9,
+        "nesterov": False,
+        "weight_decay": 0.0005,
+        "decay_form": "coupled",
+        "bias_learning_rate_factor": 2.0,
+        "bias_decay": False,
+    }
+    return OptimizerSpec.model_validate(values | changes)
+
+
+def schedule(**changes) -> ScheduleSpec:
+    values = {
+        "name": "steps",
+        "drop_factor": 0.1,
+        "max_drops": 3,
+        "patience_epochs": 3,
+        "drop_at": [0.25, 0.55, 0.84],
+        "conv1_frozen_from": 1.0,
+        "warmup_share": 0.0,
+    }
+    return ScheduleSpec.model_validate(values | changes)
+
+
+def augmentation(**changes) -> AugmentationSpec:
+    values = {
+        "crop": "random",
+        "crops_per": "image",
+        "padding": 0,
+        "flip": True,
+        "colour_noise": "sqrt_eigenvalue",
+        "colour_noise_scale": 0.1,
+        "colour_noise_until": 1.0,
+    }
+    return AugmentationSpec.model_validate(values | changes)
+
+
+def recipe(**changes) -> TrainingSpec:
+    values = {
+        "epochs": 2,
+        "global_batch_size": 8,
+        "precision": "float32",
+        "label_smoothing": 0.0,
+        "weight_averaging": 0.0,
+        "keep": "last",
+        "optimizer": optimizer(),
+        "schedule": schedule(),
+        "augmentation": augmentation(),
+    }
+    return TrainingSpec.model_validate(values | changes)
+
+
+def images(count: int, side: int, *, seed: int = 0) -> np.ndarray:
+    """Smooth random images, (count, side, side, 3) uint8; image n is bright in colour n % 3."""
+    generator = np.random.default_rng(seed)
+    coarse = generator.integers(0, 120, (count, -(-side // 8), -(-side // 8), 3))
+    pixels = np.kron(coarse, np.ones((1, 8, 8, 1), int))[:, :side, :side]
+    for n in range(count):
+        pixels[n, :, :, n % 3] += 120
+    return pixels.astype(np.uint8)
+
+
+@dataclass
+class MemorySplit:
+    """A `RecordSplit` in memory; image n has label n % 3."""
+
+    pixels: np.ndarray
+    size: int
+    class_names: tuple[str, ...] = ("tench", "church", "golf ball")
+
+    @property
+    def num_examples(self) -> int:
+        return len(self.pixels)
+
+    @property
+    def stored_size(self) -> int:
+        return self.pixels.shape[1]
+
+    @property
+    def labels(self) -> np.ndarray:
+        return (np.arange(len(self.pixels)) % 3).astype(np.int32)
+
+    def read(self, indices) -> np.ndarray:
+        return self.pixels[np.asarray(indices)]
+
+
+def split(count: int, side: int = 68, *, seed: int = 0) -> MemorySplit:
+    return MemorySplit(images(count, side, seed=seed), side)
+
+
+def training(network=None, *, strategy=None, train=None, seed: int = 3, crop_size: int = 63, **changes):
+    """A `Training` of 48 images unless `train` is given, on `strategy` or the default one."""
+    import tensorflow as tf
+
+    from alexnet_tf.augment import Views, colour_axes
+    from alexnet_tf.training import Training
+
+    how = recipe(**changes)
+    train = train or split(48)
+    views = Views.create(
+        input_spec(crop_size=crop_size, divide_by=64.0),
+        stored_size=train.stored_size,
+        size=train.size,
+        mean_image=np.full((train.size, train.size, 3), 100, np.float32),
+        channel_mean=[100.0, 100.0, 100.0],
+    )
+    return Training(
+        network=network or alexnet(weight_stddev=[0.1] * 8),
+        recipe=how,
+        views=views,
+        colour_axes=colour_axes(how.augmentation, [900.0, 300.0, 100.0], np.eye(3)),
+        train=train,
+        num_classes=len(train.class_names),
+        seed=seed,
+        strategy=strategy or tf.distribute.get_strategy(),
+    )

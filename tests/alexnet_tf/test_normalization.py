@@ -1,0 +1,149 @@
+import functools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alexnet_tf.normalization import (
+    LocalResponseNormalization,
+    local_response_normalization,
+    same_map_normalization,
+)
+from tests.reference import lrn as reference
+
+PAPER = {"alpha": 1e-4, "beta": 0.75, "k": 2.0, "size": 5}
+CODE = PAPER | {"alpha": 2e-5}  # layer.py divides by the window
+STRONG = {"alpha": 0.5, "beta": 0.75, "k": 1.5, "size": 5}  # the sum weighs as much as k
+
+
+def random_maps(channels=12, *, scale=1.0, seed=0):
+    return (np.random.default_rng(seed).normal(size=(2, 3, 4, channels)) * scale).astype(np.float32)
+
+
+@functools.cache
+def compiled(**settings):
+    return tf.function(lambda maps: local_response_normalization(maps, **settings))
+
+
+def normalized(maps, settings):
+    return compiled(**settings)(tf.constant(maps)).numpy()
+
+
+def test_one_pixel_by_hand():
+    pixel = np.float32([10, 20, 30, 40, 50, 60]).reshape(1, 1, 1, 6)
+    expected = [
+        10 / (2 + 1e-4 * (100 + 400 + 900)) ** 0.75,
+        20 / (2 + 1e-4 * (100 + 400 + 900 + 1600)) ** 0.75,
+        30 / (2 + 1e-4 * (100 + 400 + 900 + 1600 + 2500)) ** 0.75,
+        40 / (2 + 1e-4 * (400 + 900 + 1600 + 2500 + 3600)) ** 0.75,
+        50 / (2 + 1e-4 * (900 + 1600 + 2500 + 3600)) ** 0.75,
+        60 / (2 + 1e-4 * (1600 + 2500 + 3600)) ** 0.75,
+    ]
+    np.testing.assert_allclose(normalized(pixel, PAPER)[0, 0, 0], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4, 5, 12])
+@pytest.mark.parametrize(
+    "settings", [PAPER, CODE, STRONG, STRONG | {"beta": 0.5}, STRONG | {"size": 3}, STRONG | {"size": 1}]
+)
+def test_it_equals_the_paper_formula_to_the_edges(settings, channels):
+    maps = random_maps(channels, scale=60)
+    expected = reference.local_response_normalization(
+        maps, k=settings["k"], n=settings["size"], alpha=settings["alpha"], beta=settings["beta"]
+    )
+    np.testing.assert_allclose(normalized(maps, settings), expected, rtol=2e-6)
+
+
+def test_it_equals_tensorflow_whose_depth_radius_is_half_the_window():
+    maps = random_maps(scale=60)
+    theirs = tf.nn.local_response_normalization(maps, depth_radius=2, bias=2.0, alpha=1e-4, beta=0.75)
+    # TensorFlow takes the power through logarithm and exponential in float32.
+    np.testing.assert_allclose(normalized(maps, PAPER), theirs, rtol=2e-5)
+
+
+def gradient(function, maps, upstream):
+    maps = tf.constant(maps)
+    with tf.GradientTape() as tape:
+        tape.watch(maps)
+        output = function(maps)
+    return tape.gradient(output, maps, output_gradients=tf.constant(upstream)).numpy()
+
+
+def plain(maps, *, alpha, beta, k, size):
+    """The formula in float64, differentiated by TensorFlow."""
+    total = tf.nn.avg_pool1d(
+        tf.pad(tf.reshape(maps**2, (-1, maps.shape[-1], 1)), [[0, 0], [size // 2] * 2, [0, 0]]),
+        size,
+        1,
+        "VALID",
+    )
+    return maps / (k + alpha * size * tf.reshape(total, maps.shape)) ** beta
+
+
+@pytest.mark.parametrize("settings", [PAPER, STRONG, STRONG | {"beta": 0.6, "size": 3}])
+def test_gradient_equals_automatic_differentiation(settings):
+    maps, upstream = random_maps(), random_maps(seed=1)
+    ours = gradient(lambda a: local_response_normalization(a, **settings), maps, upstream)
+    theirs = gradient(lambda a: plain(a, **settings), maps.astype(np.float64), upstream.astype(np.float64))
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
+def test_gradient_equals_finite_differences():
+    maps, upstream = random_maps(6), random_maps(6, seed=1)
+    ours = gradient(lambda a: local_response_normalization(a, **STRONG), maps, upstream)
+
+    def loss(values):
+        return np.sum(
+            upstream * reference.local_response_normalization(values, k=1.5, n=5, alpha=0.5, beta=0.75)
+        )
+
+    step, exact = 1e-5, maps.astype(np.float64)
+    for place in [(0, 0, 0, 0), (1, 2, 3, 5), (0, 1, 2, 2), (1, 0, 0, 1)]:
+        change = np.zeros_like(exact)
+        change[place] = step
+        slope = (loss(exact + change) - loss(exact - change)) / (2 * step)
+        assert ours[place] == pytest.approx(slope, rel=1e-4, abs=1e-5)
+
+
+@given(st.integers(0, 100))
+@settings(max_examples=10, deadline=None)  # each example runs a compiled program
+def test_properties(seed):
+    maps = random_maps(seed=seed, scale=5)
+    normal = normalized(maps, STRONG)
+    np.testing.assert_array_equal(normalized(maps[:, ::-1], STRONG), normal[:, ::-1])  # space commutes
+    np.testing.assert_allclose(normalized(maps[..., ::-1], STRONG), normal[..., ::-1], rtol=1e-6)
+    assert np.all(np.abs(normal) <= np.abs(maps) / 1.5**0.75 * (1 + 1e-6))
+    np.testing.assert_array_equal(np.sign(normal), np.sign(maps))
+    assert not normalized(np.zeros_like(maps), STRONG).any()
+
+
+def test_bfloat16_runs_forwards_and_backwards_and_sums_in_float32():
+    maps = tf.cast(random_maps(scale=60), tf.bfloat16)
+    with tf.GradientTape() as tape:
+        tape.watch(maps)
+        output = local_response_normalization(maps, **PAPER)
+    slope = tape.gradient(output, maps)
+    assert output.dtype == slope.dtype == tf.bfloat16
+    exact = normalized(tf.cast(maps, tf.float32).numpy(), PAPER)
+    np.testing.assert_allclose(tf.cast(output, tf.float32), exact, rtol=2**-8)  # one rounding to 8 bits
+
+
+def test_the_layer_remembers_its_settings():
+    layer = LocalResponseNormalization(**STRONG, name="norm1")
+    maps = random_maps()
+    again = LocalResponseNormalization.from_config(layer.get_config())
+    np.testing.assert_array_equal(layer(maps), again(maps))
+    np.testing.assert_array_equal(layer(maps), normalized(maps, STRONG))
+
+
+def test_same_map_normalization_sums_5_x_5_neighbours_of_the_same_channel():
+    maps = (np.random.default_rng(0).normal(size=(2, 7, 6, 3)) * 100).astype(np.float32)
+    expected = np.empty_like(maps)
+    for row in range(7):
+        for column in range(6):
+            near = maps[:, max(0, row - 2) : row + 3, max(0, column - 2) : column + 3].astype(np.float64)
+            total = (near**2).sum(axis=(1, 2))
+            expected[:, row, column] = maps[:, row, column] / (1 + 0.001 / 25 * total) ** 0.75
+    np.testing.assert_allclose(same_map_normalization(tf.constant(maps)), expected, rtol=1e-5)
