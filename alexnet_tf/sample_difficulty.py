@@ -1,26 +1,26 @@
 """The dials of the generated sample: all that makes its classes easy or hard to tell."""
 
-RADIUS = (0.30, 0.46)
+RADIUS = (0.34, 0.47)
 """Radius of the toy, as a share of the image's shorter side; smaller is harder."""
 OFF_CENTRE = 0.10
 """How far the toy's centre lies from the image's, at most, as a share of the shorter side; more is harder."""
 PERIOD = (0.45, 0.62)
 """Period of the pattern in radii; smaller is harder at 64 pixels."""
-TILT = 0.22
+TILT = 0.18
 """Largest shear and squeeze of the toy; more makes outlines alike, so is harder."""
 OWN_PALETTE_SHARE = 0.8
 """How often a toy wears its class's own palette and not just any; at 0 colour says nothing of the class."""
 CONTRAST = (0.55, 1.0)
 """How far a toy's two colours keep apart; 0 would hide the pattern."""
-CLUTTER = (3, 9)
+CLUTTER = (3, 7)
 """Smallest and largest number of things that lie about behind the toy; more is harder."""
-OCCLUDED_SHARE = 0.25
+OCCLUDED_SHARE = 0.15
 """How often something lies in front of the toy; more is harder."""
-LIGHT = (0.65, 1.2)
+LIGHT = (0.75, 1.15)
 """Exposure; a wider range is harder."""
 BLUR = 0.02
 """Largest radius of the lens blur, as a share of the shorter side; more hides patterns."""
-NOISE = 14.0
+NOISE = 11.0
 """Largest standard deviation of the sensor noise, in grey levels of 255; more is harder."""
 
 

@@ -1,0 +1,57 @@
+# Everything on a machine that has Python 3.11 to 3.13 and make: `make repro` runs the pipeline, `make test` the tests.
+# PYTHON chooses the interpreter, VENV the environment's folder.
+
+PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3 python,$(shell \
+	command -v $(name) >/dev/null 2>&1 && \
+	$(name) -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $(name))))
+VENV ?= .venv
+READY := $(VENV)/.ready
+export PATH := $(abspath $(VENV))/bin:$(PATH)
+export DVC_NO_ANALYTICS := 1
+export MLFLOW_DISABLE_TELEMETRY := true
+
+.PHONY: repro test test-all check setup report ui bench lock clean
+
+repro: $(READY)  ## run the whole pipeline on the active params.yaml, then show what came out
+	@alexnet setup
+	dvc repro
+	@alexnet report
+
+test: $(READY)  ## the default tests
+	pytest
+
+test-all: $(READY)  ## the default tests, the slow ones and those of distributed engines
+	pytest -m "not gpu"
+
+check: $(READY)  ## style, types and layers
+	ruff check
+	ruff format --check
+	pyright
+	lint-imports
+
+setup: $(READY)  ## make the environment alone
+	@alexnet setup
+
+report: $(READY)  ## the comparison of the last run
+	@alexnet report
+
+ui: $(READY)  ## the tracked runs in a browser
+	alexnet ui
+
+lock:  ## resolve the newest versions that pyproject.toml allows into constraints.txt
+	@rm -rf $(VENV).lock && $(PYTHON) -m venv $(VENV).lock
+	@$(VENV).lock/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@$(VENV).lock/bin/python -m pip install --quiet -e . --group dev
+	@{ grep '^#' constraints.txt; $(VENV).lock/bin/python -m pip freeze --all --exclude-editable; } > constraints.txt.new
+	@mv constraints.txt.new constraints.txt && rm -rf $(VENV).lock
+
+clean:  ## remove the environment and all that the pipeline wrote, but not the tracked runs
+	rm -rf $(VENV) data models reports exports .alexnet .dvc/cache .dvc/tmp
+
+$(READY): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "make: no Python 3.11, 3.12 or 3.13 with venv found; install one, or say make PYTHON=/path/to/python"; exit 1; }
+	@echo "Making the environment in $(VENV) with $$($(PYTHON) --version): about 3 GB, a few minutes."
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1' -c constraints.txt
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e . --group dev
+	@touch $@

@@ -1,0 +1,270 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy import stats
+
+from alexnet_tf.augment import Views, colour_axes
+from alexnet_tf.layers import Draw
+from tests.alexnet_tf.small_training import augmentation, input_spec
+from tests.reference import pca as reference
+
+QUIET = {"colour_noise": "none", "flip": False}
+
+
+def pixels(count, side, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (count, side, side, 3), np.uint8)
+
+
+def views(*, crop_size, size, stored_size=None, **spec):
+    mean_image = np.random.default_rng(9).uniform(0, 255, (size, size, 3)).astype(np.float32)
+    return Views.create(
+        input_spec(crop_size=crop_size, **spec),
+        stored_size=stored_size or size,
+        size=size,
+        mean_image=mean_image,
+        channel_mean=[100.0, 110.0, 120.0],
+    )
+
+
+def raw(*, crop_size, size, stored_size=None):
+    """Views without a mean: what comes out is pixels."""
+    return Views(input_spec(crop_size=crop_size), stored_size or size, size, np.zeros(3, np.float32))
+
+
+def draw(count, *, step=0, seed=1):
+    return Draw(tf.constant([seed, step]), tf.range(count), count)
+
+
+def train(views, images, noise_on=True, axes=None, step=0, draw_=None, **changes):
+    axes = np.eye(3, dtype=np.float32) if axes is None else axes
+    where = draw_ or draw(len(images), step=step)
+    return views.training(tf.constant(images), where, augmentation(**changes), axes, noise_on).numpy()
+
+
+def place_image(size, count):
+    """Images whose pixel says where it is: (row, column, 0)."""
+    image = np.zeros((size, size, 3), np.uint8)
+    image[..., 0], image[..., 1] = np.mgrid[:size, :size]
+    return np.repeat(image[None], count, axis=0)
+
+
+def offsets(crops):
+    return crops[:, 0, 0, 0].astype(int), crops[:, 0, 0, 1].astype(int)
+
+
+def test_all_33_offsets_of_either_axis_are_equally_likely_and_independent():
+    # A 16-pixel crop of 48 pixels has as many offsets as 224 of 256.
+    crops = train(raw(crop_size=16, size=48), place_image(48, 6600), **QUIET)
+    rows, columns = offsets(crops)
+    for found in (rows, columns):
+        counts = np.bincount(found, minlength=33)
+        assert len(counts) == 33
+        assert stats.chisquare(counts).pvalue > 0.01
+    assert stats.pearsonr(rows, columns).pvalue > 0.01
+
+
+def test_224_of_256_has_33_offsets_and_reaches_both_ends():
+    images = place_image(256, 64)
+    found = [offsets(train(raw(crop_size=224, size=256), images, step=step, **QUIET)) for step in range(4)]
+    rows = np.concatenate([rows for rows, _ in found])
+    assert rows.min() >= 0
+    assert rows.max() <= 32
+    assert len(set(rows)) > 28  # 256 draws of 33
+
+
+def test_a_crop_is_a_part_of_its_image():
+    images = pixels(8, 20)
+    crops = train(raw(crop_size=12, size=20), images, **QUIET)
+    for crop, image in zip(crops, images, strict=True):
+        places = [
+            (row, column)
+            for row in range(9)
+            for column in range(9)
+            if np.array_equal(crop, image[row : row + 12, column : column + 12])
+        ]
+        assert len(places) == 1
+
+
+def test_half_of_the_images_are_mirrored_and_none_is_otherwise_changed():
+    images = pixels(1000, 8)
+    crops = train(raw(crop_size=8, size=8), images, colour_noise="none")
+    plain = np.all(crops == images, axis=(1, 2, 3))
+    mirrored = np.all(crops == images[:, :, ::-1], axis=(1, 2, 3))
+    assert np.all(plain ^ mirrored)
+    assert stats.binomtest(int(mirrored.sum()), 1000, 0.5).pvalue > 0.01
+
+
+def test_a_chunk_of_32_images_shares_offset_and_mirror():
+    crops = train(raw(crop_size=16, size=48), place_image(48, 128), crops_per="chunk", colour_noise="none")
+    for chunk in np.split(crops, 4):
+        assert np.all(chunk == chunk[:1])
+    assert len({chunk.tobytes() for chunk in crops}) == 4
+
+
+def test_colour_noise_is_drawn_per_image_even_in_a_chunk():
+    images = np.full((32, 8, 8, 3), 128, np.uint8)
+    crops = train(raw(crop_size=8, size=8), images, crops_per="chunk")
+    assert len({crop.tobytes() for crop in crops}) == 32
+
+
+def colour_shifts(kind, count=4000):
+    """Return the shifts in grey levels, (count, 3), of grey images, and the RGB values they were computed for."""
+    colours = np.random.default_rng(3).multivariate_normal(
+        [120, 110, 100], [[5000, 4000, 3000], [4000, 5200, 4100], [3000, 4100, 6000]], 5000
+    )
+    values, vectors = np.linalg.eigh(np.cov(colours.T, ddof=0))
+    axes = colour_axes(augmentation(colour_noise=kind), values, vectors)
+    images = np.full((count, 4, 4, 3), 100, np.uint8)
+    crops = train(raw(crop_size=4, size=4), images, axes=axes, colour_noise=kind)
+    contrast = 1.1 if kind == "sqrt_eigenvalue" else 1.0  # convdata.py divides the noisy image by 1.1
+    spread = crops.max(axis=(1, 2)) - crops.min(axis=(1, 2))
+    np.testing.assert_allclose(spread, 0, atol=1e-4)  # the same for all pixels of an image
+    return crops[:, 0, 0] * contrast - 100, colours
+
+
+def assert_covariance(shifts, expected):
+    found = np.cov(shifts.T)
+    # The standard error of a variance from 4000 draws is 2.2 %.
+    np.testing.assert_allclose(found, expected, atol=0.1 * np.trace(expected))
+    assert np.trace(found) == pytest.approx(np.trace(expected), rel=0.1)
+    assert np.abs(shifts.mean(axis=0)).max() < 4 * np.sqrt(np.trace(expected) / len(shifts))
+
+
+def test_colour_noise_of_the_code_has_a_hundredth_of_the_covariance_of_the_pixels():
+    shifts, colours = colour_shifts("sqrt_eigenvalue")
+    assert_covariance(shifts, reference.code_covariance(colours))
+
+
+def test_colour_noise_read_literally_is_that_of_pixels_from_0_to_1():
+    shifts, colours = colour_shifts("eigenvalue")
+    assert_covariance(shifts / 255, reference.paper_covariance(colours / 255))
+
+
+def test_colour_axes_by_hand():
+    eigenvectors = np.array([[0.6, -0.8, 0], [0.8, 0.6, 0], [0, 0, 1]])
+    axes = colour_axes(augmentation(), [400.0, 100.0, 0.0], eigenvectors)
+    # Columns are 0.1·√λ·p: 2·(0.6, 0.8, 0) and 1·(-0.8, 0.6, 0).
+    np.testing.assert_allclose(axes, [[1.2, -0.8, 0], [1.6, 0.6, 0], [0, 0, 0]], rtol=1e-6)
+    literal = colour_axes(augmentation(colour_noise="eigenvalue"), [2550.0, 255.0, 0.0], eigenvectors)
+    np.testing.assert_allclose(literal, [[0.6, -0.08, 0], [0.8, 0.06, 0], [0, 0, 0]], rtol=1e-6)
+    assert not colour_axes(augmentation(colour_noise="none"), [1.0, 1.0, 1.0], eigenvectors).any()
+    # Rounding may leave an eigenvalue just below zero.
+    assert np.isfinite(colour_axes(augmentation(), [400.0, 100.0, -1e-12], eigenvectors)).all()
+
+
+def test_colour_noise_switched_off_leaves_neither_shift_nor_contrast():
+    images = pixels(8, 8)
+    off = train(raw(crop_size=8, size=8), images, noise_on=False, flip=False)
+    np.testing.assert_array_equal(off, images)
+
+
+def test_noise_comes_after_the_mean_and_before_the_contrast_and_is_not_clipped():
+    images = np.full((500, 8, 8, 3), 250, np.uint8)
+    seen = views(crop_size=8, size=8, mean="channel")
+    crops = train(seen, images, axes=np.diag([30, 30, 30]).astype(np.float32), flip=False)
+    quiet = train(seen, images, **QUIET)
+    np.testing.assert_array_equal(quiet[0, 0, 0], [150, 140, 130])
+    shifts = crops[:, 0, 0] * 1.1 - quiet[:, 0, 0]
+    assert shifts.std() == pytest.approx(30, rel=0.1)
+    assert crops.max() > 155 / 1.1
+
+
+def test_two_epochs_differ_and_a_repeat_is_equal():
+    images = pixels(16, 20)
+    seen = raw(crop_size=12, size=20)
+    np.testing.assert_array_equal(train(seen, images), train(seen, images))
+    assert not np.array_equal(train(seen, images), train(seen, images, step=1))
+
+
+@pytest.mark.parametrize("stored_size", [20, 10])
+def test_any_split_of_the_batch_gives_the_same_views(stored_size):
+    images = pixels(16, stored_size)
+    seen = raw(crop_size=12, size=20, stored_size=stored_size)
+    whole = train(seen, images)
+    for rows in ([0, 1, 2, 3], [12, 5], [15]):
+        part = Draw(tf.constant([1, 0]), tf.constant(rows), 16)
+        np.testing.assert_allclose(train(seen, images[rows], draw_=part), whole[rows], rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("stored_size", [20, 10])
+def test_the_views_are_the_same_in_a_graph(stored_size):
+    images = pixels(8, stored_size)
+    seen = raw(crop_size=12, size=20, stored_size=stored_size)
+    graph = tf.function(lambda x: seen.training(x, draw(8), augmentation(), np.eye(3, dtype=np.float32), True))
+    np.testing.assert_allclose(graph(tf.constant(images)), train(seen, images), rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("crop_size", [12, 13])
+def test_ten_views_are_four_corners_and_the_centre_and_their_mirrors(crop_size):
+    images = pixels(3, 20)
+    found = raw(crop_size=crop_size, size=20).ten(tf.constant(images, tf.float32)).numpy()
+    end, middle = 20 - crop_size, (20 - crop_size) // 2
+    starts = [(0, 0), (0, end), (end, 0), (end, end), (middle, middle)]
+    crops = [images[:, row : row + crop_size, column : column + crop_size] for row, column in starts]
+    expected = np.stack([*crops, *(crop[:, :, ::-1] for crop in crops)], axis=1)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_the_fifth_view_is_the_centre_view():
+    images = tf.constant(pixels(3, 20), tf.float32)
+    seen = views(crop_size=12, size=20, mean="pixel", divide_by=64.0)
+    np.testing.assert_array_equal(seen.ten(images)[:, 4], seen.center(images))
+
+
+def test_the_mean_is_the_centre_of_the_mean_image_wherever_the_crop_is():
+    seen = views(crop_size=12, size=20, mean="pixel", divide_by=2.0)
+    mean_image = np.random.default_rng(9).uniform(0, 255, (20, 20, 3)).astype(np.float32)
+    images = pixels(2, 20)
+    expected = (images[:, :12, :12] - mean_image[4:16, 4:16]) / 2
+    np.testing.assert_allclose(seen.ten(tf.constant(images, tf.float32))[:, 0], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("factor", [2, 8])
+def test_enlarged_images_equal_those_of_tensorflow(factor):
+    images = pixels(4, 8)
+    size = 8 * factor
+    expected = tf.image.resize(images, (size, size), method="bilinear")
+    np.testing.assert_allclose(raw(crop_size=5, size=size, stored_size=8).enlarged(images), expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("padding", [0, 3])
+@pytest.mark.parametrize("stored_size", [16, 8])
+def test_training_crops_are_cut_from_the_enlarged_and_mirrored_image(stored_size, padding):
+    images = pixels(16, stored_size)
+    large = tf.image.resize(images, (16, 16), method="bilinear").numpy()
+    large = np.pad(large, [(0, 0), (padding, padding), (padding, padding), (0, 0)], "reflect")
+    crops = train(
+        raw(crop_size=11, size=16, stored_size=stored_size), images, padding=padding, **QUIET
+    )
+    seen = set()
+    for crop, image in zip(crops, large, strict=True):
+        errors = {
+            (row, column): np.abs(crop - image[row : row + 11, column : column + 11]).max()
+            for row in range(6 + 2 * padding)
+            for column in range(6 + 2 * padding)
+        }
+        place = min(errors, key=errors.get)
+        assert errors[place] < 1e-3
+        seen.add(place)
+    assert len(seen) > 8
+
+
+def test_padding_widens_the_range_of_offsets_evenly():
+    images = pixels(1, 8).repeat(3000, axis=0)
+    padded = np.pad(images[0], [(2, 2), (2, 2), (0, 0)], "reflect")
+    crops = train(raw(crop_size=8, size=8), images, padding=2, **QUIET)
+    windows = {padded[r : r + 8, c : c + 8].astype(np.float32).tobytes(): (r, c) for r in range(5) for c in range(5)}
+    places = [windows[crop.tobytes()] for crop in crops]
+    counts = np.bincount([5 * row + column for row, column in places], minlength=25)
+    assert stats.chisquare(counts).pvalue > 0.01
+
+
+def test_center_crops_are_the_centre_of_the_image():
+    images = pixels(4, 20)
+    crops = train(raw(crop_size=12, size=20), images, crop="center", **QUIET)
+    np.testing.assert_array_equal(crops, images[:, 4:16, 4:16])
+
+
+def test_a_crop_larger_than_the_image_is_refused():
+    with pytest.raises(ValueError, match="input.crop_size must be at most the image size 20, got 24"):
+        views(crop_size=24, size=20)

@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alexnet_tf.batches import Batches
+from tests.alexnet_tf.small_training import MemorySplit
+
+
+def numbered(count):
+    """A split whose image n holds nothing but n."""
+    return MemorySplit(np.arange(count, dtype=np.uint8)[:, None, None, None].repeat(3, axis=-1), 1)
+
+
+def collected(strategy, batches, first_step, last_step):
+    """Return (global batch, image numbers, labels, rows) of each step, replica after replica."""
+    steps = []
+    for parts in batches.dataset(strategy, first_step, last_step):
+        local = [strategy.experimental_local_results(part) for part in parts]
+        steps.append([np.concatenate([np.asarray(value) for value in values]) for values in local])
+    return steps
+
+
+@given(st.integers(8, 60), st.integers(1, 8), st.integers(0, 2**31 - 1), st.integers(0, 3))
+def test_an_epoch_visits_distinct_images_in_full_batches(count, size, seed, epoch):
+    batches = Batches(numbered(count), size, seed)
+    steps = batches.steps_per_epoch
+    assert steps == count // size
+    seen = np.concatenate([batches.indices(epoch * steps + step) for step in range(steps)])
+    assert len(seen) == steps * size
+    assert len(set(seen.tolist())) == len(seen)
+    assert set(seen.tolist()) <= set(range(count))
+
+
+def test_a_batch_is_a_function_of_seed_and_step_alone():
+    batches = Batches(numbered(50), 8, 3)
+    forwards = [batches.indices(step) for step in range(40)]
+    backwards = [Batches(numbered(50), 8, 3).indices(step) for step in reversed(range(40))][::-1]
+    np.testing.assert_array_equal(forwards, backwards)
+    assert not np.array_equal(forwards[0], Batches(numbered(50), 8, 4).indices(0))
+    assert not np.array_equal(forwards[0], forwards[6])  # the first batches of two epochs
+
+
+def test_over_the_epochs_every_image_is_left_out_equally_often():
+    batches = Batches(numbered(10), 4, 0)
+    counts = np.bincount(np.concatenate([batches.indices(step) for step in range(2 * 500)]), minlength=10)
+    # Each epoch shows 8 of 10: 400 of 500, give or take 9.
+    np.testing.assert_allclose(counts, 400, atol=45)
+
+
+def test_the_data_set_yields_the_images_labels_and_rows_of_its_steps():
+    batches = Batches(numbered(50), 8, 3)
+    steps = collected(tf.distribute.get_strategy(), batches, 4, 9)
+    assert len(steps) == 5
+    for step, (images, labels, rows) in enumerate(steps, start=4):
+        np.testing.assert_array_equal(images[:, 0, 0, 0], batches.indices(step))
+        np.testing.assert_array_equal(labels, batches.indices(step) % 3)
+        np.testing.assert_array_equal(rows, np.arange(8))
+
+
+def test_two_replicas_together_see_the_same_batches(two_replicas):
+    batches = Batches(numbered(50), 8, 3)
+    one = collected(tf.distribute.get_strategy(), batches, 3, 8)
+    two = collected(two_replicas, batches, 3, 8)
+    for expected, found in zip(one, two, strict=True):
+        for left, right in zip(expected, found, strict=True):
+            np.testing.assert_array_equal(left, right)
+
+
+@pytest.mark.parametrize("steps", [(0, 0), (7, 7)])
+def test_no_step_is_no_batch(steps):
+    assert collected(tf.distribute.get_strategy(), Batches(numbered(20), 4, 0), *steps) == []

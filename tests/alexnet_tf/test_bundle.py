@@ -1,0 +1,92 @@
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from alexnet_tf import networks
+from alexnet_tf.augment import Views
+from alexnet_tf.bundle import Bundle, load_bundle, save_bundle
+from alexnet_tf.errors import DataError
+from tests.alexnet_tf.small_training import alexnet, alexnet_bn, images, input_spec
+from tests.components.small_dataset import contents
+
+CLASS_NAMES = ("tench", "church", "golf ball")
+
+
+def make_bundle(spec, *, precision="float32", mean="pixel"):
+    model = networks.build(spec, crop_size=63, num_classes=3, seed=4, precision=precision)
+    views = Views.create(
+        input_spec(mean=mean, divide_by=64.0),
+        stored_size=17,
+        size=68,
+        mean_image=np.random.default_rng(0).uniform(0, 255, (68, 68, 3)),
+        channel_mean=[1.0, 2.0, 3.0],
+    )
+    return Bundle(model, views, CLASS_NAMES, precision)
+
+
+def logits(bundle):
+    inputs = bundle.inputs(images(3, 17))
+    ten = tf.reshape(bundle.ten_views(inputs), (-1, 63, 63, 3))
+    return bundle.model(bundle.center_view(inputs)).numpy(), bundle.model(ten).numpy()
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("mean", ["pixel", "channel"])
+@pytest.mark.parametrize("spec", [alexnet(weight_stddev=[0.1] * 8), alexnet_bn()], ids=["2012", "bn"])
+def test_a_round_trip_keeps_logits_and_bytes(tmp_path, spec, mean, precision):
+    bundle = make_bundle(spec, precision=precision, mean=mean)
+    save_bundle(tmp_path / "a", bundle)
+    loaded = load_bundle(tmp_path / "a")
+    save_bundle(tmp_path / "b", loaded)
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+    assert sorted(contents(tmp_path / "a")) == ["mean.npy", "model.json", "weights.npz"]
+    for expected, found in zip(logits(bundle), logits(loaded), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_it_keeps_everything_that_describes_the_model(tmp_path):
+    bundle = make_bundle(alexnet())
+    save_bundle(tmp_path / "model", bundle)
+    loaded = load_bundle(tmp_path / "model")
+    assert loaded.class_names == CLASS_NAMES
+    assert (loaded.size, loaded.stored_size, loaded.crop_size) == (68, 17, 63)
+    assert loaded.model.spec == bundle.model.spec
+    assert loaded.views.spec == bundle.views.spec
+    np.testing.assert_array_equal(loaded.views.mean, bundle.views.mean)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    save_bundle(tmp_path / "model", make_bundle(alexnet_bn()))
+    return tmp_path / "model"
+
+
+@pytest.mark.parametrize("name", ["model.json", "weights.npz", "mean.npy"])
+def test_a_missing_file_is_a_data_error(folder, name):
+    (folder / name).unlink()
+    with pytest.raises(DataError, match=f"{name} does not exist; run the stage"):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize("name", ["model.json", "weights.npz", "mean.npy"])
+def test_a_truncated_file_is_a_data_error(folder, name):
+    (folder / name).write_bytes((folder / name).read_bytes()[:20])
+    with pytest.raises(DataError, match="no usable model|damaged"):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format": 99}, "has format 99, expected 1: train the model again"),
+        ({"network": {"name": "resnet"}}, "holds no usable model"),
+        ({"class_names": ["one", "two"]}, "does not fit the network at fc8"),
+    ],
+)
+def test_a_description_of_another_model_is_a_data_error(folder, change, message):
+    path = folder / "model.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(DataError, match=message):
+        load_bundle(folder)

@@ -1,0 +1,312 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from alexnet_tf import networks
+from alexnet_tf.architecture import layer_table
+from alexnet_tf.layers import Draw, TowerConv2D
+from tests.alexnet_tf.small_training import PAPER_BIAS, alexnet, alexnet_bn, full_alexnet
+from tests.reference import lrn as reference_lrn
+from tests.reference import towers as reference_towers
+
+STDDEV = [0.01, 0.01, 0.03, 0.03, 0.03, 0.01, 0.01, 0.01]
+
+
+@pytest.fixture(scope="module")
+def full():
+    """The network of the paper, all 61 million parameters of it."""
+    return networks.build(full_alexnet(weight_stddev=STDDEV), crop_size=224, num_classes=1000)
+
+
+def build(spec=None, crop_size=63, **options):
+    spec = spec or alexnet(weight_stddev=[0.1] * 8)
+    return networks.build(spec, crop_size=crop_size, num_classes=10, **options)
+
+
+def random_images(count=2, side=63):
+    return tf.constant(np.random.default_rng(0).normal(0, 60, (count, side, side, 3)), tf.float32)
+
+
+def draw(step=0, count=2):
+    return Draw(tf.constant([1, step]), tf.range(count), count)
+
+
+@pytest.fixture
+def record(monkeypatch):
+    """Note what goes in and out of every convolution and pool, as lists in order of computation."""
+    notes = {"conv": [], "pool": []}
+    for layer in (TowerConv2D, networks.keras.layers.Conv2D):
+
+        def conv(self, inputs, original=layer.call):
+            output = original(self, inputs)
+            joined = [tf.concat(maps, axis=-1) if isinstance(maps, list) else maps for maps in (inputs, output)]
+            notes["conv"].append([maps.numpy() for maps in joined])
+            return output
+
+        monkeypatch.setattr(layer, "call", conv)
+    pool = tf.nn.max_pool2d
+
+    def max_pool(maps, *arguments):
+        output = pool(maps, *arguments)
+        notes["pool"].append((maps.numpy(), output.numpy()))
+        return output
+
+    monkeypatch.setattr(networks.tf.nn, "max_pool2d", max_pool)
+    return notes
+
+
+def test_the_built_network_has_60_965_224_parameters(full):
+    assert full.count_params() == 60_965_224
+
+
+def test_kernel_depths_are_those_of_the_paper(full):
+    assert [tuple(conv.kernel.shape) for conv in full.convs] == [
+        (11, 11, 3, 96),
+        (5, 5, 48, 256),
+        (3, 3, 256, 384),
+        (3, 3, 192, 384),
+        (3, 3, 192, 256),
+    ]
+    assert full.dense[0].kernel.shape == (9216, 4096)
+
+
+def test_initial_weights_are_normal_and_not_truncated(full):
+    for layer, stddev in zip([*full.convs, *full.dense], STDDEV, strict=True):
+        weights = np.ravel(layer.kernel)[:1_000_000] / stddev
+        count = len(weights)
+        assert abs(weights.mean()) < 5 / count**0.5
+        assert weights.std() == pytest.approx(1, abs=5 / (2 * count) ** 0.5)
+        assert np.mean(np.abs(weights) > 2) == pytest.approx(0.0455, abs=0.006)  # 0 if cut off at 2σ
+        assert np.abs(weights).max() > 3
+
+
+def test_initial_biases_are_exactly_those_of_the_paper(full):
+    for layer, bias in zip([*full.convs, *full.dense], PAPER_BIAS, strict=True):
+        assert set(np.ravel(layer.bias)) == {bias}
+
+
+@pytest.mark.parametrize(
+    ("spec", "crop_size"),
+    [
+        (alexnet(), 63),
+        (alexnet(towers=1, lrn=False), 71),
+        (alexnet(pooling="paired", lrn_scope="layer"), 96),
+        (alexnet(filters=[96, 256, 384, 384, 256]), 224),
+        (alexnet_bn(), 32),
+        (alexnet_bn(), 56),
+        (alexnet_bn(), 72),
+    ],
+)
+def test_the_layer_table_describes_the_network_that_is_built(record, spec, crop_size):
+    model = build(spec, crop_size=crop_size)
+    rows = {row.name: row for row in layer_table(spec, crop_size, 3, 10)}
+    norms = model.norms if spec.name == "alexnet_bn" else []
+    for layer in [*model.convs, *norms, *model.dense]:
+        trained = sum(int(np.prod(variable.shape)) for variable in layer.trainable_variables)
+        assert trained == rows[layer.name].parameters
+    convs = [output.shape[1:] for _, output in record["conv"]]
+    assert convs == [rows[f"conv{number}"].output_shape for number in range(1, 6)]
+    towers = getattr(spec, "towers", 1)
+    pools = [output.shape[1:3] for _, output in record["pool"]][::towers]
+    assert pools == [rows[f"pool{number}"].output_shape[:2] for number in (1, 2, 5)]
+    assert sum(row.parameters for row in rows.values()) == sum(
+        int(np.prod(variable.shape)) for variable in model.trainable_variables
+    )
+
+
+def lrn_towers(maps, spec, towers=2):
+    return np.concatenate(
+        [
+            reference_lrn.local_response_normalization(
+                half, k=spec.lrn_k, n=spec.lrn_size, alpha=spec.lrn_alpha, beta=spec.lrn_beta
+            )
+            for half in np.split(maps, towers, axis=-1)
+        ],
+        axis=-1,
+    )
+
+
+def relu(maps):
+    return np.maximum(maps, 0)
+
+
+@pytest.mark.parametrize("pooling", [(3, 2), (2, 2)])
+@pytest.mark.parametrize("order", ["after_relu", "before_relu"])
+def test_layer_1_rectifies_normalizes_and_pools_in_the_order_asked_for(record, order, pooling):
+    spec = alexnet(
+        lrn_order=order,
+        lrn_alpha=0.01,
+        weight_stddev=[0.1] * 8,
+        pooling="overlapping" if pooling == (3, 2) else "paired",
+    )
+    model = build(spec, crop_size=96)
+    record["conv"].clear()
+    model(random_images(side=96))
+    conv1 = record["conv"][0][1]
+    window, stride = pooling
+    if order == "after_relu":
+        expected = reference_towers.max_pool(lrn_towers(relu(conv1), spec), window=window, stride=stride)
+        contrast = relu(reference_towers.max_pool(lrn_towers(conv1, spec), window=window, stride=stride))
+    else:
+        expected = relu(reference_towers.max_pool(lrn_towers(conv1, spec), window=window, stride=stride))
+        contrast = reference_towers.max_pool(lrn_towers(relu(conv1), spec), window=window, stride=stride)
+    found = record["conv"][1][0]
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    assert np.abs(found - contrast).max() > 1e-2
+
+
+def test_layer_2_rectifies_normalizes_and_pools_also_when_layer_1_does_not(record):
+    spec = alexnet(lrn_order="before_relu", lrn_alpha=0.01, weight_stddev=[0.1] * 8)
+    model = build(spec)
+    record["conv"].clear()
+    model(random_images())
+    normal = lrn_towers(relu(record["conv"][1][1]), spec)
+    expected = reference_towers.max_pool(normal, window=3, stride=2)
+    np.testing.assert_allclose(record["conv"][2][0], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_other_layers_are_rectified_convolutions_with_one_pool_at_the_end(record):
+    model = build()
+    record["conv"].clear()
+    features = model.features(random_images()).numpy()
+    for before, after in ((2, 3), (3, 4)):
+        np.testing.assert_array_equal(record["conv"][after][0], relu(record["conv"][before][1]))
+    pooled = reference_towers.max_pool(relu(record["conv"][4][1]), window=3, stride=2)
+    np.testing.assert_array_equal(features, pooled.reshape(2, -1))
+
+
+def test_hidden_units_are_rectified_and_logits_are_not():
+    model = build()
+    hidden = model.hidden(model.features(random_images(8)))
+    logits = model(random_images(8)).numpy()
+    assert np.all(hidden >= 0)
+    assert logits.min() < 0 < logits.max()
+
+
+def test_tanh_replaces_every_rectifier():
+    model = build(alexnet(activation="tanh", weight_stddev=[0.1] * 8, bias=[0.0] * 8))
+    features = model.features(random_images())
+    assert np.abs(features).max() <= 1
+    assert np.min(features) < 0
+
+
+@pytest.mark.parametrize(("scope", "crosses"), [("tower", False), ("layer", True)])
+def test_normalization_stops_at_the_end_of_a_tower(scope, crosses):
+    # Channel 47 of 96 is the first tower's last.
+    model = build(alexnet(filters=[96, 16, 16, 16, 16], lrn_scope=scope, lrn_alpha=0.1))
+    maps = np.random.default_rng(0).uniform(1, 2, (1, 3, 3, 96)).astype(np.float32)
+    other = maps.copy()
+    other[..., 48] *= 10
+
+    def normalized(values):
+        return tf.concat(model._norm(tf.split(values, 2, axis=-1), 0), axis=-1).numpy()
+
+    changed = np.flatnonzero(np.abs(normalized(other) - normalized(maps)).max(axis=(0, 1, 2)))
+    assert changed.tolist() == ([46, 47, 48, 49, 50] if crosses else [48, 49, 50])
+
+
+def test_the_towers_meet_in_conv3_and_nowhere_before():
+    model = build()
+    maps = [tf.constant(np.random.default_rng(n).normal(size=(1, 7, 7, 4)), tf.float32) for n in (0, 1)]
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(maps)
+        conv2 = model.convs[1](maps)
+        conv3 = model.convs[2](conv2)
+        conv4 = model.convs[3](conv3)
+    assert tape.gradient(conv2[0], maps[1]) is None
+    assert np.any(tape.gradient(conv2[1], maps[1]))
+    assert np.any(tape.gradient(conv3[0], maps[1]))
+    assert tape.gradient(conv4[0], conv3[1]) is None
+
+
+def test_dropout_scales_each_hidden_layer_by_half_at_test_and_masks_it_in_training():
+    model = build(alexnet(weight_stddev=[0.1] * 8, dense_units=[32, 400]))
+    features = model.features(random_images())
+    fc6 = 0.5 * relu(model.dense[0](features))
+    fc7 = relu(model.dense[1](fc6))
+    np.testing.assert_array_equal(model.hidden(features), 0.5 * fc7)
+    dropped = model.hidden(features, draw=draw()).numpy()
+    assert not np.array_equal(dropped, model.hidden(features, draw=draw(step=1)))
+    np.testing.assert_array_equal(dropped, model.hidden(features, draw=draw()))
+
+
+def test_without_training_a_draw_is_ignored():
+    for spec in (alexnet(weight_stddev=[0.1] * 8), alexnet_bn()):
+        model = build(spec)
+        np.testing.assert_array_equal(
+            model(random_images(), training=False, draw=draw()), model(random_images(), training=False)
+        )
+
+
+def test_same_map_normalization_changes_layer_2(record):
+    spec = alexnet(weight_stddev=[0.1] * 8, same_map_normalization=True)
+    model = build(spec)
+    record["conv"].clear()
+    model(random_images())
+    with_it = record["conv"][2][0]
+    plain = reference_towers.max_pool(lrn_towers(relu(record["conv"][1][1]), spec), window=3, stride=2)
+    assert np.all(with_it <= plain + 1e-6)
+    assert np.any(with_it < plain - 1e-3)
+
+
+@pytest.mark.parametrize("spec", [alexnet(), alexnet_bn()])
+def test_initial_weights_depend_on_the_seed_and_not_on_the_strategy(two_replicas, spec):
+    alone = build(spec, seed=5)
+    with two_replicas.scope():
+        mirrored = build(spec, seed=5)
+    for one, two in zip(alone.weights, mirrored.weights, strict=True):
+        for replica in two_replicas.experimental_local_results(two.value):
+            np.testing.assert_array_equal(one, replica)
+    other = build(spec, seed=6)
+    assert not np.array_equal(alone.convs[0].kernel, other.convs[0].kernel)
+    assert not np.array_equal(np.ravel(alone.convs[3].kernel), np.ravel(alone.convs[2].kernel))
+
+
+def test_the_optimized_network_starts_with_he_weights():
+    model = build(alexnet_bn(filters=[64, 64, 64, 64, 64], dense_units=[256, 256]), crop_size=32)
+    for layer in [*model.convs, *model.dense]:
+        fan_in = np.prod(layer.kernel.shape[:-1])
+        assert np.std(layer.kernel) == pytest.approx((2 / fan_in) ** 0.5, rel=0.06)
+    assert all(not np.any(layer.bias) for layer in model.dense)
+
+
+def test_the_optimized_network_normalizes_by_the_batch_in_training_only():
+    model = build(alexnet_bn(dropout=0.0), crop_size=32)
+    images = random_images(8, 32)
+    before = np.array(model.norms[0].moving_mean)
+    training = model(images, training=True, draw=draw(count=8))
+    conv1 = model.convs[0](images)
+    # Batch normalization keeps 0.9 of the old moving mean, which starts at 0.
+    np.testing.assert_allclose(
+        model.norms[0].moving_mean, 0.1 * np.mean(conv1, axis=(0, 1, 2)), rtol=1e-4, atol=1e-5
+    )
+    assert not np.array_equal(before, model.norms[0].moving_mean)
+    after = np.array(model.norms[0].moving_mean)
+    assert not np.allclose(training, model(images, training=False))
+    np.testing.assert_array_equal(after, model.norms[0].moving_mean)
+
+
+@pytest.mark.parametrize("spec", [alexnet(weight_stddev=[0.1] * 8), alexnet_bn()])
+def test_bfloat16_keeps_weights_and_logits_in_float32(spec):
+    exact, short = build(spec), build(spec, precision="bfloat16")
+    assert {variable.dtype for variable in short.weights} == {"float32"}
+    logits = short(random_images(), training=True, draw=draw())
+    assert logits.dtype == tf.float32
+    difference = np.abs(short(random_images()) - exact(random_images())).max()
+    # Eight bits of mantissa through eight layers.
+    assert 0 < difference < 0.1 * np.abs(exact(random_images())).max()
+
+
+@pytest.mark.parametrize("spec", [alexnet(), alexnet_bn()])
+def test_a_network_is_remade_from_its_configuration(spec):
+    model = build(spec)
+    again = type(model).from_config(model.get_config())
+    assert again.spec == spec
+    again(random_images())
+    again.set_weights(model.get_weights())
+    np.testing.assert_array_equal(again(random_images()), model(random_images()))
+
+
+def test_a_crop_that_is_too_small_is_refused():
+    with pytest.raises(ValueError, match="too small for this network"):
+        build(crop_size=20)

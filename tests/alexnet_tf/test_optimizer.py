@@ -1,0 +1,145 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from alexnet_tf.optimizer import MomentumSGD, momentum_update
+from tests.alexnet_tf.small_training import optimizer
+from tests.reference.sgd import momentum_step
+
+
+def step(w, v, gradient, rate, *, momentum=0.9, coupled=0.0005, decoupled=0.0, nesterov=False):
+    w, v, gradient, rate = (tf.constant(value, tf.float32) for value in (w, v, gradient, rate))
+    return momentum_update(w, v, gradient, rate, momentum, coupled, decoupled, nesterov)
+
+
+def test_three_steps_by_hand_with_a_drop_of_the_learning_rate():
+    # Momentum 1/2, decay 1/4, rates 0.1, 0.1, 0.01, gradients 1, 2, -1, from w = 2, v = 0.
+    w, v = step(2.0, 0.0, 1.0, 0.1, momentum=0.5, coupled=0.25)
+    # v = -0.25·0.1·2 - 0.1·1 = -0.15
+    assert (float(w), float(v)) == pytest.approx((1.85, -0.15))
+    w, v = step(w, v, 2.0, 0.1, momentum=0.5, coupled=0.25)
+    # v = -0.075 - 0.25·0.1·1.85 - 0.2 = -0.32125
+    assert (float(w), float(v)) == pytest.approx((1.52875, -0.32125))
+    w, v = step(w, v, -1.0, 0.01, momentum=0.5, coupled=0.25)
+    # v = -0.160625 - 0.25·0.01·1.52875 + 0.01 = -0.154446875: the old rate lives on in the velocity
+    assert (float(w), float(v)) == pytest.approx((1.374303125, -0.154446875))
+
+
+def test_a_hundred_steps_equal_the_paper_rule():
+    generator = np.random.default_rng(0)
+    expected_w, expected_v = generator.normal(size=50), np.zeros(50)
+    w, v = tf.constant(expected_w, tf.float32), tf.zeros(50)
+    for number in range(100):
+        rate, gradient = 0.01 * 0.1 ** (number // 40), generator.normal(size=50)
+        w, v = step(w, v, gradient, rate)
+        expected_w, expected_v = momentum_step(expected_w, expected_v, gradient, epsilon=rate)
+    np.testing.assert_allclose(w, expected_w, rtol=1e-4, atol=1e-6)  # float32 against float64
+    np.testing.assert_allclose(v, expected_v, rtol=1e-4, atol=1e-6)
+
+
+@pytest.fixture
+def model():
+    """conv1 2 x 2 and fc8 2 x 1, with biases; its weights are 1."""
+    model = keras.Sequential([keras.layers.Dense(2, name="conv1"), keras.layers.Dense(1, name="fc8")])
+    model.build((1, 2))
+    for variable in model.weights:
+        variable.assign(tf.ones(variable.shape))
+    return model
+
+
+def values(model):
+    return {variable.path.split("/", 1)[1]: np.array(variable) for variable in model.weights}
+
+
+def apply(model, spec, gradients, *, rate=0.01, conv1_rate=None, sgd=None):
+    """Take a step with the same number as gradient everywhere for each of `gradients`."""
+    sgd = sgd or MomentumSGD(spec, model.trainable_variables)
+    for gradient in gradients:
+        slopes = [tf.fill(variable.shape, float(gradient)) for variable in model.trainable_variables]
+        sgd.apply(slopes, tf.constant(rate), tf.constant(rate if conv1_rate is None else conv1_rate))
+    return values(model)
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_without_decay_it_is_the_sgd_of_keras(model, nesterov):
+    spec = optimizer(weight_decay=0.0, bias_learning_rate_factor=1.0, nesterov=nesterov)
+    theirs = keras.models.clone_model(model)
+    theirs.set_weights(model.get_weights())
+    sgd = keras.optimizers.SGD(0.01, momentum=0.9, nesterov=nesterov)
+    gradients = np.random.default_rng(0).normal(size=30)
+    for gradient in gradients:
+        slopes = [tf.fill(variable.shape, np.float32(gradient)) for variable in theirs.trainable_variables]
+        sgd.apply(slopes, theirs.trainable_variables)
+    for name, ours in apply(model, spec, gradients).items():
+        np.testing.assert_allclose(ours, values(theirs)[name], rtol=1e-6, err_msg=name)
+
+
+def test_decoupled_decay_is_that_of_keras(model):
+    spec = optimizer(
+        weight_decay=0.1, decay_form="decoupled", bias_decay=True, bias_learning_rate_factor=1.0
+    )
+    theirs = keras.models.clone_model(model)
+    theirs.set_weights(model.get_weights())
+    sgd = keras.optimizers.SGD(0.01, momentum=0.9, weight_decay=0.1)
+    for _ in range(10):
+        sgd.apply([tf.ones(variable.shape) for variable in theirs.trainable_variables], theirs.trainable_variables)
+    for name, ours in apply(model, spec, [1] * 10).items():
+        # Keras shrinks w before it adds v, we take the shrinkage from the w of before: the same to first order.
+        np.testing.assert_allclose(ours, values(theirs)[name], rtol=1e-4, err_msg=name)
+
+
+def test_coupled_decay_passes_through_momentum_and_is_ten_times_stronger_in_the_end(model):
+    def shrinkage(form):
+        for variable in model.weights:
+            variable.assign(tf.ones(variable.shape))
+        spec = optimizer(weight_decay=0.001, decay_form=form)
+        sgd = MomentumSGD(spec, model.trainable_variables)
+        before = apply(model, spec, [0] * 100, sgd=sgd)["fc8/kernel"]
+        after = apply(model, spec, [0], sgd=sgd)["fc8/kernel"]
+        return float(1 - (after / before)[0, 0])
+
+    # float32 holds weights near 1 to 6e-8: the shrinkage of 1e-5 to 1 %.
+    assert shrinkage("decoupled") == pytest.approx(0.01 * 0.001, rel=0.02)
+    assert shrinkage("coupled") == pytest.approx(0.01 * 0.001 / (1 - 0.9), rel=0.02)
+
+
+def test_biases_learn_faster_and_do_not_decay_when_asked(model):
+    found = apply(model, optimizer(weight_decay=0.5, bias_learning_rate_factor=2.0), [1])
+    np.testing.assert_allclose(found["fc8/bias"], 1 - 2 * 0.01 * 1, rtol=1e-6)
+    np.testing.assert_allclose(found["fc8/kernel"], 1 - 0.01 * (1 + 0.5), rtol=1e-6)
+
+
+def test_biases_decay_when_asked(model):
+    found = apply(model, optimizer(weight_decay=0.5, bias_learning_rate_factor=2.0, bias_decay=True), [1])
+    np.testing.assert_allclose(found["fc8/bias"], 1 - 2 * 0.01 * (1 + 0.5), rtol=1e-6)
+
+
+def test_a_frozen_conv1_stops_when_its_velocity_has_run_out(model):
+    spec = optimizer(weight_decay=0.0)
+    sgd = MomentumSGD(spec, model.trainable_variables)
+    frozen = apply(model, spec, [1] * 3, conv1_rate=0.0, sgd=sgd)
+    np.testing.assert_array_equal(frozen["conv1/kernel"], np.ones((2, 2)))
+    np.testing.assert_array_equal(frozen["conv1/bias"], np.ones(2))
+    assert np.all(frozen["fc8/kernel"] < 1)
+
+
+def test_replicas_add_up_their_shares_of_the_gradient(two_replicas):
+    with two_replicas.scope():
+        model = keras.Sequential([keras.layers.Dense(1, name="fc8", kernel_initializer="ones")])
+        model.build((1, 2))
+        sgd = MomentumSGD(
+            optimizer(weight_decay=0.0, bias_learning_rate_factor=1.0), model.trainable_variables
+        )
+
+    @tf.function
+    def step(share):
+        gradients = [tf.fill(variable.shape, share) for variable in model.trainable_variables]
+        sgd.apply(gradients, tf.constant(0.1), tf.constant(0.1))
+
+    shares = two_replicas.experimental_distribute_values_from_function(
+        lambda context: tf.constant([1.0, 2.0][context.replica_id_in_sync_group])
+    )
+    two_replicas.run(step, args=(shares,))
+    for replica in two_replicas.experimental_local_results(model.weights[0].value):
+        np.testing.assert_allclose(replica, 1 - 0.1 * 3, rtol=1e-6)
