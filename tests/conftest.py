@@ -1,13 +1,14 @@
 """What several test modules share."""
 
 import os
+import socket
 import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests" / "pipeline"))  # stub_stages, for the tests there
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "pipeline")]  # helpers: clone, stub_stages
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
@@ -45,3 +46,11 @@ def two_replicas(two_devices):
     from alexnet_tf.distribution import make_strategy
 
     return make_strategy(two_devices)
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port of the loopback interface that nothing listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]

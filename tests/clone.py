@@ -1,0 +1,90 @@
+"""A fresh clone of this repository with small parameters, in which tests run the real commands."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Clone:
+    """A checkout of all tracked files, in a Git repository of its own, with an empty home."""
+
+    def __init__(self, folder: Path, *, git: bool = True):
+        self.root = folder / "clone"
+        self.home = folder / "home"
+        self.home.mkdir()
+        listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, text=True)
+        for name in filter(None, listed.stdout.split("\0")):
+            if (ROOT / name).exists():
+                (self.root / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, self.root / name)
+        make_small(self.root / "params.yaml")
+        if git:
+            self.run("git", "init", "-q", "-b", "main")
+            self.run("git", "add", "-A")
+            self.run("git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "clone")
+
+    def run(self, *command: str, timeout: float = 600, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a command in the clone and return what it did; with `check` a failure shows its output."""
+        done = subprocess.run(
+            command, cwd=self.root, env=self.environment(), capture_output=True, text=True, timeout=timeout
+        )
+        if check and done.returncode:
+            raise AssertionError(f"{' '.join(command)} exited with {done.returncode}\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables of a user who has just opened a terminal."""
+        kept = {name: os.environ[name] for name in ("LANG", "TMPDIR", "SSL_CERT_FILE") if name in os.environ}
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        quiet = {"DVC_NO_ANALYTICS": "1", "TF_CPP_MIN_LOG_LEVEL": "2", "MLFLOW_DISABLE_TELEMETRY": "true"}
+        return {**kept, **quiet, "PATH": path, "HOME": str(self.home), "PYTHONPATH": str(self.root)}
+
+    def stages_run(self) -> list[str]:
+        """Run `dvc repro` and name the stages that it ran, in order."""
+        done = self.run("dvc", "repro")
+        return [line.split("'")[1] for line in done.stdout.splitlines() if line.startswith("Running stage '")]
+
+    def edit(self, path: str, value: object) -> None:
+        """Set one dotted key of params.yaml."""
+        edit(self.root / "params.yaml", {path: value})
+
+
+def edit(path: Path, values: dict[str, object]) -> None:
+    """Set dotted keys of a YAML file, keeping its comments."""
+    yaml = YAML()
+    content = yaml.load(path)
+    for dotted, value in values.items():
+        *parents, key = dotted.split(".")
+        place = content
+        for parent in parents:
+            place = place[parent]
+        assert key in place, dotted
+        place[key] = value
+    with path.open("w") as file:
+        yaml.dump(content, file)
+
+
+def make_small(path: Path) -> None:
+    """Shrink the sample run to networks and data that train in seconds; the images keep their sizes."""
+    small = {
+        "download.sample.train_images_per_class": 8,
+        "download.sample.validation_images_per_class": 2,
+        "download.sample.test_images_per_class": 2,
+        "validate.max_corrupt_share": 0.1,
+        "preprocess.max_rejected_share": 0.1,
+        "variants.faithful.network.filters": [8, 16, 16, 16, 16],
+        "variants.faithful.network.dense_units": [32, 32],
+        "variants.optimized.network.filters": [8, 8, 8, 8, 8],
+        "variants.optimized.network.dense_units": [16, 16],
+        "compare.bootstrap_samples": 100,
+    }
+    for variant in ("faithful", "optimized"):
+        small[f"variants.{variant}.training.epochs"] = 1
+        small[f"variants.{variant}.gate.max_top1_error"] = 1.0
+    edit(path, small)

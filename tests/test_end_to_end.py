@@ -1,0 +1,103 @@
+"""The real `dvc repro` in a fresh clone: what runs, what is cached, what is left behind."""
+
+import json
+import sqlite3
+import subprocess
+import time
+
+import pytest
+from clone import Clone
+
+VARIANTS = ("faithful", "optimized")
+ALL_STAGES = {
+    "download",
+    "validate",
+    "preprocess@large",
+    "preprocess@small",
+    "statistics@large",
+    "statistics@small",
+    *(f"{stage}@{variant}" for stage in ("train", "evaluate", "export") for variant in VARIANTS),
+    "compare",
+}
+pytestmark = pytest.mark.timeout(1200)
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory) -> Clone:
+    made = Clone(tmp_path_factory.mktemp("e2e"))
+    made.first_run = made.stages_run()
+    return made
+
+
+def test_the_first_run_runs_every_stage_and_leaves_every_output(clone):
+    assert sorted(clone.first_run) == sorted(ALL_STAGES)
+    for variant in VARIANTS:
+        metrics = json.loads((clone.root / f"reports/evaluate/{variant}/metrics.json").read_text())
+        assert metrics["num_examples"] == 20
+        assert 0 <= metrics["ten_crop"]["top1_error"] <= 1
+        assert (clone.root / f"models/{variant}/weights.npz").exists()
+        assert json.loads((clone.root / f"exports/{variant}/blessing.json").read_text())
+    assert list(clone.root.rglob("*.partial")) == []
+
+
+def test_a_second_run_runs_nothing(clone):
+    done = clone.run("dvc", "repro")
+    assert "Running stage" not in done.stdout
+    assert "up to date" in done.stdout
+
+
+def test_runtime_settings_rerun_nothing(clone):
+    clone.edit("runtime.beam_workers", 1)
+    assert clone.stages_run() == []
+
+
+def test_mlflow_holds_one_row_a_variant_with_stages_below(clone):
+    with sqlite3.connect(clone.root / "mlflow.db") as database:
+        rows = database.execute(
+            "select run_uuid, name from runs where run_uuid not in "
+            "(select run_uuid from tags where key = 'mlflow.parentRunId')"
+        ).fetchall()
+        assert sorted(name for _, name in rows) == sorted(VARIANTS)
+        for run, name in rows:
+            keys = {key for (key,) in database.execute("select key from latest_metrics where run_uuid = ?", (run,))}
+            assert any("top1_error" in key for key in keys), (name, keys)
+            params = {key for (key,) in database.execute("select key from params where run_uuid = ?", (run,))}
+            assert any(key.endswith("optimizer.learning_rate") for key in params), (name, params)
+            below = "select count(*) from tags where key = 'mlflow.parentRunId' and value = ?"
+            assert database.execute(below, (run,)).fetchone()[0] >= 5
+
+
+def test_the_report_needs_no_network(clone):
+    page = (clone.root / "reports/report.html").read_text()
+    assert "faithful" in page
+    assert "optimized" in page
+    assert 'src="http' not in page
+    assert "<script src" not in page
+
+
+def test_one_training_parameter_of_one_variant_reruns_that_variant_alone(clone):
+    clone.edit("variants.optimized.training.optimizer.momentum", 0.8)
+    expected = {"train@optimized", "evaluate@optimized", "export@optimized", "compare"}
+    assert set(clone.stages_run()) == expected
+
+
+def test_a_killed_training_ends_where_an_uninterrupted_one_does(clone):
+    """`kill -9` of the stage, then `dvc repro`: the same weights, and no half-written model in between."""
+    clone.edit("variants.optimized.training.epochs", 3)
+    command = ["alexnet", "train", "optimized"]
+    stage = subprocess.Popen(command, cwd=clone.root, env=clone.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    time.sleep(9)
+    stage.kill()
+    stage.wait()
+    clone.run(*command)
+    resumed = (clone.root / "models/optimized/weights.npz").read_bytes()
+    clone.run(*command, "--fresh")
+    assert (clone.root / "models/optimized/weights.npz").read_bytes() == resumed
+
+
+def test_without_git_it_says_what_is_different_and_works(tmp_path):
+    bare = Clone(tmp_path, git=False)
+    said = bare.run("alexnet", "setup")
+    assert "git" in (said.stdout + said.stderr).lower()
+    bare.run("dvc", "repro", "validate")
+    assert (bare.root / "data/verdict.json").exists()
