@@ -50,9 +50,7 @@ class Anomaly:
     feature: str
 
 
-def find_anomalies(
-    surveys: Mapping[str, Survey], *, class_names: Sequence[str], limits: Limits
-) -> list[Anomaly]:
+def find_anomalies(surveys: Mapping[str, Survey], *, class_names: Sequence[str], limits: Limits) -> list[Anomaly]:
     """Return what is wrong, worst first.
 
     Args:

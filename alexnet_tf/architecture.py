@@ -172,7 +172,9 @@ def layer_table(network: AlexNet | AlexNetBN, crop_size: int, channels: int, num
 def _windows(size: int, kernel: int, stride: int, padding: tuple[int, int]) -> int:
     windows = (size + sum(padding) - kernel) // stride + 1
     if size + sum(padding) < kernel or windows < 1:
-        raise ValueError(f"a {kernel}-pixel window does not fit in {size} pixels: the crop is too small for this network")
+        raise ValueError(
+            f"a {kernel}-pixel window does not fit in {size} pixels: the crop is too small for this network"
+        )
     return windows
 
 
@@ -213,7 +215,7 @@ def _alexnet_bn_table(network: AlexNetBN, crop_size: int, channels: int, num_cla
 
 
 def bn_head_size(size: int) -> int:
-    """Return the side of the map that fc6 of `AlexNetBN` sees: pool5 averaged down to at most 4 x 4, as far as it divides."""
+    """Return the side of the map that fc6 of `AlexNetBN` sees: pool5, averaged down to about 4 x 4."""
     return size // (size // 4) if size > 4 else size
 
 

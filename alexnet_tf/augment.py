@@ -117,7 +117,7 @@ class Views:
         return self.centred(crops, shift[:, None, None, :], 1.0 + contrast * strength)
 
     def centred(self, pixels, shift=0.0, contrast=1.0):
-        """Return (pixels - mean + shift) / contrast / divide_by as float32, for 0..255 `pixels` (..., crop, crop, 3)."""
+        """Return (pixels - mean + shift) / contrast / divide_by, float32, of 0..255 `pixels` (..., crop, crop, 3)."""
         return (tf.cast(pixels, tf.float32) - self.mean + shift) / (contrast * self.spec.divide_by)
 
     def _window(self, images, row: int, column: int):
@@ -129,12 +129,11 @@ class Views:
             return self._window(self.enlarged(images), start, start)
         border = augmentation.padding
         positions = self.size + 2 * border - self.crop_size + 1  # 33 for 224 in 256
-        row, column = (
-            tf.cast(draw.uniform(stream) * positions, tf.int32)
-            for stream in (ROW_OFFSET, COLUMN_OFFSET)
-        )
+        row, column = (tf.cast(draw.uniform(stream) * positions, tf.int32) for stream in (ROW_OFFSET, COLUMN_OFFSET))
         if self.size == self.stored_size:
-            padded = tf.pad(images, [[0, 0], [border, border], [border, border], [0, 0]], "REFLECT") if border else images
+            padded = (
+                tf.pad(images, [[0, 0], [border, border], [border, border], [0, 0]], "REFLECT") if border else images
+            )
             return _crop(padded, row, column, self.crop_size)
         matrix = upscale_matrix(self.stored_size, self.size // self.stored_size).astype(np.float32)
         matrix = np.pad(matrix, ((border, border), (0, 0)), "reflect")

@@ -101,7 +101,9 @@ def load_bundle(folder: Path) -> Bundle:
     except FileNotFoundError as error:
         raise DataError(f"{error.filename} does not exist; run the stage train") from error
     except (OSError, ValueError, KeyError, TypeError, EOFError, ValidationError) as error:
-        raise DataError(f"{folder} holds no usable model ({type(error).__name__}: {error}); run the stage train") from error
+        raise DataError(
+            f"{folder} holds no usable model ({type(error).__name__}: {error}); run the stage train"
+        ) from error
     model = networks.build(spec, crop_size=views.crop_size, num_classes=len(class_names), precision=precision)
     arrays, _ = load_arrays(folder / "weights.npz")
     assign_arrays(model, arrays, source=str(folder / "weights.npz"))

@@ -21,9 +21,7 @@ def main(saved_model: str, images: str, answers: str) -> None:
     outputs = {}
     for name in ("center", "ten_crop"):
         for key, value in model.signatures[name](images=tf.constant(files)).items():
-            outputs[f"{name}_{key}"] = (
-                value.numpy().astype(bytes) if value.dtype == tf.string else value.numpy()
-            )
+            outputs[f"{name}_{key}"] = value.numpy().astype(bytes) if value.dtype == tf.string else value.numpy()
     np.savez(answers, **outputs)
 
 

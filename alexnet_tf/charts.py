@@ -136,9 +136,7 @@ def bar_chart(bars: Sequence[Bar], *, label: str, x_title: str) -> str:
         parts.append(f'<path class="whisker" d="M{low:.1f} {y:.1f}H{high:.1f}{ends}"/>')
         parts.append(f'<text class="strong" x="{high + 6:.1f}" y="{y + 4:.1f}">{bar.value:.1f} %</text>')
     middle = left + span / 2
-    parts.append(
-        f'<text x="{middle:.1f}" y="{height - 6}" text-anchor="middle">{escape(x_title)}</text></svg>'
-    )
+    parts.append(f'<text x="{middle:.1f}" y="{height - 6}" text-anchor="middle">{escape(x_title)}</text></svg>')
     return "".join(parts)
 
 

@@ -89,8 +89,7 @@ def compare(
         },
         "training": {name: dict(trainings[name].metrics) for name in names},
         "curves": {
-            name: {column: list(values) for column, values in trainings[name].history.items()}
-            for name in names
+            name: {column: list(values) for column, values in trainings[name].history.items()} for name in names
         },
         "knobs": differing_knobs(variants),
         "per_class": [
@@ -116,8 +115,7 @@ def require_same_images(evaluations: Mapping[str, Evaluation]) -> None:
             )
         if list(evaluation.per_class) != list(first[1].per_class):
             raise DataError(
-                f"{first[0]} and {name} name different classes: evaluate both on the same data set, then"
-                " compare again."
+                f"{first[0]} and {name} name different classes: evaluate both on the same data set, then compare again."
             )
 
 
@@ -152,10 +150,7 @@ def headline(comparison: Mapping[str, Any]) -> dict[str, dict[str, float]]:
     for name in comparison["variants"]:
         views = comparison["errors"][name]
         numbers[name] = {
-            f"{view}_{error}": views[view][error]["value"]
-            for view in VIEWS
-            for error in ERRORS
-            if error in views[view]
+            f"{view}_{error}": views[view][error]["value"] for view in VIEWS for error in ERRORS if error in views[view]
         }
         if name in comparison["paired"]:
             paired = comparison["paired"][name]["ten_crop"]["top1_error"]

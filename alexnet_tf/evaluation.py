@@ -35,9 +35,7 @@ def evaluate(
         `center` and `ten_crop` over all N images.
     """
     batches: dict[str, list[Predictions]] = {"center": [], "ten_crop": []}
-    inference = Inference(
-        lambda images: ten_view_logits(bundle, images), strategy=strategy, batch_size=batch_size
-    )
+    inference = Inference(lambda images: ten_view_logits(bundle, images), strategy=strategy, batch_size=batch_size)
     start = 0
     for logits in inference.logits(split):
         for name, scored in score_views(logits, split.labels[start : start + len(logits)]).items():

@@ -33,9 +33,7 @@ def write(
     np.savez(folder / "correct.npz", **correctness(predictions, keys))
     _write_csv(folder / "per_class.csv", per_class(predictions, labels, class_names))
     counts = confusion(predictions["ten_crop"], labels, num_classes=len(class_names))
-    pairs = [
-        [class_names[row], class_names[column], counts[row, column]] for row, column in np.argwhere(counts)
-    ]
+    pairs = [[class_names[row], class_names[column], counts[row, column]] for row, column in np.argwhere(counts)]
     _write_csv(folder / "confusion.csv", [["label", "predicted", "num_examples"], *pairs])
     _write_csv(folder / "predictions.csv", _prediction_rows(predictions, labels, keys, class_names))
     return metrics

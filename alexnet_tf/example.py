@@ -47,13 +47,9 @@ def decode_example(example: bytes) -> dict[str, bytes | int | float | list]:
         DataError: When the bytes are not an Example.
     """
     try:
-        values = {
-            name: [_value(kind, example, *span) for span in spans] for name, kind, spans in _features(example)
-        }
+        values = {name: [_value(kind, example, *span) for span in spans] for name, kind, spans in _features(example)}
     except (IndexError, struct.error, UnicodeDecodeError, ValueError) as error:
-        raise DataError(
-            f"Expected a tf.train.Example, found {len(example)} other bytes ({error})."
-        ) from error
+        raise DataError(f"Expected a tf.train.Example, found {len(example)} other bytes ({error}).") from error
     flat = {name: [x for part in parts for x in part] for name, parts in values.items()}
     return {name: value[0] if len(value) == 1 else value for name, value in sorted(flat.items())}
 
@@ -72,9 +68,7 @@ def feature_offset(example: bytes, name: str) -> int:
 
 def _feature(name: str, value: Scalar | Sequence[Scalar]) -> bytes:
     items = [value] if isinstance(value, bytes | str | int | float) else list(value)
-    encoded = [
-        item.encode() if isinstance(item, str) else item for item in items if isinstance(item, bytes | str)
-    ]
+    encoded = [item.encode() if isinstance(item, str) else item for item in items if isinstance(item, bytes | str)]
     if len(encoded) == len(items):
         return _field(_BYTES_LIST, b"".join(_field(1, item) for item in encoded))
     if all(hasattr(item, "__index__") for item in items):  # int, bool and NumPy's integers
@@ -82,9 +76,7 @@ def _feature(name: str, value: Scalar | Sequence[Scalar]) -> bytes:
         return _field(_INT64_LIST, _field(1, packed))
     if all(hasattr(item, "__float__") and not isinstance(item, bytes | str) for item in items):
         return _field(_FLOAT_LIST, _field(1, struct.pack(f"<{len(items)}f", *items)))
-    raise TypeError(
-        f"Feature {name!r}: expected bytes, text, integers or floats of one kind, found {value!r}."
-    )
+    raise TypeError(f"Feature {name!r}: expected bytes, text, integers or floats of one kind, found {value!r}.")
 
 
 def _field(number: int, payload: bytes) -> bytes:
@@ -110,9 +102,7 @@ def _features(example: bytes) -> Iterator[tuple[str, int, list[tuple[int, int, i
             if 2 in entry:
                 for number, list_start, list_end, _ in _walk(example, entry[2][0], entry[2][1]):
                     kind = number
-                    spans = [
-                        (start, end, wire) for _, start, end, wire in _walk(example, list_start, list_end)
-                    ]
+                    spans = [(start, end, wire) for _, start, end, wire in _walk(example, list_start, list_end)]
             yield name, kind, spans
 
 

@@ -137,9 +137,7 @@ def error_bars(errors: Mapping[str, Mapping[str, Any]], *, confidence: float) ->
         axes.bar(x, values, width * 0.9, yerr=np.maximum(arms, 0), capsize=3, color=colour, label=name)
     words = {"center": "centre crop", "ten_crop": "ten crops", "top1_error": "top-1", "top5_error": "top-5"}
     axes.set_xticks(range(len(groups)), [f"{words[k]}\n{words[view]}" for view, k in groups])
-    axes.set(
-        ylabel="test error (%)", title=f"Test errors with {100 * confidence:g} % intervals", ylim=(0, None)
-    )
+    axes.set(ylabel="test error (%)", title=f"Test errors with {100 * confidence:g} % intervals", ylim=(0, None))
     axes.grid(axis="y", alpha=0.25)
     axes.legend(fontsize=8)
     return _png(figure)

@@ -185,8 +185,8 @@ class Fit:
         bad = np.flatnonzero(~np.isfinite(losses))
         if len(bad):
             raise TrainingError(
-                f"the loss is {losses[bad[0]]} at step {self._state.step + bad[0] + 1} of {self._training.total_steps}: "
-                f"training diverged; lower training.optimizer.learning_rate (now "
+                f"the loss is {losses[bad[0]]} at step {self._state.step + bad[0] + 1} of "
+                f"{self._training.total_steps}: training diverged; lower training.optimizer.learning_rate (now "
                 f"{self._training.recipe.optimizer.learning_rate}) or check input.divide_by"
             )
 
@@ -198,7 +198,8 @@ class Fit:
         mean, ceiling = math.fsum(state.losses) / len(state.losses), math.log(training.model.num_classes)
         if mean > STALL_SHARE_OF_LN_K * ceiling:
             raise TrainingError(
-                f"the mean loss of the epoch that ends at step {state.step} is {mean:.4f}, still ln K = {ceiling:.4f} for "
+                f"the mean loss of the epoch that ends at step {state.step} is {mean:.4f}, still ln K = {ceiling:.4f} "
+                f"for "
                 f"{training.model.num_classes} classes: nothing was learnt; try another seed, "
                 "profile: original (conv3-5 start at 0.03), or profile: caffe (biases 0.1)"
             )
@@ -217,7 +218,11 @@ class Fit:
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
         arrays = {name: variable.numpy() for name, variable in self._training.variables.items()}
-        save_arrays(self._path, arrays | {f"best/{name}": value for name, value in self._best.items()}, self._state.to_json())
+        save_arrays(
+            self._path,
+            arrays | {f"best/{name}": value for name, value in self._best.items()},
+            self._state.to_json(),
+        )
 
 
 def history_columns() -> list[str]:

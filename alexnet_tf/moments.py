@@ -62,9 +62,7 @@ class Moments:
 
     def __add__(self, other: "Moments") -> "Moments":
         if (self.stored_size, self.factor) != (other.stored_size, other.factor):
-            raise ValueError(
-                f"Moments of {self.stored_size} x {self.factor} and {other.stored_size} x {other.factor}."
-            )
+            raise ValueError(f"Moments of {self.stored_size} x {self.factor} and {other.stored_size} x {other.factor}.")
         num_images = self.num_images + other.num_images
         if num_images * _PIXEL_MAX > _INT64_MAX:
             raise ValueError(f"{num_images} images are too many for sums in int64.")
@@ -122,9 +120,7 @@ def _enlarged_gram(images: np.ndarray, factor: int) -> np.ndarray:
     # Every partial sum is an integer of at most this, whatever the order in which BLAS adds.
     bound = int(squared.sum(axis=1).max()) ** 2 * _PIXEL_MAX**2 * stored_size**2
     if bound > _FLOAT_EXACT:
-        raise ValueError(
-            f"factor: {factor} times {stored_size} pixels is too much for exact sums; use a smaller one."
-        )
+        raise ValueError(f"factor: {factor} times {stored_size} pixels is too much for exact sums; use a smaller one.")
     block = min(_BLOCK, _FLOAT_EXACT // bound)
     gram = np.zeros((CHANNELS, CHANNELS), object)
     for start in range(0, len(images), block):

@@ -59,7 +59,7 @@ class AlexNet(keras.Model):
                 units,
                 name=name,
                 kernel_initializer="zeros",
-                bias_initializer=keras.initializers.Constant(bias),
+                bias_initializer=keras.initializers.Constant(bias),  # pyright: ignore[reportArgumentType]
                 dtype=self.dtype_policy,
             )
             for name, units, bias in zip(
@@ -81,7 +81,7 @@ class AlexNet(keras.Model):
             else:
                 towers = [self.activation(maps) for maps in towers]
         maps = tf.concat([self._max_pool(maps) for maps in towers], axis=-1)
-        return tf.reshape(maps, (-1, maps.shape[1] * maps.shape[2] * maps.shape[3]))
+        return tf.reshape(maps, (-1, int(np.prod(maps.shape[1:]))))
 
     def hidden(self, features, *, draw: Draw | None = None):
         """Return fc7 after its activation and dropout (§4.2): (N, 4096)."""
@@ -153,7 +153,10 @@ class AlexNetBN(keras.Model):
         ]
         self.norms = [
             keras.layers.BatchNormalization(
-                momentum=spec.batch_norm_momentum, synchronized=True, name=f"norm{index + 1}", dtype=self.dtype_policy
+                momentum=spec.batch_norm_momentum,
+                synchronized=True,
+                name=f"norm{index + 1}",
+                dtype=self.dtype_policy,
             )
             for index in range(5)
         ]
@@ -172,7 +175,7 @@ class AlexNetBN(keras.Model):
         if x.shape[1] > 4:
             window = x.shape[1] // 4
             x = tf.nn.avg_pool2d(x, window, window, "VALID")
-        x = tf.reshape(x, (-1, x.shape[1] * x.shape[2] * x.shape[3]))
+        x = tf.reshape(x, (-1, int(np.prod(x.shape[1:]))))
         for dense, stream in zip(self.dense[:2], (FC6_DROPOUT, FC7_DROPOUT), strict=True):
             x = self.activation(dense(x))
             x = inverted_dropout(x, self.spec.dropout, draw=draw if training else None, stream=stream)

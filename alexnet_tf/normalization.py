@@ -4,6 +4,8 @@
 one fused elementwise program each (XLA), and β = 0.75 costs two square roots instead of a power.
 """
 
+from functools import lru_cache
+
 import keras
 import tensorflow as tf
 
@@ -25,7 +27,13 @@ def local_response_normalization(x, *, alpha: float, beta: float, k: float, size
     Returns:
         A tensor like `x`.
     """
-    radius = size // 2
+    return _program(alpha, beta, k, size // 2, tuple(x.shape), x.dtype)(x)
+
+
+@lru_cache(maxsize=64)
+def _program(alpha: float, beta: float, k: float, radius: int, shape: tuple, dtype: tf.DType):
+    """Return the normalization for one kind of input; compiled programs are kept, one for each kind."""
+    del shape, dtype  # only in the key: a program that saw many shapes would be traced again and again
 
     @tf.function(jit_compile=True)
     def forward(a):
@@ -44,7 +52,7 @@ def local_response_normalization(x, *, alpha: float, beta: float, k: float, size
     def normalize(a):
         return forward(a), lambda upstream: backward(a, upstream)
 
-    return normalize(x)
+    return normalize
 
 
 def _scale(a, alpha: float, beta: float, k: float, radius: int):
@@ -60,7 +68,8 @@ def _band_sum(x, radius: int):
     """Sum each channel with its `radius` neighbours on either side; there is nothing beyond the ends."""
     channels = x.shape[-1]
     padded = tf.pad(x, [[0, 0]] * (x.shape.rank - 1) + [[radius, radius]])
-    return tf.add_n([padded[..., shift : shift + channels] for shift in range(2 * radius + 1)])
+    pieces = [padded[..., shift : shift + channels] for shift in range(2 * radius + 1)]  # pyright: ignore
+    return tf.add_n(pieces)
 
 
 def same_map_normalization(x):
@@ -102,4 +111,10 @@ class LocalResponseNormalization(keras.layers.Layer):
 
     def get_config(self):
         """Return the arguments of the constructor."""
-        return {**super().get_config(), "alpha": self.alpha, "beta": self.beta, "k": self.k, "size": self.size}
+        return {
+            **super().get_config(),
+            "alpha": self.alpha,
+            "beta": self.beta,
+            "k": self.k,
+            "size": self.size,
+        }

@@ -6,7 +6,9 @@ from alexnet_tf.recipe import OptimizerSpec
 
 
 @tf.function(jit_compile=True)
-def momentum_update(weights, velocity, gradient, learning_rate, momentum, coupled_decay, decoupled_decay, nesterov: bool):
+def momentum_update(
+    weights, velocity, gradient, learning_rate, momentum, coupled_decay, decoupled_decay, nesterov: bool
+):
     """Return (weights, velocity) after one step of §5's rule.
 
         v ← momentum·v − coupled_decay·ε·w − ε·g

@@ -33,9 +33,7 @@ PROFILES: dict[str, dict[str, Switch]] = {
             [0.01, 0.01, 0.03, 0.03, 0.03, 0.01, 0.01, 0.01], "layers-145.cfg: initW, 0.03 in conv3 to conv5"
         ),
         "network.bias": Switch(_PAPER_BIAS, "layers-145.cfg: initB; §5"),
-        "training.optimizer.bias_learning_rate_factor": Switch(
-            2.0, "layer-params-153: epsB = 0.02 beside epsW = 0.01"
-        ),
+        "training.optimizer.bias_learning_rate_factor": Switch(2.0, "layer-params-153: epsB = 0.02 beside epsW = 0.01"),
         "training.optimizer.bias_decay": Switch(False, "layer.cu: wc is applied to weights only"),
         "training.schedule.name": Switch("steps", "layer-params-145-2010.cfg: lowered by hand at set epochs"),
         "training.schedule.conv1_frozen_from": Switch(
@@ -53,13 +51,9 @@ PROFILES: dict[str, dict[str, Switch]] = {
         "network.lrn_k": Switch(2.0, "§3.3: k = 2"),
         "network.weight_stddev": Switch([0.01] * 8, "§5: standard deviation 0.01 in each layer"),
         "network.bias": Switch(_PAPER_BIAS, "§5: 1 in layers 2, 4, 5 and the hidden dense layers, else 0"),
-        "training.optimizer.bias_learning_rate_factor": Switch(
-            1.0, "§5: an equal learning rate for all layers"
-        ),
+        "training.optimizer.bias_learning_rate_factor": Switch(1.0, "§5: an equal learning rate for all layers"),
         "training.optimizer.bias_decay": Switch(True, "§5: the update rule makes no exception for biases"),
-        "training.schedule.name": Switch(
-            "plateau", "§5: divided by 10 when the validation error stops improving"
-        ),
+        "training.schedule.name": Switch("plateau", "§5: divided by 10 when the validation error stops improving"),
         "training.schedule.conv1_frozen_from": Switch(1.0, "§5: an equal learning rate for all layers"),
         "training.augmentation.colour_noise": Switch("eigenvalue", "§4.1: p_i times α_i λ_i"),
         "training.augmentation.colour_noise_until": Switch(1.0, "§4.1: in every epoch"),
@@ -112,9 +106,7 @@ def resolve(variant: Mapping[str, Any]) -> dict[str, Any]:
         if path in switches:
             return copy.deepcopy(switches[path].value)
         if name == "none":
-            raise ConfigError(
-                f"{path}: says `profile`, but the variant's profile is none; write the value out"
-            )
+            raise ConfigError(f"{path}: says `profile`, but the variant's profile is none; write the value out")
         raise ConfigError(
             f"{path}: says `profile`, but profile {name} has no value for it, only for {', '.join(switches)}"
         )

@@ -84,9 +84,7 @@ class RecordSplit:
         manifest = read_manifest(folder)
         if split not in manifest["splits"]:
             known = ", ".join(manifest["splits"])
-            raise DataError(
-                f"{folder}: expected a split {split!r}, found {known}; run the stage preprocess again."
-            )
+            raise DataError(f"{folder}: expected a split {split!r}, found {known}; run the stage preprocess again.")
         listed = manifest["splits"][split]
         index_path = folder / f"{split}.index.npy"
         _check_size(index_path, None)
@@ -144,9 +142,7 @@ class RecordSplit:
         try:
             descriptor = os.open(path, os.O_RDONLY)
         except FileNotFoundError as error:
-            raise DataError(
-                f"{path} has gone since it was opened; run the stage preprocess again."
-            ) from error
+            raise DataError(f"{path} has gone since it was opened; run the stage preprocess again.") from error
         try:
             for row in rows:
                 count = os.preadv(descriptor, [images[row]], int(offsets[row]))

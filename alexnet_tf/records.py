@@ -123,17 +123,13 @@ def indexed_records(path: Path) -> Iterator[tuple[int, bytes]]:
         DataError: As `read_shard`.
     """
     if not path.is_file():
-        raise DataError(
-            f"{path} does not exist, but its manifest names it; run the stage that writes it again."
-        )
+        raise DataError(f"{path} does not exist, but its manifest names it; run the stage that writes it again.")
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         offset = number = 0
         while offset < size:
             where = f"{path}, record {number} at byte {offset}"
-            payload = _checked(
-                file.read(_HEADER.size), lambda count, _: file.read(count), size - offset, where
-            )
+            payload = _checked(file.read(_HEADER.size), lambda count, _: file.read(count), size - offset, where)
             yield offset, payload
             offset += OVERHEAD + len(payload)
             number += 1
@@ -163,13 +159,9 @@ def _checked(header: bytes, read, left: int, where: str) -> bytes:
         raise DataError(f"{where}: expected {_HEADER.size} bytes of header, found {len(header)}; {way_out}.")
     length, length_crc = _HEADER.unpack(header)
     if _masked_crc(header[:8]) != length_crc:
-        raise DataError(
-            f"{where}: expected the length to match its checksum, found a damaged header; {way_out}."
-        )
+        raise DataError(f"{where}: expected the length to match its checksum, found a damaged header; {way_out}.")
     if OVERHEAD + length > left:
-        raise DataError(
-            f"{where}: expected {OVERHEAD + length} bytes, found {left}: the file is cut short; {way_out}."
-        )
+        raise DataError(f"{where}: expected {OVERHEAD + length} bytes, found {left}: the file is cut short; {way_out}.")
     body = read(length + _FOOTER.size, _HEADER.size)
     payload = body[:length]
     if _masked_crc(payload) != _FOOTER.unpack_from(body, length)[0]:

@@ -26,10 +26,7 @@ def table(comparison: Mapping[str, Any], costs: Costs) -> str:
     """Write `rows` as plain text with aligned columns."""
     lines = rows(comparison, costs)
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    text = [
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    ]
+    text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
     return "\n".join([text[0], "-" * (sum(widths) + 2 * (len(widths) - 1)), *text[1:]])
 
 
@@ -78,17 +75,13 @@ def render(comparison: Mapping[str, Any], costs: Costs, figures: Mapping[str, by
         headline="".join(f"<p>{escape(sentence)}</p>" for sentence in headline(comparison)),
         about=escape(_about(comparison)),
         error_charts=error_charts(comparison),
-        error_table=html_table(
-            error_rows(comparison), caption=f"Test errors with {_confidence(comparison)} intervals"
-        ),
+        error_table=html_table(error_rows(comparison), caption=f"Test errors with {_confidence(comparison)} intervals"),
         learning_charts=learning_charts(comparison),
         cost_table=html_table(cost_rows(comparison, costs), caption="What each variant cost"),
         class_table=html_table(class_rows(comparison), caption="Top-1 error by class, ten crops"),
         num_knobs=len(knobs) - 1,
         knob_table=html_table(knobs, caption="Parameters that differ", monospace=True),
-        pictures=pictures(
-            comparison["variants"], {k: base64.b64encode(v).decode() for k, v in figures.items()}
-        ),
+        pictures=pictures(comparison["variants"], {k: base64.b64encode(v).decode() for k, v in figures.items()}),
     )
 
 

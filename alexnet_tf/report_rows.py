@@ -33,10 +33,7 @@ def error_rows(comparison: Mapping[str, Any]) -> Rows:
             rows.append(
                 [
                     label,
-                    *(
-                        f"{percent(c['value'])} ({100 * c['low']:.1f} to {100 * c['high']:.1f})"
-                        for c in cells
-                    ),
+                    *(f"{percent(c['value'])} ({100 * c['low']:.1f} to {100 * c['high']:.1f})" for c in cells),
                 ]
             )
     if comparison["paired"]:

@@ -67,9 +67,7 @@ def generate(split: str, class_index: int, index: int, seed: int) -> tuple[str, 
     generator = np.random.Generator(np.random.PCG64(entropy))
     pattern, outline = CLASS_NAMES[class_index].split()
     width, height = _size(generator)
-    image = render(
-        outline, pattern, class_index % len(PALETTES), width=width, height=height, generator=generator
-    )
+    image = render(outline, pattern, class_index % len(PALETTES), width=width, height=height, generator=generator)
     quality = int(generator.integers(70, 96))
     awkward = _AWKWARD.get((class_index, index)) if split == "train" else None
     return f"{index:05d}.JPEG", _encode(image, quality, awkward)

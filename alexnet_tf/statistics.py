@@ -52,8 +52,7 @@ class ColourStatistics:
             numbers = json.loads((folder / "statistics.json").read_text())
             mean_image = np.load(folder / "mean_image.npy")
             arrays = {
-                name: np.array(numbers[name], np.float64)
-                for name in ("channel_mean", "eigenvalues", "eigenvectors")
+                name: np.array(numbers[name], np.float64) for name in ("channel_mean", "eigenvalues", "eigenvectors")
             }
         except (OSError, ValueError, KeyError, EOFError) as error:
             message = f"{folder}: expected colour statistics, found {error}; run the stage statistics."
@@ -105,9 +104,7 @@ def derive(moments: Moments) -> dict[str, Any]:
 
 def mean_image(moments: Moments) -> np.ndarray:
     """Return the mean of the enlarged images: (size, size, 3) float32, 0..255."""
-    total = moments.enlarged_sum_image.astype(
-        np.float64
-    )  # exact below 2⁵³, and rounded alike everywhere above
+    total = moments.enlarged_sum_image.astype(np.float64)  # exact below 2⁵³, and rounded alike everywhere above
     return (total / (moments.denominator * moments.num_images)).astype(np.float32)
 
 

@@ -61,7 +61,11 @@ class Training:
         self._colour_axes = colour_axes
         with strategy.scope():
             self.model = networks.build(
-                network, crop_size=views.crop_size, num_classes=num_classes, seed=seed, precision=recipe.precision
+                network,
+                crop_size=views.crop_size,
+                num_classes=num_classes,
+                seed=seed,
+                precision=recipe.precision,
             )
             self.optimizer = MomentumSGD(recipe.optimizer, self.model.trainable_variables)
             self._averages = [
@@ -163,7 +167,10 @@ class Training:
         kept = tf.minimum(self.recipe.weight_averaging, (1.0 + count) / (10.0 + count))
         for average, variable in zip(self._averages, self.model.trainable_variables, strict=True):
             strategy.extended.update(
-                average, lambda a, w: a.assign(kept * a + (1.0 - kept) * w), args=(variable.value,), group=True
+                average,
+                lambda a, w: a.assign(kept * a + (1.0 - kept) * w),
+                args=(variable.value,),
+                group=True,
             )
 
     def _center_logits(self, images):

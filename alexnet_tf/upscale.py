@@ -60,7 +60,5 @@ def whole_factor(size: int, stored_size: int) -> int:
     factor, rest = divmod(size, stored_size)
     if rest or factor < 1:
         expected = f"a whole multiple of stored_size = {stored_size}"
-        raise ValueError(
-            f"size: expected {expected}, found {size}; for example {max(factor, 1) * stored_size}."
-        )
+        raise ValueError(f"size: expected {expected}, found {size}; for example {max(factor, 1) * stored_size}.")
     return factor

@@ -122,9 +122,7 @@ def _options(beam: BeamRuntime):
         _, found_error, text = usage.getvalue().strip().rpartition("error: ")
         reason = text if found_error else error
         found = f"{beam.runner!r} with options {list(beam.options)}"
-        raise ConfigError(
-            f"beam_runner: expected a Beam runner installed here, found {found}: {reason}"
-        ) from error
+        raise ConfigError(f"beam_runner: expected a Beam runner installed here, found {found}: {reason}") from error
     return options
 
 
@@ -151,9 +149,7 @@ def _watched(folder: Path, task: Task) -> Iterator[None]:
         watcher.join()
 
 
-def run_task(
-    numbered: tuple[int, Any], *, function: Callable[[Any], Any], folder: str, engine_retries: bool
-) -> None:
+def run_task(numbered: tuple[int, Any], *, function: Callable[[Any], Any], folder: str, engine_retries: bool) -> None:
     """Run one task in a worker and leave `<number>.result` or `<number>.error` in `folder`.
 
     An error is raised only where the engine will then try again, and never if it is ours, since the next
@@ -196,6 +192,4 @@ def _results(folder: Path, num_tasks: int, failure: Exception | None) -> list[An
         raise RuntimeError(f"A worker failed with {text['kind']}: {text['message']}\n{text['trace']}")
     if failure is not None:
         raise failure
-    raise RuntimeError(
-        f"The Beam runner ended without error, but {len(missing)} of {num_tasks} tasks were not run."
-    )
+    raise RuntimeError(f"The Beam runner ended without error, but {len(missing)} of {num_tasks} tasks were not run.")

@@ -69,9 +69,7 @@ class Params(StageParams):
     @model_validator(mode="after")
     def _baseline_is_a_variant(self) -> Self:
         if self.baseline not in self.variants:
-            raise ValueError(
-                f"baseline must be one of {', '.join(self.variants)}, received {self.baseline!r}"
-            )
+            raise ValueError(f"baseline must be one of {', '.join(self.variants)}, received {self.baseline!r}")
         return self
 
 
@@ -100,9 +98,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
     _write_json(outputs.report / "comparison.json", comparison)
     _write_json(outputs.report / "metrics.json", numbers)
     (outputs.report / "comparison.md").write_text(report.markdown(comparison), encoding="utf-8")
-    (outputs.report / "errors.png").write_bytes(
-        error_bars(comparison["errors"], confidence=params.confidence)
-    )
+    (outputs.report / "errors.png").write_bytes(error_bars(comparison["errors"], confidence=params.confidence))
     (outputs.report / "learning_curves.png").write_bytes(learning_curves(comparison["curves"]))
     for name in params.variants:
         for picture in ("conv1_kernels", "confusion"):
@@ -149,13 +145,9 @@ def read_evaluation(folder: Path) -> "Evaluation":
                 if name not in ("num", "keys_sha256")
             }
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise DataError(
-            f"{path} is missing or broken ({error}): run the stage evaluate@{folder.name}."
-        ) from error
+        raise DataError(f"{path} is missing or broken ({error}): run the stage evaluate@{folder.name}.") from error
     rows = _read_csv(folder / "per_class.csv", stage="evaluate")
-    per_class = {
-        row["class"]: (int(row["num_examples"]), _number(row["ten_crop_top1_error"])) for row in rows
-    }
+    per_class = {row["class"]: (int(row["num_examples"]), _number(row["ten_crop_top1_error"])) for row in rows}
     return Evaluation(
         num_examples=metrics["num_examples"],
         keys_sha256=keys_sha256,

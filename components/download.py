@@ -157,6 +157,4 @@ def _write_tfds_metadata(folder: Path, class_names: tuple[str, ...], splits: Map
         )
         for split, content in splits.items()
     ]
-    tfds.folder_dataset.write_metadata(
-        data_dir=folder, features=features, split_infos=infos, check_data=False
-    )
+    tfds.folder_dataset.write_metadata(data_dir=folder, features=features, split_infos=infos, check_data=False)

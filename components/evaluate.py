@@ -85,17 +85,13 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
         )
     started = time.perf_counter()
     with runtime.progress.task("evaluate", total=split.num_examples, unit="images") as task:
-        predictions = evaluate(
-            bundle, split, batch_size=params.batch_size, strategy=strategy, advance=task.advance
-        )
+        predictions = evaluate(bundle, split, batch_size=params.batch_size, strategy=strategy, advance=task.advance)
     seconds = time.perf_counter() - started
 
     outputs.report.mkdir()
     metrics = evaluation_report.write(outputs.report, predictions, split, class_names)
     counts = evaluation_report.confusion(predictions["ten_crop"], split.labels, num_classes=len(class_names))
-    (outputs.report / "confusion.png").write_bytes(
-        confusion_matrix(counts, class_names, title="Ten crops, test split")
-    )
+    (outputs.report / "confusion.png").write_bytes(confusion_matrix(counts, class_names, title="Ten crops, test split"))
     kernels = bundle.model.get_layer("conv1").kernel.numpy()
     towers = getattr(bundle.model.spec, "towers", 1)
     (outputs.report / "conv1_kernels.png").write_bytes(kernel_grid(kernels, towers=towers))

@@ -118,9 +118,7 @@ def _export(inputs: Inputs, folder: Path, metrics: dict[str, Any], runtime: Runt
     difference = compare_in_fresh_process(folder / "saved_model", bundle, canaries)
     task.advance()
     save_keras(bundle.model, folder / "model.keras")
-    (folder / "class_names.txt").write_text(
-        "".join(f"{name}\n" for name in bundle.class_names), encoding="utf-8"
-    )
+    (folder / "class_names.txt").write_text("".join(f"{name}\n" for name in bundle.class_names), encoding="utf-8")
     (folder / "model_card.md").write_text(model_card(bundle, metrics), encoding="utf-8")
     runtime.tracker.metrics({"export/largest_logit_difference": difference})
 
@@ -131,6 +129,4 @@ def _read_metrics(path: Path) -> dict[str, Any]:
     try:
         return json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise DataError(
-            f"{path} is missing or broken ({error}): run the stage evaluate of this variant."
-        ) from error
+        raise DataError(f"{path} is missing or broken ({error}): run the stage evaluate of this variant.") from error

@@ -128,13 +128,9 @@ def _check_verdict(path: Path) -> None:
     try:
         verdict = json.loads(path.read_text())["verdict"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"{path}: expected a verdict on the data ({error}); run the stage validate."
-        ) from error
+        raise DataError(f"{path}: expected a verdict on the data ({error}); run the stage validate.") from error
     if verdict not in ("pass", "warn"):
-        raise DataError(
-            f'{path}: expected the verdict "pass" or "warn", found {verdict!r}; see reports/validate.'
-        )
+        raise DataError(f'{path}: expected the verdict "pass" or "warn", found {verdict!r}; see reports/validate.')
 
 
 def _order(
@@ -153,9 +149,7 @@ def _order(
     parts: dict[str, list[np.ndarray]] = {split: [np.empty(0, PLACE)] for split in dataset["splits"]}
     for task, (split, expected), count in zip(tasks, counts, found, strict=True):
         if count != expected:
-            raise DataError(
-                f"{task.shard}: expected {expected} images, found {count}; run the stage download again."
-            )
+            raise DataError(f"{task.shard}: expected {expected} images, found {count}; run the stage download again.")
         parts[split].append(np.load(task.places))
     orders = {}
     for split, of_split in parts.items():
@@ -163,9 +157,7 @@ def _order(
         digests = places["digest"]
         places = places[np.lexsort([digests[:, column] for column in (3, 2, 1, 0)])]
         if (places["digest"][1:] == places["digest"][:-1]).all(axis=1).any():
-            raise DataError(
-                f"{folder}: two images of the split {split} have one key; run the stage download again."
-            )
+            raise DataError(f"{folder}: two images of the split {split} have one key; run the stage download again.")
         orders[split] = places
     return orders
 
@@ -175,9 +167,7 @@ def _common_software(summaries: Sequence[dict[str, Any]]) -> dict[str, str]:
     for other in versions:
         if other != versions[0]:
             found = f"found {versions[0]} and {other}"
-            raise DataError(
-                f"Beam workers: expected equal software, {found}: pixels would differ; install the same."
-            )
+            raise DataError(f"Beam workers: expected equal software, {found}: pixels would differ; install the same.")
     return versions[0] if versions else {}
 
 

@@ -83,9 +83,7 @@ def write_shard(task: ShardTask) -> dict[str, Any]:
             key, label, encoded = _parsed(payload, where)
             if not 0 <= label < task.num_classes:
                 expected = f"expected a label of 0..{task.num_classes - 1}"
-                raise DataError(
-                    f"{where}, key {key}: {expected}, found {label}; run the stage download again."
-                )
+                raise DataError(f"{where}, key {key}: {expected}, found {label}; run the stage download again.")
             try:
                 image = decode(encoded, max_pixels=task.max_pixels)
                 raw = to_square(image, task.stored_size).tobytes()

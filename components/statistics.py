@@ -72,9 +72,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
     manifest = read_manifest(inputs.records)
     listed = manifest["splits"].get(SPLIT, {"num_examples": 0})
     if not listed["num_examples"]:
-        raise DataError(
-            f"{inputs.records}: expected images in the split {SPLIT}, found none; check the source."
-        )
+        raise DataError(f"{inputs.records}: expected images in the split {SPLIT}, found none; check the source.")
     if manifest["size"] != params.size:
         found = f"expected images for size {params.size}, found {manifest['size']}"
         raise DataError(f"{inputs.records}: {found}; run the stage preprocess again.")

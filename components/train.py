@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from alexnet_tf.architecture import AlexNet, AlexNetBN, Network
+from alexnet_tf.architecture import Network
 from alexnet_tf.recipe import InputSpec, TrainingSpec
 from components.interfaces import Runtime, StageParams
 
@@ -88,7 +88,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
     colours = ColourStatistics.load(inputs.statistics)
     if colours.size != train.size:
         raise DataError(
-            f"{inputs.statistics} is of {colours.size}-pixel images but {inputs.records} of {train.size}: run statistics"
+            f"{inputs.statistics} is of {colours.size}-pixel images, {inputs.records} of {train.size}: run statistics"
         )
     strategy = make_strategy(runtime.devices)
     per_replica_batch_size(params.training.global_batch_size, strategy)

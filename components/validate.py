@@ -114,9 +114,7 @@ def survey_shard(task: tuple[str, int]) -> dict[str, list]:
 
 
 def _survey(dataset: Path, manifest: Mapping[str, Any], scratch: Path, runtime: Runtime) -> dict[str, Survey]:
-    shards = [
-        (split, shard) for split, content in sorted(manifest["splits"].items()) for shard in content["shards"]
-    ]
+    shards = [(split, shard) for split, content in sorted(manifest["splits"].items()) for shard in content["shards"]]
     tasks = [(str(dataset / shard["file"]), shard["num_examples"]) for _, shard in shards]
     results = run_shards(survey_shard, tasks, runtime=runtime, scratch=scratch, description="validate")
     parts: dict[str, list] = {split: [] for split in sorted(manifest["splits"])}
@@ -125,9 +123,7 @@ def _survey(dataset: Path, manifest: Mapping[str, Any], scratch: Path, runtime: 
     return {split: join(columns) for split, columns in parts.items()}
 
 
-def _report(
-    surveys: Mapping[str, Survey], class_names: Sequence[str], anomalies: Sequence[Anomaly]
-) -> dict[str, Any]:
+def _report(surveys: Mapping[str, Survey], class_names: Sequence[str], anomalies: Sequence[Anomaly]) -> dict[str, Any]:
     groups = [[surveys[split].keys[row] for split, row in group] for group in copies(surveys)]
     return {
         "splits": {split: _split_report(survey, class_names) for split, survey in surveys.items()},
@@ -140,9 +136,7 @@ def _report(
 def _split_report(survey: Survey, class_names: Sequence[str]) -> dict[str, Any]:
     counts = np.bincount(survey.labels, minlength=len(class_names)).tolist()
     corrupt = [
-        {"key": key, "reason": reason}
-        for key, reason in zip(survey.keys, survey.reasons, strict=True)
-        if reason
+        {"key": key, "reason": reason} for key, reason in zip(survey.keys, survey.reasons, strict=True) if reason
     ]
     known = survey.widths > 0
     widths, heights = survey.widths[known], survey.heights[known]

@@ -57,6 +57,8 @@ for _command in (
 def main() -> None:
     """Run `alexnet`, with the code of the repository that it is called in."""
     _use_code_of_this_tree()
+    # TensorFlow's C++ log would fill the screen with what it does not find; its errors reach Python as exceptions.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     alexnet(prog_name="alexnet")
 
 
@@ -70,9 +72,7 @@ def _use_code_of_this_tree() -> None:
     for folder in (here, *here.parents):
         if (folder / "params.yaml").is_file() and (folder / "pipeline/cli.py").is_file():
             if folder.resolve() != own:
-                path = os.pathsep.join(
-                    part for part in (str(folder), os.environ.get("PYTHONPATH", "")) if part
-                )
+                path = os.pathsep.join(part for part in (str(folder), os.environ.get("PYTHONPATH", "")) if part)
                 os.environ["PYTHONPATH"] = path
                 os.execv(sys.executable, [sys.executable, "-m", "pipeline", *sys.argv[1:]])
             return

@@ -80,11 +80,7 @@ def check(content: Mapping[str, Any], *, name: str = PARAMS_FILE, changed: Itera
     overridden = tuple(changed)
 
     def source(key: str) -> str:
-        return (
-            "-S"
-            if any(key == each or key.startswith((each + ".", each + "[")) for each in overridden)
-            else name
-        )
+        return "-S" if any(key == each or key.startswith((each + ".", each + "[")) for each in overridden) else name
 
     values = _resolved(content, name, source)
     _json(values, name)

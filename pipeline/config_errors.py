@@ -55,9 +55,7 @@ def sentence(
 def _worded(error: ErrorDetails, path: Sequence[Any], values: Mapping[str, Any], source: str) -> str:
     key = dotted(path)
     if error["type"] == "extra_forbidden":
-        siblings = [
-            name for each in subschemas(json_schema(), path[:-1]) for name in each.get("properties", {})
-        ]
+        siblings = [name for each in subschemas(json_schema(), path[:-1]) for name in each.get("properties", {})]
         known = sorted(set(siblings))
         where = f"under {dotted(path[:-1])}" if len(path) > 1 else "at the top level"
         return (

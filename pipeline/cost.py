@@ -24,9 +24,7 @@ class Meter:
     def read(self) -> dict[str, float]:
         """Return wall_seconds, cpu_seconds (with children) and peak_memory_bytes (of the largest process)."""
         unit = 1 if sys.platform == "darwin" else 1024
-        peak = max(
-            resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-        )
+        peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
         return {
             "wall_seconds": time.perf_counter() - self._wall,
             "cpu_seconds": _cpu_seconds() - self._cpu,

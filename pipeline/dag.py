@@ -148,8 +148,7 @@ STAGES: dict[str, Stage] = {
             foreach="",
             inputs={"trainings": "reports/train", "evaluations": "reports/evaluate"},
             outputs={"report": "reports/compare"},
-            params=_section("compare", "baseline", "confidence", "bootstrap_samples")
-            | {"variants": "variants"},
+            params=_section("compare", "baseline", "confidence", "bootstrap_samples") | {"variants": "variants"},
             profiled=True,
         ),
         Stage(

@@ -11,9 +11,7 @@ from pipeline.config import PARAMS_FILE, check
 from pipeline.workspace import Workspace
 from pipeline.yaml_file import nearest, parse, shown
 
-_SOURCE_FOLDER = re.compile(
-    r"^(?P<key>  source_folder:[ ]*)(?P<value>[^#\n]*?)(?P<rest>[ ]*(#.*)?)$", re.MULTILINE
-)
+_SOURCE_FOLDER = re.compile(r"^(?P<key>  source_folder:[ ]*)(?P<value>[^#\n]*?)(?P<rest>[ ]*(#.*)?)$", re.MULTILINE)
 
 
 def names(root: Path) -> list[str]:
@@ -49,9 +47,7 @@ def applied(workspace: Workspace, name: str, source_folder: str | None) -> tuple
     if not _section(new, "runtime"):
         new = new.rstrip("\n") + "\n\n" + _section(old, "runtime")
     if source_folder is not None:
-        new, count = _SOURCE_FOLDER.subn(
-            lambda found: f"{found['key']}{_quoted(source_folder)}{found['rest']}", new
-        )
+        new, count = _SOURCE_FOLDER.subn(lambda found: f"{found['key']}{_quoted(source_folder)}{found['rest']}", new)
         if count != 1:
             raise ConfigError(
                 f"experiments/{name}.yaml: expected one line `source_folder:` under `runtime`, found {count}"
@@ -83,9 +79,7 @@ def require_no_edits(workspace: Workspace, old: str) -> None:
         return
     command = ["git", "diff", "--quiet", "HEAD", "--", PARAMS_FILE]
     try:
-        committed = (
-            subprocess.run(command, cwd=workspace.root, capture_output=True, check=False).returncode == 0
-        )
+        committed = subprocess.run(command, cwd=workspace.root, capture_output=True, check=False).returncode == 0
     except OSError:
         committed = False
     if not committed:

@@ -27,9 +27,7 @@ def fingerprint(root: Path, item: Item, params: StageParams) -> str:
         "stage": item.stage.name,
         "params": json.loads(params.model_dump_json()),
         "inputs": {field: content_digest(root / path) for field, path in item.inputs().items()},
-        "code": {
-            path: _file_digest(root / path) for path in item.stage.code(root) if (root / path).is_file()
-        },
+        "code": {path: _file_digest(root / path) for path in item.stage.code(root) if (root / path).is_file()},
     }
     return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
 

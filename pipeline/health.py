@@ -54,9 +54,7 @@ def _python(_: Workspace) -> Finding:
 def _versions(workspace: Workspace) -> Finding:
     pins = workspace.root / "constraints.txt"
     lines = pins.read_text(encoding="utf-8").splitlines()
-    wanted = dict(
-        line.partition("#")[0].strip().split("==") for line in lines if "==" in line.partition("#")[0]
-    )
+    wanted = dict(line.partition("#")[0].strip().split("==") for line in lines if "==" in line.partition("#")[0])
     missing, other = [], []
     for name, version in wanted.items():
         try:
@@ -84,9 +82,7 @@ def _git(workspace: Workspace) -> Finding:
 
 def _dvc(workspace: Workspace) -> Finding:
     if not (workspace.root / ".dvc/config").is_file():
-        return Finding(
-            "dvc", "fail", ".dvc/config is missing", "fetch the repository again, with hidden files"
-        )
+        return Finding("dvc", "fail", ".dvc/config is missing", "fetch the repository again, with hidden files")
     if has_git(workspace.root) and is_no_scm(workspace.root):
         return Finding("dvc", "warn", "set to do without Git, though there is one", "alexnet setup")
     if not shutil.which("alexnet"):
@@ -124,9 +120,7 @@ def _cpu(_: Workspace) -> Finding:
         "amx_bf16": "AMX bfloat16",
     }
     found = [word for flag, word in names.items() if flag in flags]
-    return Finding(
-        "cpu", "ok", f"{os.cpu_count()} cores, {', '.join(found) or 'no vector features known here'}"
-    )
+    return Finding("cpu", "ok", f"{os.cpu_count()} cores, {', '.join(found) or 'no vector features known here'}")
 
 
 def _gpus(_: Workspace) -> Finding:
@@ -154,9 +148,7 @@ def _spool(workspace: Workspace) -> Finding:
     waiting = list((workspace.scratch / "spool").glob("*/"))
     if not waiting:
         return Finding("spool", "ok", "nothing waits to be sent")
-    return Finding(
-        "spool", "warn", f"{len(waiting)} stage runs were not sent to MLflow", "see .alexnet/spool"
-    )
+    return Finding("spool", "warn", f"{len(waiting)} stage runs were not sent to MLflow", "see .alexnet/spool")
 
 
 def _params(workspace: Workspace) -> Finding:

@@ -152,9 +152,7 @@ class MlflowStore:
 
     def _make_run(self, name: str, time: int, tags: Mapping[str, str], params: Mapping[str, str]) -> str:
         about = {"mlflow.source.name": "alexnet", "mlflow.source.type": "LOCAL", "mlflow.user": _user()}
-        run = self._client.create_run(
-            self._experiment, start_time=time, tags=about | _short(tags), run_name=name
-        )
+        run = self._client.create_run(self._experiment, start_time=time, tags=about | _short(tags), run_name=name)
         pairs = [Param(_key(key), value[:_MAX_PARAM_CHARACTERS]) for key, value in params.items()]
         for first in range(0, len(pairs), _MAX_PARAMS):
             self._client.log_batch(run.info.run_id, params=pairs[first : first + _MAX_PARAMS])

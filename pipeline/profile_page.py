@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (rows of Markdown tables are one line)
 """Renders docs/profiles.md from the profiles themselves: `python -m pipeline.profile_page > docs/profiles.md`."""
 
 from alexnet_tf.profiles import PROFILES
@@ -30,7 +31,11 @@ The sample run scales the learning rate to its batch of 32 and drops it once: it
 def render() -> str:
     """Return the page."""
     names = list(PROFILES)
-    lines = [_HEAD, f"| switch | {' | '.join(f'`{name}`' for name in names)} |", "| --- |" + " --- |" * len(names)]
+    lines = [
+        _HEAD,
+        f"| switch | {' | '.join(f'`{name}`' for name in names)} |",
+        "| --- |" + " --- |" * len(names),
+    ]
     for path in PROFILES[names[0]]:
         cells = (f"{PROFILES[name][path].value} ({PROFILES[name][path].source})" for name in names)
         lines.append(f"| `{path}` | {' | '.join(cells)} |")

@@ -36,9 +36,7 @@ def provenance_tags(root: Path) -> dict[str, str]:
 
 def _git(root: Path, *arguments: str) -> str | None:
     try:
-        done = subprocess.run(
-            ["git", *arguments], cwd=root, capture_output=True, text=True, timeout=20, check=False
-        )
+        done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() if done.returncode == 0 else None
@@ -84,6 +82,4 @@ def _locked(lock: Path, _modified: int) -> dict[str, str]:
     from pipeline.yaml_file import read
 
     stages: dict[str, Any] = read(lock).get("stages", {})
-    return {
-        out["path"]: out["md5"] for stage in stages.values() for out in stage.get("outs", []) if "md5" in out
-    }
+    return {out["path"]: out["md5"] for stage in stages.values() for out in stage.get("outs", []) if "md5" in out}

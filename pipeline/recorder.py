@@ -132,9 +132,7 @@ class SpoolTracker:
         place.mkdir(parents=True)
         shutil.copyfile(file, place / file.name)
         self._artifacts += 1
-        self._record(
-            {"event": "artifact", "file": f"{place.parent.name}/{place.name}/{file.name}", "folder": folder}
-        )
+        self._record({"event": "artifact", "file": f"{place.parent.name}/{place.name}/{file.name}", "folder": folder})
 
     def _record(self, event: dict[str, Any]) -> None:
         if self._broken:
@@ -148,9 +146,7 @@ class SpoolTracker:
 
     def _give_up(self, error: OSError) -> None:
         self._broken = True
-        self._tell(
-            f"tracking of {self._item.address} stopped: {error.strerror or error}; the stage itself goes on"
-        )
+        self._tell(f"tracking of {self._item.address} stopped: {error.strerror or error}; the stage itself goes on")
 
     def _where(self) -> str:
         return str(self._folder.relative_to(self._workspace.home))

@@ -30,9 +30,7 @@ def read_comparison(workspace: Workspace) -> dict[str, Any]:
     except FileNotFoundError:
         raise AlexNetError(f"{COMPARISON} is missing; `dvc repro` or `alexnet compare` makes it") from None
     except ValueError as error:
-        raise AlexNetError(
-            f"{COMPARISON} is broken ({error}); `dvc repro -f compare` makes it anew"
-        ) from None
+        raise AlexNetError(f"{COMPARISON} is broken ({error}); `dvc repro -f compare` makes it anew") from None
 
 
 def costs(workspace: Workspace, config: Config) -> dict[str, dict[str, float]]:

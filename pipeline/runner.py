@@ -95,8 +95,7 @@ def _run(item: Item, params: StageParams, runtime: Runtime, root: Path, places: 
     if absent := outputs.missing(places):
         names = ", ".join(str(places[name].relative_to(root)) for name in absent)
         raise AlexNetError(
-            f"{item.address}: ended without writing {names}; "
-            f"this is a fault of components/{item.stage.name}.py"
+            f"{item.address}: ended without writing {names}; this is a fault of components/{item.stage.name}.py"
         )
 
 

@@ -22,9 +22,7 @@ class RuntimeParams(StageParams):
     devices: tuple[str, ...] = Field(description="TensorFlow device names; empty: every GPU, else the CPU.")
     beam_runner: str = Field(min_length=1, description="Beam runner; never left open.")
     beam_workers: int = Field(ge=0, description="Beam workers; 0: one a core.")
-    beam_options: tuple[str, ...] = Field(
-        description="Further Beam flags, for example --flink_master=HOST:PORT."
-    )
+    beam_options: tuple[str, ...] = Field(description="Further Beam flags, for example --flink_master=HOST:PORT.")
 
 
 def _tree() -> dict[str, Any]:
@@ -36,9 +34,7 @@ def _tree() -> dict[str, Any]:
             leaves.setdefault(key, fields[name])
     leaves["variants.{variant}.images"] = Field(description="The entry of `images` that this variant is fed.")
     leaves["variants.{variant}.images"].annotation = str
-    leaves["variants.{variant}.profile"] = Field(
-        description="What the word `profile` stands for in this variant."
-    )
+    leaves["variants.{variant}.profile"] = Field(description="What the word `profile` stands for in this variant.")
     leaves["variants.{variant}.profile"].annotation = Literal[*PROFILES, "none"]
     for name, runtime_field in RuntimeParams.model_fields.items():
         leaves[f"runtime.{name}"] = runtime_field
@@ -102,9 +98,7 @@ def subschemas(schema: Mapping[str, Any], path: Sequence[object]) -> list[dict[s
         inner: list[Any] = []
         for branch in found:
             properties = branch.get("properties", {})
-            free = branch.get("additionalProperties") or next(
-                iter(branch.get("patternProperties", {}).values()), None
-            )
+            free = branch.get("additionalProperties") or next(iter(branch.get("patternProperties", {}).values()), None)
             if step in properties:
                 inner.append(properties[step])
             elif isinstance(free, dict):

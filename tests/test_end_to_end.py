@@ -85,7 +85,9 @@ def test_a_killed_training_ends_where_an_uninterrupted_one_does(clone):
     """`kill -9` of the stage, then `dvc repro`: the same weights, and no half-written model in between."""
     clone.edit("variants.optimized.training.epochs", 3)
     command = ["alexnet", "train", "optimized"]
-    stage = subprocess.Popen(command, cwd=clone.root, env=clone.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    stage = subprocess.Popen(
+        command, cwd=clone.root, env=clone.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     time.sleep(9)
     stage.kill()
     stage.wait()

@@ -36,8 +36,7 @@ def tfds_source(name: str, folder: Path | None) -> Source:
     """
     if folder is None:
         raise DataError(
-            f"The source tfds:{name} expected runtime.source_folder to say where data sets lie, "
-            f"found it unset."
+            f"The source tfds:{name} expected runtime.source_folder to say where data sets lie, found it unset."
         )
     prepared = _find_prepared(name, folder) or prepare(name, folder / "tfds")
     layout = _layout(prepared)
@@ -100,9 +99,7 @@ def _layout(folder: Path) -> _Layout:
             f"{folder}: expected one 8-bit image and one class label an example, found the features "
             f"{', '.join(features)}; choose an image classification set."
         )
-    identity = next(
-        (name for name in ("id", "file_name", "filename", "image/filename") if name in texts), None
-    )
+    identity = next((name for name in ("id", "file_name", "filename", "image/filename") if name in texts), None)
     files = {name: [folder / file for file in sorted(split.filenames)] for name, split in info.splits.items()}
     return _Layout(files, image, label, identity, tuple(features[label].names))
 
@@ -144,8 +141,6 @@ def _raw_image(layout: _Layout, split: str, payload: bytes, position: str) -> Ra
     label, content = example[layout.label], example[layout.image]
     identity = example[layout.identity] if layout.identity else position
     if not isinstance(label, int) or not isinstance(content, bytes):
-        raise DataError(
-            f"{layout.files[split][0].parent}: expected one image and one label, found {label!r}."
-        )
+        raise DataError(f"{layout.files[split][0].parent}: expected one image and one label, found {label!r}.")
     text = identity.decode() if isinstance(identity, bytes) else str(identity)
     return RawImage(f"{split}/{layout.class_names[label]}/{text}", label, content)

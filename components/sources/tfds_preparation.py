@@ -35,9 +35,7 @@ def prepare(name: str, data_dir: Path) -> Path:
     _check_obtainable(name, builder, manual)
     try:
         builder.download_and_prepare(download_dir=manual.parent)
-    except (
-        Exception
-    ) as error:  # the network's, the disk's, the archives' errors: all mean the same to the user
+    except Exception as error:  # the network's, the disk's, the archives' errors: all mean the same to the user
         raise DataError(
             f"tensorflow-datasets could not prepare {name} in {data_dir} ({type(error).__name__}: {error}); "
             f"{_way_out(builder, manual)}"
@@ -50,12 +48,9 @@ def _check_obtainable(name: str, builder, manual: Path) -> None:
     instructions = builder.MANUAL_DOWNLOAD_INSTRUCTIONS
     if instructions and not any(manual.glob("*")):
         raise DataError(
-            f"The data set {name} has to be fetched by hand, and {manual} is empty: "
-            f"{' '.join(instructions.split())}"
+            f"The data set {name} has to be fetched by hand, and {manual} is empty: {' '.join(instructions.split())}"
         )
-    missing = [
-        url for url, info in builder.url_infos.items() if not (manual / (info.filename or "")).is_file()
-    ]
+    missing = [url for url, info in builder.url_infos.items() if not (manual / (info.filename or "")).is_file()]
     reason = _unreachable(missing[0]) if missing else None
     if reason:
         raise DataError(
@@ -69,9 +64,7 @@ def _way_out(builder, manual: Path) -> str:
     if not urls:
         return f"put what it needs into {manual} and run again."
     more = f" and {len(urls) - _URLS_SHOWN} more" if len(urls) > _URLS_SHOWN else ""
-    return (
-        f"fetch {', '.join(urls[:_URLS_SHOWN])}{more} elsewhere, put the files into {manual} and run again."
-    )
+    return f"fetch {', '.join(urls[:_URLS_SHOWN])}{more} elsewhere, put the files into {manual} and run again."
 
 
 def _unreachable(url: str) -> str | None:

@@ -11,9 +11,7 @@ _HELP = f"""Print the comparison of the variants and write reports/report.html.
 {example("alexnet report")}"""
 
 
-@click.command(
-    "report", cls=Command, help=_HELP, short_help="Print the comparison; write reports/report.html."
-)
+@click.command("report", cls=Command, help=_HELP, short_help="Print the comparison; write reports/report.html.")
 @as_json
 def command(as_json: bool) -> None:
     """Print the comparison and write the page."""

@@ -28,9 +28,7 @@ def command() -> None:
 
     root = find_workspace().root
     if not (root / ".dvc").is_dir():
-        raise AlexNetError(
-            f"{root}: the folder .dvc is missing; fetch the repository again, with its hidden files"
-        )
+        raise AlexNetError(f"{root}: the folder .dvc is missing; fetch the repository again, with its hidden files")
     without = not has_git(root)
     if without != is_no_scm(root):
         change = ["core.no_scm", "true"] if without else ["--unset", "core.no_scm"]

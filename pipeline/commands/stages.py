@@ -45,9 +45,7 @@ def _command(stage: Stage) -> click.Command:
         params.append(click.Argument(["entry"], metavar=metavar, help=f"An entry of `{stage.foreach}`."))
     if stage.name == "train":
         params.append(
-            click.Option(
-                ["--fresh"], is_flag=True, help="Ignore and delete an earlier checkpoint of this training."
-            )
+            click.Option(["--fresh"], is_flag=True, help="Ignore and delete an earlier checkpoint of this training.")
         )
     about = _ABOUT[stage.name]
     text = f"{about}\n\n{example(_EXAMPLES[stage.name])}"

@@ -17,9 +17,7 @@ _HELP = f"""Print layers, output shapes, parameters and multiply-adds of one ima
 
 @click.command("summary", cls=Command, help=_HELP, short_help="Print the layers of a variant as a table.")
 @click.argument("variant", required=False)
-@click.option(
-    "--num-classes", type=click.IntRange(min=1), help="Classes; by default those of the data, else 1000."
-)
+@click.option("--num-classes", type=click.IntRange(min=1), help="Classes; by default those of the data, else 1000.")
 @overrides
 @as_json
 def command(variant: str | None, num_classes: int | None, overrides: tuple[str, ...], as_json: bool) -> None:

@@ -79,7 +79,13 @@ def test_conv1_has_290_400_neurons_and_not_the_253_440_of_the_text():
     # Erratum: §3.5 lists 253,440 = 55·48·96 where 55·55·96 belongs; the other four entries are right.
     found = shapes(full_alexnet())
     sides = [found[f"conv{number}"] for number in range(1, 6)]
-    assert [height * width * maps for height, width, maps in sides] == [290_400, 186_624, 64_896, 64_896, 43_264]
+    assert [height * width * maps for height, width, maps in sides] == [
+        290_400,
+        186_624,
+        64_896,
+        64_896,
+        43_264,
+    ]
 
 
 def test_two_middle_layers_hold_more_than_one_percent_of_the_parameters():

@@ -233,9 +233,7 @@ def test_training_crops_are_cut_from_the_enlarged_and_mirrored_image(stored_size
     images = pixels(16, stored_size)
     large = tf.image.resize(images, (16, 16), method="bilinear").numpy()
     large = np.pad(large, [(0, 0), (padding, padding), (padding, padding), (0, 0)], "reflect")
-    crops = train(
-        raw(crop_size=11, size=16, stored_size=stored_size), images, padding=padding, **QUIET
-    )
+    crops = train(raw(crop_size=11, size=16, stored_size=stored_size), images, padding=padding, **QUIET)
     seen = set()
     for crop, image in zip(crops, large, strict=True):
         errors = {
@@ -266,5 +264,5 @@ def test_center_crops_are_the_centre_of_the_image():
 
 
 def test_a_crop_larger_than_the_image_is_refused():
-    with pytest.raises(ValueError, match="input.crop_size must be at most the image size 20, got 24"):
+    with pytest.raises(ValueError, match=r"input.crop_size must be at most the image size 20, got 24"):
         views(crop_size=24, size=20)

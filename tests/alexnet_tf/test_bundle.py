@@ -73,7 +73,7 @@ def test_a_missing_file_is_a_data_error(folder, name):
 @pytest.mark.parametrize("name", ["model.json", "weights.npz", "mean.npy"])
 def test_a_truncated_file_is_a_data_error(folder, name):
     (folder / name).write_bytes((folder / name).read_bytes()[:20])
-    with pytest.raises(DataError, match="no usable model|damaged"):
+    with pytest.raises(DataError, match=r"no usable model|damaged"):
         load_bundle(folder)
 
 

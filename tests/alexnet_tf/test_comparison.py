@@ -45,9 +45,7 @@ def test_knobs_are_those_that_differ_or_that_one_lacks():
 
 
 def test_pairs_every_variant_with_the_baseline():
-    comparison = compared(
-        {"a": evaluation([1, 1, 0, 0]), "b": evaluation([1, 1, 1, 0]), "c": evaluation([0] * 4)}
-    )
+    comparison = compared({"a": evaluation([1, 1, 0, 0]), "b": evaluation([1, 1, 1, 0]), "c": evaluation([0] * 4)})
     assert list(comparison["paired"]) == ["b", "c"]
     assert comparison["paired"]["b"]["ten_crop"]["top1_error"]["difference"] == -0.25
     assert comparison["paired"]["c"]["center"]["top1_error"]["difference"] == 0.5

@@ -97,9 +97,7 @@ def two_cpus():
     devices = tf.config.list_physical_devices("CPU")
     if len(tf.config.get_logical_device_configuration(devices[0]) or []) < 2:
         try:
-            tf.config.set_logical_device_configuration(
-                devices[0], [tf.config.LogicalDeviceConfiguration()] * 2
-            )
+            tf.config.set_logical_device_configuration(devices[0], [tf.config.LogicalDeviceConfiguration()] * 2)
         except RuntimeError:
             pytest.skip("TensorFlow already runs with one logical CPU in this process")
     return ["CPU:0", "CPU:1"]

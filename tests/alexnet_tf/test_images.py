@@ -21,9 +21,7 @@ def encoded(image, format="PNG", **options):
 
 def gradient(height=30, width=40):
     rows, columns = np.mgrid[0:height, 0:width]
-    return np.stack([rows * 255 // height, columns * 255 // width, 255 - rows * 255 // height], -1).astype(
-        np.uint8
-    )
+    return np.stack([rows * 255 // height, columns * 255 // width, 255 - rows * 255 // height], -1).astype(np.uint8)
 
 
 RGB = Image.fromarray(gradient())
@@ -162,9 +160,7 @@ def test_halving_averages_by_hand():
 def test_it_is_tensorflows_antialiased_resize_and_crop_to_two_levels():
     import tensorflow as tf
 
-    photo = Image.fromarray(np.random.default_rng(0).integers(0, 256, (12, 16, 3), np.uint8)).resize(
-        (400, 300)
-    )
+    photo = Image.fromarray(np.random.default_rng(0).integers(0, 256, (12, 16, 3), np.uint8)).resize((400, 300))
     theirs = tf.image.resize(np.asarray(photo), (96, 128), method="bilinear", antialias=True)[:, 16:112]
     assert np.abs(to_square(photo, 96).astype(int) - theirs.numpy()).max() < 2
 

@@ -12,9 +12,7 @@ def draw(rows, *, seed=7, step=0, batch=16):
 
 def conv(*, side=9, channels=4, filters=6, kernel_size=3, towers=2, sees="own", seed=0, **options):
     """A layer with random weights, and an input for it as one array."""
-    layer = TowerConv2D(
-        filters=filters, kernel_size=kernel_size, towers=towers, sees=sees, bias=0.0, **options
-    )
+    layer = TowerConv2D(filters=filters, kernel_size=kernel_size, towers=towers, sees=sees, bias=0.0, **options)
     generator = np.random.default_rng(seed)
     maps = generator.normal(size=(2, side, side, channels)).astype(np.float32)
     layer(tf.split(maps, towers, axis=-1))
@@ -76,9 +74,7 @@ def test_all_towers_get_gradients_from_both():
 
 
 def test_224_pixels_become_55_by_three_lines_of_zeros_at_the_end():
-    layer, maps = conv(
-        side=224, channels=3, filters=4, kernel_size=11, towers=1, sees="all", strides=4, padding=(0, 3)
-    )
+    layer, maps = conv(side=224, channels=3, filters=4, kernel_size=11, towers=1, sees="all", strides=4, padding=(0, 3))
     output = run(layer, maps, towers=1)
     assert output.shape == (2, 55, 55, 4)
     kernel, bias = (np.asarray(variable) for variable in layer.weights)

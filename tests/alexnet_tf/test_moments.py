@@ -45,9 +45,7 @@ def test_moments_are_those_of_the_images_enlarged_one_by_one(factor):
     moments = Moments.of(IMAGES, factor)
     assert moments.channel_sum == tuple(pixels.sum(axis=0))
     assert moments.gram == tuple(map(tuple, (pixels.T @ pixels).tolist()))
-    np.testing.assert_array_equal(
-        moments.enlarged_sum_image, enlarged(IMAGES, factor).sum(axis=0).astype(int)
-    )
+    np.testing.assert_array_equal(moments.enlarged_sum_image, enlarged(IMAGES, factor).sum(axis=0).astype(int))
 
 
 def test_gram_is_exact_where_a_32_bit_sum_would_wrap():

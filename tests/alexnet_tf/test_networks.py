@@ -277,9 +277,7 @@ def test_the_optimized_network_normalizes_by_the_batch_in_training_only():
     training = model(images, training=True, draw=draw(count=8))
     conv1 = model.convs[0](images)
     # Batch normalization keeps 0.9 of the old moving mean, which starts at 0.
-    np.testing.assert_allclose(
-        model.norms[0].moving_mean, 0.1 * np.mean(conv1, axis=(0, 1, 2)), rtol=1e-4, atol=1e-5
-    )
+    np.testing.assert_allclose(model.norms[0].moving_mean, 0.1 * np.mean(conv1, axis=(0, 1, 2)), rtol=1e-4, atol=1e-5)
     assert not np.array_equal(before, model.norms[0].moving_mean)
     after = np.array(model.norms[0].moving_mean)
     assert not np.allclose(training, model(images, training=False))

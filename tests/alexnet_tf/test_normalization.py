@@ -95,9 +95,7 @@ def test_gradient_equals_finite_differences():
     ours = gradient(lambda a: local_response_normalization(a, **STRONG), maps, upstream)
 
     def loss(values):
-        return np.sum(
-            upstream * reference.local_response_normalization(values, k=1.5, n=5, alpha=0.5, beta=0.75)
-        )
+        return np.sum(upstream * reference.local_response_normalization(values, k=1.5, n=5, alpha=0.5, beta=0.75))
 
     step, exact = 1e-5, maps.astype(np.float64)
     for place in [(0, 0, 0, 0), (1, 2, 3, 5), (0, 1, 2, 2), (1, 0, 0, 1)]:

@@ -76,9 +76,7 @@ def test_without_decay_it_is_the_sgd_of_keras(model, nesterov):
 
 
 def test_decoupled_decay_is_that_of_keras(model):
-    spec = optimizer(
-        weight_decay=0.1, decay_form="decoupled", bias_decay=True, bias_learning_rate_factor=1.0
-    )
+    spec = optimizer(weight_decay=0.1, decay_form="decoupled", bias_decay=True, bias_learning_rate_factor=1.0)
     theirs = keras.models.clone_model(model)
     theirs.set_weights(model.get_weights())
     sgd = keras.optimizers.SGD(0.01, momentum=0.9, weight_decay=0.1)
@@ -128,9 +126,7 @@ def test_replicas_add_up_their_shares_of_the_gradient(two_replicas):
     with two_replicas.scope():
         model = keras.Sequential([keras.layers.Dense(1, name="fc8", kernel_initializer="ones")])
         model.build((1, 2))
-        sgd = MomentumSGD(
-            optimizer(weight_decay=0.0, bias_learning_rate_factor=1.0), model.trainable_variables
-        )
+        sgd = MomentumSGD(optimizer(weight_decay=0.0, bias_learning_rate_factor=1.0), model.trainable_variables)
 
     @tf.function
     def step(share):

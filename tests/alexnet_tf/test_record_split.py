@@ -27,9 +27,7 @@ def folder(tmp_path, images):
             for _ in range(count):
                 number = len(rows)
                 raw = images[number].tobytes()
-                example = encode_example(
-                    {"image/raw": raw, "image/width": 40 + number, "image/label": number}
-                )
+                example = encode_example({"image/raw": raw, "image/width": 40 + number, "image/label": number})
                 offset = writer.write(example) + feature_offset(example, "image/raw")
                 rows.append((shard, offset, number % 3, 30 + number, 40 + number))
                 keys.append(f"train/{number}.jpeg")

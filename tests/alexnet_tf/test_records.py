@@ -20,9 +20,7 @@ from alexnet_tf.records import (
 FEATURES = {"image": b"\x00\x0a\xff" * 50, "label": 7, "key": "tench/é.jpeg", "sizes": [1, -2, 1 << 40]}
 int64 = st.integers(-(1 << 63), (1 << 63) - 1)
 float32 = st.floats(width=32, allow_nan=False)
-values = st.one_of(
-    st.binary(max_size=300), int64, float32, st.lists(int64, min_size=2), st.lists(float32, min_size=2)
-)
+values = st.one_of(st.binary(max_size=300), int64, float32, st.lists(int64, min_size=2), st.lists(float32, min_size=2))
 
 
 def write(path, payloads):

@@ -62,10 +62,7 @@ def test_page_is_well_formed_and_needs_no_network(comparison):
     assert not re.search(r"https?://|@import|url\(", page)
     assert "$" not in page
     assert "<better>" not in page
-    assert (
-        "&lt;better&gt; &amp; co errs on 25.0 % of the test images, plain on 62.5 %: 37.5 points fewer"
-        in page
-    )
+    assert "&lt;better&gt; &amp; co errs on 25.0 % of the test images, plain on 62.5 %: 37.5 points fewer" in page
 
 
 def test_costs_that_nobody_measured_say_so(comparison):

@@ -113,9 +113,7 @@ def test_outlines_by_hand():
 def test_the_star_has_five_points():
     u, v = grid()
     angles = np.linspace(0, 2 * np.pi, 720, endpoint=False)
-    rim = signed_distance(
-        "star", np.float32(0.8 * np.cos(angles))[None], np.float32(0.8 * np.sin(angles))[None]
-    )[0]
+    rim = signed_distance("star", np.float32(0.8 * np.cos(angles))[None], np.float32(0.8 * np.sin(angles))[None])[0]
     assert np.sum((rim < 0) & (np.roll(rim, 1) >= 0)) == 5
     third = 2 * np.pi / 5
     turned = signed_distance(

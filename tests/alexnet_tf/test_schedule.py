@@ -82,9 +82,7 @@ def test_cosine_starts_at_one_is_half_way_at_half_time_and_ends_near_zero():
     assert found == sorted(found, reverse=True)
 
 
-@given(
-    st.sampled_from(["plateau", "steps", "cosine", "one_cycle"]), st.integers(1, 200), st.floats(0, 0.9)
-)
+@given(st.sampled_from(["plateau", "steps", "cosine", "one_cycle"]), st.integers(1, 200), st.floats(0, 0.9))
 def test_factors_stay_between_zero_and_one(name, total_steps, warmup_share):
     found = factors(schedule(name=name, warmup_share=warmup_share), total_steps)
     assert all(0 < factor <= 1 for factor in found)

@@ -118,17 +118,13 @@ def test_signatures_name_classes_and_average_probabilities(saved, bundle):
     files = [png(smooth_image(30, 44, seed)) for seed in range(3)]
     model = tf.saved_model.load(str(saved))
     assert set(model.signatures) == {"serving_default", "ten_crop", "center"}
-    answer = {
-        key: value.numpy() for key, value in model.signatures["ten_crop"](images=tf.constant(files)).items()
-    }
+    answer = {key: value.numpy() for key, value in model.signatures["ten_crop"](images=tf.constant(files)).items()}
     assert answer["logits"].shape == (3, 10, 6)
     views = np.exp(answer["logits"]) / np.exp(answer["logits"]).sum(-1, keepdims=True)
     np.testing.assert_allclose(answer["probabilities"], views.mean(axis=1), rtol=1e-5)
     order = np.argsort(-answer["probabilities"], axis=1)[:, :5]
     np.testing.assert_array_equal(answer["top_classes"], np.array(bundle.class_names).astype(bytes)[order])
-    np.testing.assert_array_equal(
-        answer["top_probabilities"], np.take_along_axis(answer["probabilities"], order, 1)
-    )
+    np.testing.assert_array_equal(answer["top_probabilities"], np.take_along_axis(answer["probabilities"], order, 1))
     default = model.signatures["serving_default"](images=tf.constant(files))
     np.testing.assert_array_equal(default["probabilities"], answer["probabilities"])
     center = model.signatures["center"](images=tf.constant(files))

@@ -41,9 +41,7 @@ def runtime(num_workers=2, **settings):
 
 @pytest.mark.parametrize("num_workers", [1, 2, 3])
 def test_results_come_in_task_order(tmp_path, num_workers):
-    results = run_shards(
-        square, range(7), runtime=runtime(num_workers), scratch=tmp_path, description="square"
-    )
+    results = run_shards(square, range(7), runtime=runtime(num_workers), scratch=tmp_path, description="square")
     assert results == [{"square": n**2} for n in range(7)]
 
 
@@ -93,9 +91,7 @@ def test_progress_counts_shards_while_they_are_done(tmp_path):
         def advance(self, amount=1, **figures):
             advances.append(amount)
 
-    run_shards(
-        slow_square, range(8), runtime=runtime(progress=Counter()), scratch=tmp_path, description="squares"
-    )
+    run_shards(slow_square, range(8), runtime=runtime(progress=Counter()), scratch=tmp_path, description="squares")
     assert advances[0] == ("squares", 8, "shards")
     assert sum(advances[1:]) == 8
     assert len(advances) > 3, "the count moved only at the end"
@@ -133,9 +129,7 @@ def test_a_first_run_writes_nothing_to_the_terminal(tmp_path):
 
 def test_a_portable_runner_gives_the_same(tmp_path):
     portable = Runtime(
-        beam=BeamRuntime(
-            runner="PortableRunner", options=("--job_endpoint=embed", "--environment_type=LOOPBACK")
-        )
+        beam=BeamRuntime(runner="PortableRunner", options=("--job_endpoint=embed", "--environment_type=LOOPBACK"))
     )
     results = run_shards(square, range(5), runtime=portable, scratch=tmp_path, description="square")
     assert results == [{"square": n**2} for n in range(5)]

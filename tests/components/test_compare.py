@@ -27,9 +27,7 @@ def write_reports(root, name, correct, keys):
     (training / "metrics.json").write_text(json.dumps({"best_epoch": 3, "best_validation_top1_error": 0.25}))
     with (training / "history.csv").open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(
-            ["epoch", "train_loss", "train_top1_error", "validation_loss", "validation_top1_error"]
-        )
+        writer.writerow(["epoch", "train_loss", "train_top1_error", "validation_loss", "validation_top1_error"])
         writer.writerows([[1, 2.3, 0.8, 2.2, 0.7], [2, 1.5, 0.5, "", ""], [3, 1.1, 0.3, 1.2, 0.25]])
     error = 1 - correct.mean()
     view = {"top1_error": error, "top5_error": 0.0, "mean_loss": 1.0}
@@ -144,9 +142,7 @@ def test_a_broken_bit_file_is_named(reports):
 
 
 def test_the_baseline_must_be_a_variant():
-    with pytest.raises(
-        ValidationError, match="baseline must be one of faithful, optimized, received 'paper'"
-    ):
+    with pytest.raises(ValidationError, match="baseline must be one of faithful, optimized, received 'paper'"):
         compare.Params(baseline="paper", confidence=0.95, bootstrap_samples=100, variants=VARIANTS)
 
 

@@ -146,9 +146,7 @@ def test_a_copy_goes_to_the_same_split_and_a_new_image_moves_no_other(folder, tm
         {split: set(keys(tmp_path / out, split)) for split in download.SPLITS} for out in ("before", "after")
     )
     assert all(before[split] <= after[split] for split in download.SPLITS)
-    contents = {
-        split: {x["image"] for x in examples(tmp_path / "after", split)} for split in ("train", "validation")
-    }
+    contents = {split: {x["image"] for x in examples(tmp_path / "after", split)} for split in ("train", "validation")}
     assert not contents["train"] & contents["validation"]
 
 
@@ -222,15 +220,11 @@ def prepared(tmp_path):
             with ShardWriter(folder / name) as writer:
                 for row in range(length):
                     content = bytes([number, row]) + split.encode()
-                    writer.write(
-                        encode_example({"image": content, "label": row % 2, "id": f"{split}_{number}_{row}"})
-                    )
+                    writer.write(encode_example({"image": content, "label": row % 2, "id": f"{split}_{number}_{row}"}))
         template = tfds.core.ShardedFileTemplate(
             dataset_name="toy", data_dir=folder, filetype_suffix="tfrecord", split=split
         )
-        infos.append(
-            tfds.core.SplitInfo(name=split, shard_lengths=lengths, num_bytes=1, filename_template=template)
-        )
+        infos.append(tfds.core.SplitInfo(name=split, shard_lengths=lengths, num_bytes=1, filename_template=template))
     features = tfds.features.FeaturesDict(
         {
             "image": tfds.features.Image(shape=(8, 8, 3)),
@@ -238,9 +232,7 @@ def prepared(tmp_path):
             "id": tfds.features.Text(),
         }
     )
-    tfds.folder_dataset.write_metadata(
-        data_dir=folder, features=features, split_infos=infos, check_data=False
-    )
+    tfds.folder_dataset.write_metadata(data_dir=folder, features=features, split_infos=infos, check_data=False)
     return tmp_path
 
 
@@ -265,9 +257,7 @@ def test_an_unknown_set_is_an_error_with_the_nearest_name(tmp_path):
 
 def test_a_set_that_cannot_be_fetched_says_what_to_put_where(tmp_path, monkeypatch):
     monkeypatch.setattr(tfds_preparation, "_unreachable", lambda url: "no network")
-    with pytest.raises(
-        DataError, match=r"train-images-idx3-ubyte\.gz.*put the files into .*downloads/manual"
-    ):
+    with pytest.raises(DataError, match=r"train-images-idx3-ubyte\.gz.*put the files into .*downloads/manual"):
         run(tmp_path / "out", "tfds:mnist", tmp_path)
     with pytest.raises(DataError, match=r"has to be fetched by hand.*ILSVRC2012_img_train\.tar"):
         run(tmp_path / "out", "tfds:imagenet2012", tmp_path)
@@ -294,8 +284,6 @@ def test_progress_counts_every_image(tmp_path):
     recorder = Recorder()
     values = {"seed": 1, "source": "sample", "validation_share": 0.1, "sample": SAMPLE}
     runtime = replace(Runtime(), progress=recorder)
-    download.run(
-        download.Inputs(), download.Outputs(tmp_path / "o"), download.Params.model_validate(values), runtime
-    )
+    download.run(download.Inputs(), download.Outputs(tmp_path / "o"), download.Params.model_validate(values), runtime)
     assert recorder.totals["download train"] == (30, "images")
     assert recorder.done == 60

@@ -123,9 +123,7 @@ def test_writes_what_its_contract_says(evaluated):
     assert metrics["num_examples"] == NUM
     for view in ("center", "ten_crop"):
         assert 0 <= metrics[view]["top5_error"] <= metrics[view]["top1_error"] <= 1
-        assert (
-            metrics[view]["top1_error_low"] < metrics[view]["top1_error"] < metrics[view]["top1_error_high"]
-        )
+        assert metrics[view]["top1_error_low"] < metrics[view]["top1_error"] < metrics[view]["top1_error_high"]
 
 
 def test_bits_rows_and_errors_tell_the_same_story(evaluated):
@@ -159,9 +157,7 @@ def test_the_batch_size_changes_no_count(evaluated, records, model, tmp_path):
 def test_the_tracker_gets_errors_costs_and_files(evaluated):
     _, tracker = evaluated
     expected = {"top1_error", "top5_error", "mean_loss"}
-    assert set(tracker.values) == {
-        f"test/{name}_{view}" for name in expected for view in ("center", "ten_crop")
-    } | {
+    assert set(tracker.values) == {f"test/{name}_{view}" for name in expected for view in ("center", "ten_crop")} | {
         "cost/seconds",
         "cost/images_per_second",
     }

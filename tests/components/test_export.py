@@ -39,9 +39,7 @@ def test_a_refused_model_leaves_its_blessing_alone(paths, caplog):
     ]
 
 
-@pytest.mark.parametrize(
-    ("bound", "verdict"), [(0.4, "pass"), (0.3999, "fail"), (1.0, "pass"), (0.0, "fail")]
-)
+@pytest.mark.parametrize(("bound", "verdict"), [(0.4, "pass"), (0.3999, "fail"), (1.0, "pass"), (0.0, "fail")])
 def test_a_value_at_its_bound_passes(bound, verdict):
     blessing = export.judge({"ten_crop": {"top1_error": 0.4}}, export.Gate(max_top1_error=bound))
     assert blessing["rules"][0]["verdict"] == verdict

@@ -135,9 +135,7 @@ def test_awkward_images_are_taken_and_broken_ones_listed(tmp_path):
 
 def test_too_many_broken_images_stop_the_stage(tmp_path):
     inputs = write_dataset(tmp_path, {"train": [b"junk"] * 3 + IMAGES["train"]})
-    found = (
-        r"3 of 26 images of the split train cannot be used, expected a share of at most 0.1 .*no known image"
-    )
+    found = r"3 of 26 images of the split train cannot be used, expected a share of at most 0.1 .*no known image"
     with pytest.raises(DataError, match=found):
         run(inputs, tmp_path / "records", max_rejected_share=0.1)
     run(inputs, tmp_path / "again", max_rejected_share=0.12)

@@ -50,9 +50,7 @@ def test_it_equals_a_direct_computation_on_the_enlarged_images(tmp_path, records
     # TensorFlow enlarges in float32, hence the tolerances.
     np.testing.assert_allclose(found.mean_image, large.mean(axis=0), atol=1e-3)
     np.testing.assert_allclose(found.channel_mean, pixels.mean(axis=0), rtol=1e-6)
-    np.testing.assert_allclose(
-        found.eigenvalues, np.linalg.eigvalsh(np.cov(pixels.T, ddof=0))[::-1], rtol=1e-5
-    )
+    np.testing.assert_allclose(found.eigenvalues, np.linalg.eigvalsh(np.cov(pixels.T, ddof=0))[::-1], rtol=1e-5)
 
 
 def test_bytes_are_equal_for_any_workers_sharding_and_order(tmp_path, records):

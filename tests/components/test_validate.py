@@ -190,9 +190,7 @@ def test_protos_say_what_the_report_says(tmp_path):
     schema = text_format.Parse((tmp_path / "out" / "schema.pbtxt").read_text(), schema_pb2.Schema())
     label = next(feature for feature in schema.feature if feature.name == "label")
     assert list(label.string_domain.value) == ["cat", "dog"]
-    anomalies = text_format.Parse(
-        (tmp_path / "out" / "anomalies.pbtxt").read_text(), anomalies_pb2.Anomalies()
-    )
+    anomalies = text_format.Parse((tmp_path / "out" / "anomalies.pbtxt").read_text(), anomalies_pb2.Anomalies())
     (info,) = anomalies.anomaly_info.values()
     assert info.severity == anomalies_pb2.AnomalyInfo.WARNING
     assert "train/3 (no known image format)" in info.description
@@ -204,9 +202,7 @@ def test_workers_and_shards_do_not_change_a_byte(tmp_path, monkeypatch):
     run(tmp_path, healthy(), Runtime(beam=BeamRuntime(num_workers=2)), name="two")
     for path in (tmp_path / "one").iterdir():
         assert (tmp_path / "two" / path.name).read_bytes() == path.read_bytes(), path.name
-    assert sorted(p.name for p in (tmp_path / "one").iterdir()) == sorted(
-        p.name for p in (tmp_path / "two").iterdir()
-    )
+    assert sorted(p.name for p in (tmp_path / "one").iterdir()) == sorted(p.name for p in (tmp_path / "two").iterdir())
 
 
 def test_a_shard_that_is_not_what_its_manifest_says_is_an_error(tmp_path):

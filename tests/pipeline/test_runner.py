@@ -29,9 +29,7 @@ def test_a_stage_writes_its_outputs_and_its_cost(workspace):
 
 
 def test_a_missing_input_names_the_stage_that_makes_it(workspace):
-    with pytest.raises(
-        AlexNetError, match=r"data/dataset is missing; `dvc repro download` or `alexnet download`"
-    ):
+    with pytest.raises(AlexNetError, match=r"data/dataset is missing; `dvc repro download` or `alexnet download`"):
         _run(workspace, "validate")
 
 
@@ -126,9 +124,7 @@ def test_the_scratch_folder_is_named_by_the_fingerprint_and_goes_after_success(w
 
 def test_runtime_comes_from_its_section(workspace, monkeypatch):
     seen = []
-    monkeypatch.setattr(
-        sys.modules["components.download"], "run", lambda *given: seen.append(given[3]) or _fail()
-    )
+    monkeypatch.setattr(sys.modules["components.download"], "run", lambda *given: seen.append(given[3]) or _fail())
     with pytest.raises(ZeroDivisionError):
         _run(workspace, "download", "runtime.beam_workers=3", "runtime.devices=[CPU:0, CPU:1]")
     runtime = seen[0]

@@ -53,9 +53,7 @@ def test_a_variant_is_one_row_with_its_stages_below(workspace, said, one_pipelin
     assert list((workspace.scratch / "spool").iterdir()) == []
 
     runs = _runs(workspace)
-    rows = sorted(
-        (run for run in runs if "mlflow.parentRunId" not in run["tags"]), key=lambda run: run["start"]
-    )
+    rows = sorted((run for run in runs if "mlflow.parentRunId" not in run["tags"]), key=lambda run: run["start"])
     assert [row["name"] for row in rows].count("optimized") == 1
     row, second = (row for row in rows if row["name"] == "faithful")
     below = [run["name"] for run in runs if run["tags"].get("mlflow.parentRunId") == row["id"]]
@@ -127,9 +125,7 @@ def test_a_killed_writer_ends_the_run(tmp_path):
     (tmp_path / "events.jsonl").write_text('{"event": "start"}\n{"event": "tags"}\n{"event": "met')
     gone = threading.Event()
     gone.set()
-    kinds = [
-        (event["event"], event.get("status")) for batch in read_events(tmp_path, gone) for event in batch
-    ]
+    kinds = [(event["event"], event.get("status")) for batch in read_events(tmp_path, gone) for event in batch]
     assert kinds == [("start", None), ("tags", None), ("end", "KILLED")]
 
 
@@ -153,9 +149,7 @@ def _run(workspace, stage, key, said, *, recorded=True, send=True):
 def _send(workspace):
     folders = sorted((workspace.scratch / "spool").iterdir())
     command = [sys.executable, "-m", "pipeline.sender", str(workspace.home), *map(str, folders)]
-    done = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
-    )
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -169,9 +163,7 @@ def _runs(workspace):
     connection = sqlite3.connect(workspace.root / "mlflow.db")
     try:
         found = {}
-        for identity, name, status, start in connection.execute(
-            "select run_uuid, name, status, start_time from runs"
-        ):
+        for identity, name, status, start in connection.execute("select run_uuid, name, status, start_time from runs"):
             found[identity] = {"id": identity, "name": name, "status": status, "start": start, "datasets": []}
             found[identity] |= {"tags": {}, "params": {}, "metrics": {}, "points": defaultdict(list)}
         for kind in ("tags", "params"):
@@ -183,9 +175,7 @@ def _runs(workspace):
             "select run_uuid, key, step, value from metrics order by step"
         ):
             found[identity]["points"][key].append((step, value))
-        query = (
-            "select i.destination_id, d.name from inputs i join datasets d on d.dataset_uuid = i.source_id"
-        )
+        query = "select i.destination_id, d.name from inputs i join datasets d on d.dataset_uuid = i.source_id"
         for identity, name in connection.execute(query):
             found[identity]["datasets"].append(name)
         return list(found.values())
