@@ -44,18 +44,19 @@ def load_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         DataError: When the file is missing, truncated, damaged, or another kind of file.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        # Opened here: numpy leaves a file open that is no whole archive.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
         return arrays, json.loads(arrays.pop(_META).tobytes())
     except FileNotFoundError as error:
         raise DataError(f"{path} does not exist; run the stage that writes it") from error
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, AttributeError) as error:
+    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
         raise DataError(f"{path} is damaged or no file of ours ({error}); delete it and run again") from error
 
 
 def model_arrays(model) -> dict[str, np.ndarray]:
     """Return a Keras model's variables by path below the model, such as `conv1/kernel`, float32."""
-    return {name: np.asarray(variable) for name, variable in named_variables(model).items()}
+    return {name: variable.numpy() for name, variable in named_variables(model).items()}
 
 
 def named_variables(model) -> dict[str, Any]:

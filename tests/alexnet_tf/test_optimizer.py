@@ -49,7 +49,7 @@ def model():
 
 
 def values(model):
-    return {variable.path.split("/", 1)[1]: np.array(variable) for variable in model.weights}
+    return {variable.path.split("/", 1)[1]: variable.numpy() for variable in model.weights}
 
 
 def apply(model, spec, gradients, *, rate=0.01, conv1_rate=None, sgd=None):
