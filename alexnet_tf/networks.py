@@ -33,6 +33,7 @@ class AlexNet(keras.Model):
         spec = architecture.AlexNet.model_validate(spec)
         self.spec, self.crop_size, self.num_classes = spec, crop_size, num_classes
         self.activation = ACTIVATIONS[spec.activation]
+        self.flatten = keras.layers.Flatten(dtype=self.dtype_policy)
         self.pool = architecture.pool_geometry(spec.pooling)
         paddings = (architecture.conv1_padding(crop_size), *architecture.conv_paddings(spec)[1:])
         self.convs = [
@@ -81,7 +82,7 @@ class AlexNet(keras.Model):
             else:
                 towers = [self.activation(maps) for maps in towers]
         maps = tf.concat([self._max_pool(maps) for maps in towers], axis=-1)
-        return tf.reshape(maps, (-1, int(np.prod(maps.shape[1:]))))
+        return self.flatten(maps)
 
     def hidden(self, features, *, draw: Draw | None = None):
         """Return fc7 after its activation and dropout (§4.2): (N, 4096)."""
@@ -146,6 +147,7 @@ class AlexNetBN(keras.Model):
         spec = architecture.AlexNetBN.model_validate(spec)
         self.spec, self.crop_size, self.num_classes = spec, crop_size, num_classes
         self.activation = ACTIVATIONS[spec.activation]
+        self.flatten = keras.layers.Flatten(dtype=self.dtype_policy)
         shared = {"kernel_initializer": "zeros", "dtype": self.dtype_policy}
         self.convs = [
             keras.layers.Conv2D(filters, 3, padding="same", use_bias=False, name=f"conv{index + 1}", **shared)
@@ -175,7 +177,7 @@ class AlexNetBN(keras.Model):
         if x.shape[1] > 4:
             window = x.shape[1] // 4
             x = tf.nn.avg_pool2d(x, window, window, "VALID")
-        x = tf.reshape(x, (-1, int(np.prod(x.shape[1:]))))
+        x = self.flatten(x)
         for dense, stream in zip(self.dense[:2], (FC6_DROPOUT, FC7_DROPOUT), strict=True):
             x = self.activation(dense(x))
             x = inverted_dropout(x, self.spec.dropout, draw=draw if training else None, stream=stream)

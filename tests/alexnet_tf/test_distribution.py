@@ -1,0 +1,31 @@
+import pytest
+
+from alexnet_tf.distribution import make_strategy, per_replica_batch_size
+from alexnet_tf.errors import ConfigError
+
+
+def test_without_devices_it_takes_every_gpu_or_one_cpu(two_devices):
+    import tensorflow as tf
+
+    strategy = make_strategy()
+    gpus = len(tf.config.list_logical_devices("GPU"))
+    assert strategy.num_replicas_in_sync == (gpus or 1)
+    assert all(("GPU" if gpus else "CPU:0") in device for device in strategy.extended.worker_devices)
+
+
+@pytest.mark.parametrize("prefix", ["", "/", "/device:"])
+def test_it_takes_the_devices_that_are_named(two_devices, prefix):
+    strategy = make_strategy([prefix + name for name in two_devices])
+    assert strategy.num_replicas_in_sync == 2
+    assert [device[-5:] for device in strategy.extended.worker_devices] == ["CPU:0", "CPU:1"]
+
+
+def test_a_device_that_is_not_there_is_refused_with_those_that_are(two_devices):
+    with pytest.raises(ConfigError, match=r"runtime\.devices names GPU:77, but this machine has CPU:0, CPU:1"):
+        make_strategy(["CPU:0", "GPU:77"])
+
+
+def test_the_batch_is_shared_evenly_or_refused(two_replicas):
+    assert per_replica_batch_size(8, two_replicas) == 4
+    with pytest.raises(ConfigError, match=r"divisible by the number of replicas \(2\), got 7"):
+        per_replica_batch_size(7, two_replicas)

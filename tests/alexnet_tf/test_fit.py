@@ -1,0 +1,201 @@
+import json
+import math
+
+import numpy as np
+import pytest
+
+from alexnet_tf import fit as fit_module
+from alexnet_tf.errors import DataError, TrainingError
+from alexnet_tf.fit import Fit, history_columns
+from tests.alexnet_tf.small_training import alexnet, alexnet_bn, optimizer, schedule, split, training
+
+HELD_OUT = split(9, seed=5)
+
+
+def make(work, folder=None, *, rows=None, advance=lambda amount=1, **figures: None):
+    rows = [] if rows is None else rows
+    return Fit(work, HELD_OUT, folder=folder, advance=advance, on_epoch=lambda row, _: rows.append(row))
+
+
+class Stopped(Exception):
+    pass
+
+
+def stop_after(steps):
+    """Return an `advance` that raises once so many steps are taken."""
+    taken = 0
+
+    def advance(amount=1, **figures):
+        nonlocal taken
+        taken += amount
+        if figures and taken >= steps:
+            raise Stopped
+
+    return advance
+
+
+@pytest.fixture
+def often(monkeypatch):
+    """One step a call, a checkpoint after each."""
+    monkeypatch.setattr(fit_module, "SECONDS_PER_CALL", 0.0)
+    monkeypatch.setattr(fit_module, "SECONDS_BETWEEN_CHECKPOINTS", -1.0)
+
+
+def test_an_epoch_is_a_row_of_the_history():
+    rows, steps = [], []
+    work = training(epochs=2)
+
+    def advance(amount=1, **figures):
+        steps.append(amount)
+
+    fitted = make(work, rows=rows, advance=advance).run()
+    assert [(row.epoch, row.step) for row in fitted.history] == [(1, 6), (2, 12)]
+    assert rows == fitted.history
+    assert sum(steps) == 12
+    assert fitted.steps_here == 12
+    assert fitted.epoch == 2
+    # steps: the rate falls at 25, 55 and 84 % of 12 steps.
+    assert [row.learning_rate for row in fitted.history] == pytest.approx([0.001, 0.00001])
+    assert all(0 <= row.validation_top1_error <= 1 for row in fitted.history)
+    assert {row.validation_top5_error for row in fitted.history} == {None}  # of three classes
+
+
+def test_the_history_says_the_mean_loss_of_the_epoch():
+    work = training(epochs=1)
+    losses, errors = work.run_steps(work.iterator(0), 0, 6, fit_module.Plateau())
+    row = make(training(epochs=1)).run().history[0]
+    assert row.train_loss == pytest.approx(losses.mean(), rel=1e-6)
+    assert row.train_top1_error == pytest.approx(errors.mean(), rel=1e-6)
+
+
+@pytest.mark.parametrize("network", [alexnet(weight_stddev=[0.1] * 8), alexnet_bn()])
+@pytest.mark.parametrize("steps", [1, 6, 8, 12])
+def test_a_stopped_training_goes_on_to_the_same_end(tmp_path, often, network, steps):
+    def work():
+        plateau = schedule(name="plateau", patience_epochs=1)
+        return training(network, epochs=3, weight_averaging=0.9, keep="best", schedule=plateau)
+
+    whole = make(work()).run()
+    with pytest.raises(Stopped):
+        make(work(), tmp_path, advance=stop_after(steps)).run()
+    resumed = make(work(), tmp_path).run()
+    assert resumed.history == whole.history
+    assert resumed.epoch == whole.epoch
+    # The step at which it stopped was not saved any more.
+    assert resumed.steps_here == 18 - (steps - 1)
+    for name, expected in whole.weights.items():
+        np.testing.assert_array_equal(resumed.weights[name], expected, err_msg=name)
+
+
+def test_a_finished_training_is_not_repeated(tmp_path, often):
+    first = make(training(), tmp_path).run()
+    again = make(training(), tmp_path).run()
+    assert again.steps_here == 0
+    assert again.history == first.history
+    for name, expected in first.weights.items():
+        np.testing.assert_array_equal(again.weights[name], expected)
+
+
+def test_forgetting_deletes_the_checkpoint(tmp_path, often):
+    fit = make(training(), tmp_path / "scratch")
+    fit.run()
+    assert (tmp_path / "scratch" / "checkpoint.npz").exists()
+    fit.forget()
+    assert not (tmp_path / "scratch").exists()
+    make(training()).forget()  # without a folder there is nothing to delete
+
+
+def test_a_damaged_checkpoint_is_a_data_error(tmp_path):
+    (tmp_path / "checkpoint.npz").write_bytes(b"PK\x03\x04 not quite")
+    with pytest.raises(DataError, match=r"checkpoint\.npz is damaged or no file of ours"):
+        make(training(), tmp_path).run()
+
+
+def test_a_loss_that_is_not_finite_stops_with_its_step():
+    work = training(optimizer=optimizer(learning_rate=1e30))
+    with pytest.raises(TrainingError, match=r"step 2\b|step 3\b") as caught:
+        make(work).run()
+    assert "learning_rate" in str(caught.value)
+
+
+@pytest.mark.parametrize(("bad", "number"), [(0, 5), (2, 7)])
+def test_the_step_named_is_the_first_bad_one(bad, number):
+    fit = make(training())
+    fit._state.step = 4
+    losses = np.ones(3, np.float32)
+    losses[bad:] = np.nan
+    with pytest.raises(TrainingError, match=rf"step {number}\b"):
+        fit._check_finite(losses)
+
+
+def test_a_loss_that_stays_at_ln_k_stops_with_what_to_try(monkeypatch):
+    monkeypatch.setattr(fit_module, "STALL_STEPS", (1, 5000))
+    still = training(
+        alexnet(weight_stddev=[1e-6] * 8), optimizer=optimizer(learning_rate=1e-9), epochs=3
+    )
+    message = r"ends at step 6 is 1\.09\d\d, still ln K = 1\.0986 for 3 classes.*profile: original"
+    with pytest.raises(TrainingError, match=message):
+        make(still).run()
+
+
+def test_a_short_training_is_not_called_stalled_too_early():
+    still = training(alexnet(weight_stddev=[1e-6] * 8), optimizer=optimizer(learning_rate=1e-9), epochs=3)
+    assert len(make(still).run().history) == 3
+
+
+def test_the_best_epoch_is_kept_when_asked(monkeypatch):
+    errors = iter([0.5, 0.25, 0.75, 0.25])
+    weights = []
+    work = training(epochs=4, keep="best")
+
+    class Scores:
+        losses, scores = [1.0], {1: None}
+
+        def error(self, k):
+            weights.append(work.variables["weights/fc8/kernel"].numpy())
+            return next(errors)
+
+    monkeypatch.setattr(fit_module, "score_center", lambda logits, labels: Scores())
+    fitted = make(work).run()
+    assert fitted.epoch == 2  # the first of equals
+    np.testing.assert_array_equal(fitted.weights["fc8/kernel"], weights[1])
+    assert not np.array_equal(weights[1], weights[3])
+
+
+def test_the_plateau_rule_sees_the_validation_error(monkeypatch):
+    class Scores:
+        losses, scores = [1.0], {1: None}
+
+        def error(self, k):
+            return 0.5
+
+    monkeypatch.setattr(fit_module, "score_center", lambda logits, labels: Scores())
+    work = training(epochs=6, schedule=schedule(name="plateau", patience_epochs=1, max_drops=3))
+    rates = [row.learning_rate for row in make(work).run().history]
+    assert rates == pytest.approx([0.01, 0.01, 0.001, 0.0001, 0.00001, 0.00001])
+
+
+def test_averaged_weights_are_the_result():
+    work = training(epochs=1, weight_averaging=0.5)
+    fitted = make(work).run()
+    averaged = [work.variables[f"averages/{n}"].numpy() for n in range(len(work.model.trainable_variables))]
+    for variable, average in zip(work.model.trainable_variables, averaged, strict=True):
+        np.testing.assert_array_equal(fitted.weights[variable.path.split("/", 1)[1]], average)
+
+
+def test_the_state_survives_json():
+    state = fit_module._State(step=3, losses=[math.pi, 1 / 3], errors=[0.5])
+    assert fit_module._State.from_json(json.loads(json.dumps(state.to_json()))) == state
+
+
+def test_the_columns_of_the_history():
+    assert history_columns() == [
+        "epoch",
+        "step",
+        "learning_rate",
+        "train_loss",
+        "train_top1_error",
+        "validation_loss",
+        "validation_top1_error",
+        "validation_top5_error",
+    ]

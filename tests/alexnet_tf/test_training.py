@@ -1,0 +1,199 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from alexnet_tf.errors import DataError
+from alexnet_tf.schedule import Plateau
+from alexnet_tf.training import cross_entropy
+from tests.alexnet_tf.small_training import (
+    MemorySplit,
+    alexnet,
+    alexnet_bn,
+    augmentation,
+    optimizer,
+    schedule,
+    split,
+    training,
+)
+
+STILL = augmentation(crop="center", flip=False, colour_noise="none")
+
+
+def run(work, num_steps, first_step=0):
+    """Take steps one after the other; return the losses and the variables."""
+    losses, _ = work.run_steps(work.iterator(first_step), first_step, num_steps, Plateau())
+    return losses, {name: variable.numpy() for name, variable in work.variables.items()}
+
+
+def assert_close(left, right, **tolerance):
+    assert left.keys() == right.keys()
+    for name in left:
+        np.testing.assert_allclose(left[name], right[name], err_msg=name, **tolerance)
+
+
+def test_cross_entropy_by_hand():
+    logits = tf.math.log([[0.5, 0.25, 0.25], [0.1, 0.1, 0.8]])
+    labels = tf.constant([0, 2])
+    np.testing.assert_allclose(cross_entropy(logits, labels, 0.0), -np.log([0.5, 0.8]), rtol=1e-6)
+    smoothed = [
+        -0.7 * np.log(0.5) - 0.1 * np.log(0.5 * 0.25 * 0.25),
+        -0.7 * np.log(0.8) - 0.1 * np.log(0.1 * 0.1 * 0.8),
+    ]
+    np.testing.assert_allclose(cross_entropy(logits, labels, 0.3), smoothed, rtol=1e-6)
+
+
+@pytest.mark.parametrize("weight_averaging", [0.0, 0.9])
+@pytest.mark.parametrize(
+    "network",
+    [alexnet(weight_stddev=[0.1] * 8), alexnet_bn()],
+    ids=["alexnet", "alexnet_bn"],
+)
+def test_two_replicas_equal_one_to_rounding_and_each_other_exactly(two_replicas, network, weight_averaging):
+    # A small rate keeps the trajectories together; rounding grows with it in any network.
+    changes = {"optimizer": optimizer(learning_rate=0.002), "weight_averaging": weight_averaging}
+    one_losses, one = run(training(network, **changes), 5)
+    work = training(network, strategy=two_replicas, **changes)
+    two_losses, two = run(work, 5)
+    np.testing.assert_allclose(two_losses, one_losses, rtol=1e-4)
+    assert_close(two, one, rtol=1e-3, atol=2e-5)
+    for name, variable in work.variables.items():
+        first, second = two_replicas.experimental_local_results(variable)
+        np.testing.assert_array_equal(first, second, err_msg=name)
+
+
+def test_a_step_equals_one_made_of_plain_parts():
+    work = training(alexnet(weight_stddev=[0.1] * 8, dropout=0.0), augmentation=STILL)
+    before = [variable.numpy() for variable in work.model.trainable_variables]
+    indices = work.batches.indices(0)
+    images, labels = work.batches.split.read(indices), work.batches.split.labels[indices]
+    with tf.GradientTape() as tape:
+        logits = work.model(work.views.center(tf.cast(images, tf.float32)))
+        loss = tf.reduce_mean(
+            tf.keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+        )
+    gradients = tape.gradient(loss, [variable.value for variable in work.model.trainable_variables])
+    losses, errors = work.run_steps(work.iterator(0), 0, 1, Plateau())
+    assert losses[0] == pytest.approx(float(loss), rel=1e-5)
+    assert errors[0] == pytest.approx(np.mean(np.argmax(logits, axis=1) != labels))
+    for variable, w, gradient in zip(work.model.trainable_variables, before, gradients, strict=True):
+        if variable.path.endswith("kernel"):
+            expected = w - 0.0005 * 0.01 * w - 0.01 * gradient
+        else:  # twice the rate, no decay
+            expected = w - 0.02 * gradient
+        np.testing.assert_allclose(variable, expected, rtol=1e-4, atol=1e-6, err_msg=variable.path)
+
+
+def test_showing_every_image_twice_changes_nothing():
+    network = alexnet(weight_stddev=[0.1] * 8, dropout=0.0)
+    train = split(9)  # a multiple of the three labels, which go by position
+    one = training(network, train=train, augmentation=STILL, global_batch_size=9)
+    doubled = MemorySplit(np.concatenate([train.pixels] * 2), train.size)
+    two = training(network, train=doubled, augmentation=STILL, global_batch_size=18)
+    # One batch is all of the split, so its order does not matter.
+    one_losses, one_variables = run(one, 1)
+    two_losses, two_variables = run(two, 1)
+    np.testing.assert_allclose(two_losses, one_losses, rtol=1e-5)
+    assert_close(two_variables, one_variables, rtol=1e-4, atol=1e-6)
+
+
+def test_two_runs_are_equal_bit_by_bit_and_another_seed_is_not():
+    _, one = run(training(), 3)
+    _, again = run(training(), 3)
+    assert_close(again, one, rtol=0)
+    _, other = run(training(seed=4), 3)
+    assert not np.array_equal(one["weights/fc8/kernel"], other["weights/fc8/kernel"])
+
+
+@pytest.mark.parametrize("network", [alexnet(weight_stddev=[0.1] * 8), alexnet_bn()])
+def test_the_number_of_steps_in_a_call_and_a_restart_change_nothing(network):
+    changes = {"weight_averaging": 0.9}
+    _, whole = run(training(network, **changes), 6)
+    first = training(network, **changes)
+    run(first, 2)
+    _, kept = run(first, 1, first_step=2)
+    second = training(network, **changes)
+    for name, variable in second.variables.items():
+        variable.assign(kept[name])
+    _, resumed = run(second, 3, first_step=3)
+    assert_close(resumed, whole, rtol=0)
+
+
+def test_the_loss_falls():
+    work = training(
+        alexnet_bn(dropout=0.0), epochs=10, optimizer=optimizer(learning_rate=0.02), augmentation=STILL
+    )
+    losses, _ = run(work, work.total_steps)
+    assert losses[-6:].mean() < 0.5 * losses[:3].mean()
+
+
+def test_learning_rates_follow_the_schedule_and_conv1_stops():
+    work = training(epochs=10, schedule=schedule(conv1_frozen_from=0.5))
+    assert work.total_steps == 60
+    rates, conv1 = work.learning_rates(13, 25, Plateau())
+    np.testing.assert_allclose(rates, [0.01] * 2 + [0.001] * 18 + [0.0001] * 5, rtol=1e-6)
+    np.testing.assert_allclose(conv1, np.where(np.arange(13, 38) < 30, rates, 0), rtol=1e-6)
+
+
+def test_conv1_does_not_move_when_frozen_from_the_start():
+    work = training(schedule=schedule(conv1_frozen_from=0.0))
+    before = work.variables["weights/conv1/kernel"].numpy()
+    _, after = run(work, 2)
+    np.testing.assert_array_equal(after["weights/conv1/kernel"], before)
+
+
+def test_colour_noise_ends_at_its_share_of_the_training():
+    def losses(until):
+        noise = augmentation(crop="center", flip=False, colour_noise_until=until)
+        rate = optimizer(learning_rate=1e-12, weight_decay=0.0)
+        return run(training(alexnet_bn(dropout=0.0), augmentation=noise, optimizer=rate), 12)[0]
+
+    always, never, half = losses(1.0), losses(0.0), losses(0.5)
+    np.testing.assert_allclose(half[:6], always[:6], rtol=1e-5)
+    np.testing.assert_allclose(half[6:], never[6:], rtol=1e-5)
+    assert np.all(np.abs(always - never) > 1e-5)
+
+
+def test_averaged_weights_follow_their_recurrence_and_are_only_lent():
+    work = training(weight_averaging=0.5)
+    name = "weights/fc8/kernel"
+    index = [variable.path.split("/", 1)[1] for variable in work.model.trainable_variables].index("fc8/kernel")
+    expected = work.variables[name].numpy()
+    iterator = work.iterator(0)
+    for step in range(6):
+        work.run_steps(iterator, step, 1, Plateau())
+        kept = min(0.5, (1 + step) / (10 + step))
+        expected = kept * expected + (1 - kept) * work.variables[name].numpy()
+    np.testing.assert_allclose(work.variables[f"averages/{index}"], expected, rtol=1e-5)
+    present = work.variables[name].numpy()
+    with work.averaged():
+        np.testing.assert_allclose(work.variables[name], expected, rtol=1e-5)
+    np.testing.assert_array_equal(work.variables[name], present)
+
+
+def test_averaged_weights_are_returned_after_an_error():
+    work = training(weight_averaging=0.5)
+    run(work, 2)
+    present = work.variables["weights/fc8/kernel"].numpy()
+    with pytest.raises(RuntimeError, match="stop"), work.averaged():
+        raise RuntimeError("stop")
+    np.testing.assert_array_equal(work.variables["weights/fc8/kernel"], present)
+
+
+@pytest.mark.parametrize("count", [1, 8, 13])
+def test_validation_gives_each_image_once_on_one_and_two_replicas(two_replicas, count):
+    held_out = split(count, seed=5)
+    expected = None
+    for strategy in (None, two_replicas):
+        work = training(strategy=strategy)
+        found = np.concatenate(list(work.validation_logits(held_out)))
+        assert found.shape == (count, 1, 3)
+        direct = work.model(work.views.center(tf.cast(held_out.pixels, tf.float32)))
+        np.testing.assert_allclose(found[:, 0], direct, rtol=1e-3, atol=1e-5)
+        expected = found if expected is None else expected
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
+
+
+def test_a_batch_larger_than_the_split_is_refused():
+    message = "training split has 7 images, fewer than training.global_batch_size = 8"
+    with pytest.raises(DataError, match=message):
+        training(train=split(7))
