@@ -68,8 +68,14 @@ def test_the_history_says_the_mean_loss_of_the_epoch():
     assert row.train_top1_error == pytest.approx(errors.mean(), rel=1e-6)
 
 
-@pytest.mark.parametrize("network", [alexnet(weight_stddev=[0.1] * 8), alexnet_bn()])
-@pytest.mark.parametrize("steps", [1, 6, 8, 12])
+@pytest.mark.parametrize(
+    ("network", "steps"),
+    [
+        (alexnet(weight_stddev=[0.1] * 8), 8),
+        (alexnet_bn(), 6),
+        *(pytest.param(alexnet_bn(), steps, marks=pytest.mark.slow) for steps in (1, 2, 7, 12, 18)),
+    ],
+)
 def test_a_stopped_training_goes_on_to_the_same_end(tmp_path, often, network, steps):
     def work():
         plateau = schedule(name="plateau", patience_epochs=1)
@@ -130,9 +136,7 @@ def test_the_step_named_is_the_first_bad_one(bad, number):
 
 def test_a_loss_that_stays_at_ln_k_stops_with_what_to_try(monkeypatch):
     monkeypatch.setattr(fit_module, "STALL_STEPS", (1, 5000))
-    still = training(
-        alexnet(weight_stddev=[1e-6] * 8), optimizer=optimizer(learning_rate=1e-9), epochs=3
-    )
+    still = training(alexnet(weight_stddev=[1e-6] * 8), optimizer=optimizer(learning_rate=1e-9), epochs=3)
     message = r"ends at step 6 is 1\.09\d\d, still ln K = 1\.0986 for 3 classes.*profile: original"
     with pytest.raises(TrainingError, match=message):
         make(still).run()

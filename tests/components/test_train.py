@@ -1,0 +1,226 @@
+"""The stage train on small records, killed and run again in processes of its own."""
+
+import csv
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from alexnet_tf.errors import ConfigError, DataError
+from alexnet_tf.moments import Moments
+from alexnet_tf.record_split import INDEX
+from alexnet_tf.records import ShardWriter, encode_example, feature_offset
+from alexnet_tf.statistics import save_statistics
+from components import train
+from components.interfaces import Runtime, SilentTracker
+from tests.alexnet_tf.small_training import alexnet, alexnet_bn, images, input_spec, recipe
+from tests.components.small_dataset import CLASS_NAMES, contents
+
+SIZE = 68
+
+
+def write_records(folder, *, train=24, validation=9):
+    """Write records and statistics of random images; image n has label n % 3."""
+    import hashlib
+
+    records, statistics = folder / "records", folder / "statistics"
+    records.mkdir(parents=True)
+    statistics.mkdir()
+    manifest = {"size": SIZE, "stored_size": SIZE, "channels": 3, "class_names": CLASS_NAMES, "splits": {}}
+    for seed, (split, count) in enumerate({"train": train, "validation": validation}.items()):
+        pixels = images(count, SIZE, seed=seed)
+        index = np.zeros(count, INDEX)
+        with ShardWriter(records / f"{split}-00000-of-00001.tfrecord") as writer:
+            for n, image in enumerate(pixels):
+                example = encode_example({"image/raw": image.tobytes(), "image/label": n % 3})
+                offset = writer.write(example) + feature_offset(example, "image/raw")
+                index[n] = (0, offset, n % 3, SIZE, SIZE)
+        np.save(records / f"{split}.index.npy", index)
+        digest = hashlib.sha256((records / f"{split}.index.npy").read_bytes()).hexdigest()
+        manifest["splits"][split] = {
+            "num_examples": count,
+            "shards": [vars(writer.info)],
+            "index_sha256": digest,
+        }
+    (records / "manifest.json").write_text(json.dumps(manifest))
+    save_statistics(statistics, Moments.of(images(train, SIZE), 1))
+    return train_inputs(folder)
+
+
+def train_inputs(folder):
+    return train.Inputs(folder / "records", folder / "statistics")
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    return write_records(tmp_path_factory.mktemp("data"))
+
+
+def parameters(network=None, *, crop_size=63, seed=3, **changes):
+    network = network or alexnet_bn()
+    return train.Params(
+        seed=seed,
+        input=input_spec(crop_size=crop_size, mean="pixel", divide_by=64.0),
+        network=network,
+        training=recipe(**changes),
+    )
+
+
+def run(inputs, folder, params, runtime=None):
+    folder.mkdir(exist_ok=True)
+    outputs = train.Outputs(folder / "model", folder / "report")
+    train.run(inputs, outputs, params, runtime or Runtime())
+    return contents(folder)
+
+
+class NotingTracker(SilentTracker):
+    def __init__(self):
+        self.noted = []
+
+    def metrics(self, values, *, step=None):
+        self.noted.append((step, dict(values)))
+
+
+def test_it_writes_a_model_and_its_history(inputs, tmp_path):
+    from alexnet_tf.bundle import load_bundle
+
+    tracker = NotingTracker()
+    found = run(inputs, tmp_path / "a", parameters(), Runtime(tracker=tracker))
+    assert sorted(found) == [
+        "model/mean.npy",
+        "model/model.json",
+        "model/weights.npz",
+        "report/history.csv",
+        "report/metrics.json",
+    ]
+    rows = list(csv.DictReader(found["report/history.csv"].decode().splitlines()))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert [row["step"] for row in rows] == ["3", "6"]
+    metrics = json.loads(found["report/metrics.json"])
+    assert metrics["kept_epoch"] == 2
+    assert metrics["last"]["epoch"] == 2
+    assert metrics["best"]["validation_top1_error"] == min(float(row["validation_top1_error"]) for row in rows)
+    bundle = load_bundle(tmp_path / "a" / "model")
+    assert bundle.class_names == tuple(CLASS_NAMES)
+    by_epoch = {step: values for step, values in tracker.noted if step}
+    assert sorted(by_epoch) == [1, 2]
+    assert {"train/loss", "validation/top1_error", "learning_rate"} <= by_epoch[1].keys()
+
+
+def test_equal_parameters_are_equal_bytes(inputs, tmp_path):
+    assert run(inputs, tmp_path / "a", parameters()) == run(inputs, tmp_path / "b", parameters())
+
+
+def test_a_finished_training_leaves_no_checkpoint(inputs, tmp_path):
+    run(inputs, tmp_path / "a", parameters(), Runtime(scratch=tmp_path / "scratch"))
+    assert not (tmp_path / "scratch").exists()
+
+
+def test_fresh_ignores_a_checkpoint(inputs, tmp_path):
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    (scratch / "checkpoint.npz").write_bytes(b"damaged")
+    with pytest.raises(DataError, match="damaged"):
+        run(inputs, tmp_path / "a", parameters(), Runtime(scratch=scratch))
+    run(inputs, tmp_path / "b", parameters(), Runtime(scratch=scratch, fresh=True))
+
+
+def test_two_devices_train_the_same_model_to_rounding(inputs, tmp_path, two_devices):
+    from alexnet_tf.weights import load_arrays
+
+    params = parameters(alexnet_bn(), epochs=1)
+    run(inputs, tmp_path / "one", params)
+    run(inputs, tmp_path / "two", params, Runtime(devices=tuple(two_devices)))
+    one, two = (load_arrays(tmp_path / name / "model" / "weights.npz")[0] for name in ("one", "two"))
+    for name, expected in one.items():
+        # Three steps at rate 0.01 apart by float32 sums in another order.
+        np.testing.assert_allclose(two[name], expected, rtol=5e-3, atol=1e-4, err_msg=name)
+
+
+def test_a_batch_that_does_not_divide_among_the_devices_is_refused(inputs, tmp_path, two_devices):
+    params = parameters(global_batch_size=7)
+    with pytest.raises(ConfigError, match=r"divisible by the number of replicas \(2\), got 7"):
+        run(inputs, tmp_path / "a", params, Runtime(devices=tuple(two_devices)))
+
+
+def test_a_crop_larger_than_the_image_is_refused(inputs, tmp_path):
+    with pytest.raises(ConfigError, match=r"input\.crop_size must be at most the image size 68, got 69"):
+        run(inputs, tmp_path / "a", parameters(crop_size=69))
+
+
+def test_a_crop_that_is_too_small_for_the_network_is_refused(inputs, tmp_path):
+    with pytest.raises(ConfigError, match="the crop is too small for this network"):
+        run(inputs, tmp_path / "a", parameters(alexnet(), crop_size=20))
+
+
+def test_a_batch_larger_than_the_split_is_refused(inputs, tmp_path):
+    with pytest.raises(DataError, match="has 24 images, fewer than training.global_batch_size = 25"):
+        run(inputs, tmp_path / "a", parameters(global_batch_size=25))
+
+
+def test_an_empty_validation_split_is_refused(tmp_path):
+    empty = write_records(tmp_path / "data", validation=0)
+    with pytest.raises(DataError, match=r"no validation images; raise download\.validation_share"):
+        run(empty, tmp_path / "a", parameters())
+
+
+def test_statistics_of_other_images_are_refused(inputs, tmp_path):
+    save_statistics(tmp_path, Moments.of(images(3, 32), 1))
+    with pytest.raises(DataError, match="is of 32-pixel images, .* of 68: run statistics"):
+        run(replace(inputs, statistics=tmp_path), tmp_path / "a", parameters())
+
+
+CHILD = """
+import sys
+from pathlib import Path
+from alexnet_tf import fit
+fit.SECONDS_PER_CALL = 0.0
+fit.SECONDS_BETWEEN_CHECKPOINTS = -1.0
+from components import train
+from components.interfaces import Runtime
+params = train.Params.model_validate_json(Path(sys.argv[1]).read_text())
+inputs = train.Inputs(Path(sys.argv[2]) / "records", Path(sys.argv[2]) / "statistics")
+out = Path(sys.argv[3])
+train.run(inputs, train.Outputs(out / "model", out / "report"), params, Runtime(scratch=out / "scratch"))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("network", [alexnet(weight_stddev=[0.1] * 8), alexnet_bn()], ids=["2012", "bn"])
+def test_killed_at_any_moment_it_ends_at_the_same_bytes(inputs, tmp_path, root, network):
+    params = parameters(network, epochs=30, weight_averaging=0.9, keep="best")
+    (tmp_path / "params.json").write_text(params.model_dump_json())
+
+    def start(out):
+        out.mkdir(exist_ok=True)
+        arguments = [tmp_path / "params.json", inputs.records.parent, out]
+        with (out / "log.txt").open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-c", CHILD, *map(str, arguments)], cwd=root, stdout=log, stderr=log
+            )
+
+    assert start(tmp_path / "whole").wait() == 0
+    moments, killed = random.Random(1), 0
+    checkpoint = tmp_path / "killed" / "scratch" / "checkpoint.npz"
+    for _ in range(4):
+        child = start(tmp_path / "killed")
+        before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else None
+        # Wait until this process has taken steps, then kill it in the midst of whatever it does.
+        while child.poll() is None and (not checkpoint.exists() or checkpoint.stat().st_mtime_ns == before):
+            time.sleep(0.01)
+        time.sleep(moments.uniform(0, 0.4))
+        if child.poll() is None:
+            os.kill(child.pid, signal.SIGKILL)
+            killed += 1
+        child.wait()
+    assert killed >= 2
+    assert start(tmp_path / "killed").wait() == 0
+    for name in ("model/weights.npz", "model/model.json", "report/history.csv", "report/metrics.json"):
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
