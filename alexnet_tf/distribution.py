@@ -1,6 +1,7 @@
 """Devices and replicas: one `MirroredStrategy` over whatever there is."""
 
 from collections.abc import Sequence
+from functools import cache
 
 import tensorflow as tf
 
@@ -17,13 +18,22 @@ def make_strategy(devices: Sequence[str] = ()) -> tf.distribute.MirroredStrategy
         ConfigError: When a device is not there.
     """
     present = [device.name.removeprefix("/device:") for device in tf.config.list_logical_devices()]
-    missing = [name for name in devices if name.removeprefix("/").removeprefix("device:") not in present]
+    named = [name.removeprefix("/").removeprefix("device:") for name in devices]
+    missing = [name for name in named if name not in present]
     if missing:
         raise ConfigError(f"runtime.devices names {missing[0]}, but this machine has {', '.join(present)}")
-    if devices:
-        return tf.distribute.MirroredStrategy(list(devices))
     gpus = [name for name in present if name.startswith("GPU")]
-    return tf.distribute.MirroredStrategy(gpus or ["CPU:0"])
+    return _strategy(tuple(named or gpus or ["CPU:0"]))
+
+
+@cache
+def _strategy(devices: tuple[str, ...]) -> tf.distribute.MirroredStrategy:
+    """Return the process's one strategy over these devices.
+
+    A second one would number its collectives from the same start, and TensorFlow then takes them for those of the
+    first one and finds other shapes.
+    """
+    return tf.distribute.MirroredStrategy(list(devices))
 
 
 def per_replica_batch_size(global_batch_size: int, strategy: tf.distribute.Strategy) -> int:

@@ -1,7 +1,9 @@
+import numpy as np
 import pytest
 
 from alexnet_tf.distribution import make_strategy, per_replica_batch_size
 from alexnet_tf.errors import ConfigError
+from tests.alexnet_tf.small_training import alexnet_bn, training
 
 
 def test_without_devices_it_takes_every_gpu_or_one_cpu(two_devices):
@@ -29,3 +31,13 @@ def test_the_batch_is_shared_evenly_or_refused(two_replicas):
     assert per_replica_batch_size(8, two_replicas) == 4
     with pytest.raises(ConfigError, match=r"divisible by the number of replicas \(2\), got 7"):
         per_replica_batch_size(7, two_replicas)
+
+
+def test_networks_of_other_shapes_can_be_trained_one_after_the_other_in_a_process(two_devices):
+    from alexnet_tf.schedule import Plateau
+
+    for filters in (3, 4):  # batch normalization reduces statistics of so many channels across replicas
+        network = alexnet_bn(filters=[filters, 4, 4, 4, 4])
+        work = training(network, strategy=make_strategy(two_devices))
+        losses, _ = work.run_steps(work.iterator(0), 0, 1, Plateau())
+        assert np.isfinite(losses).all()

@@ -73,10 +73,8 @@ def test_a_step_equals_one_made_of_plain_parts():
     assert losses[0] == pytest.approx(float(loss), rel=1e-5)
     assert errors[0] == pytest.approx(np.mean(np.argmax(logits, axis=1) != labels))
     for variable, w, gradient in zip(work.model.trainable_variables, before, gradients, strict=True):
-        if variable.path.endswith("kernel"):
-            expected = w - 0.0005 * 0.01 * w - 0.01 * gradient
-        else:  # twice the rate, no decay
-            expected = w - 0.02 * gradient
+        is_bias = variable.path.endswith("bias")  # twice the rate, no decay
+        expected = w - 0.02 * gradient if is_bias else w - 0.0005 * 0.01 * w - 0.01 * gradient
         np.testing.assert_allclose(variable, expected, rtol=1e-4, atol=1e-6, err_msg=variable.path)
 
 

@@ -161,7 +161,7 @@ def test_a_crop_that_is_too_small_for_the_network_is_refused(inputs, tmp_path):
 
 
 def test_a_batch_larger_than_the_split_is_refused(inputs, tmp_path):
-    with pytest.raises(DataError, match="has 24 images, fewer than training.global_batch_size = 25"):
+    with pytest.raises(DataError, match=r"has 24 images, fewer than training\.global_batch_size = 25"):
         run(inputs, tmp_path / "a", parameters(global_batch_size=25))
 
 
@@ -173,7 +173,7 @@ def test_an_empty_validation_split_is_refused(tmp_path):
 
 def test_statistics_of_other_images_are_refused(inputs, tmp_path):
     save_statistics(tmp_path, Moments.of(images(3, 32), 1))
-    with pytest.raises(DataError, match="is of 32-pixel images, .* of 68: run statistics"):
+    with pytest.raises(DataError, match=r"is of 32-pixel images, .* of 68: run statistics"):
         run(replace(inputs, statistics=tmp_path), tmp_path / "a", parameters())
 
 
