@@ -53,5 +53,5 @@ $(READY): pyproject.toml constraints.txt
 	@echo "Making the environment in $(VENV) with $$($(PYTHON) --version): about 3 GB, a few minutes."
 	@$(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1' -c constraints.txt
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e . --group dev
+	@PYTHONWARNINGS=ignore $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e . --group dev
 	@touch $@

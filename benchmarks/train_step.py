@@ -26,7 +26,9 @@ def main(batch_size: int, precisions: tuple[str, ...], repeats: int) -> None:
     """Print one line of CSV for each precision's ceiling and step."""
     import tensorflow as tf
 
-    print(f"# {platform.processor() or platform.machine()}, tensorflow {tf.__version__}, python {sys.version.split()[0]}")
+    print(
+        f"# {platform.processor() or platform.machine()}, tensorflow {tf.__version__}, python {sys.version.split()[0]}"
+    )
     print("what,precision,milliseconds,gflops,images_per_second,share_of_ceiling")
     for precision in precisions:
         product, step = _product(precision), _step(precision, batch_size)

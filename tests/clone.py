@@ -26,8 +26,10 @@ class Clone:
         make_small(self.root / "params.yaml")
         if git:
             self.run("git", "init", "-q", "-b", "main")
+            self.run("git", "config", "user.name", "clone")
+            self.run("git", "config", "user.email", "clone@example.org")
             self.run("git", "add", "-A")
-            self.run("git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "clone")
+            self.run("git", "commit", "-qm", "clone")
 
     def run(self, *command: str, timeout: float = 600, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command in the clone and return what it did; with `check` a failure shows its output."""
