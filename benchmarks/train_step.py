@@ -63,8 +63,8 @@ def _step(precision: str, batch_size: int):
 
     from alexnet_tf import architecture, networks, profiles
     from alexnet_tf.layers import Draw
-    from pipeline.yaml_file import read
     from pipeline.workspace import find_workspace
+    from pipeline.yaml_file import read
 
     variant = profiles.resolve(read(find_workspace().root / "experiments/imagenet2012.yaml")["variants"]["faithful"])
     spec = architecture.AlexNet.model_validate(variant["network"])
