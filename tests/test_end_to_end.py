@@ -68,6 +68,10 @@ def test_mlflow_holds_one_row_a_variant_with_stages_below(clone):
 
 
 def test_the_report_needs_no_network(clone):
+    (clone.root / "reports/report.html").unlink()
+    said = clone.run("alexnet", "report").stdout
+    assert "top-1 error, ten crops" in said
+    assert "reports/report.html" in said
     page = (clone.root / "reports/report.html").read_text()
     assert "faithful" in page
     assert "optimized" in page

@@ -91,19 +91,6 @@ class Split:
 
 
 @pytest.fixture(scope="module")
-def two_cpus():
-    import tensorflow as tf
-
-    devices = tf.config.list_physical_devices("CPU")
-    if len(tf.config.get_logical_device_configuration(devices[0]) or []) < 2:
-        try:
-            tf.config.set_logical_device_configuration(devices[0], [tf.config.LogicalDeviceConfiguration()] * 2)
-        except RuntimeError:
-            pytest.skip("TensorFlow already runs with one logical CPU in this process")
-    return ["CPU:0", "CPU:1"]
-
-
-@pytest.fixture(scope="module")
 def make_bundle():
     """A five-class bundle whose crops of 32 come from images of 8 pixels, enlarged to 40."""
     from alexnet_tf.architecture import AlexNetBN
@@ -126,12 +113,13 @@ def make_bundle():
 
 @pytest.mark.parametrize("batch_size", [1, 3, 64])
 @pytest.mark.parametrize("num_replicas", [1, 2])
-def test_every_image_counts_once_whatever_batch_and_replicas(two_cpus, make_bundle, batch_size, num_replicas):
+def test_every_image_counts_once_whatever_batch_and_replicas(two_devices, make_bundle, batch_size, num_replicas):
     import tensorflow as tf
 
+    from alexnet_tf.distribution import make_strategy
     from alexnet_tf.evaluation import evaluate
 
-    strategy = tf.distribute.MirroredStrategy(two_cpus[:num_replicas])
+    strategy = make_strategy(two_devices[:num_replicas])
     with strategy.scope():
         bundle = make_bundle()
     advanced = []
