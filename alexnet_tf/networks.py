@@ -1,196 +1,13 @@
-"""The two networks in Keras: what `architecture` describes, as layers and variables.
-
-Kernels start at zero in the constructors and are drawn by `build`, from one seed for all of them.
-"""
+"""Both networks, made and initialized from one seed."""
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from alexnet_tf import architecture
-from alexnet_tf.layers import Draw, TowerConv2D, inverted_dropout, original_dropout
-from alexnet_tf.normalization import LocalResponseNormalization, same_map_normalization
-
-ACTIVATIONS = {"relu": tf.nn.relu, "tanh": tf.nn.tanh, "gelu": tf.nn.gelu}
-FC6_DROPOUT, FC7_DROPOUT = 6, 7  # streams of random numbers; `augment` uses those from 10
-
-
-@keras.saving.register_keras_serializable("alexnet_tf")
-class AlexNet(keras.Model):
-    """The network of §3.5: five convolutions in towers, three dense layers, logits of `num_classes` classes.
-
-    Call it on (N, crop, crop, C) float32 centred images; it returns float32 logits (N, K). Training passes
-    `training=True` and a `Draw` for dropout.
-
-    Args:
-        spec: An `architecture.AlexNet`, or the mapping that makes one.
-        crop_size: Height and width of the input in pixels.
-        num_classes: K.
-    """
-
-    def __init__(self, spec, crop_size: int, num_classes: int, **kwargs):
-        super().__init__(**kwargs)
-        spec = architecture.AlexNet.model_validate(spec)
-        self.spec, self.crop_size, self.num_classes = spec, crop_size, num_classes
-        self.activation = ACTIVATIONS[spec.activation]
-        self.flatten = keras.layers.Flatten(dtype=self.dtype_policy)
-        self.pool = architecture.pool_geometry(spec.pooling)
-        paddings = (architecture.conv1_padding(crop_size), *architecture.conv_paddings(spec)[1:])
-        self.convs = [
-            TowerConv2D(
-                name=f"conv{index + 1}",
-                filters=filters,
-                kernel_size=(11, 5, 3, 3, 3)[index],  # §3.5
-                strides=(4, 1, 1, 1, 1)[index],  # §3.5
-                padding=paddings[index],
-                towers=spec.towers,
-                sees="own" if index in (1, 3, 4) else "all",  # §3.2, figure 2
-                bias=spec.bias[index],
-                dtype=self.dtype_policy,
-            )
-            for index, filters in enumerate(spec.filters)
-        ]
-        norm = {"alpha": spec.lrn_alpha, "beta": spec.lrn_beta, "k": spec.lrn_k, "size": spec.lrn_size}
-        self.norms = [
-            LocalResponseNormalization(name=f"norm{index}", **norm, dtype=self.dtype_policy)
-            for index in ((1, 2) if spec.lrn else ())
-        ]
-        self.dense = [
-            keras.layers.Dense(
-                units,
-                name=name,
-                kernel_initializer="zeros",
-                bias_initializer=keras.initializers.Constant(bias),  # pyright: ignore[reportArgumentType]
-                dtype=self.dtype_policy,
-            )
-            for name, units, bias in zip(
-                architecture.LAYER_NAMES[5:], (*spec.dense_units, num_classes), spec.bias[5:], strict=True
-            )
-        ]
-
-    def call(self, inputs, training=False, draw: Draw | None = None):
-        """Return logits (N, K) float32 of images (N, crop, crop, C)."""
-        return self.classify(self.features(inputs), draw=draw if training else None)
-
-    def features(self, images):
-        """Return pool5, flattened: (N, 9216) for the paper's sizes."""
-        towers = [tf.cast(images, self.compute_dtype)]
-        for index, conv in enumerate(self.convs):
-            towers = conv(towers)
-            if index < 2:
-                towers = self._normalize_and_pool(towers, index)
-            else:
-                towers = [self.activation(maps) for maps in towers]
-        maps = tf.concat([self._max_pool(maps) for maps in towers], axis=-1)
-        return self.flatten(maps)
-
-    def hidden(self, features, *, draw: Draw | None = None):
-        """Return fc7 after its activation and dropout (§4.2): (N, 4096)."""
-        x = features
-        for dense, stream in zip(self.dense[:2], (FC6_DROPOUT, FC7_DROPOUT), strict=True):
-            x = original_dropout(self.activation(dense(x)), self.spec.dropout, draw=draw, stream=stream)
-        return x
-
-    def classify(self, features, *, draw: Draw | None = None):
-        """Return float32 logits (N, K) of `features`."""
-        return tf.cast(self.dense[2](self.hidden(features, draw=draw)), tf.float32)
-
-    def _normalize_and_pool(self, towers, index: int):
-        """Return norm and pool of layer 1 or 2, in the order that the description asks for."""
-        if index == 0 and self.spec.lrn_order == "before_relu":
-            return [self.activation(self._max_pool(maps)) for maps in self._norm(towers, index)]
-        towers = self._norm([self.activation(maps) for maps in towers], index)
-        if index == 1 and self.spec.same_map_normalization:
-            towers = [same_map_normalization(maps) for maps in towers]
-        return [self._max_pool(maps) for maps in towers]
-
-    def _norm(self, towers, index: int):
-        if not self.spec.lrn:
-            return towers
-        norm = self.norms[index]
-        if self.spec.lrn_scope == "tower" or len(towers) == 1:
-            return [norm(maps) for maps in towers]
-        return tf.split(norm(tf.concat(towers, axis=-1)), len(towers), axis=-1)
-
-    def _max_pool(self, maps):
-        window, stride = self.pool
-        before, after = architecture.pool_padding(maps.shape[1], window, stride)
-        if after:
-            edge = [before, after]
-            maps = tf.pad(maps, [[0, 0], edge, edge, [0, 0]], constant_values=maps.dtype.min)
-        return tf.nn.max_pool2d(maps, window, stride, "VALID")
-
-    def get_config(self):
-        """Return the arguments of the constructor."""
-        return {
-            **super().get_config(),
-            "spec": self.spec.model_dump(),
-            "crop_size": self.crop_size,
-            "num_classes": self.num_classes,
-        }
-
-
-@keras.saving.register_keras_serializable("alexnet_tf")
-class AlexNetBN(keras.Model):
-    """Five 3 x 3 convolutions with batch normalization and three dense layers; see `architecture.AlexNetBN`.
-
-    Call it as `AlexNet`. Batch statistics are those of the global batch, whatever the number of replicas.
-
-    Args:
-        spec: An `architecture.AlexNetBN`, or the mapping that makes one.
-        crop_size: Height and width of the input in pixels.
-        num_classes: K.
-    """
-
-    def __init__(self, spec, crop_size: int, num_classes: int, **kwargs):
-        super().__init__(**kwargs)
-        spec = architecture.AlexNetBN.model_validate(spec)
-        self.spec, self.crop_size, self.num_classes = spec, crop_size, num_classes
-        self.activation = ACTIVATIONS[spec.activation]
-        self.flatten = keras.layers.Flatten(dtype=self.dtype_policy)
-        shared = {"kernel_initializer": "zeros", "dtype": self.dtype_policy}
-        self.convs = [
-            keras.layers.Conv2D(filters, 3, padding="same", use_bias=False, name=f"conv{index + 1}", **shared)
-            for index, filters in enumerate(spec.filters)
-        ]
-        self.norms = [
-            keras.layers.BatchNormalization(
-                momentum=spec.batch_norm_momentum,
-                synchronized=True,
-                name=f"norm{index + 1}",
-                dtype=self.dtype_policy,
-            )
-            for index in range(5)
-        ]
-        self.dense = [
-            keras.layers.Dense(units, name=name, **shared)
-            for name, units in zip(architecture.LAYER_NAMES[5:], (*spec.dense_units, num_classes), strict=True)
-        ]
-
-    def call(self, inputs, training=False, draw: Draw | None = None):
-        """Return logits (N, K) float32 of images (N, crop, crop, C)."""
-        x = tf.cast(inputs, self.compute_dtype)
-        for index, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
-            x = self.activation(norm(conv(x), training=training))
-            if index in (0, 1, 4):
-                x = tf.nn.max_pool2d(x, 2, 2, "VALID")
-        if x.shape[1] > 4:
-            window = x.shape[1] // 4
-            x = tf.nn.avg_pool2d(x, window, window, "VALID")
-        x = self.flatten(x)
-        for dense, stream in zip(self.dense[:2], (FC6_DROPOUT, FC7_DROPOUT), strict=True):
-            x = self.activation(dense(x))
-            x = inverted_dropout(x, self.spec.dropout, draw=draw if training else None, stream=stream)
-        return tf.cast(self.dense[2](x), tf.float32)
-
-    def get_config(self):
-        """Return the arguments of the constructor."""
-        return {
-            **super().get_config(),
-            "spec": self.spec.model_dump(),
-            "crop_size": self.crop_size,
-            "num_classes": self.num_classes,
-        }
+from alexnet_tf.alexnet import AlexNet
+from alexnet_tf.alexnet_bn import AlexNetBN
+from alexnet_tf.layer_table import layer_table
 
 
 def build(
@@ -213,7 +30,7 @@ def build(
     Raises:
         ValueError: When the crop is too small for the network.
     """
-    architecture.layer_table(spec, crop_size, 3, num_classes)
+    layer_table(spec, crop_size, 3, num_classes)
     policy = keras.DTypePolicy("mixed_bfloat16" if precision == "bfloat16" else "float32")
     network = AlexNet if isinstance(spec, architecture.AlexNet) else AlexNetBN
     model = network(spec, crop_size, num_classes, dtype=policy, name=spec.name)

@@ -22,7 +22,7 @@ _HELP = f"""Print layers, output shapes, parameters and multiply-adds of one ima
 @as_json
 def command(variant: str | None, num_classes: int | None, overrides: tuple[str, ...], as_json: bool) -> None:
     """Print one table a variant."""
-    from alexnet_tf.architecture import layer_table
+    from alexnet_tf.layer_table import layer_table
     from pipeline.config import PARAMS_FILE, load
     from pipeline.workspace import find_workspace
 

@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from alexnet_tf.architecture import conv1_padding, layer_table, pool_padding
+from alexnet_tf.architecture import conv1_padding, pool_padding
+from alexnet_tf.layer_table import layer_table
 from tests.alexnet_tf.small_training import alexnet, alexnet_bn, full_alexnet
 
 

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from alexnet_tf import networks
-from alexnet_tf.architecture import layer_table
+from alexnet_tf.layer_table import layer_table
 from alexnet_tf.layers import Draw, TowerConv2D
 from tests.alexnet_tf.small_training import PAPER_BIAS, alexnet, alexnet_bn, full_alexnet
 from tests.reference import lrn as reference_lrn

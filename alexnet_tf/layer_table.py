@@ -1,0 +1,109 @@
+"""The arithmetic of the networks' layers: shapes, parameters, multiply-adds. No TensorFlow."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from alexnet_tf.architecture import (
+    LAYER_NAMES,
+    AlexNet,
+    AlexNetBN,
+    bn_head_size,
+    conv1_padding,
+    conv_paddings,
+    pool_geometry,
+    pool_padding,
+)
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """One layer of a network.
+
+    Attributes:
+        name: The paper's name, such as `conv1`.
+        kind: What it does, in words.
+        output_shape: (H, W, C), or (units,).
+        parameters: Weights and biases.
+        multiply_adds: Multiply-adds of one image's forward pass.
+    """
+
+    name: str
+    kind: str
+    output_shape: tuple[int, ...]
+    parameters: int
+    multiply_adds: int
+
+
+def layer_table(network: AlexNet | AlexNetBN, crop_size: int, channels: int, num_classes: int) -> list[LayerRow]:
+    """Return one row a layer, from the arithmetic of the layers alone.
+
+    Args:
+        network: What to count.
+        crop_size: Height and width of the input in pixels.
+        channels: Channels of the input.
+        num_classes: Units of fc8.
+
+    Raises:
+        ValueError: When the crop is too small for the network.
+    """
+    if isinstance(network, AlexNet):
+        return _alexnet_table(network, crop_size, channels, num_classes)
+    return _alexnet_bn_table(network, crop_size, channels, num_classes)
+
+
+def _windows(size: int, kernel: int, stride: int, padding: tuple[int, int]) -> int:
+    windows = (size + sum(padding) - kernel) // stride + 1
+    if size + sum(padding) < kernel or windows < 1:
+        raise ValueError(
+            f"a {kernel}-pixel window does not fit in {size} pixels: the crop is too small for this network"
+        )
+    return windows
+
+
+def _alexnet_table(network: AlexNet, crop_size: int, channels: int, num_classes: int) -> list[LayerRow]:
+    rows = []
+    size, depth = crop_size, channels
+    kernels, strides = (11, 5, 3, 3, 3), (4, 1, 1, 1, 1)
+    paddings = (conv1_padding(crop_size), *conv_paddings(network)[1:])
+    own_tower = (False, True, False, True, True)
+    window, stride = pool_geometry(network.pooling)
+    for index, filters in enumerate(network.filters):
+        kernel = kernels[index]
+        size = _windows(size, kernel, strides[index], paddings[index])
+        fan_in = kernel * kernel * depth // (network.towers if own_tower[index] else 1)
+        groups = f", {network.towers} towers" if own_tower[index] and network.towers > 1 else ""
+        kind = f"{kernel}x{kernel}/{strides[index]} conv{groups}"
+        rows.append(_row(f"conv{index + 1}", kind, (size, size, filters), fan_in, filters))
+        depth = filters
+        if index < 2 and network.lrn:
+            rows.append(LayerRow(f"norm{index + 1}", "LRN", (size, size, depth), 0, 0))
+        if index in (0, 1, 4):
+            size = _windows(size, window, stride, pool_padding(size, window, stride))
+            rows.append(LayerRow(f"pool{index + 1}", f"{window}x{window}/{stride} max", (size, size, depth), 0, 0))
+    return rows + _dense_rows(size * size * depth, network.dense_units, num_classes)
+
+
+def _alexnet_bn_table(network: AlexNetBN, crop_size: int, channels: int, num_classes: int) -> list[LayerRow]:
+    rows = []
+    size, depth = crop_size, channels
+    for index, filters in enumerate(network.filters):
+        rows.append(_row(f"conv{index + 1}", "3x3/1 conv", (size, size, filters), 9 * depth, filters, bias=False))
+        rows.append(LayerRow(f"norm{index + 1}", "batch norm", (size, size, filters), 2 * filters, 0))
+        depth = filters
+        if index in (0, 1, 4):
+            size = _windows(size, 2, 2, (0, 0))
+            rows.append(LayerRow(f"pool{index + 1}", "2x2/2 max", (size, size, depth), 0, 0))
+    return rows + _dense_rows(bn_head_size(size) ** 2 * depth, network.dense_units, num_classes)
+
+
+def _dense_rows(fan_in: int, dense_units: Sequence[int], num_classes: int) -> list[LayerRow]:
+    rows = []
+    for name, units in zip(LAYER_NAMES[5:], (*dense_units, num_classes), strict=True):
+        rows.append(_row(name, "dense", (units,), fan_in, units))
+        fan_in = units
+    return rows
+
+
+def _row(name: str, kind: str, shape: tuple[int, ...], fan_in: int, units: int, *, bias: bool = True) -> LayerRow:
+    positions = shape[0] * shape[1] if len(shape) == 3 else 1
+    return LayerRow(name, kind, shape, fan_in * units + (units if bias else 0), fan_in * units * positions)
