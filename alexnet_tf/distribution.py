@@ -1,11 +1,16 @@
-"""Devices and replicas: one `MirroredStrategy` over whatever there is."""
+"""Devices, replicas and workers: one `tf.distribute` strategy over whatever there is."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 
+import numpy as np
 import tensorflow as tf
 
-from alexnet_tf.errors import ConfigError
+from alexnet_tf.cluster import cluster
+from alexnet_tf.errors import ConfigError, TrainingError
+
+_LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError, tf.errors.DeadlineExceededError)
 
 
 def make_strategy(devices: Sequence[str] = ()) -> tf.distribute.MirroredStrategy:
@@ -23,17 +28,38 @@ def make_strategy(devices: Sequence[str] = ()) -> tf.distribute.MirroredStrategy
     if missing:
         raise ConfigError(f"runtime.devices names {missing[0]}, but this machine has {', '.join(present)}")
     gpus = [name for name in present if name.startswith("GPU")]
-    return _strategy(tuple(named or gpus or ["CPU:0"]))
+    return _mirrored(tuple(named or gpus or ["CPU:0"]))
+
+
+def make_training_strategy(devices: Sequence[str] = ()) -> tf.distribute.Strategy:
+    """Return `make_strategy`, or where `TF_CONFIG` names several workers one strategy over all of their devices.
+
+    Raises:
+        ConfigError: When a device is not there, or is chosen by name among several workers, or `TF_CONFIG` is broken.
+    """
+    if cluster() is None:
+        return make_strategy(devices)
+    if devices:
+        raise ConfigError(
+            f"runtime.devices = {list(devices)} cannot be combined with TF_CONFIG: each worker uses every GPU that it "
+            "sees, or its CPU; leave devices empty and choose by CUDA_VISIBLE_DEVICES"
+        )
+    return _multi_worker()
 
 
 @cache
-def _strategy(devices: tuple[str, ...]) -> tf.distribute.MirroredStrategy:
+def _mirrored(devices: tuple[str, ...]) -> tf.distribute.MirroredStrategy:
     """Return the process's one strategy over these devices.
 
     A second one would number its collectives from the same start, and TensorFlow then takes them for those of the
     first one and finds other shapes.
     """
     return tf.distribute.MirroredStrategy(list(devices))
+
+
+@cache
+def _multi_worker() -> tf.distribute.Strategy:
+    return tf.distribute.MultiWorkerMirroredStrategy()
 
 
 def per_replica_batch_size(global_batch_size: int, strategy: tf.distribute.Strategy) -> int:
@@ -49,3 +75,53 @@ def per_replica_batch_size(global_batch_size: int, strategy: tf.distribute.Strat
             f"got {global_batch_size}; change it, or name fewer devices in runtime.devices"
         )
     return global_batch_size // replicas
+
+
+def from_chief(strategy: tf.distribute.Strategy, content: bytes) -> bytes:
+    """Return the chief's `content` on every worker; where there is one worker, its own.
+
+    All workers must call it at the same point.
+    """
+    workers = cluster()
+    if workers is None or not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return content
+    mine = content if workers.is_chief else b""
+    length = int(_sum(strategy, np.array([len(mine)], np.int32))[0])
+    if length == 0:  # TensorFlow 2.21 crashes on the sum of nothing
+        return b""
+    padded = np.zeros(-(-length // 4) * 4, np.uint8)
+    padded[: len(mine)] = np.frombuffer(mine, np.uint8)
+    return _sum(strategy, padded.view(np.int32)).tobytes()[:length]
+
+
+def _sum(strategy: tf.distribute.Strategy, values: np.ndarray) -> np.ndarray:
+    """Add int32 values of all workers, each of which counts once however many replicas it has."""
+    local = len(strategy.extended.worker_devices)
+
+    def share(context):
+        return tf.constant(values if context.replica_id_in_sync_group % local == 0 else np.zeros_like(values))
+
+    return strategy.reduce("SUM", strategy.experimental_distribute_values_from_function(share), axis=None).numpy()
+
+
+@contextmanager
+def naming_lost_workers(saved_at: str) -> Iterator[None]:
+    """Turn TensorFlow's word for a worker that is gone into one sentence.
+
+    Args:
+        saved_at: Where the training can go on, for the message.
+
+    Raises:
+        TrainingError: When another worker of the cluster has stopped answering.
+    """
+    try:
+        yield
+    except _LOST as error:
+        workers = cluster()
+        if workers is None:
+            raise
+        others = ", ".join(host for place, host in enumerate(workers.workers) if place != workers.index)
+        raise TrainingError(
+            f"worker {workers.index} lost contact with another one of {others}: see that host's own output; start the "
+            f"same command again on every host, and the training goes on from {saved_at}"
+        ) from error

@@ -1,59 +1,25 @@
 """The loop around the training step: epochs, validation, checkpoints, and the guards that stop a lost run."""
 
+import json
 import math
-import shutil
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from alexnet_tf.errors import TrainingError
+from alexnet_tf import guards
+from alexnet_tf.checkpoint import Checkpoint, State
+from alexnet_tf.cluster import cluster
+from alexnet_tf.distribution import from_chief, naming_lost_workers
+from alexnet_tf.errors import DataError
+from alexnet_tf.history import Epoch
 from alexnet_tf.record_split import RecordSplit
-from alexnet_tf.schedule import Plateau
 from alexnet_tf.scoring import score_center
 from alexnet_tf.training import Training
-from alexnet_tf.weights import load_arrays, save_arrays
 
 SECONDS_PER_CALL = 1.0  # of training between two looks at the clock
-SECONDS_BETWEEN_CHECKPOINTS = 120.0
-STALL_SHARE_OF_LN_K = 0.98  # a mean loss above this share of ln K has learnt nothing but the class frequencies
-STALL_STEPS = (500, 5000)  # look for a stall after 10 % of the steps, held within these
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """A row of the history. Errors are fractions, losses nats, and the learning rate is that of the last step."""
-
-    epoch: int
-    step: int
-    learning_rate: float
-    train_loss: float
-    train_top1_error: float
-    validation_loss: float
-    validation_top1_error: float
-    validation_top5_error: float | None
-
-
-@dataclass
-class _State:
-    """All that decides how a training goes on, besides the variables."""
-
-    step: int = 0
-    plateau: Plateau = field(default_factory=Plateau)
-    history: list[Epoch] = field(default_factory=list)
-    losses: list[float] = field(default_factory=list)
-    errors: list[float] = field(default_factory=list)
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> "_State":
-        history = [Epoch(**row) for row in values["history"]]
-        return cls(**{**values, "plateau": Plateau(**values["plateau"]), "history": history})
 
 
 @dataclass(frozen=True)
@@ -64,13 +30,17 @@ class Fitted:
         history: One row an epoch.
         weights: The result's arrays by path, such as `conv1/kernel`.
         epoch: The epoch that `weights` come from.
+        stalled: Whether the last epoch's mean loss was still at ln K, as in a training too short for the guard.
         steps_here: Steps that this process took; fewer than all after a resume.
+        checkpoint_seconds: Seconds that this process spent writing checkpoints.
     """
 
     history: list[Epoch]
     weights: dict[str, np.ndarray]
     epoch: int
+    stalled: bool
     steps_here: int
+    checkpoint_seconds: float
 
 
 class Fit:
@@ -79,8 +49,9 @@ class Fit:
     Args:
         training: The network and its step.
         validation: Scored after every epoch; must not be empty.
-        folder: Where checkpoints go; None keeps none. It must belong to this training alone: whoever names it
-            makes sure that other parameters, data or code get another folder.
+        folder: Where the checkpoint goes, of several workers the chief's alone; None keeps none. It must belong to
+            this training alone: whoever names it makes sure that other params, data or code get another name.
+        checkpoint_interval_seconds: Time between two checkpoints.
         advance: Called with a number of steps and figures to show.
         on_epoch: Called with each finished epoch's row and its seconds.
     """
@@ -91,34 +62,41 @@ class Fit:
         validation: RecordSplit,
         *,
         folder: Path | None,
+        checkpoint_interval_seconds: float,
         advance: Callable[..., None],
         on_epoch: Callable[[Epoch, float], None],
     ):
         self._training, self._validation = training, validation
-        self._path = None if folder is None else folder / "checkpoint.npz"
+        self._checkpoint = None if folder is None else Checkpoint(folder)
+        self._interval = checkpoint_interval_seconds
         self._advance, self._on_epoch = advance, on_epoch
-        self._state = _State()
+        self._state = State()
         self._best: dict[str, np.ndarray] = {}
+        self._checkpoint_seconds = 0.0
 
     def run(self) -> Fitted:
         """Train to the end.
 
         Raises:
-            TrainingError: When the loss is not finite, or has stayed at ln K.
-            DataError: When the checkpoint is damaged.
+            TrainingError: When a loss or a weight is not finite, the loss has stayed at ln K, or a worker is gone.
+            DataError: When the checkpoint is damaged, or that of another training.
         """
-        training = self._training
-        self._resume()
-        state = self._state
-        first_step = state.step
-        self._advance(first_step)
-        iterator = training.iterator(first_step)
+        with naming_lost_workers("worker 0's last checkpoint"):
+            self._resume()
+            first_step = self._state.step
+            self._advance(first_step)
+            self._train()
+            return self._fitted(first_step)
+
+    def _train(self) -> None:
+        training, state = self._training, self._state
+        iterator = training.iterator(state.step)
         num_steps, saved_at, epoch_started = 1, time.monotonic(), time.monotonic()
         while state.step < training.total_steps:
             started = time.monotonic()
             num_steps = min(num_steps, self._steps_left_in_epoch())
             losses, errors = training.run_steps(iterator, state.step, num_steps, state.plateau)
-            self._check_finite(losses)
+            self._check(losses)
             state.step += num_steps
             state.losses += losses.tolist()
             state.errors += errors.tolist()
@@ -126,28 +104,40 @@ class Fit:
             seconds_per_step = (time.monotonic() - started) / num_steps
             num_steps = max(1, min(100, round(SECONDS_PER_CALL / max(seconds_per_step, 1e-6))))
             if state.step % training.batches.steps_per_epoch == 0:
-                self._check_stalled()
                 self._end_epoch()
                 self._on_epoch(state.history[-1], time.monotonic() - epoch_started)
                 epoch_started = time.monotonic()
-            if time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS:
+            if time.monotonic() - saved_at > self._interval:
                 self._save()
                 saved_at = time.monotonic()
-        return self._fitted(first_step)
 
     def forget(self) -> None:
         """Delete the checkpoint, once the result is safe elsewhere."""
-        if self._path is not None:
-            shutil.rmtree(self._path.parent, ignore_errors=True)
+        if self._checkpoint is not None:
+            self._checkpoint.delete()
 
     def _steps_left_in_epoch(self) -> int:
         steps = self._training.batches.steps_per_epoch
         return steps - self._state.step % steps
 
+    def _check(self, losses: np.ndarray) -> None:
+        guards.check_losses(
+            losses,
+            first_step=self._state.step,
+            total_steps=self._training.total_steps,
+            learning_rate=self._training.recipe.optimizer.learning_rate,
+        )
+
     def _end_epoch(self) -> None:
         training, state = self._training, self._state
+        guards.check_weights(training.weights(), step=state.step)
+        guards.check_stalled(
+            state.losses,
+            step=state.step,
+            total_steps=training.total_steps,
+            num_classes=training.model.num_classes,
+        )
         predictions = score_center(training.validation_logits(self._validation), self._validation.labels)
-        top1_error = predictions.error(1)
         rates, _ = training.learning_rates(state.step - 1, 1, state.plateau)
         row = Epoch(
             epoch=state.step // training.batches.steps_per_epoch,
@@ -156,22 +146,20 @@ class Fit:
             train_loss=math.fsum(state.losses) / len(state.losses),
             train_top1_error=math.fsum(state.errors) / len(state.errors),
             validation_loss=math.fsum(predictions.losses) / len(predictions.losses),
-            validation_top1_error=top1_error,
+            validation_top1_error=predictions.error(1),
             validation_top5_error=predictions.error(5) if 5 in predictions.scores else None,
         )
-        if training.recipe.keep == "best" and top1_error < state.plateau.best_error:
+        # On other processors the chief's validation may round another way, and its error sets everybody's rate.
+        row = Epoch(**json.loads(from_chief(training.strategy, json.dumps(asdict(row)).encode())))
+        if training.recipe.keep == "best" and row.validation_top1_error < state.plateau.best_error:
             self._best = self._result_weights()
         state.history.append(row)
-        state.plateau = state.plateau.after_epoch(training.recipe.schedule, top1_error)
+        state.plateau = state.plateau.after_epoch(training.recipe.schedule, row.validation_top1_error)
         state.losses, state.errors = [], []
 
     def _result_weights(self) -> dict[str, np.ndarray]:
         with self._training.averaged():
-            return {
-                name.removeprefix("weights/"): variable.numpy()
-                for name, variable in self._training.variables.items()
-                if name.startswith("weights/")
-            }
+            return self._training.weights()
 
     def _fitted(self, first_step: int) -> Fitted:
         history = self._state.history
@@ -179,52 +167,37 @@ class Fit:
             epoch, weights = history[-1].epoch, self._result_weights()
         else:
             epoch, weights = min((row.validation_top1_error, row.epoch) for row in history)[1], self._best
-        return Fitted(history, weights, epoch, self._state.step - first_step)
-
-    def _check_finite(self, losses: np.ndarray) -> None:
-        bad = np.flatnonzero(~np.isfinite(losses))
-        if len(bad):
-            raise TrainingError(
-                f"the loss is {losses[bad[0]]} at step {self._state.step + bad[0] + 1} of "
-                f"{self._training.total_steps}: training diverged; lower training.optimizer.learning_rate (now "
-                f"{self._training.recipe.optimizer.learning_rate}) or check input.divide_by"
-            )
-
-    def _check_stalled(self) -> None:
-        low, high = STALL_STEPS
-        state, training = self._state, self._training
-        if state.step < min(max(training.total_steps // 10, low), high):
-            return
-        mean, ceiling = math.fsum(state.losses) / len(state.losses), math.log(training.model.num_classes)
-        if mean > STALL_SHARE_OF_LN_K * ceiling:
-            raise TrainingError(
-                f"the mean loss of the epoch that ends at step {state.step} is {mean:.4f}, still ln K = {ceiling:.4f} "
-                f"for "
-                f"{training.model.num_classes} classes: nothing was learnt; try another seed, "
-                "profile: original (conv3-5 start at 0.03), or profile: caffe (biases 0.1)"
-            )
-
-    def _resume(self) -> None:
-        if self._path is None or not self._path.exists():
-            return
-        arrays, meta = load_arrays(self._path)
-        self._state = _State.from_json(meta)
-        self._best = {name.removeprefix("best/"): arrays.pop(name) for name in list(arrays) if name.startswith("best/")}
-        for name, variable in self._training.variables.items():
-            variable.assign(arrays[name])
-
-    def _save(self) -> None:
-        if self._path is None:
-            return
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        arrays = {name: variable.numpy() for name, variable in self._training.variables.items()}
-        save_arrays(
-            self._path,
-            arrays | {f"best/{name}": value for name, value in self._best.items()},
-            self._state.to_json(),
+        return Fitted(
+            history=history,
+            weights=weights,
+            epoch=epoch,
+            stalled=guards.has_stalled(history[-1].train_loss, self._training.model.num_classes),
+            steps_here=self._state.step - first_step,
+            checkpoint_seconds=self._checkpoint_seconds,
         )
 
+    def _resume(self) -> None:
+        checkpoint = self._checkpoint
+        if checkpoint is None:
+            return
+        self._agree(checkpoint.fingerprint)
+        content = from_chief(self._training.strategy, checkpoint.read())
+        if content:
+            self._state, self._best = checkpoint.restore(content, self._training.variables)
 
-def history_columns() -> list[str]:
-    """Return the columns of `history.csv`, in order."""
-    return [column.name for column in fields(Epoch)]
+    def _agree(self, fingerprint: str) -> None:
+        chiefs = from_chief(self._training.strategy, fingerprint.encode()).decode()
+        if chiefs != fingerprint:
+            raise DataError(
+                f"worker 0 trains something else (fingerprint {chiefs[:12]}…, here {fingerprint[:12]}…): params.yaml, "
+                "data and code must be the same on every host"
+            )
+
+    def _save(self) -> None:
+        workers = cluster()
+        if self._checkpoint is None or (workers and not workers.is_chief):
+            return
+        started = time.monotonic()
+        variables = {name: variable.numpy() for name, variable in self._training.variables.items()}
+        self._checkpoint.save(self._state, variables, self._best)
+        self._checkpoint_seconds += time.monotonic() - started

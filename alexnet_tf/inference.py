@@ -11,6 +11,8 @@ from alexnet_tf.record_split import RecordSplit
 class Inference:
     """A compiled forward pass over batches of stored images.
 
+    Of several workers each runs the whole split on its own devices, so that every one knows every result.
+
     Args:
         forward: (n, stored, stored, 3) uint8 -> (n, V, K) float32 logits of V views.
         strategy: Divides a batch among its replicas.
@@ -19,7 +21,8 @@ class Inference:
 
     def __init__(self, forward: Callable, *, strategy: tf.distribute.Strategy, batch_size: int):
         self._strategy = strategy
-        self._per_replica = -(-batch_size // strategy.num_replicas_in_sync)
+        self._num_replicas = len(strategy.extended.worker_devices)
+        self._per_replica = -(-batch_size // self._num_replicas)
         self._step = tf.function(lambda images: strategy.run(forward, args=(images,)))
 
     def logits(self, split: RecordSplit) -> Iterator[np.ndarray]:
@@ -27,15 +30,16 @@ class Inference:
 
         A last incomplete batch is filled up with its first image; the filling's logits are dropped here.
         """
-        num_replicas = self._strategy.num_replicas_in_sync
-        size = self._per_replica * num_replicas
+        size = self._per_replica * self._num_replicas
         for start in range(0, split.num_examples, size):
             indices = np.arange(start, min(start + size, split.num_examples))
             padded = np.full(size, start)
             padded[: len(indices)] = indices
-            images = np.split(split.read(padded), num_replicas)
+            images = np.split(split.read(padded), self._num_replicas)
             shared = self._strategy.experimental_distribute_values_from_function(
-                lambda context, images=images: tf.constant(images[context.replica_id_in_sync_group])
+                lambda context, images=images: tf.constant(
+                    images[context.replica_id_in_sync_group % self._num_replicas]
+                )
             )
             replicas = self._strategy.experimental_local_results(self._step(shared))
             yield np.concatenate([logits.numpy() for logits in replicas])[: len(indices)]

@@ -21,7 +21,7 @@ from alexnet_tf.optimizer import MomentumSGD
 from alexnet_tf.recipe import TrainingSpec
 from alexnet_tf.record_split import RecordSplit
 from alexnet_tf.schedule import Plateau, conv1_factor, learning_rate_factor
-from alexnet_tf.weights import named_variables
+from alexnet_tf.weights import model_arrays, named_variables
 
 
 class Training:
@@ -125,6 +125,10 @@ class Training:
         finally:
             for variable, value in zip(variables, present, strict=True):
                 variable.assign(value)
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """Return the network's weights and moving statistics by path, such as `conv1/kernel`, float32."""
+        return model_arrays(self.model)
 
     @property
     def variables(self) -> dict[str, tf.Variable]:

@@ -5,7 +5,7 @@ import os
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -45,13 +45,31 @@ def load_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """
     try:
         # Opened here: numpy leaves a file open that is no whole archive.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-        return arrays, json.loads(arrays.pop(_META).tobytes())
+        with path.open("rb") as file:
+            return parse_arrays(file, source=str(path))
     except FileNotFoundError as error:
         raise DataError(f"{path} does not exist; run the stage that writes it") from error
+
+
+def parse_arrays(file: BinaryIO, *, source: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Read what `save_arrays` wrote from an open file.
+
+    Args:
+        file: Can be sought in.
+        source: Where it comes from, for the message.
+
+    Returns:
+        The arrays, and the JSON object.
+
+    Raises:
+        DataError: When the content is truncated, damaged, or another kind of file.
+    """
+    try:
+        with np.load(file, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        return arrays, json.loads(arrays.pop(_META).tobytes())
     except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} is damaged or no file of ours ({error}); delete it and run again") from error
+        raise DataError(f"{source} is damaged or no file of ours ({error}); delete it and run again") from error
 
 
 def model_arrays(model) -> dict[str, np.ndarray]:

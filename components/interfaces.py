@@ -101,6 +101,7 @@ class Runtime:
         source_folder: Where data sets lie that are already on this machine.
         scratch: A folder for resumable checkpoints, named by what is trained; None keeps no checkpoint.
         fresh: Ignore and delete an earlier checkpoint.
+        checkpoint_interval_seconds: Time between two checkpoints.
     """
 
     tracker: Tracker = field(default_factory=SilentTracker)
@@ -110,3 +111,4 @@ class Runtime:
     source_folder: Path | None = None
     scratch: Path | None = None
     fresh: bool = False
+    checkpoint_interval_seconds: float = 120.0

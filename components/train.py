@@ -6,7 +6,8 @@ Reads:
 
 Writes:
     model: `model.json`, `weights.npz`, `mean.npy` (layout: `alexnet_tf.bundle`).
-    report: `history.csv`, one row an epoch; `metrics.json`, the last epoch's errors and the best epoch's.
+    report: `history.csv`, one row an epoch; `metrics.json`, the last epoch's errors, the best epoch's, and
+        `stalled`: whether the last epoch's mean loss was still at ln K.
 
 Guarantees:
     The result is a function of params and inputs: order, crops, flips, noise and dropout come from (seed, step,
@@ -32,7 +33,8 @@ from alexnet_tf.recipe import InputSpec, TrainingSpec
 from components.interfaces import Runtime, StageParams
 
 if TYPE_CHECKING:  # TensorFlow takes seconds to import
-    from alexnet_tf.fit import Epoch, Fitted
+    from alexnet_tf.fit import Fitted
+    from alexnet_tf.history import Epoch
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
 
     from alexnet_tf.augment import Views, colour_axes
     from alexnet_tf.bundle import Bundle, save_bundle
-    from alexnet_tf.distribution import make_strategy, per_replica_batch_size
+    from alexnet_tf.distribution import make_training_strategy, per_replica_batch_size
     from alexnet_tf.errors import ConfigError, DataError
     from alexnet_tf.fit import Fit
     from alexnet_tf.record_split import RecordSplit
@@ -90,7 +92,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
         raise DataError(
             f"{inputs.statistics} is of {colours.size}-pixel images, {inputs.records} of {train.size}: run statistics"
         )
-    strategy = make_strategy(runtime.devices)
+    strategy = make_training_strategy(runtime.devices)
     per_replica_batch_size(params.training.global_batch_size, strategy)
     try:
         views = Views.create(
@@ -121,13 +123,22 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
 
     started = time.perf_counter()
     with runtime.progress.task("train", total=training.total_steps, unit="steps") as task:
-        fit = Fit(training, validation, folder=runtime.scratch, advance=task.advance, on_epoch=on_epoch)
+        fit = Fit(
+            training,
+            validation,
+            folder=runtime.scratch,
+            checkpoint_interval_seconds=runtime.checkpoint_interval_seconds,
+            advance=task.advance,
+            on_epoch=on_epoch,
+        )
         if runtime.fresh:
             fit.forget()
         fitted = fit.run()
     if fitted.steps_here:
         images = fitted.steps_here * params.training.global_batch_size
-        runtime.tracker.metrics({"cost/images_per_second": images / (time.perf_counter() - started)})
+        seconds = time.perf_counter() - started
+        checkpoints = {"cost/checkpoint_share": fitted.checkpoint_seconds / seconds}
+        runtime.tracker.metrics({"cost/images_per_second": images / seconds} | checkpoints)
     if epoch_seconds:
         # The first epoch here also pays for compiling the step; with more than one it is left out.
         runtime.tracker.metrics({"cost/seconds_per_epoch": stats.median(epoch_seconds[1:] or epoch_seconds)})
@@ -148,7 +159,7 @@ def _tracked(row: "Epoch") -> dict[str, float]:
 
 
 def _write_report(folder: Path, fitted: "Fitted") -> None:
-    from alexnet_tf.fit import history_columns
+    from alexnet_tf.history import history_columns
 
     folder.mkdir()
     with (folder / "history.csv").open("w", newline="") as file:
@@ -156,5 +167,10 @@ def _write_report(folder: Path, fitted: "Fitted") -> None:
         writer.writeheader()
         writer.writerows(asdict(row) for row in fitted.history)
     best = min(fitted.history, key=lambda row: (row.validation_top1_error, row.epoch))
-    metrics = {"kept_epoch": fitted.epoch, "last": asdict(fitted.history[-1]), "best": asdict(best)}
+    metrics = {
+        "kept_epoch": fitted.epoch,
+        "stalled": fitted.stalled,
+        "last": asdict(fitted.history[-1]),
+        "best": asdict(best),
+    }
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=1, sort_keys=True) + "\n")

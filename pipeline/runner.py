@@ -121,6 +121,7 @@ def _runtime(
         source_folder=workspace.home / Path(folder).expanduser() if folder else None,
         scratch=workspace.scratch / "checkpoints" / identity,
         fresh=fresh,
+        checkpoint_interval_seconds=settings.checkpoint_interval_seconds,
     )
 
 

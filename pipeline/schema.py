@@ -20,6 +20,7 @@ class RuntimeParams(StageParams):
 
     source_folder: str | None = Field(description="Where data sets lie that are already on this machine.")
     devices: tuple[str, ...] = Field(description="TensorFlow device names; empty: every GPU, else the CPU.")
+    checkpoint_interval_seconds: float = Field(gt=0, description="Seconds of training between two checkpoints.")
     beam_runner: str = Field(min_length=1, description="Beam runner; never left open.")
     beam_workers: int = Field(ge=0, description="Beam workers; 0: one a core.")
     beam_options: tuple[str, ...] = Field(description="Further Beam flags, for example --flink_master=HOST:PORT.")

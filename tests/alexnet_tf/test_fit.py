@@ -1,20 +1,27 @@
-import json
-import math
-
 import numpy as np
 import pytest
 
 from alexnet_tf import fit as fit_module
+from alexnet_tf import guards
 from alexnet_tf.errors import DataError, TrainingError
-from alexnet_tf.fit import Fit, history_columns
+from alexnet_tf.fit import Fit
+from alexnet_tf.schedule import Plateau
 from tests.alexnet_tf.small_training import alexnet, alexnet_bn, optimizer, schedule, split, training
 
 HELD_OUT = split(9, seed=5)
 
 
 def make(work, folder=None, *, rows=None, advance=lambda amount=1, **figures: None):
+    """Return a fit that writes a checkpoint after every call."""
     rows = [] if rows is None else rows
-    return Fit(work, HELD_OUT, folder=folder, advance=advance, on_epoch=lambda row, _: rows.append(row))
+    return Fit(
+        work,
+        HELD_OUT,
+        folder=folder,
+        checkpoint_interval_seconds=-1.0,
+        advance=advance,
+        on_epoch=lambda row, _: rows.append(row),
+    )
 
 
 class Stopped(Exception):
@@ -36,9 +43,8 @@ def stop_after(steps):
 
 @pytest.fixture
 def often(monkeypatch):
-    """One step a call, a checkpoint after each."""
+    """One step a call, and so a checkpoint after each."""
     monkeypatch.setattr(fit_module, "SECONDS_PER_CALL", 0.0)
-    monkeypatch.setattr(fit_module, "SECONDS_BETWEEN_CHECKPOINTS", -1.0)
 
 
 def test_an_epoch_is_a_row_of_the_history():
@@ -62,7 +68,7 @@ def test_an_epoch_is_a_row_of_the_history():
 
 def test_the_history_says_the_mean_loss_of_the_epoch():
     work = training(epochs=1)
-    losses, errors = work.run_steps(work.iterator(0), 0, 6, fit_module.Plateau())
+    losses, errors = work.run_steps(work.iterator(0), 0, 6, Plateau())
     row = make(training(epochs=1)).run().history[0]
     assert row.train_loss == pytest.approx(losses.mean(), rel=1e-6)
     assert row.train_top1_error == pytest.approx(errors.mean(), rel=1e-6)
@@ -111,10 +117,34 @@ def test_forgetting_deletes_the_checkpoint(tmp_path, often):
     make(training()).forget()  # without a folder there is nothing to delete
 
 
-def test_a_damaged_checkpoint_is_a_data_error(tmp_path):
-    (tmp_path / "checkpoint.npz").write_bytes(b"PK\x03\x04 not quite")
+@pytest.mark.parametrize("content", [b"PK\x03\x04 not quite", b"", b"of another program"])
+def test_a_damaged_or_foreign_file_is_refused_and_left_alone(tmp_path, content):
+    (tmp_path / "checkpoint.npz").write_bytes(content)
     with pytest.raises(DataError, match=r"checkpoint\.npz is damaged or no file of ours"):
         make(training(), tmp_path).run()
+    assert (tmp_path / "checkpoint.npz").read_bytes() == content
+
+
+def test_a_truncated_checkpoint_is_refused(tmp_path, often):
+    make(training(epochs=1), tmp_path).run()
+    whole = (tmp_path / "checkpoint.npz").read_bytes()
+    (tmp_path / "checkpoint.npz").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataError, match=r"checkpoint\.npz is damaged"):
+        make(training(epochs=1), tmp_path).run()
+
+
+def test_the_checkpoint_of_another_training_is_refused(tmp_path, often):
+    make(training(epochs=1), tmp_path / "ours").run()
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "ours" / "checkpoint.npz").rename(tmp_path / "theirs" / "checkpoint.npz")
+    with pytest.raises(DataError, match=r"belongs to another training: expected the fingerprint theirs…, found ours…"):
+        make(training(epochs=1), tmp_path / "theirs").run()
+
+
+def test_a_checkpoint_that_does_not_fit_the_network_is_refused(tmp_path, often):
+    make(training(alexnet_bn(), epochs=1), tmp_path).run()
+    with pytest.raises(DataError, match=r"does not fit this training at .*; delete it, or train with --fresh"):
+        make(training(alexnet_bn(dense_units=[8, 8]), epochs=1), tmp_path).run()
 
 
 def test_a_loss_that_is_not_finite_stops_with_its_step():
@@ -124,18 +154,16 @@ def test_a_loss_that_is_not_finite_stops_with_its_step():
     assert "learning_rate" in str(caught.value)
 
 
-@pytest.mark.parametrize(("bad", "number"), [(0, 5), (2, 7)])
-def test_the_step_named_is_the_first_bad_one(bad, number):
-    fit = make(training())
-    fit._state.step = 4
-    losses = np.ones(3, np.float32)
-    losses[bad:] = np.nan
-    with pytest.raises(TrainingError, match=rf"step {number}\b"):
-        fit._check_finite(losses)
+def test_an_update_that_no_loss_sees_stops_too():
+    # The last update of a training: its batch's loss was finite, the weights that it leaves are not.
+    rates = optimizer(learning_rate=1e38, bias_learning_rate_factor=100.0)  # beyond float32
+    work = training(epochs=1, train=split(8), optimizer=rates)
+    with pytest.raises(TrainingError, match="not finite after step 1: training diverged"):
+        make(work).run()
 
 
 def test_a_loss_that_stays_at_ln_k_stops_with_what_to_try(monkeypatch):
-    monkeypatch.setattr(fit_module, "STALL_STEPS", (1, 5000))
+    monkeypatch.setattr(guards, "STALL_STEPS", (1, 5000))
     still = training(alexnet(weight_stddev=[1e-6] * 8), optimizer=optimizer(learning_rate=1e-9), epochs=3)
     message = r"ends at step 6 is 1\.09\d\d, still ln K = 1\.0986 for 3 classes.*profile: original"
     with pytest.raises(TrainingError, match=message):
@@ -144,7 +172,10 @@ def test_a_loss_that_stays_at_ln_k_stops_with_what_to_try(monkeypatch):
 
 def test_a_short_training_is_not_called_stalled_too_early():
     still = training(alexnet(weight_stddev=[1e-6] * 8), optimizer=optimizer(learning_rate=1e-9), epochs=3)
-    assert len(make(still).run().history) == 3
+    fitted = make(still).run()
+    assert len(fitted.history) == 3
+    assert fitted.stalled  # and yet it is said
+    assert not make(training(alexnet_bn(), epochs=3)).run().stalled
 
 
 def test_the_best_epoch_is_kept_when_asked(monkeypatch):
@@ -185,21 +216,3 @@ def test_averaged_weights_are_the_result():
     averaged = [work.variables[f"averages/{n}"].numpy() for n in range(len(work.model.trainable_variables))]
     for variable, average in zip(work.model.trainable_variables, averaged, strict=True):
         np.testing.assert_array_equal(fitted.weights[variable.path.split("/", 1)[1]], average)
-
-
-def test_the_state_survives_json():
-    state = fit_module._State(step=3, losses=[math.pi, 1 / 3], errors=[0.5])
-    assert fit_module._State.from_json(json.loads(json.dumps(state.to_json()))) == state
-
-
-def test_the_columns_of_the_history():
-    assert history_columns() == [
-        "epoch",
-        "step",
-        "learning_rate",
-        "train_loss",
-        "train_top1_error",
-        "validation_loss",
-        "validation_top1_error",
-        "validation_top5_error",
-    ]

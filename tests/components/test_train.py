@@ -182,13 +182,13 @@ import sys
 from pathlib import Path
 from alexnet_tf import fit
 fit.SECONDS_PER_CALL = 0.0
-fit.SECONDS_BETWEEN_CHECKPOINTS = -1.0
 from components import train
 from components.interfaces import Runtime
 params = train.Params.model_validate_json(Path(sys.argv[1]).read_text())
 inputs = train.Inputs(Path(sys.argv[2]) / "records", Path(sys.argv[2]) / "statistics")
 out = Path(sys.argv[3])
-train.run(inputs, train.Outputs(out / "model", out / "report"), params, Runtime(scratch=out / "scratch"))
+runtime = Runtime(scratch=out / "scratch", checkpoint_interval_seconds=-1.0)
+train.run(inputs, train.Outputs(out / "model", out / "report"), params, runtime)
 """
 
 

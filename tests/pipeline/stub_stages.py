@@ -161,6 +161,7 @@ compare:
 runtime:  # of this machine
   source_folder: data/sources   # where data sets lie
   devices: []
+  checkpoint_interval_seconds: 120.0
   beam_runner: FnApiRunner
   beam_workers: 0
   beam_options: []

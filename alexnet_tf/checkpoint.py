@@ -1,0 +1,110 @@
+"""What a training needs to go on: its variables, and where it stands. One file, whole or not there."""
+
+import io
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from alexnet_tf.errors import DataError
+from alexnet_tf.history import Epoch
+from alexnet_tf.schedule import Plateau
+from alexnet_tf.weights import parse_arrays, save_arrays
+
+
+@dataclass
+class State:
+    """All that decides how a training goes on, besides the variables.
+
+    Attributes:
+        step: Steps taken.
+        plateau: What the plateau rule remembers.
+        history: A row for each finished epoch.
+        losses: Of the steps of the epoch that is under way, in nats.
+        errors: Of the same steps, fractions.
+    """
+
+    step: int = 0
+    plateau: Plateau = field(default_factory=Plateau)
+    history: list[Epoch] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+    errors: list[float] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the state in JSON's types."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Return the state that `to_json` was called on."""
+        history = [Epoch(**row) for row in values["history"]]
+        return cls(**{**values, "plateau": Plateau(**values["plateau"]), "history": history})
+
+
+class Checkpoint:
+    """The checkpoint of one training, in a folder that is named by what is trained.
+
+    Args:
+        folder: Its name is the fingerprint of params, data and code, which the file repeats: a checkpoint that was
+            copied here from another training is refused.
+    """
+
+    def __init__(self, folder: Path):
+        self.path = folder / "checkpoint.npz"
+        self.fingerprint = folder.name
+
+    def save(self, state: State, variables: Mapping[str, np.ndarray], best: Mapping[str, np.ndarray]) -> None:
+        """Write the file, in place of an earlier one only when it is whole.
+
+        Args:
+            state: Where the training stands.
+            variables: Weights, velocities and averages by name.
+            best: Weights of the best epoch by name, where they are kept.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        arrays = dict(variables) | {f"best/{name}": value for name, value in best.items()}
+        save_arrays(self.path, arrays, {"fingerprint": self.fingerprint, "state": state.to_json()})
+
+    def read(self) -> bytes:
+        """Return the file's content, empty where there is none yet."""
+        try:
+            return self.path.read_bytes()
+        except FileNotFoundError:
+            return b""
+
+    def restore(self, content: bytes, variables: Mapping[str, Any]) -> tuple[State, dict[str, np.ndarray]]:
+        """Give variables the values that `save` was given.
+
+        Args:
+            content: Of the file.
+            variables: What has a `shape` and can be assigned to, by name.
+
+        Returns:
+            Where the training stood, and the weights of its best epoch.
+
+        Raises:
+            DataError: When the content is damaged, or that of another training; nothing is assigned then.
+        """
+        arrays, meta = parse_arrays(io.BytesIO(content), source=str(self.path))
+        found = str(meta.get("fingerprint"))
+        if found != self.fingerprint:
+            raise DataError(
+                f"{self.path} belongs to another training: expected the fingerprint {self.fingerprint[:12]}…, found "
+                f"{found[:12]}…; delete it, or train with --fresh"
+            )
+        best = {name.removeprefix("best/"): arrays.pop(name) for name in list(arrays) if name.startswith("best/")}
+        wrong = sorted(set(variables) ^ set(arrays)) or [
+            name for name, variable in variables.items() if tuple(variable.shape) != arrays[name].shape
+        ]
+        if wrong:
+            raise DataError(f"{self.path} does not fit this training at {wrong[0]}; delete it, or train with --fresh")
+        for name, variable in variables.items():
+            variable.assign(arrays[name])
+        return State.from_json(meta["state"]), best
+
+    def delete(self) -> None:
+        """Delete the folder, once the result is safe elsewhere."""
+        shutil.rmtree(self.path.parent, ignore_errors=True)

@@ -1,0 +1,59 @@
+import json
+import math
+
+import numpy as np
+
+from alexnet_tf.checkpoint import Checkpoint, State
+from alexnet_tf.history import Epoch, history_columns
+from alexnet_tf.schedule import Plateau
+
+STATE = State(
+    step=3,
+    plateau=Plateau(drops=1, best_error=1 / 3, stale_epochs=2),
+    history=[Epoch(1, 2, 0.01, math.pi, 0.1, math.e, 0.2, None)],
+    losses=[math.pi, 1 / 3],
+    errors=[0.5],
+)
+
+
+def test_the_state_survives_json():
+    assert State.from_json(json.loads(json.dumps(STATE.to_json()))) == STATE
+
+
+class Variable:
+    """What can be assigned to."""
+
+    def __init__(self, shape):
+        self.shape, self.value = shape, None
+
+    def assign(self, value):
+        self.value = value
+
+
+def test_what_is_saved_is_restored_bit_by_bit(tmp_path):
+    checkpoint = Checkpoint(tmp_path / "fingerprint")
+    assert checkpoint.read() == b""
+    arrays = {"weights/conv1/kernel": np.arange(3, dtype=np.float32), "velocities/0": np.float32([-0.0, 1e-45])}
+    checkpoint.save(STATE, arrays, {"conv1/kernel": np.float32([7])})
+    variables = {name: Variable(value.shape) for name, value in arrays.items()}
+    state, best = checkpoint.restore(checkpoint.read(), variables)
+    assert state == STATE
+    assert {name: variable.value.tobytes() for name, variable in variables.items()} == {
+        name: value.tobytes() for name, value in arrays.items()
+    }
+    assert best.keys() == {"conv1/kernel"}
+    checkpoint.delete()
+    assert not (tmp_path / "fingerprint").exists()
+
+
+def test_the_columns_of_the_history():
+    assert history_columns() == [
+        "epoch",
+        "step",
+        "learning_rate",
+        "train_loss",
+        "train_top1_error",
+        "validation_loss",
+        "validation_top1_error",
+        "validation_top5_error",
+    ]

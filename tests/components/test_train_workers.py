@@ -1,0 +1,125 @@
+"""The stage train in two processes over loopback, as on two hosts."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from alexnet_tf.weights import load_arrays
+from tests.alexnet_tf.small_training import alexnet, alexnet_bn
+from tests.components.test_train import parameters, write_records
+
+CHILD = """
+import sys
+from pathlib import Path
+from alexnet_tf import fit
+from alexnet_tf.errors import AlexNetError
+fit.SECONDS_PER_CALL = float(sys.argv[4])  # workers may look at their clocks at other steps
+from components import train
+from components.interfaces import Runtime
+params = train.Params.model_validate_json(Path(sys.argv[1]).read_text())
+inputs = train.Inputs(Path(sys.argv[2]) / "records", Path(sys.argv[2]) / "statistics")
+out = Path(sys.argv[3])
+devices = tuple(sys.argv[5:])
+if devices:
+    import tensorflow as tf
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * len(devices))
+runtime = Runtime(devices=devices, scratch=out / "fingerprint", checkpoint_interval_seconds=-1.0)
+try:
+    train.run(inputs, train.Outputs(out / "model", out / "report"), params, runtime)
+except AlexNetError as error:
+    sys.exit(f"{type(error).__name__}: {error}")
+"""
+WRITTEN = ("model/weights.npz", "model/model.json", "report/history.csv", "report/metrics.json")
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    return write_records(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture
+def start(inputs, tmp_path, root):
+    """Start processes that train the same; all are gone when the test ends."""
+    started = []
+
+    def process(name, params, *, config=None, seconds_per_call=0.0, devices=()):
+        out = tmp_path / name
+        out.mkdir(exist_ok=True)
+        (out / "params.json").write_text(params.model_dump_json())
+        arguments = [out / "params.json", inputs.records.parent, out, seconds_per_call, *devices]
+        environment = {**os.environ, **({"TF_CONFIG": json.dumps(config)} if config else {})}
+        command = [sys.executable, "-c", CHILD, *map(str, arguments)]
+        with (out / "log.txt").open("wb") as log:
+            child = subprocess.Popen(command, cwd=root, env=environment, stdout=log, stderr=log)
+        started.append(child)
+        return child
+
+    yield process
+    for child in started:
+        child.kill()
+        child.wait()
+
+
+def configs(count=2):
+    ports = []
+    for _ in range(count):
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            ports.append(listener.getsockname()[1])
+    cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
+    return [{"cluster": cluster, "task": {"type": "worker", "index": index}} for index in range(count)]
+
+
+def pair(start, params, names=("a", "b")):
+    """Start both workers; the second one takes several steps between two looks at the clock."""
+    return [
+        start(name, params, config=config, seconds_per_call=seconds)
+        for name, config, seconds in zip(names, configs(), (0.0, 0.05), strict=True)
+    ]
+
+
+def log(tmp_path, name):
+    return (tmp_path / name / "log.txt").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("network", [alexnet(weight_stddev=[0.1] * 8), alexnet_bn()], ids=["2012", "bn"])
+def test_two_processes_reach_the_weights_of_one(start, tmp_path, network):
+    params = parameters(network, epochs=3, keep="best")
+    workers = pair(start, params)
+    assert [child.wait(300) for child in workers] == [0, 0], log(tmp_path, "a") + log(tmp_path, "b")
+    for name in WRITTEN:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
+    assert not (tmp_path / "b" / "fingerprint").exists()  # the chief alone keeps checkpoints
+    assert start("one", params, devices=("CPU:0", "CPU:1")).wait(300) == 0, log(tmp_path, "one")
+    one, two = (load_arrays(tmp_path / name / "model" / "weights.npz")[0] for name in ("one", "a"))
+    for name, expected in one.items():
+        np.testing.assert_allclose(two[name], expected, rtol=1e-4, atol=1e-6, err_msg=name)
+
+
+@pytest.mark.slow
+def test_a_lost_worker_ends_the_other_with_a_sentence_and_both_go_on_later(start, tmp_path):
+    params = parameters(alexnet_bn(), epochs=40)
+    assert [child.wait(300) for child in pair(start, params, ("whole a", "whole b"))] == [0, 0]
+    chief, other = pair(start, params)
+    checkpoint = tmp_path / "a" / "fingerprint" / "checkpoint.npz"
+    while chief.poll() is None and not checkpoint.exists():
+        time.sleep(0.05)
+    os.kill(other.pid, signal.SIGKILL)
+    assert chief.wait(120) == 1, log(tmp_path, "a")
+    assert "TrainingError: worker 0 lost contact with another one of 127.0.0.1:" in log(tmp_path, "a")
+    assert "start the same command again on every host" in log(tmp_path, "a")
+    assert checkpoint.exists()
+    assert not (tmp_path / "a" / "model").exists()
+    assert [child.wait(300) for child in pair(start, params)] == [0, 0], log(tmp_path, "a") + log(tmp_path, "b")
+    for name in WRITTEN:
+        whole = (tmp_path / "whole a" / name).read_bytes()
+        assert [(tmp_path / worker / name).read_bytes() == whole for worker in "ab"] == [True, True], name
