@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from pydantic import ValidationError
 from scipy import stats
 
 from alexnet_tf.augment import Views, colour_axes
@@ -261,6 +262,11 @@ def test_center_crops_are_the_centre_of_the_image():
     images = pixels(4, 20)
     crops = train(raw(crop_size=12, size=20), images, crop="center", **QUIET)
     np.testing.assert_array_equal(crops, images[:, 4:16, 4:16])
+
+
+def test_padding_around_a_centre_crop_is_refused():
+    with pytest.raises(ValidationError, match="crop: center needs padding 0, got 4"):
+        augmentation(crop="center", padding=4)
 
 
 def test_a_crop_larger_than_the_image_is_refused():

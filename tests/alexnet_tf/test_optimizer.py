@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from pydantic import ValidationError
 
 from alexnet_tf.optimizer import MomentumSGD, momentum_update
 from tests.alexnet_tf.small_training import optimizer
@@ -120,6 +121,11 @@ def test_a_frozen_conv1_stops_when_its_velocity_has_run_out(model):
     np.testing.assert_array_equal(frozen["conv1/kernel"], np.ones((2, 2)))
     np.testing.assert_array_equal(frozen["conv1/bias"], np.ones(2))
     assert np.all(frozen["fc8/kernel"] < 1)
+
+
+def test_nesterov_without_momentum_is_refused():
+    with pytest.raises(ValidationError, match="needs a momentum above 0, got 0"):
+        optimizer(nesterov=True, momentum=0.0)
 
 
 def test_replicas_add_up_their_shares_of_the_gradient(two_replicas):
