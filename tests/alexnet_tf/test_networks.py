@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import stats
 
 from alexnet_tf import networks
 from alexnet_tf.layer_table import layer_table
@@ -78,6 +79,7 @@ def test_initial_weights_are_normal_and_not_truncated(full):
         assert weights.std() == pytest.approx(1, abs=5 / (2 * count) ** 0.5)
         assert np.mean(np.abs(weights) > 2) == pytest.approx(0.0455, abs=0.006)  # 0 if cut off at 2σ
         assert np.abs(weights).max() > 3
+        assert stats.kstest(weights[:20_000], "norm").pvalue > 0.01
 
 
 def test_initial_biases_are_exactly_those_of_the_paper(full):
@@ -219,6 +221,19 @@ def test_the_towers_meet_in_conv3_and_nowhere_before():
     assert np.any(tape.gradient(conv2[1], maps[1]))
     assert np.any(tape.gradient(conv3[0], maps[1]))
     assert tape.gradient(conv4[0], conv3[1]) is None
+
+
+def test_the_dense_layers_see_both_towers():
+    model = build()
+    maps = [tf.constant(np.random.default_rng(n).uniform(1, 2, (1, 3, 3, 8)), tf.float32) for n in (0, 1)]
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(maps)
+        features = model.flatten(tf.concat([model._max_pool(half) for half in maps], axis=-1))
+        first_half = model.dense[0](features)[:, :16]
+        logits = model.classify(features)
+    for half in maps:
+        assert np.any(tape.gradient(first_half, half))
+        assert np.any(tape.gradient(logits, half))
 
 
 def test_dropout_scales_each_hidden_layer_by_half_at_test_and_masks_it_in_training():
