@@ -7,7 +7,15 @@ import keras
 import tensorflow as tf
 
 from alexnet_tf import architecture
-from alexnet_tf.layers import ACTIVATIONS, FC6_DROPOUT, FC7_DROPOUT, Draw, TowerConv2D, original_dropout
+from alexnet_tf.layers import (
+    ACTIVATIONS,
+    FC6_DROPOUT,
+    FC7_DROPOUT,
+    Draw,
+    TowerConv2D,
+    inverted_dropout,
+    original_dropout,
+)
 from alexnet_tf.normalization import LocalResponseNormalization, same_map_normalization
 
 
@@ -29,6 +37,7 @@ class AlexNet(keras.Model):
         spec = architecture.AlexNet.model_validate(spec)
         self.spec, self.crop_size, self.num_classes = spec, crop_size, num_classes
         self.activation = ACTIVATIONS[spec.activation]
+        self.dropout = original_dropout if spec.dropout_scaling == "at_test" else inverted_dropout
         self.flatten = keras.layers.Flatten(dtype=self.dtype_policy)
         self.pool = architecture.pool_geometry(spec.pooling)
         paddings = (architecture.conv1_padding(crop_size), *architecture.conv_paddings(spec)[1:])
@@ -84,7 +93,7 @@ class AlexNet(keras.Model):
         """Return fc7 after its activation and dropout (§4.2): (N, 4096)."""
         x = features
         for dense, stream in zip(self.dense[:2], (FC6_DROPOUT, FC7_DROPOUT), strict=True):
-            x = original_dropout(self.activation(dense(x)), self.spec.dropout, draw=draw, stream=stream)
+            x = self.dropout(self.activation(dense(x)), self.spec.dropout, draw=draw, stream=stream)
         return x
 
     def classify(self, features, *, draw: Draw | None = None):
@@ -96,7 +105,7 @@ class AlexNet(keras.Model):
         if index == 0 and self.spec.lrn_order == "before_relu":
             return [self.activation(self._max_pool(maps)) for maps in self._norm(towers, index)]
         towers = self._norm([self.activation(maps) for maps in towers], index)
-        if index == 1 and self.spec.same_map_normalization:
+        if index == 1 and self.spec.lrn and self.spec.same_map_normalization:
             towers = [same_map_normalization(maps) for maps in towers]
         return [self._max_pool(maps) for maps in towers]
 

@@ -29,17 +29,20 @@ class AlexNet(Spec):
         dense_units: Units of fc6 and fc7.
         towers: 2 as in §3.2, where conv2, conv4 and conv5 see their own tower only; 1 sees everything.
         activation: `relu` (§3.1) or `tanh`.
-        lrn: Whether conv1 and conv2 are followed by local response normalization (§3.3).
+        lrn: Whether conv1 and conv2 are followed by local response normalization (§3.3). Without it there is no
+            same-map normalization either: the 2012 ablation took out both (layers-148.cfg).
         lrn_alpha: α of §3.3, not divided by the window size. The 2012 code divides its 1e-4 by 5: 2e-5.
         lrn_beta: β of §3.3.
         lrn_k: k of §3.3.
         lrn_size: n of §3.3, the window in channels, odd.
         lrn_scope: `tower`: the window stops at the end of a tower (2012 code); `layer`: it crosses.
         lrn_order: `after_relu` (§3.3), or `before_relu`: layer 1 normalizes the linear output, pools, then
-            rectifies (layers-145.cfg).
+            rectifies (layers-145.cfg). Without LRN both are the same, as max and the activation commute.
         same_map_normalization: The 5 x 5 same-map normalization that the 2012 code adds after LRN2.
         pooling: `overlapping` 3 x 3 stride 2 (§3.4), or `paired` 2 x 2 stride 2 (layers-147.cfg).
         dropout: Probability of dropping a unit of fc6 and fc7 in training (§4.2).
+        dropout_scaling: `at_test`: outputs are multiplied by 1 - dropout at test (§4.2); `in_training`: divided by it
+            in training (Caffe).
         weight_stddev: Standard deviation of the initial weights of conv1..conv5, fc6..fc8 (§5).
         bias: Initial biases of the same eight layers (§5).
     """
@@ -59,6 +62,7 @@ class AlexNet(Spec):
     same_map_normalization: bool
     pooling: Literal["overlapping", "paired"]
     dropout: Annotated[float, Field(ge=0, lt=1)]
+    dropout_scaling: Literal["at_test", "in_training"]
     weight_stddev: EightFloats
     bias: EightFloats
 
@@ -68,8 +72,6 @@ class AlexNet(Spec):
             raise ValueError(f"every count of filters must be divisible by towers = {self.towers}, got {self.filters}")
         if self.lrn_size % 2 == 0:
             raise ValueError(f"lrn_size must be odd, got {self.lrn_size}")
-        if not self.lrn and (self.same_map_normalization or self.lrn_order == "before_relu"):
-            raise ValueError("same_map_normalization and lrn_order: before_relu need lrn: true")
         if any(value <= 0 for value in self.weight_stddev):
             raise ValueError(f"every weight_stddev must be positive, got {self.weight_stddev}")
         return self

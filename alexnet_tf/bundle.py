@@ -14,7 +14,7 @@ from alexnet_tf.errors import DataError
 from alexnet_tf.recipe import InputSpec
 from alexnet_tf.weights import assign_arrays, load_arrays, model_arrays, save_arrays
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, eq=False)

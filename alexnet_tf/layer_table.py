@@ -76,7 +76,8 @@ def _alexnet_table(network: AlexNet, crop_size: int, channels: int, num_classes:
         rows.append(_row(f"conv{index + 1}", kind, (size, size, filters), fan_in, filters))
         depth = filters
         if index < 2 and network.lrn:
-            rows.append(LayerRow(f"norm{index + 1}", "LRN", (size, size, depth), 0, 0))
+            kind = "LRN, same-map" if index == 1 and network.same_map_normalization else "LRN"
+            rows.append(LayerRow(f"norm{index + 1}", kind, (size, size, depth), 0, 0))
         if index in (0, 1, 4):
             size = _windows(size, window, stride, pool_padding(size, window, stride))
             rows.append(LayerRow(f"pool{index + 1}", f"{window}x{window}/{stride} max", (size, size, depth), 0, 0))

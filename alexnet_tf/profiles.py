@@ -29,6 +29,10 @@ PROFILES: dict[str, dict[str, Switch]] = {
     "original": {
         "network.lrn_alpha": Switch(0.00002, "layer.py divides scale = 1e-4 by size = 5"),
         "network.lrn_k": Switch(2.0, "layers-145.cfg: minDiv=2; §3.3: k = 2"),
+        "network.lrn_scope": Switch("tower", "layers-145.cfg: rnorm1a and rnorm1b have 48 channels each"),
+        "network.lrn_order": Switch("before_relu", "layers-145.cfg: conv1 is linear, neuron=relu stands at pool1"),
+        "network.same_map_normalization": Switch(True, "layers-145.cfg: cnorm2a and cnorm2b"),
+        "network.dropout_scaling": Switch("at_test", "layers-145.cfg: hs1, hs2 with keep=0.5; §4.2"),
         "network.weight_stddev": Switch(
             [0.01, 0.01, 0.03, 0.03, 0.03, 0.01, 0.01, 0.01], "layers-145.cfg: initW, 0.03 in conv3 to conv5"
         ),
@@ -36,9 +40,13 @@ PROFILES: dict[str, dict[str, Switch]] = {
         "training.optimizer.bias_learning_rate_factor": Switch(2.0, "layer-params-153: epsB = 0.02 beside epsW = 0.01"),
         "training.optimizer.bias_decay": Switch(False, "layer.cu: wc is applied to weights only"),
         "training.schedule.name": Switch("steps", "layer-params-145-2010.cfg: lowered by hand at set epochs"),
+        "training.schedule.drop_at": Switch(
+            [0.25, 0.55, 0.84], "layer-params-145-2010.cfg: at epochs 23, 51 and 78 of 93"
+        ),
         "training.schedule.conv1_frozen_from": Switch(
             0.77, "layer-params-145-2010.cfg: conv1 stopped at epoch 72 of 93"
         ),
+        "training.augmentation.crops_per": Switch("chunk", "convdata_jpeg.py: crop_chunk, 32 images"),
         "training.augmentation.colour_noise": Switch(
             "sqrt_eigenvalue", "convdata_jpeg.py: scaled by the root of the eigenvalue"
         ),
@@ -49,18 +57,28 @@ PROFILES: dict[str, dict[str, Switch]] = {
     "paper": {
         "network.lrn_alpha": Switch(0.0001, "§3.3: α = 10^-4"),
         "network.lrn_k": Switch(2.0, "§3.3: k = 2"),
+        "network.lrn_scope": Switch("tower", "§3.3: N kernels in the layer, of which a GPU of §3.2 holds half"),
+        "network.lrn_order": Switch("after_relu", "§3.3: after the ReLU nonlinearity; §3.5"),
+        "network.same_map_normalization": Switch(False, "§3.5: not mentioned"),
+        "network.dropout_scaling": Switch("at_test", "§4.2: outputs multiplied by 0.5 at test time"),
         "network.weight_stddev": Switch([0.01] * 8, "§5: standard deviation 0.01 in each layer"),
         "network.bias": Switch(_PAPER_BIAS, "§5: 1 in layers 2, 4, 5 and the hidden dense layers, else 0"),
         "training.optimizer.bias_learning_rate_factor": Switch(1.0, "§5: an equal learning rate for all layers"),
         "training.optimizer.bias_decay": Switch(True, "§5: the update rule makes no exception for biases"),
         "training.schedule.name": Switch("plateau", "§5: divided by 10 when the validation error stops improving"),
+        "training.schedule.drop_at": Switch([], "§5: no fixed epochs"),
         "training.schedule.conv1_frozen_from": Switch(1.0, "§5: an equal learning rate for all layers"),
+        "training.augmentation.crops_per": Switch("image", "§4.1: random 224 x 224 patches"),
         "training.augmentation.colour_noise": Switch("eigenvalue", "§4.1: p_i times α_i λ_i"),
         "training.augmentation.colour_noise_until": Switch(1.0, "§4.1: in every epoch"),
     },
     "caffe": {
         "network.lrn_alpha": Switch(0.00002, "lrn_layer.cpp divides alpha = 1e-4 by local_size = 5"),
         "network.lrn_k": Switch(1.0, "caffe.proto: k defaults to 1, bvlc_alexnet does not set it"),
+        "network.lrn_scope": Switch("layer", "bvlc_alexnet/train_val.prototxt: norm1 and norm2 know no groups"),
+        "network.lrn_order": Switch("after_relu", "bvlc_alexnet/train_val.prototxt: conv1, relu1, norm1, pool1"),
+        "network.same_map_normalization": Switch(False, "bvlc_alexnet/train_val.prototxt: none"),
+        "network.dropout_scaling": Switch("in_training", "dropout_layer.cpp: scaled by 1 / (1 - dropout_ratio)"),
         "network.weight_stddev": Switch(
             [0.01, 0.01, 0.01, 0.01, 0.01, 0.005, 0.005, 0.01],
             "bvlc_alexnet/train_val.prototxt: weight_filler",
@@ -71,7 +89,11 @@ PROFILES: dict[str, dict[str, Switch]] = {
         "training.optimizer.bias_learning_rate_factor": Switch(2.0, "train_val.prototxt: lr_mult 1 and 2"),
         "training.optimizer.bias_decay": Switch(False, "train_val.prototxt: decay_mult 1 and 0"),
         "training.schedule.name": Switch("steps", "solver.prototxt: lr_policy step"),
+        "training.schedule.drop_at": Switch(
+            [0.2222, 0.4444, 0.6667, 0.8889], "solver.prototxt: every 100,000 of 450,000 iterations"
+        ),
         "training.schedule.conv1_frozen_from": Switch(1.0, "solver.prototxt: one rate for all layers"),
+        "training.augmentation.crops_per": Switch("image", "data_transformer.cpp: drawn for each image"),
         "training.augmentation.colour_noise": Switch("none", "bvlc_alexnet/readme.md: no relighting"),
         "training.augmentation.colour_noise_until": Switch(1.0, "bvlc_alexnet/readme.md: no relighting"),
     },

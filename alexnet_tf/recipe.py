@@ -44,6 +44,12 @@ class OptimizerSpec(Spec):
     bias_learning_rate_factor: Annotated[float, Field(ge=0)]
     bias_decay: bool
 
+    @model_validator(mode="after")
+    def _combine(self) -> Self:
+        if self.nesterov and self.momentum == 0:
+            raise ValueError("nesterov looks ahead by the velocity, so it needs a momentum above 0, got 0")
+        return self
+
 
 class ScheduleSpec(Spec):
     """How the learning rate changes.
@@ -68,9 +74,14 @@ class ScheduleSpec(Spec):
     warmup_share: Annotated[float, Field(ge=0, lt=1)]
 
     @model_validator(mode="after")
-    def _ascending(self) -> Self:
+    def _combine(self) -> Self:
         if self.drop_at != sorted(set(self.drop_at)):
             raise ValueError(f"drop_at must be ascending, got {self.drop_at}")
+        if self.warmup_share and self.name in ("plateau", "steps"):
+            raise ValueError(
+                f"the schedule {self.name} has no warm-up, so warmup_share must be 0, got {self.warmup_share}; "
+                "cosine and one_cycle have one"
+            )
         return self
 
 
@@ -79,7 +90,8 @@ class AugmentationSpec(Spec):
 
     Attributes:
         crop: `random` position, or the `center`.
-        crops_per: One offset and flip for each `image` (§4.1) or for each `chunk` of 32 (convdata_jpeg.py).
+        crops_per: One offset and flip for each `image` (§4.1) or for each `chunk` of 32 consecutive images of a batch
+            (convdata_jpeg.py), whose last chunk may be smaller.
         padding: Pixels of mirrored border around the image before the crop; the paper has none.
         flip: Mirror left-right with probability 1/2.
         colour_noise: Standard deviations along the colour axes: `sqrt_eigenvalue` of 0..255 pixels (2012 code, which
@@ -95,6 +107,12 @@ class AugmentationSpec(Spec):
     colour_noise: Literal["sqrt_eigenvalue", "eigenvalue", "none"]
     colour_noise_scale: Annotated[float, Field(ge=0)]
     colour_noise_until: Share
+
+    @model_validator(mode="after")
+    def _combine(self) -> Self:
+        if self.padding and self.crop == "center":
+            raise ValueError(f"padding widens random crops only, so crop: center needs padding 0, got {self.padding}")
+        return self
 
 
 class TrainingSpec(Spec):

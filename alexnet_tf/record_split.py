@@ -82,6 +82,12 @@ class RecordSplit:
             DataError: When a file is missing or another than the manifest says.
         """
         manifest = read_manifest(folder)
+        for key in ("splits", "class_names", "size", "stored_size"):
+            if not isinstance(manifest, dict) or key not in manifest:
+                raise DataError(
+                    f"{folder / 'manifest.json'}: expected the manifest of the stage preprocess, found one without "
+                    f"{key!r}; run the stage preprocess again."
+                )
         if split not in manifest["splits"]:
             known = ", ".join(manifest["splits"])
             raise DataError(f"{folder}: expected a split {split!r}, found {known}; run the stage preprocess again.")
@@ -94,6 +100,10 @@ class RecordSplit:
         for shard in listed["shards"]:
             _check_size(folder / shard["file"], shard["bytes"])
         index = np.load(index_path)
+        if len(index) and not 0 <= index["label"].min() <= index["label"].max() < len(manifest["class_names"]):
+            expected = f"expected labels 0 to {len(manifest['class_names']) - 1}, one for each class of manifest.json"
+            found = f"found {index['label'].min()} to {index['label'].max()}"
+            raise DataError(f"{index_path}: {expected}, {found}; run the stage preprocess again.")
         return cls(
             folder=folder,
             split=split,

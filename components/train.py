@@ -26,9 +26,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from alexnet_tf.architecture import Network
+from alexnet_tf.layer_table import layer_table
 from alexnet_tf.recipe import InputSpec, TrainingSpec
 from components.interfaces import Runtime, StageParams
 
@@ -68,6 +69,17 @@ class Params(StageParams):
     network: Network
     training: TrainingSpec
 
+    @field_validator("network")
+    @classmethod
+    def _takes_the_crop(cls, network: Network, info: ValidationInfo) -> Network:
+        if "input" in info.data:  # else that is the error
+            crop_size = info.data["input"].crop_size
+            try:
+                layer_table(network, crop_size, channels=3, num_classes=2)
+            except ValueError as error:
+                raise ValueError(f"{error}, got input.crop_size {crop_size}") from error
+        return network
+
 
 def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> None:
     """Train, and write the model and its history."""
@@ -87,10 +99,20 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
     validation = RecordSplit.open(inputs.records, "validation")
     if validation.num_examples == 0:
         raise DataError(f"{inputs.records} has no validation images; raise download.validation_share")
+    if len(train.class_names) < 2:
+        raise DataError(
+            f"{inputs.records} holds images of {', '.join(train.class_names) or 'no class'} alone, so there is nothing "
+            "to learn; take a source with at least two classes"
+        )
     colours = ColourStatistics.load(inputs.statistics)
     if colours.size != train.size:
         raise DataError(
             f"{inputs.statistics} is of {colours.size}-pixel images, {inputs.records} of {train.size}: run statistics"
+        )
+    if (padding := params.training.augmentation.padding) >= train.size:
+        raise ConfigError(
+            f"training.augmentation.padding mirrors the image at its border, so it must be less than the image size "
+            f"{train.size}, got {padding}"
         )
     strategy = make_training_strategy(runtime.devices)
     per_replica_batch_size(params.training.global_batch_size, strategy)

@@ -65,10 +65,13 @@ def _worded(error: ErrorDetails, path: Sequence[Any], values: Mapping[str, Any],
     expected = expectation(path)
     if error["type"] in _ABSENT:
         return f"{source}: {key} is missing; expected {expected}"
-    received = shown(_value_at(path, values))
+    value = _value_at(path, values)
+    received = shown(value)
     if error["type"] in ("value_error", "assertion_error"):
         text = error["msg"].partition(", ")[2].rstrip(".")
-        return f"{source}: {key or 'the parameters'}: {text}, got {received}"
+        if isinstance(value, Mapping):  # a rule about several keys names what it got itself
+            return f"{source}: {key or 'the parameters'}: {text}"
+        return f"{source}: {key}: {text}, got {received}"
     if error["type"] == "string_pattern_mismatch" and path and path[-1] == "[key]":
         name = path[-2]
         where = dotted(path[:-2])

@@ -28,6 +28,7 @@ def alexnet(**changes) -> AlexNet:
         "same_map_normalization": False,
         "pooling": "overlapping",
         "dropout": 0.5,
+        "dropout_scaling": "at_test",
         "weight_stddev": [0.01] * 8,
         "bias": PAPER_BIAS,
     }

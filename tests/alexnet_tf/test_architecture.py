@@ -148,8 +148,6 @@ def test_a_crop_that_is_too_small_is_refused(network, crop_size):
         ({"filters": [8, 15, 16, 16, 16]}, "divisible by towers = 2"),
         ({"filters": [8, 16, 16, 16]}, "at least 5 items"),
         ({"lrn_size": 4}, "lrn_size must be odd"),
-        ({"lrn": False, "lrn_order": "before_relu"}, "need lrn: true"),
-        ({"lrn": False, "same_map_normalization": True}, "need lrn: true"),
         ({"weight_stddev": [0.0] * 8}, "every weight_stddev must be positive"),
         ({"dropuot": 0.5}, "Extra inputs are not permitted"),
         ({"lrn_alpha": "1e-4"}, "valid number"),

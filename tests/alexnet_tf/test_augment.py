@@ -1,10 +1,15 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from pydantic import ValidationError
 from scipy import stats
 
 from alexnet_tf.augment import Views, colour_axes
+from alexnet_tf.images import decode, to_square
 from alexnet_tf.layers import Draw
+from alexnet_tf.recipe import InputSpec
+from alexnet_tf.sample import generate
+from pipeline.yaml_file import read
 from tests.alexnet_tf.small_training import augmentation, input_spec
 from tests.reference import pca as reference
 
@@ -211,6 +216,23 @@ def test_the_fifth_view_is_the_centre_view():
     np.testing.assert_array_equal(seen.ten(images)[:, 4], seen.center(images))
 
 
+def test_nothing_but_the_mean_is_taken_from_the_pixels(root):
+    # 40 pictures of the sample at the size of the records; ImageNet's pixels have a standard deviation of 74 (raw).
+    pictures = [generate("train", n % 10, 20 + n, 2012)[1] for n in range(40)]
+    images = np.stack([to_square(decode(picture, max_pixels=10**7), 64) for picture in pictures])
+    mean = images.mean(axis=(0, 1, 2), dtype=np.float64).astype(np.float32)
+    for experiment in ("sample", "cifar10", "imagenette", "imagenet2012"):
+        variant = read(root / f"experiments/{experiment}.yaml")["variants"]["faithful"]
+        assert (variant["input"]["divide_by"], variant["input"]["mean"]) == (1.0, "pixel")
+    spec = InputSpec.model_validate(variant["input"] | {"crop_size": 56, "mean": "channel"})
+    seen = Views.create(spec, stored_size=64, size=64, mean_image=np.zeros((64, 64, 3)), channel_mean=mean)
+    centred = seen.center(tf.constant(images, tf.float32)).numpy()
+    np.testing.assert_allclose(centred + mean, images[:, 4:60, 4:60], atol=1e-4)
+    assert 40 < centred.std() < 90
+    assert centred.min() < -50
+    assert centred.max() > 50
+
+
 def test_the_mean_is_the_centre_of_the_mean_image_wherever_the_crop_is():
     seen = views(crop_size=12, size=20, mean="pixel", divide_by=2.0)
     mean_image = np.random.default_rng(9).uniform(0, 255, (20, 20, 3)).astype(np.float32)
@@ -261,6 +283,11 @@ def test_center_crops_are_the_centre_of_the_image():
     images = pixels(4, 20)
     crops = train(raw(crop_size=12, size=20), images, crop="center", **QUIET)
     np.testing.assert_array_equal(crops, images[:, 4:16, 4:16])
+
+
+def test_padding_around_a_centre_crop_is_refused():
+    with pytest.raises(ValidationError, match="crop: center needs padding 0, got 4"):
+        augmentation(crop="center", padding=4)
 
 
 def test_a_crop_larger_than_the_image_is_refused():

@@ -79,7 +79,7 @@ def test_a_truncated_file_is_a_data_error(folder, name):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": 99}, "has format 99, expected 1: train the model again"),
+        ({"format": 99}, "has format 99, expected 2: train the model again"),
         ({"network": {"name": "resnet"}}, "holds no usable model"),
         ({"class_names": ["one", "two"]}, "does not fit the network at fc8"),
     ],

@@ -149,6 +149,20 @@ def test_the_middle_is_kept():
     np.testing.assert_array_equal(to_square(Image.fromarray(strip.swapaxes(0, 1)), 10), strip[:, 10:20])
 
 
+@pytest.mark.parametrize(("width", "height"), [(300, 200), (200, 300), (24, 20), (20, 24)])
+def test_shapes_keep_their_aspect(width, height):
+    """A disc stays a disc of the same share of the short side, in landscape, portrait and tiny images."""
+    short = min(width, height)
+    rows, columns = np.mgrid[:height, :width]
+    inside = np.hypot(rows - (height - 1) / 2, columns - (width - 1) / 2) < 0.35 * short
+    image = Image.fromarray(np.repeat((inside * 255).astype(np.uint8)[..., None], 3, axis=2))
+    disc = to_square(image, 64)[..., 0] > 127
+    extents = [np.flatnonzero(disc.any(axis=axis)) for axis in (0, 1)]
+    for extent in extents:
+        assert extent[-1] - extent[0] + 1 == pytest.approx(0.7 * 64, abs=4)  # a pixel of the tiny one is 3 here
+        assert extent[0] + extent[-1] == pytest.approx(63, abs=1)
+
+
 def test_halving_averages_by_hand():
     """A triangle of 4 pixels on a line of 4: weights 3/7 3/7 1/7, the one beyond the edge left out."""
     line = np.array([0, 80, 160, 240], np.uint8)

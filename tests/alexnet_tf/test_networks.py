@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import stats
 
 from alexnet_tf import networks
 from alexnet_tf.layer_table import layer_table
@@ -78,6 +79,7 @@ def test_initial_weights_are_normal_and_not_truncated(full):
         assert weights.std() == pytest.approx(1, abs=5 / (2 * count) ** 0.5)
         assert np.mean(np.abs(weights) > 2) == pytest.approx(0.0455, abs=0.006)  # 0 if cut off at 2σ
         assert np.abs(weights).max() > 3
+        assert stats.kstest(weights[:20_000], "norm").pvalue > 0.01
 
 
 def test_initial_biases_are_exactly_those_of_the_paper(full):
@@ -221,6 +223,19 @@ def test_the_towers_meet_in_conv3_and_nowhere_before():
     assert tape.gradient(conv4[0], conv3[1]) is None
 
 
+def test_the_dense_layers_see_both_towers():
+    model = build()
+    maps = [tf.constant(np.random.default_rng(n).uniform(1, 2, (1, 3, 3, 8)), tf.float32) for n in (0, 1)]
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(maps)
+        features = model.flatten(tf.concat([model._max_pool(half) for half in maps], axis=-1))
+        first_half = model.dense[0](features)[:, :16]
+        logits = model.classify(features)
+    for half in maps:
+        assert np.any(tape.gradient(first_half, half))
+        assert np.any(tape.gradient(logits, half))
+
+
 def test_dropout_scales_each_hidden_layer_by_half_at_test_and_masks_it_in_training():
     model = build(alexnet(weight_stddev=[0.1] * 8, dense_units=[32, 400]))
     features = model.features(random_images())
@@ -232,6 +247,17 @@ def test_dropout_scales_each_hidden_layer_by_half_at_test_and_masks_it_in_traini
     np.testing.assert_array_equal(dropped, model.hidden(features, draw=draw()))
 
 
+def test_dropout_of_caffe_doubles_what_it_keeps_and_does_nothing_at_test():
+    shared = {"weight_stddev": [0.1] * 8, "bias": [0.0] * 8, "dense_units": [32, 400]}
+    caffe, original = (build(alexnet(**shared, dropout_scaling=how)) for how in ("in_training", "at_test"))
+    features = caffe.features(random_images())
+    np.testing.assert_array_equal(caffe.hidden(features), relu(caffe.dense[1](relu(caffe.dense[0](features)))))
+    # Without biases the layers are homogeneous: the same masks, and twice the size after either of them.
+    dropped = original.hidden(features, draw=draw()).numpy()
+    assert 0.5 < np.mean(dropped == 0) < 0.95
+    np.testing.assert_array_equal(caffe.hidden(features, draw=draw()), 4 * dropped)
+
+
 def test_without_training_a_draw_is_ignored():
     for spec in (alexnet(weight_stddev=[0.1] * 8), alexnet_bn()):
         model = build(spec)
@@ -240,15 +266,41 @@ def test_without_training_a_draw_is_ignored():
         )
 
 
-def test_same_map_normalization_changes_layer_2(record):
+def same_map(maps):
+    """rnorm of layers-145.cfg: the sum over 5 x 5 neighbours of the same map, scale 0.001 / 25."""
+    rows, columns = maps.shape[1:3]
+    output = np.empty_like(maps)
+    for row in range(rows):
+        for column in range(columns):
+            near = maps[:, max(0, row - 2) : row + 3, max(0, column - 2) : column + 3]
+            output[:, row, column] = maps[:, row, column] / (1 + 0.001 / 25 * (near**2).sum(axis=(1, 2))) ** 0.75
+    return output
+
+
+def test_same_map_normalization_stands_between_norm2_and_pool2(record):
     spec = alexnet(weight_stddev=[0.1] * 8, same_map_normalization=True)
     model = build(spec)
     record["conv"].clear()
     model(random_images())
-    with_it = record["conv"][2][0]
-    plain = reference_towers.max_pool(lrn_towers(relu(record["conv"][1][1]), spec), window=3, stride=2)
-    assert np.all(with_it <= plain + 1e-6)
-    assert np.any(with_it < plain - 1e-3)
+    found = record["conv"][2][0]
+    normal = lrn_towers(relu(record["conv"][1][1]), spec)
+    expected = reference_towers.max_pool(same_map(normal), window=3, stride=2)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    assert np.abs(found - reference_towers.max_pool(normal, window=3, stride=2)).max() > 1e-2
+
+
+def test_without_lrn_nothing_is_normalized_and_the_order_of_layer_1_does_not_matter(record):
+    off = alexnet(weight_stddev=[0.1] * 8, lrn=False)
+    expected = build(off)(random_images())
+    for changes in ({"lrn_order": "before_relu"}, {"same_map_normalization": True}):
+        other = off.model_copy(update=changes)
+        np.testing.assert_array_equal(build(other)(random_images()), expected)
+    # layers-148.cfg: a convolution, its ReLU and a pool, nothing else.
+    model = build(off)
+    record["conv"].clear()
+    model(random_images())
+    pooled = reference_towers.max_pool(relu(record["conv"][1][1]), window=3, stride=2)
+    np.testing.assert_array_equal(record["conv"][2][0], pooled)
 
 
 @pytest.mark.parametrize("spec", [alexnet(), alexnet_bn()])

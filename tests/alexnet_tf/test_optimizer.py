@@ -2,8 +2,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from pydantic import ValidationError
 
 from alexnet_tf.optimizer import MomentumSGD, momentum_update
+from alexnet_tf.profiles import PROFILES
 from tests.alexnet_tf.small_training import optimizer
 from tests.reference.sgd import momentum_step
 
@@ -113,6 +115,25 @@ def test_biases_decay_when_asked(model):
     np.testing.assert_allclose(found["fc8/bias"], 1 - 2 * 0.01 * (1 + 0.5), rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("profile", "rate_factor", "bias_decay"), [("original", 2, 0), ("paper", 1, 0.0005), ("caffe", 2, 0)]
+)
+def test_biases_and_weights_take_the_way_of_their_profile(model, profile, rate_factor, bias_decay):
+    switches = {path: switch.value for path, switch in PROFILES[profile].items()}
+    prefix = "training.optimizer."
+    spec = optimizer(**{path.removeprefix(prefix): value for path, value in switches.items() if prefix in path})
+    sgd = MomentumSGD(spec, model.trainable_variables)
+    expected = {"kernel": (1.0, 0.0), "bias": (1.0, 0.0)}
+    for number in range(20):
+        rate, gradient = 0.1 * 0.1 ** (number // 10), (-1) ** number * (1 + number)
+        found = apply(model, spec, [gradient], rate=rate, sgd=sgd)
+        expected["kernel"] = momentum_step(*expected["kernel"], gradient, epsilon=rate)
+        expected["bias"] = momentum_step(*expected["bias"], gradient, epsilon=rate_factor * rate, decay=bias_decay)
+        for name, (w, _) in expected.items():
+            # float32; the decay alone moves w by a hundred times this tolerance.
+            np.testing.assert_allclose(found[f"fc8/{name}"], w, rtol=2e-6, atol=2e-6, err_msg=f"step {number}")
+
+
 def test_a_frozen_conv1_stops_when_its_velocity_has_run_out(model):
     spec = optimizer(weight_decay=0.0)
     sgd = MomentumSGD(spec, model.trainable_variables)
@@ -120,6 +141,11 @@ def test_a_frozen_conv1_stops_when_its_velocity_has_run_out(model):
     np.testing.assert_array_equal(frozen["conv1/kernel"], np.ones((2, 2)))
     np.testing.assert_array_equal(frozen["conv1/bias"], np.ones(2))
     assert np.all(frozen["fc8/kernel"] < 1)
+
+
+def test_nesterov_without_momentum_is_refused():
+    with pytest.raises(ValidationError, match="needs a momentum above 0, got 0"):
+        optimizer(nesterov=True, momentum=0.0)
 
 
 def test_replicas_add_up_their_shares_of_the_gradient(two_replicas):

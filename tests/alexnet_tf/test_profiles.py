@@ -1,7 +1,16 @@
+from pathlib import Path
+
 import pytest
 
+from alexnet_tf.architecture import AlexNet
 from alexnet_tf.errors import ConfigError
+from alexnet_tf.layer_table import layer_table
 from alexnet_tf.profiles import PROFILES, resolve
+from alexnet_tf.recipe import TrainingSpec
+from alexnet_tf.schedule import Plateau, conv1_factor, learning_rate_factor
+from pipeline.yaml_file import read
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_all_profiles_set_the_same_switches():
@@ -15,6 +24,77 @@ def test_every_value_names_its_source():
 def test_the_2012_code_divides_alpha_by_the_window():
     assert PROFILES["original"]["network.lrn_alpha"].value == pytest.approx(1e-4 / 5)
     assert PROFILES["paper"]["network.lrn_alpha"].value == 1e-4
+
+
+TABLE = {  # switch: (original, paper, caffe), read again from the three sources
+    "network.lrn_alpha": (2e-5, 1e-4, 2e-5),
+    "network.lrn_k": (2.0, 2.0, 1.0),
+    "network.lrn_scope": ("tower", "tower", "layer"),
+    "network.lrn_order": ("before_relu", "after_relu", "after_relu"),
+    "network.same_map_normalization": (True, False, False),
+    "network.dropout_scaling": ("at_test", "at_test", "in_training"),
+    "network.weight_stddev": (
+        [0.01, 0.01, 0.03, 0.03, 0.03, 0.01, 0.01, 0.01],
+        [0.01] * 8,
+        [0.01, 0.01, 0.01, 0.01, 0.01, 0.005, 0.005, 0.01],
+    ),
+    "network.bias": ([0, 1, 0, 1, 1, 1, 1, 0], [0, 1, 0, 1, 1, 1, 1, 0], [0, 0.1, 0, 0.1, 0.1, 0.1, 0.1, 0]),
+    "training.optimizer.bias_learning_rate_factor": (2.0, 1.0, 2.0),
+    "training.optimizer.bias_decay": (False, True, False),
+    "training.schedule.name": ("steps", "plateau", "steps"),
+    "training.schedule.drop_at": ([0.25, 0.55, 0.84], [], [0.2222, 0.4444, 0.6667, 0.8889]),
+    "training.schedule.conv1_frozen_from": (0.77, 1.0, 1.0),
+    "training.augmentation.crops_per": ("chunk", "image", "image"),
+    "training.augmentation.colour_noise": ("sqrt_eigenvalue", "eigenvalue", "none"),
+    "training.augmentation.colour_noise_until": (0.73, 1.0, 1.0),
+}
+
+
+def test_the_profiles_are_the_2012_code_the_text_and_caffe():
+    found = {path: tuple(PROFILES[name][path].value for name in PROFILES) for path in PROFILES["original"]}
+    assert list(PROFILES) == ["original", "paper", "caffe"]
+    assert found == TABLE
+
+
+def faithful(profile, experiment="imagenet2012", **changes):
+    """Return the network and the training of an experiment's `faithful` under a profile."""
+    variant = read(ROOT / f"experiments/{experiment}.yaml")["variants"]["faithful"]
+    values = resolve({**variant, "profile": profile})
+    return AlexNet.model_validate(values["network"] | changes), TrainingSpec.model_validate(values["training"])
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("experiment", ["sample", "cifar10", "imagenette", "imagenet2012"])
+def test_every_profile_makes_a_network_and_a_training_in_every_experiment(profile, experiment):
+    network, training = faithful(profile, experiment)
+    parameters = sum(row.parameters for row in layer_table(network, 224, 3, 1000))
+    assert parameters == 60_965_224
+    assert training.optimizer.decay_form == "coupled"
+
+
+def test_rates_of_the_2012_run_fall_at_a_quarter_55_and_84_percent():
+    _, training = faithful("original")
+    assert [
+        learning_rate_factor(training.schedule, step, 93, Plateau()) for step in (0, 23, 24, 51, 52, 78, 79, 92)
+    ] == pytest.approx([1, 1, 0.1, 0.1, 0.01, 0.01, 0.001, 0.001])
+    assert [conv1_factor(training.schedule, step, 93) for step in (71, 72)] == [1, 0]
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_an_ablation_is_one_change(profile):
+    for change in (
+        {"towers": 1},
+        {"activation": "tanh"},
+        {"lrn": False},
+        {"lrn_scope": "layer"},
+        {"lrn_order": "before_relu"},
+        {"same_map_normalization": True},
+        {"pooling": "paired"},
+        {"dropout": 0.0},
+        {"dropout_scaling": "in_training"},
+    ):
+        network, _ = faithful(profile, **change)
+        assert layer_table(network, 224, 3, 1000)
 
 
 def test_resolve_replaces_the_word_and_nothing_else():

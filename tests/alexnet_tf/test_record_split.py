@@ -81,11 +81,24 @@ def test_a_position_out_of_range_is_an_error(folder):
         RecordSplit.open(folder, "train").read([10])
 
 
+def edit_manifest(folder, **changes):
+    """Change entries of the manifest; None takes one out."""
+    manifest = json.loads((folder / "manifest.json").read_text()) | changes
+    kept = {name: value for name, value in manifest.items() if value is not None}
+    (folder / "manifest.json").write_text(json.dumps(kept))
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
         (lambda folder: (folder / "manifest.json").unlink(), "manifest.json does not exist"),
         (lambda folder: (folder / "manifest.json").write_text("{"), "manifest.json: expected JSON"),
+        (lambda folder: (folder / "manifest.json").write_text("[]"), "found one without 'splits'; run the stage"),
+        (lambda folder: edit_manifest(folder, class_names=None), "found one without 'class_names'; run the stage"),
+        (
+            lambda folder: edit_manifest(folder, class_names=["a", "b"]),
+            r"index.npy: expected labels 0 to 1, one for each class of manifest.json, found 0 to 2; run the stage",
+        ),
         (lambda folder: (folder / "train.index.npy").unlink(), "train.index.npy does not exist"),
         (lambda folder: (folder / "train.index.npy").write_bytes(b"x"), "train.index.npy: expected SHA-256"),
         (

@@ -71,6 +71,7 @@ def model(tmp_path_factory):
         lrn_size=5,
         lrn_scope="tower",
         lrn_order="after_relu",
+        dropout_scaling="at_test",
         same_map_normalization=False,
         pooling="overlapping",
         dropout=0.5,

@@ -1,9 +1,11 @@
 """The stage train on small records, killed and run again in processes of its own."""
 
 import csv
+import hashlib
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from alexnet_tf.errors import ConfigError, DataError
 from alexnet_tf.moments import Moments
@@ -20,7 +23,7 @@ from alexnet_tf.records import ShardWriter, encode_example, feature_offset
 from alexnet_tf.statistics import save_statistics
 from components import train
 from components.interfaces import Runtime, SilentTracker
-from tests.alexnet_tf.small_training import alexnet, alexnet_bn, images, input_spec, recipe
+from tests.alexnet_tf.small_training import alexnet, alexnet_bn, augmentation, images, input_spec, recipe
 from tests.components.small_dataset import CLASS_NAMES, contents
 
 SIZE = 68
@@ -28,8 +31,6 @@ SIZE = 68
 
 def write_records(folder, *, train=24, validation=9):
     """Write records and statistics of random images; image n has label n % 3."""
-    import hashlib
-
     records, statistics = folder / "records", folder / "statistics"
     records.mkdir(parents=True)
     statistics.mkdir()
@@ -155,9 +156,30 @@ def test_a_crop_larger_than_the_image_is_refused(inputs, tmp_path):
         run(inputs, tmp_path / "a", parameters(crop_size=69))
 
 
-def test_a_crop_that_is_too_small_for_the_network_is_refused(inputs, tmp_path):
-    with pytest.raises(ConfigError, match="the crop is too small for this network"):
-        run(inputs, tmp_path / "a", parameters(alexnet(), crop_size=20))
+def test_a_crop_that_is_too_small_for_the_network_is_refused_with_the_parameters():
+    with pytest.raises(ValidationError, match=r"the crop is too small for this network, got input\.crop_size 20"):
+        parameters(alexnet(), crop_size=20)
+
+
+def test_a_border_wider_than_the_image_is_refused(inputs, tmp_path):
+    with pytest.raises(ConfigError, match=r"augmentation\.padding .* less than the image size 68, got 68"):
+        run(inputs, tmp_path / "a", parameters(augmentation=augmentation(padding=68)))
+    assert not any((tmp_path / "a").iterdir())
+
+
+def test_one_class_is_refused(inputs, tmp_path):
+    records = tmp_path / "records"
+    shutil.copytree(inputs.records, records)
+    manifest = json.loads((records / "manifest.json").read_text()) | {"class_names": ["tench"]}
+    for split in manifest["splits"]:
+        index = np.load(records / f"{split}.index.npy")
+        index["label"] = 0
+        np.save(records / f"{split}.index.npy", index)
+        digest = hashlib.sha256((records / f"{split}.index.npy").read_bytes()).hexdigest()
+        manifest["splits"][split]["index_sha256"] = digest
+    (records / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(DataError, match="holds images of tench alone, so there is nothing to learn"):
+        run(replace(inputs, records=records), tmp_path / "a", parameters())
 
 
 def test_a_batch_larger_than_the_split_is_refused(inputs, tmp_path):

@@ -1,0 +1,95 @@
+"""The ledger names what exists, claims no more than it proves, and the page is rendered from it."""
+
+import importlib
+import inspect
+import subprocess
+import sys
+
+import pytest
+from pydantic import ValidationError
+
+from pipeline.paper_page import Row, ledger, render, resolved
+
+
+@pytest.fixture(scope="module")
+def rows(root):
+    return ledger(root)
+
+
+def every(rows):
+    return [row for table in rows.values() for row in table.values()]
+
+
+def test_every_claim_and_every_difference_has_its_row(rows):
+    assert list(rows["claims"]) == list(range(1, 46))
+    assert list(rows["differences"]) == list(range(1, 16))
+
+
+def test_the_first_29_claims_are_settled(rows):
+    statuses = {number: rows["claims"][number].status for number in range(1, 30)}
+    assert {number for number, status in statuses.items() if status == "erratum"} == {3, 4}
+    assert {status for number, status in statuses.items() if number not in (3, 4)} == {"exact", "code-variant"}
+
+
+def test_every_symbol_can_be_imported(rows):
+    for symbol in {symbol for row in every(rows) for symbol in row.symbols}:
+        module = symbol.partition(":")[0]
+        found = resolved(symbol)
+        # Where it is written, not where it was imported to.
+        assert getattr(found, "__module__", module) in (module, "builtins"), symbol
+
+
+def test_every_test_is_a_test_that_pytest_collects(rows, root):
+    named = {test for row in every(rows) for test in row.tests}
+    for test in named:
+        file, _, function = test.partition("::")
+        module = importlib.import_module(file.removesuffix(".py").replace("/", "."))
+        found = getattr(module, function, None)
+        assert inspect.isfunction(found), test
+        skips = {mark.name for mark in getattr(found, "pytestmark", [])} & {"skip", "skipif", "xfail"}
+        assert not skips, test
+
+
+@pytest.mark.slow
+def test_pytest_itself_collects_every_test_by_its_name(rows, root):
+    named = sorted({test for row in every(rows) for test in row.tests})
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-m", "", *named]
+    collected = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert collected.returncode == 0, collected.stdout[-2000:] + collected.stderr[-2000:]
+    assert {line.partition("[")[0] for line in collected.stdout.splitlines() if "::" in line} == set(named)
+
+
+def test_the_page_is_current(rows, root):
+    assert (root / "docs/paper.md").read_text(encoding="utf-8") == render(rows)
+
+
+def test_a_cell_cannot_break_its_table(rows):
+    table = [line for line in render(rows).splitlines() if line.startswith("| ")]
+    assert {line.replace("\\|", "").count(" | ") for line in table} == {2, 7}
+
+
+ROW = {"claim": "c", "paper": "p", "code": "c", "ours": "o", "symbols": ["a.b:c"], "tests": [], "status": "exact"}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({}, "status exact names at least one symbol and one test"),
+        ({"status": "scaled", "tests": ["tests/a/test_b.py::test_c"], "symbols": []}, "at least one symbol"),
+        ({"status": "done"}, "Input should be"),
+        ({"tests": ["tests/a/test_b.py"]}, "match pattern"),
+        ({"symbols": ["a.b.c"]}, "match pattern"),
+        ({"note": "x"}, "Extra inputs"),
+    ],
+)
+def test_a_row_that_proves_nothing_is_refused(change, message):
+    with pytest.raises(ValidationError, match=message):
+        Row.model_validate(ROW | change)
+
+
+def test_a_name_that_does_not_exist_is_found():
+    assert resolved("pipeline.paper_page:Row.model_validate")
+    with pytest.raises(AttributeError):
+        resolved("pipeline.paper_page:Column")
+    with pytest.raises(ImportError):
+        resolved("pipeline.paper_pag:Row")
