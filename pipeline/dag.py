@@ -141,7 +141,7 @@ STAGES: dict[str, Stage] = {
             foreach="variants",
             inputs={"records": RECORDS, "model": "models/{variant}"},
             outputs={"report": "reports/evaluate/{variant}"},
-            params={"batch_size": "variants.{variant}.evaluation.batch_size"},
+            params=_section("variants.{variant}.evaluation", "batch_size", "neighbour_pool"),
         ),
         Stage(
             name="compare",

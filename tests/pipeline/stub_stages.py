@@ -87,6 +87,7 @@ class Train(StageParams):
 
 class Evaluate(StageParams):
     batch_size: Annotated[int, Field(ge=1)]
+    neighbour_pool: Annotated[int, Field(ge=0)]
 
 
 class Compare(StageParams):
@@ -143,7 +144,7 @@ variants:
       learning_rate: 0.01
       schedule:
         name: profile
-    evaluation: {batch_size: 64}
+    evaluation: {batch_size: 64, neighbour_pool: 0}
     gate: {max_top1_error: 0.5}
   optimized:
     images: small
@@ -151,7 +152,7 @@ variants:
     input: {crop_size: 56}
     network: {name: alexnet_bn, batch_norm_momentum: 0.9}
     training: {epochs: 30, learning_rate: 0.1, schedule: {name: one_cycle}}
-    evaluation: {batch_size: 256}
+    evaluation: {batch_size: 256, neighbour_pool: 0}
     gate: {max_top1_error: 0.3}
 compare:
   baseline: faithful
