@@ -1,7 +1,6 @@
 """The tables of an evaluation: metrics, per-image correctness, errors by class and slice, confusion, predictions."""
 
 import csv
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alexnet_tf.calibration import Bin, calibration_error, reliability
+from alexnet_tf.correctness import correctness, write_correctness
 from alexnet_tf.scoring import CONFIDENCE, Predictions
 from alexnet_tf.significance import wilson_interval
 from alexnet_tf.slices import Slice, quantities, slices
@@ -34,7 +34,7 @@ def write(folder: Path, evaluated: "Evaluated", split: "RecordSplit", class_name
         view: predictions[view].metrics() | {"calibration_error": calibration_error(bins[view])} for view in VIEWS
     }
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=1, sort_keys=True) + "\n")
-    np.savez(folder / "correct.npz", **correctness(predictions, keys))
+    write_correctness(folder / "correct.npz", correctness(predictions, keys))
     _write_csv(folder / "per_class.csv", per_class(predictions, labels, class_names))
     counts = confusion(predictions["ten_crop"], labels, num_classes=len(class_names))
     pairs = [[class_names[row], class_names[column], counts[row, column]] for row, column in np.argwhere(counts)]
@@ -44,20 +44,6 @@ def write(folder: Path, evaluated: "Evaluated", split: "RecordSplit", class_name
     _write_csv(folder / "slices.csv", _slice_rows(slices(predictions["ten_crop"], values)))
     _write_csv(folder / "calibration.csv", _calibration_rows(bins))
     return metrics
-
-
-def correctness(predictions: Mapping[str, Predictions], keys: Sequence[str]) -> dict[str, Any]:
-    """Pack which images are right into bits, in the order of the sorted keys; see `components.evaluate`."""
-    order = sorted(range(len(keys)), key=keys.__getitem__)
-    text = "\n".join(keys[index] for index in order)
-    arrays: dict[str, Any] = {
-        "num": np.int64(len(keys)),
-        "keys_sha256": np.array(hashlib.sha256(text.encode()).hexdigest()),
-    }
-    for view in VIEWS:
-        for k in predictions[view].scores:
-            arrays[f"{view}_top{k}"] = np.packbits(predictions[view].correct(k)[order])
-    return arrays
 
 
 def confusion(predictions: Predictions, labels: np.ndarray, *, num_classes: int) -> np.ndarray:

@@ -158,6 +158,7 @@ STAGES: dict[str, Stage] = {
                 "model": "models/{variant}",
                 "evaluation": "reports/evaluate/{variant}",
                 "records": RECORDS,
+                "champions": "results/champions",
             },
             outputs={"export": "exports/{variant}"},
             params={"gate": "variants.{variant}.gate"},

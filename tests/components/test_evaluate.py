@@ -170,15 +170,11 @@ def test_the_gallery_says_what_the_pictures_show(evaluated):
         assert all(found["key"].startswith("train/") for found in query["neighbours"])
 
 
-def test_no_pool_no_neighbours(records, model, tmp_path):
-    _run(tmp_path / "report", model, batch_size=4, neighbour_pool=0)
-    assert not (tmp_path / "report" / "neighbours.png").exists()
-    assert "neighbours" not in json.loads((tmp_path / "report" / "gallery.json").read_text())
-
-
-def test_the_batch_size_changes_no_count(evaluated, records, model, tmp_path):
+def test_the_batch_size_changes_no_count_and_no_pool_means_no_neighbours(evaluated, records, model, tmp_path):
     report, _ = evaluated
-    _run(tmp_path / "whole", model, batch_size=50)
+    _run(tmp_path / "whole", model, batch_size=50, neighbour_pool=0)
+    assert not (tmp_path / "whole" / "neighbours.png").exists()
+    assert "neighbours" not in json.loads((tmp_path / "whole" / "gallery.json").read_text())
     for name in ("correct.npz", "confusion.csv", "per_class.csv", "conv1_kernels.png"):
         assert (report / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 

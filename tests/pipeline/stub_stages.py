@@ -177,6 +177,8 @@ def run(inputs: Any, outputs: Any, params: StageParams, runtime: Any) -> None:
             continue
         path.mkdir()
         (path / "params.json").write_text(params.model_dump_json())
+        if field.name == "export":
+            (path / "blessing.json").write_text('{"blessed": false}')
         if field.name == "report":
             (path / "metrics.json").write_text(json.dumps({"best_epoch": 2, "center": {"top1_error": 0.25}}))
     with runtime.progress.task("stub", total=2, unit="epochs") as task:
@@ -214,6 +216,7 @@ def make_repository(folder: Path) -> Path:
         shutil.copyfile(ROOT / path, folder / path)
     for path in ("components/__init__.py", "components/interfaces.py", "dvc.yaml"):
         shutil.copyfile(ROOT / path, folder / path)
+    shutil.copytree(ROOT / "results/champions", folder / "results/champions")
     shutil.copyfile(__file__, folder / "stub_stages.py")
     for name in STAGES:
         (folder / f"components/{name}.py").write_text(
