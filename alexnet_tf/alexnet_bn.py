@@ -49,7 +49,12 @@ class AlexNetBN(keras.Model):
 
     def call(self, inputs, training=False, draw: Draw | None = None):
         """Return logits (N, K) float32 of images (N, crop, crop, C)."""
-        x = tf.cast(inputs, self.compute_dtype)
+        features = self.features(inputs, training=training)
+        return tf.cast(self.dense[2](self.hidden(features, draw=draw if training else None)), tf.float32)
+
+    def features(self, images, training=False):
+        """Return the last maps, flattened: (N, 4 · 4 · filters)."""
+        x = tf.cast(images, self.compute_dtype)
         for index, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
             x = self.activation(norm(conv(x), training=training))
             if index in (0, 1, 4):
@@ -57,11 +62,14 @@ class AlexNetBN(keras.Model):
         if x.shape[1] > 4:
             window = x.shape[1] // 4
             x = tf.nn.avg_pool2d(x, window, window, "VALID")
-        x = self.flatten(x)
+        return self.flatten(x)
+
+    def hidden(self, features, *, draw: Draw | None = None):
+        """Return fc7 after its activation and dropout: (N, units)."""
+        x = features
         for dense, stream in zip(self.dense[:2], (FC6_DROPOUT, FC7_DROPOUT), strict=True):
-            x = self.activation(dense(x))
-            x = inverted_dropout(x, self.spec.dropout, draw=draw if training else None, stream=stream)
-        return tf.cast(self.dense[2](x), tf.float32)
+            x = inverted_dropout(self.activation(dense(x)), self.spec.dropout, draw=draw, stream=stream)
+        return x
 
     def get_config(self):
         """Return the arguments of the constructor."""

@@ -5,13 +5,34 @@ counts are exact whatever the batch size and the number of replicas.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
+import numpy as np
 import tensorflow as tf
 
 from alexnet_tf.bundle import Bundle
 from alexnet_tf.inference import Inference
 from alexnet_tf.record_split import RecordSplit
-from alexnet_tf.scoring import Predictions, join, score_views
+from alexnet_tf.scoring import Predictions, join, score_views, softmax
+
+LUMA = (0.299, 0.587, 0.114)  # of red, green and blue: Rec. 601, as Pillow's mode L
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What a model says of the N images of a split, in the split's order.
+
+    Attributes:
+        predictions: `center` and `ten_crop`.
+        top_classes: (N, k) int32, of ten crops the most probable classes, best first, k = min(5, K).
+        top_probabilities: (N, k) float32, theirs.
+        brightness: (N,) float32, mean luma of the stored image, 0..255.
+    """
+
+    predictions: dict[str, Predictions]
+    top_classes: np.ndarray
+    top_probabilities: np.ndarray
+    brightness: np.ndarray
 
 
 def evaluate(
@@ -21,7 +42,7 @@ def evaluate(
     batch_size: int,
     strategy: tf.distribute.Strategy,
     advance: Callable[[int], None],
-) -> dict[str, Predictions]:
+) -> Evaluated:
     """Score every image of a split once, in the split's order.
 
     Args:
@@ -30,19 +51,25 @@ def evaluate(
         batch_size: Global: images (of ten views each) that are on the devices at once.
         strategy: Divides a batch among its replicas.
         advance: Called with the number of images after each batch.
-
-    Returns:
-        `center` and `ten_crop` over all N images.
     """
     batches: dict[str, list[Predictions]] = {"center": [], "ten_crop": []}
+    tops, brightness = [], []
     inference = Inference(lambda images: ten_view_logits(bundle, images), strategy=strategy, batch_size=batch_size)
     start = 0
     for logits in inference.logits(split):
-        for name, scored in score_views(logits, split.labels[start : start + len(logits)]).items():
+        indices = np.arange(start, start + len(logits))
+        for name, scored in score_views(logits, split.labels[indices]).items():
             batches[name].append(scored)
+        tops.append(top_of_ten_crops(logits))
+        brightness.append(mean_luma(split.read(indices)))
         start += len(logits)
         advance(len(logits))
-    return {name: join(scored) for name, scored in batches.items()}
+    return Evaluated(
+        predictions={name: join(scored) for name, scored in batches.items()},
+        top_classes=np.concatenate([classes for classes, _ in tops]),
+        top_probabilities=np.concatenate([probabilities for _, probabilities in tops]),
+        brightness=np.concatenate(brightness),
+    )
 
 
 def ten_view_logits(bundle: Bundle, images: tf.Tensor) -> tf.Tensor:
@@ -59,3 +86,28 @@ def ten_view_logits(bundle: Bundle, images: tf.Tensor) -> tf.Tensor:
         parallel_iterations=1,
     )
     return tf.transpose(logits, [1, 0, 2])
+
+
+def top_of_ten_crops(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Name the classes that ten crops find most probable (§4.1: the mean of the softmax outputs).
+
+    Args:
+        logits: (N, V, K) float32.
+
+    Returns:
+        Classes (N, k) int32 and their probabilities (N, k) float32, best first, k = min(5, K); of equal ones
+        the lower class number comes first, as in `scoring`.
+    """
+    return top_classes(softmax(logits).mean(axis=1, dtype=np.float32))
+
+
+def top_classes(probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """As `top_of_ten_crops`, of probabilities (N, K) float32."""
+    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :5]
+    return order.astype(np.int32), np.take_along_axis(probabilities, order, axis=1)
+
+
+def mean_luma(images: np.ndarray) -> np.ndarray:
+    """Return the mean brightness (N,) float32, 0..255, of images (N, S, S, 3) uint8."""
+    channels = images.mean(axis=(1, 2), dtype=np.float64)
+    return (channels @ np.array(LUMA)).astype(np.float32)

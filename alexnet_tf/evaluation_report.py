@@ -1,7 +1,6 @@
-"""The files of an evaluation: metrics, per-image correctness, per-class errors, confusion, predictions."""
+"""The tables of an evaluation: metrics, per-image correctness, errors by class and slice, confusion, predictions."""
 
 import csv
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,48 +8,42 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from alexnet_tf.calibration import Bin, calibration_error, reliability
+from alexnet_tf.correctness import correctness, write_correctness
 from alexnet_tf.scoring import CONFIDENCE, Predictions
 from alexnet_tf.significance import wilson_interval
+from alexnet_tf.slices import Slice, quantities, slices
 
 if TYPE_CHECKING:
+    from alexnet_tf.evaluation import Evaluated
     from alexnet_tf.record_split import RecordSplit
 
 VIEWS = ("center", "ten_crop")
 
 
-def write(
-    folder: Path, predictions: Mapping[str, Predictions], split: "RecordSplit", class_names: Sequence[str]
-) -> dict[str, Any]:
-    """Write all files but the pictures into an existing folder; layouts in `components.evaluate`.
+def write(folder: Path, evaluated: "Evaluated", split: "RecordSplit", class_names: Sequence[str]) -> dict[str, Any]:
+    """Write all tables into an existing folder; layouts in `components.evaluate`.
 
     Returns:
         What metrics.json holds.
     """
-    labels, keys = np.asarray(split.labels), list(split.keys())
+    labels, keys, predictions = np.asarray(split.labels), list(split.keys()), evaluated.predictions
+    bins = {view: reliability(predictions[view]) for view in VIEWS}
     metrics: dict[str, Any] = {"num_examples": len(labels)}
-    metrics |= {view: predictions[view].metrics() for view in VIEWS}
+    metrics |= {
+        view: predictions[view].metrics() | {"calibration_error": calibration_error(bins[view])} for view in VIEWS
+    }
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=1, sort_keys=True) + "\n")
-    np.savez(folder / "correct.npz", **correctness(predictions, keys))
+    write_correctness(folder / "correct.npz", correctness(predictions, keys))
     _write_csv(folder / "per_class.csv", per_class(predictions, labels, class_names))
     counts = confusion(predictions["ten_crop"], labels, num_classes=len(class_names))
     pairs = [[class_names[row], class_names[column], counts[row, column]] for row, column in np.argwhere(counts)]
     _write_csv(folder / "confusion.csv", [["label", "predicted", "num_examples"], *pairs])
     _write_csv(folder / "predictions.csv", _prediction_rows(predictions, labels, keys, class_names))
+    values = quantities(widths=split.widths, heights=split.heights, brightness=evaluated.brightness)
+    _write_csv(folder / "slices.csv", _slice_rows(slices(predictions["ten_crop"], values)))
+    _write_csv(folder / "calibration.csv", _calibration_rows(bins))
     return metrics
-
-
-def correctness(predictions: Mapping[str, Predictions], keys: Sequence[str]) -> dict[str, Any]:
-    """Pack which images are right into bits, in the order of the sorted keys; see `components.evaluate`."""
-    order = sorted(range(len(keys)), key=keys.__getitem__)
-    text = "\n".join(keys[index] for index in order)
-    arrays: dict[str, Any] = {
-        "num": np.int64(len(keys)),
-        "keys_sha256": np.array(hashlib.sha256(text.encode()).hexdigest()),
-    }
-    for view in VIEWS:
-        for k in predictions[view].scores:
-            arrays[f"{view}_top{k}"] = np.packbits(predictions[view].correct(k)[order])
-    return arrays
 
 
 def confusion(predictions: Predictions, labels: np.ndarray, *, num_classes: int) -> np.ndarray:
@@ -95,6 +88,25 @@ def _prediction_rows(
             row.append(class_names[scored.classes[index]])
             row += [f"{scored.probabilities[index]:.6f}", f"{scored.label_probabilities[index]:.6f}"]
         rows.append(row)
+    return rows
+
+
+def _slice_rows(found: Sequence[Slice]) -> list[list[Any]]:
+    ks = list(found[0].errors) if found else [1]
+    header = ["quantity", "low", "high", "num_examples", *(f"top{k}_error" for k in ks)]
+    rows: list[list[Any]] = [[*header, "top1_error_low", "top1_error_high"]]
+    for each in found:
+        numbers = [f"{value:.6f}" for value in (*each.errors.values(), *each.interval)]
+        rows.append([each.quantity, f"{each.low:g}", f"{each.high:g}", each.num_examples, *numbers])
+    return rows
+
+
+def _calibration_rows(bins: Mapping[str, Sequence[Bin]]) -> list[list[Any]]:
+    rows: list[list[Any]] = [["view", "low", "high", "num_examples", "mean_probability", "accuracy"]]
+    for view, found in bins.items():
+        for each in found:
+            numbers = [f"{value:.6f}" for value in (each.confidence, each.accuracy)]
+            rows.append([view, f"{each.low:.6f}", f"{each.high:.6f}", each.num_examples, *numbers])
     return rows
 
 

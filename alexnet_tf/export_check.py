@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,19 +23,22 @@ if TYPE_CHECKING:
 TOLERANCES = {"float32": 1e-4, "bfloat16": 5e-2}
 
 
-def compare_in_fresh_process(saved_model: Path, bundle: "Bundle", images: np.ndarray) -> float:
+def compare_in_fresh_process(
+    saved_model: Path, bundle: "Bundle", images: np.ndarray, recorded: Sequence[Mapping[str, str]] = ()
+) -> float:
     """Ask both for the logits of the same images, logit by logit, on the CPU.
 
     Args:
         saved_model: The exported folder.
         bundle: What was exported.
         images: (N, stored, stored, 3) uint8; sent as PNG files, which the resizing inside leaves as they are.
+        recorded: What the evaluation said of them, rows of its predictions.csv; empty: nothing to hold against.
 
     Returns:
         The largest difference over the largest logit.
 
     Raises:
-        AlexNetError: The fresh process failed, or a logit, a probability or a class name differs.
+        AlexNetError: The fresh process failed, or a logit, a class name or a recorded probability differs.
     """
     answers = ask(saved_model, images)
     with tf.device("CPU:0"):
@@ -57,7 +61,29 @@ def compare_in_fresh_process(saved_model: Path, bundle: "Bundle", images: np.nda
                 f" logits differ by {difference:.1e} of the largest, at most {tolerance:.0e} is allowed):"
                 " nothing was exported; please report this with the versions that `alexnet doctor` prints."
             )
+    _require_recorded(saved_model, bundle, answers, recorded, tolerance)
     return difference
+
+
+def _require_recorded(
+    saved_model: Path,
+    bundle: "Bundle",
+    answers: Mapping[str, np.ndarray],
+    recorded: Sequence[Mapping[str, str]],
+    tolerance: float,
+) -> None:
+    """Hold the probabilities against those that the evaluation wrote, perhaps on another device."""
+    for view in ("center", "ten_crop"):
+        for row, probabilities in zip(recorded, answers[f"{view}_probabilities"], strict=False):
+            named = bundle.class_names.index(row[f"{view}_class"])
+            expected, received = float(row[f"{view}_probability"]), float(probabilities[named])
+            # Probabilities move at most as far as logits do; other devices add their own rounding.
+            if abs(received - expected) > 10 * tolerance:
+                raise AlexNetError(
+                    f"{saved_model}, loaded in a fresh process, gives {row['key']} a probability of {received:.4f} for"
+                    f" {row[f'{view}_class']} ({view}) where the evaluation gave {expected:.4f}: nothing was exported;"
+                    " run the stage evaluate of this variant again."
+                )
 
 
 def ask(saved_model: Path, images: np.ndarray) -> dict[str, np.ndarray]:

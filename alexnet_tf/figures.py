@@ -65,20 +65,20 @@ def confusion_matrix(counts: np.ndarray, class_names: Sequence[str], *, title: s
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     named = len(class_names) <= _MOST_NAMED_CLASSES
     side = max(5.0, 0.32 * len(class_names) + 2) if named else 8.0
-    figure = _figure(side + 1, side)
+    figure = new_figure(side + 1, side)
     axes = figure.add_subplot()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
     axes.set(xlabel="predicted class", ylabel="true class", title=title)
     if named:
-        axes.set_xticks(range(len(class_names)), class_names, rotation=60, ha="right")
-        axes.set_yticks(range(len(class_names)), class_names)
+        axes.set_xticks(range(len(class_names)), class_names, rotation=60, ha="right", parse_math=False)
+        axes.set_yticks(range(len(class_names)), class_names, parse_math=False)
     if len(class_names) <= 12:
         for (row, column), count in np.ndenumerate(counts):
             if count:
                 shade = "white" if shares[row, column] > 0.5 else "black"
                 axes.text(column, row, str(count), ha="center", va="center", color=shade, fontsize=8)
     figure.colorbar(image, ax=axes, label="share of the true class", fraction=0.046)
-    return _png(figure)
+    return png(figure)
 
 
 def learning_curves(curves: Mapping[str, Mapping[str, Sequence[float | None]]]) -> bytes:
@@ -90,7 +90,7 @@ def learning_curves(curves: Mapping[str, Mapping[str, Sequence[float | None]]]) 
     Returns:
         A PNG: loss on the left (validation dashed), errors in per cent on the right.
     """
-    figure = _figure(11, 4)
+    figure = new_figure(11, 4)
     loss, error = figure.subplots(1, 2)
     for colour, (name, columns) in zip(_cycle(len(curves)), curves.items(), strict=True):
         for axes, column, style, factor in (
@@ -109,7 +109,7 @@ def learning_curves(curves: Mapping[str, Mapping[str, Sequence[float | None]]]) 
         axes.grid(alpha=0.25)
         if axes.lines:
             axes.legend(fontsize=8)
-    return _png(figure)
+    return png(figure)
 
 
 def error_bars(errors: Mapping[str, Mapping[str, Any]], *, confidence: float) -> bytes:
@@ -122,7 +122,7 @@ def error_bars(errors: Mapping[str, Mapping[str, Any]], *, confidence: float) ->
     Returns:
         A PNG, errors in per cent.
     """
-    figure = _figure(8, 4)
+    figure = new_figure(8, 4)
     axes = figure.add_subplot()
     groups = [(view, k) for k in ("top1_error", "top5_error") for view in ("center", "ten_crop")]
     groups = [(view, k) for view, k in groups if all(k in e[view] for e in errors.values())]
@@ -140,21 +140,23 @@ def error_bars(errors: Mapping[str, Mapping[str, Any]], *, confidence: float) ->
     axes.set(ylabel="test error (%)", title=f"Test errors with {100 * confidence:g} % intervals", ylim=(0, None))
     axes.grid(axis="y", alpha=0.25)
     axes.legend(fontsize=8)
-    return _png(figure)
+    return png(figure)
 
 
 def _cycle(count: int) -> list[str]:
     return [COLOURS[index % len(COLOURS)] for index in range(count)]
 
 
-def _figure(width_inches: float, height_inches: float) -> "Figure":
+def new_figure(width_inches: float, height_inches: float) -> "Figure":
+    """Return an empty figure whose parts find room by themselves."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width_inches, height_inches), layout="constrained")
 
 
-def _png(figure: "Figure") -> bytes:
+def png(figure: "Figure", *, dpi: int = 110) -> bytes:
+    """Return a figure as PNG bytes."""
     buffer = io.BytesIO()
     # Without the library's version in the file, only what is drawn decides the bytes.
-    figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
+    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
     return buffer.getvalue()

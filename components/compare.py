@@ -23,7 +23,6 @@ import csv
 import json
 import math
 import shutil
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
@@ -128,31 +127,18 @@ def read_training(folder: Path) -> "Training":
 
 def read_evaluation(folder: Path) -> "Evaluation":
     """Read what `evaluate` reported; a DataError names the file that is missing or broken."""
-    import numpy as np
-
     from alexnet_tf.comparison import Evaluation
-    from alexnet_tf.errors import DataError
+    from alexnet_tf.correctness import read_correctness
 
     metrics = _read_json(folder / "metrics.json", stage="evaluate")
-    path = folder / "correct.npz"
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            num = int(arrays["num"])
-            keys_sha256 = str(arrays["keys_sha256"])
-            correct = {
-                name: np.unpackbits(arrays[name], count=num).astype(bool)
-                for name in arrays.files
-                if name not in ("num", "keys_sha256")
-            }
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} is missing or broken ({error}): run the stage evaluate@{folder.name}.") from error
+    found = read_correctness(folder / "correct.npz", way_out=f"run the stage evaluate@{folder.name}")
     rows = _read_csv(folder / "per_class.csv", stage="evaluate")
     per_class = {row["class"]: (int(row["num_examples"]), _number(row["ten_crop_top1_error"])) for row in rows}
     return Evaluation(
         num_examples=metrics["num_examples"],
-        keys_sha256=keys_sha256,
+        keys_sha256=found.keys_sha256,
         metrics={view: metrics[view] for view in ("center", "ten_crop")},
-        correct=correct,
+        correct=found.right,
         per_class=per_class,
     )
 

@@ -1,20 +1,29 @@
 """Score a trained model on the test split.
 
 Reads:
-    records: the folder of `preprocess`, of which the split `test` is scored.
+    records: the folder of `preprocess`, of which the split `test` is scored; neighbours are from `train`.
     model: the folder of `train`.
 
 Writes `report/`:
     metrics.json: `num_examples`; for `center` and `ten_crop` the `top1_error` and `top5_error` (fractions in
-        [0, 1], each with `_low` and `_high`, a 95 % Wilson interval) and the `mean_loss` in nats. With fewer
-        than five classes there is no top-5 error, here or in any other file.
+        [0, 1], each with `_low` and `_high`, a 95 % Wilson interval), the `mean_loss` in nats and the expected
+        `calibration_error`. With fewer than five classes there is no top-5 error, here or in any other file.
     correct.npz: which images are right: `num`, `keys_sha256` (of the sorted keys, one a line), and bits
         packed by `numpy.packbits` in the order of the sorted keys: `center_top1`, `center_top5`,
         `ten_crop_top1`, `ten_crop_top5`. An image counts as right if it is however ties are broken.
     per_class.csv: errors of each class, the ten-crop top-1 error with its interval.
     confusion.csv: true class, predicted class, number of images (ten crops); pairs that occur.
     predictions.csv: one row an image in the order of the records.
-    conv1_kernels.png, confusion.png: figure 3 of the paper, and the confusion matrix.
+    slices.csv: ten-crop errors by the size and shape of the original image and by brightness; bounds and
+        what is left out in `alexnet_tf.slices`.
+    calibration.csv: of 15 bins of the highest probability the images, mean probability and accuracy.
+    gallery.json: what the four pictures show, in words: `unselected`, `best`, `worst` and `neighbours`.
+    top5_unselected.png, top5_best.png, top5_worst.png: figure 4, left: eight images each with their five most
+        probable classes; which, in `alexnet_tf.gallery`.
+    neighbours.png: figure 4, right: five test images and the training images nearest in the last hidden layer;
+        not written with `neighbour_pool` 0.
+    conv1_kernels.png, confusion.png, calibration.png: figure 3 of the paper, the confusion matrix, the
+        reliability diagram.
 
 Guarantees:
     Both ways of looking use the same weights and the same ten forward passes; ten crops are averaged as
@@ -26,14 +35,20 @@ Fails when:
     records, or its outputs are not finite.
 """
 
+import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
 from components.interfaces import Runtime, StageParams
+
+if TYPE_CHECKING:
+    from alexnet_tf.bundle import Bundle
+    from alexnet_tf.evaluation import Evaluated
+    from alexnet_tf.record_split import RecordSplit
 
 
 @dataclass(frozen=True)
@@ -56,9 +71,12 @@ class Params(StageParams):
 
     Attributes:
         batch_size: Global: images, of ten views each, that are on the devices at once.
+        neighbour_pool: Training images, evenly spread, among which neighbours are looked for; each costs one
+            view, so 1,000 cost as much as 100 test images. 0: none are looked for.
     """
 
     batch_size: Annotated[int, Field(ge=1)]
+    neighbour_pool: Annotated[int, Field(ge=0)]
 
 
 def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> None:
@@ -68,7 +86,6 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
     from alexnet_tf.distribution import make_strategy
     from alexnet_tf.errors import DataError
     from alexnet_tf.evaluation import evaluate
-    from alexnet_tf.figures import confusion_matrix, kernel_grid
     from alexnet_tf.record_split import RecordSplit
 
     split = RecordSplit.open(inputs.records, "test")
@@ -85,16 +102,13 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
         )
     started = time.perf_counter()
     with runtime.progress.task("evaluate", total=split.num_examples, unit="images") as task:
-        predictions = evaluate(bundle, split, batch_size=params.batch_size, strategy=strategy, advance=task.advance)
+        evaluated = evaluate(bundle, split, batch_size=params.batch_size, strategy=strategy, advance=task.advance)
     seconds = time.perf_counter() - started
 
     outputs.report.mkdir()
-    metrics = evaluation_report.write(outputs.report, predictions, split, class_names)
-    counts = evaluation_report.confusion(predictions["ten_crop"], split.labels, num_classes=len(class_names))
-    (outputs.report / "confusion.png").write_bytes(confusion_matrix(counts, class_names, title="Ten crops, test split"))
-    kernels = bundle.model.get_layer("conv1").kernel.numpy()
-    towers = getattr(bundle.model.spec, "towers", 1)
-    (outputs.report / "conv1_kernels.png").write_bytes(kernel_grid(kernels, towers=towers))
+    metrics = evaluation_report.write(outputs.report, evaluated, split, class_names)
+    _draw(outputs.report, evaluated, bundle, split, metrics)
+    _write_gallery(outputs.report, evaluated, bundle, split, inputs.records, params)
 
     for view in evaluation_report.VIEWS:
         runtime.tracker.metrics(
@@ -108,3 +122,51 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
     runtime.tracker.tags({"devices": ", ".join(strategy.extended.worker_devices)})
     for path in sorted(outputs.report.iterdir()):
         runtime.tracker.artifact(path, folder="evaluation")
+
+
+def _draw(folder: Path, evaluated: "Evaluated", bundle: "Bundle", split: "RecordSplit", metrics: Any) -> None:
+    from alexnet_tf.calibration import reliability
+    from alexnet_tf.evaluation_figures import reliability_diagram
+    from alexnet_tf.evaluation_report import confusion
+    from alexnet_tf.figures import confusion_matrix, kernel_grid
+
+    names = bundle.class_names
+    counts = confusion(evaluated.predictions["ten_crop"], split.labels, num_classes=len(names))
+    (folder / "confusion.png").write_bytes(confusion_matrix(counts, names, title="Ten crops, test split"))
+    kernels = bundle.model.get_layer("conv1").kernel.numpy()
+    towers = getattr(bundle.model.spec, "towers", 1)
+    (folder / "conv1_kernels.png").write_bytes(kernel_grid(kernels, towers=towers))
+    views = {"center": "centre crop", "ten_crop": "ten crops"}
+    diagram = reliability_diagram(
+        {words: reliability(evaluated.predictions[view]) for view, words in views.items()},
+        {words: metrics[view]["calibration_error"] for view, words in views.items()},
+    )
+    (folder / "calibration.png").write_bytes(diagram)
+
+
+def _write_gallery(
+    folder: Path, evaluated: "Evaluated", bundle: "Bundle", split: "RecordSplit", records: Path, params: Params
+) -> None:
+    from alexnet_tf import evaluation_figures, gallery, neighbours
+    from alexnet_tf.record_split import RecordSplit
+
+    names = {"labels": split.labels, "keys": split.keys(), "class_names": bundle.class_names}
+    described: dict[str, Any] = {}
+    for kind, positions in gallery.choose(evaluated, split.labels).items():
+        described[kind] = gallery.describe(evaluated, positions, **names)
+        drawn = evaluation_figures.top_five(split.read(positions), described[kind])
+        (folder / f"top5_{kind}.png").write_bytes(drawn)
+    pool = RecordSplit.open(records, "train") if params.neighbour_pool else None
+    if pool and pool.num_examples:
+        asked = gallery.queries(split.labels)
+        forward = neighbours.hidden_activations(bundle)
+        chosen = neighbours.spread(pool.num_examples, params.neighbour_pool)
+        batches = neighbours.activations(forward, pool, chosen, batch_size=params.batch_size)
+        found = neighbours.nearest(forward(split.read(asked)), batches)
+        described["neighbours"] = gallery.describe_neighbours(
+            found, gallery.describe(evaluated, asked, **names), pool=pool
+        )
+        images = [pool.read(positions) for positions in found[0]]
+        drawn = evaluation_figures.neighbours(split.read(asked), images, described["neighbours"])
+        (folder / "neighbours.png").write_bytes(drawn)
+    (folder / "gallery.json").write_text(json.dumps(described, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

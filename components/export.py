@@ -2,11 +2,13 @@
 
 Reads:
     model: the folder of `train`.
-    evaluation: the folder of `evaluate`, whose ten-crop error the gate judges.
+    evaluation: the folder of `evaluate`, whose ten-crop error the gate judges; its name is the variant's.
     records: the folder of `preprocess`, for a few canary images of the test split.
+    champions: a folder a variant with the `correct.npz` of the model that stands, where there is one.
 
 Writes `export/`:
-    blessing.json: `blessed`, and `rules`: for each the metric, its value, its bound and the verdict.
+    blessing.json: `blessed`, `confidence`, and `rules`: for each the metric, its value with its interval, its
+        bound and the verdict; see `alexnet_tf.gate`.
     saved_model/: signatures `ten_crop` (the default) and `center`, which take encoded image files and return
         probabilities, the five best classes by name, and logits; see `alexnet_tf.serving`.
     model.keras: the network alone, centred images in, logits out; loads where `alexnet_tf` is installed.
@@ -16,21 +18,27 @@ Writes `export/`:
 
 Guarantees:
     The SavedModel was loaded in a fresh process that cannot import this project, and answered the canary
-    images with the logits of the trained model. No file holds a clock, a host or a path.
+    images with the logits of the trained model, and with the classes and probabilities that `evaluate` wrote.
+    No file holds a clock, a host or a path.
 
 Fails when:
     an input is missing or broken, or the fresh process answers otherwise.
 """
 
+import csv
 import json
 import logging
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
 from components.interfaces import Runtime, StageParams
+
+if TYPE_CHECKING:
+    from alexnet_tf.gate import Rule
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +52,7 @@ class Inputs:
     model: Path
     evaluation: Path
     records: Path
+    champions: Path
 
 
 @dataclass(frozen=True)
@@ -54,13 +63,19 @@ class Outputs:
 
 
 class Gate(StageParams):
-    """What a model must reach to be exported.
+    """What a model must reach to be exported; the high ends of intervals are judged, not the values.
 
     Attributes:
         max_top1_error: Highest ten-crop top-1 error on the test split, a fraction.
+        champion_margin: How much higher it may be than the champion's on the same images, a fraction.
+        confidence: Of the intervals.
+        bootstrap_samples: Samples behind the interval of the difference from the champion.
     """
 
     max_top1_error: Annotated[float, Field(ge=0, le=1)]
+    champion_margin: Annotated[float, Field(ge=0, le=1)]
+    confidence: Annotated[float, Field(gt=0, lt=1)]
+    bootstrap_samples: Annotated[int, Field(ge=100)]
 
 
 class Params(StageParams):
@@ -71,35 +86,33 @@ class Params(StageParams):
 
 def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> None:
     """Judge the model, and export it when it passed."""
+    from alexnet_tf.gate import blessing
+
     metrics = _read_metrics(inputs.evaluation / "metrics.json")
-    blessing = judge(metrics, params.gate)
+    rules = _judge(inputs, params.gate, metrics)
+    verdict = blessing(rules, confidence=params.gate.confidence)
     outputs.export.mkdir()
-    (outputs.export / "blessing.json").write_text(json.dumps(blessing, indent=1, sort_keys=True) + "\n")
-    runtime.tracker.tags({"blessed": str(blessing["blessed"]).lower()})
-    if blessing["blessed"]:
+    (outputs.export / "blessing.json").write_text(json.dumps(verdict, indent=1, sort_keys=True) + "\n")
+    runtime.tracker.tags({"blessed": str(verdict["blessed"]).lower()})
+    for rule in rules:
+        if rule.verdict == "fail":
+            log.warning("Not exported: %s.", rule.sentence())
+    if verdict["blessed"]:
         with runtime.progress.task("export", total=2, unit="steps") as task:
             _export(inputs, outputs.export, metrics, runtime, task)
-    else:
-        rule = next(rule for rule in blessing["rules"] if rule["verdict"] == "fail")
-        log.warning(
-            "Not exported: %s is %.4f and may be %.4f at most (%s).",
-            rule["metric"],
-            rule["value"],
-            rule["bound"],
-            "gate.max_top1_error",
-        )
 
 
-def judge(metrics: dict[str, Any], gate: Gate) -> dict[str, Any]:
-    """Hold an evaluation's metrics against the gate; a value equal to its bound passes."""
-    value = metrics["ten_crop"]["top1_error"]
-    rule = {
-        "metric": "ten_crop.top1_error",
-        "value": value,
-        "bound": gate.max_top1_error,
-        "verdict": "pass" if value <= gate.max_top1_error else "fail",
-    }
-    return {"blessed": rule["verdict"] == "pass", "rules": [rule]}
+def _judge(inputs: Inputs, gate: Gate, metrics: dict[str, Any]) -> "list[Rule]":
+    from alexnet_tf.correctness import read_correctness
+    from alexnet_tf.gate import judge
+
+    variant = inputs.evaluation.name
+    found = read_correctness(inputs.evaluation / "correct.npz", way_out=f"run the stage evaluate@{variant}")
+    standing = inputs.champions / variant / "correct.npz"
+    champion = None
+    if standing.parent.is_dir():
+        champion = read_correctness(standing, way_out=f"delete {standing.parent}, or `alexnet promote {variant}`")
+    return judge(metrics, found, champion, **gate.model_dump())
 
 
 def _export(inputs: Inputs, folder: Path, metrics: dict[str, Any], runtime: Runtime, task) -> None:
@@ -115,12 +128,24 @@ def _export(inputs: Inputs, folder: Path, metrics: dict[str, Any], runtime: Runt
     serving.save(bundle, folder / "saved_model")
     task.advance()
     canaries = split.read(range(min(NUM_CANARIES, split.num_examples)))
-    difference = compare_in_fresh_process(folder / "saved_model", bundle, canaries)
+    recorded = _recorded(inputs.evaluation / "predictions.csv", num=len(canaries))
+    difference = compare_in_fresh_process(folder / "saved_model", bundle, canaries, recorded)
     task.advance()
     save_keras(bundle.model, folder / "model.keras")
     (folder / "class_names.txt").write_text("".join(f"{name}\n" for name in bundle.class_names), encoding="utf-8")
     (folder / "model_card.md").write_text(model_card(bundle, metrics), encoding="utf-8")
     runtime.tracker.metrics({"export/largest_logit_difference": difference})
+
+
+def _recorded(path: Path, *, num: int) -> list[dict[str, str]]:
+    """Read the first rows of what `evaluate` said of each image."""
+    from alexnet_tf.errors import DataError
+
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return list(islice(csv.DictReader(file), num))
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}): run the stage evaluate of this variant.") from error
 
 
 def _read_metrics(path: Path) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.commands import doctor, params, report, setup, stages, summary, ui, use
+from pipeline.commands import doctor, params, predict, promote, report, setup, stages, summary, ui, use
 from pipeline.commands.base import example
 
 _HELP = f"""AlexNet (2012) as a pipeline: one command a stage, and a few to look around.
@@ -47,6 +47,8 @@ for _command in (
     params.command,
     summary.command,
     report.command,
+    predict.command,
+    promote.command,
     ui.command,
     doctor.command,
     setup.command,

@@ -141,7 +141,7 @@ STAGES: dict[str, Stage] = {
             foreach="variants",
             inputs={"records": RECORDS, "model": "models/{variant}"},
             outputs={"report": "reports/evaluate/{variant}"},
-            params={"batch_size": "variants.{variant}.evaluation.batch_size"},
+            params=_section("variants.{variant}.evaluation", "batch_size", "neighbour_pool"),
         ),
         Stage(
             name="compare",
@@ -158,6 +158,7 @@ STAGES: dict[str, Stage] = {
                 "model": "models/{variant}",
                 "evaluation": "reports/evaluate/{variant}",
                 "records": RECORDS,
+                "champions": "results/champions",
             },
             outputs={"export": "exports/{variant}"},
             params={"gate": "variants.{variant}.gate"},

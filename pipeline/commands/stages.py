@@ -74,6 +74,8 @@ def run(name: str, entry: str, changes: tuple[str, ...], *, fresh: bool = False)
     def after(tracker: "Tracker") -> None:
         if name == "compare":
             _write_page(workspace, config, tracker)
+        if name == "export":
+            _register(workspace, entry)
 
     recorder = Recorder(workspace, say)
     run_stage(workspace, config, item, progress=progress_for(), recorder=recorder, fresh=fresh, after=after)
@@ -90,6 +92,21 @@ def _write_page(workspace: "Workspace", config: "Config", tracker: "Tracker") ->
         tracker.artifact(write_report(workspace, config))
     except Exception as error:
         say(f"reports/report.html was not written: {error}; `alexnet report` tries again")
+
+
+def _register(workspace: "Workspace", variant: str) -> None:
+    """Put a blessed export into MLflow's registry; the export stands without it, so a fault is told and no more."""
+    import json
+
+    from alexnet_tf.errors import AlexNetError
+    from pipeline.registry import register
+
+    folder = workspace.root / "exports" / variant
+    if json.loads((folder / "blessing.json").read_text(encoding="utf-8"))["blessed"]:
+        try:
+            say(register(workspace.home, folder, variant, "challenger"))
+        except AlexNetError as error:
+            say(f"{error}; `alexnet promote {variant}` registers it later")
 
 
 commands = [_command(stage) for stage in STAGES.values()]

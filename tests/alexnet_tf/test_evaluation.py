@@ -117,18 +117,21 @@ def test_every_image_counts_once_whatever_batch_and_replicas(two_devices, make_b
     import tensorflow as tf
 
     from alexnet_tf.distribution import make_strategy
-    from alexnet_tf.evaluation import evaluate
+    from alexnet_tf.evaluation import evaluate, mean_luma
 
     strategy = make_strategy(two_devices[:num_replicas])
     with strategy.scope():
         bundle = make_bundle()
     advanced = []
-    scored = evaluate(bundle, Split(), batch_size=batch_size, strategy=strategy, advance=advanced.append)
+    evaluated = evaluate(bundle, Split(), batch_size=batch_size, strategy=strategy, advance=advanced.append)
+    scored = evaluated.predictions
     assert sum(advanced) == 7
     alone = make_bundle()
     views = alone.ten_views(alone.inputs(Split().read(np.arange(7))))
     logits = alone.model(tf.reshape(views, [70, 32, 32, 3])).numpy().reshape(7, 10, 5)
     expected = score_views(logits, Split.labels)
+    np.testing.assert_array_equal(evaluated.top_classes[:, 0], expected["ten_crop"].classes)
+    np.testing.assert_array_equal(evaluated.brightness, mean_luma(Split().read(np.arange(7))))
     for name in ("center", "ten_crop"):
         np.testing.assert_array_equal(scored[name].classes, expected[name].classes)
         # Sums in another order: five decimal digits of float32's seven are left after five layers.

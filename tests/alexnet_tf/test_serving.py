@@ -1,3 +1,4 @@
+import base64
 import hashlib
 import io
 import subprocess
@@ -112,6 +113,40 @@ def test_another_model_is_found_out(saved, answers, monkeypatch):
     other = SmallBundle(model=build(SPEC, crop_size=32, num_classes=6, seed=4))
     with pytest.raises(AlexNetError, match="answers otherwise than the trained model"):
         export_check.compare_in_fresh_process(saved, other, CANARIES)
+
+
+def test_what_the_evaluation_wrote_is_held_against_the_answers(saved, bundle, answers, monkeypatch):
+    monkeypatch.setattr(export_check, "ask", lambda *_: answers)
+    rows = []
+    for index in range(3):
+        row = {"key": f"test/{index}"}
+        for view in ("center", "ten_crop"):
+            probabilities = answers[f"{view}_probabilities"][index]
+            row[f"{view}_class"] = bundle.class_names[probabilities.argmax()]
+            row[f"{view}_probability"] = f"{probabilities.max():.6f}"
+        rows.append(row)
+    assert export_check.compare_in_fresh_process(saved, bundle, CANARIES, rows) < 1e-5
+    rows[2]["ten_crop_probability"] = "0.999"
+    with pytest.raises(AlexNetError, match=r"gives test/2 a probability of 0\.\d+ for .* the evaluation gave 0\.9990"):
+        export_check.compare_in_fresh_process(saved, bundle, CANARIES, rows)
+
+
+def test_the_served_model_answers_in_words(saved, bundle):
+    import pandas as pd
+
+    from alexnet_tf.served_model import _load_pyfunc
+
+    served = _load_pyfunc(str(saved))
+    images = pd.DataFrame({"image": [png(smooth_image(30, 44, seed)) for seed in range(2)]})
+    answers = served.predict(images)
+    assert [len(answer["classes"]) for answer in answers] == [5, 5]
+    expected = tf.saved_model.load(str(saved)).signatures["ten_crop"](images=tf.constant(list(images["image"])))
+    np.testing.assert_allclose([answer["probabilities"] for answer in answers], expected["top_probabilities"])
+    texts = pd.DataFrame({"image": [base64.b64encode(each).decode() for each in images["image"]]})
+    assert served.predict(texts) == answers
+    assert served.predict(images, {"view": "center"}) != answers
+    with pytest.raises(ValueError, match="view must be ten_crop or center, received 'both'"):
+        served.predict(images, {"view": "both"})
 
 
 def test_signatures_name_classes_and_average_probabilities(saved, bundle):

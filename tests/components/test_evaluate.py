@@ -21,14 +21,18 @@ class Split:
     num_examples = NUM
     class_names = CLASSES
     labels = np.arange(NUM, dtype=np.int32) % 6
+    widths = np.full(NUM, 500)
+    heights = 300 + 40 * np.arange(NUM)
+
+    def __init__(self, split):
+        self.split = split
 
     @classmethod
     def open(cls, folder, split):
-        assert split == "test"
-        return cls()
+        return cls(split)
 
     def keys(self):
-        return [f"test/{(5 * index) % NUM:02}" for index in range(NUM)]
+        return [f"{self.split}/{(5 * index) % NUM:02}" for index in range(NUM)]
 
     def read(self, indices):
         rng = np.random.default_rng(0)
@@ -52,35 +56,11 @@ class Recorder:
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     """An untrained model of six classes in two towers: crops of 63 from images of 16, enlarged to 80."""
-    from alexnet_tf.architecture import AlexNet
-    from alexnet_tf.augment import Views
-    from alexnet_tf.bundle import Bundle, save_bundle
-    from alexnet_tf.networks import build
-    from alexnet_tf.recipe import InputSpec
+    from alexnet_tf.bundle import save_bundle
+    from tests.alexnet_tf.small_networks import bundle_of_six
 
-    spec = AlexNet(
-        name="alexnet",
-        filters=[4] * 5,
-        dense_units=[8, 8],
-        towers=2,
-        activation="relu",
-        lrn=True,
-        lrn_alpha=2e-5,
-        lrn_beta=0.75,
-        lrn_k=2.0,
-        lrn_size=5,
-        lrn_scope="tower",
-        lrn_order="after_relu",
-        dropout_scaling="at_test",
-        same_map_normalization=False,
-        pooling="overlapping",
-        dropout=0.5,
-        weight_stddev=[0.1] * 8,
-        bias=[0.0] * 8,
-    )
-    views = Views(InputSpec(crop_size=63, mean="channel", divide_by=64.0), 16, 80, np.float32([90, 100, 110]))
     folder = tmp_path_factory.mktemp("model") / "faithful"
-    save_bundle(folder, Bundle(build(spec, crop_size=63, num_classes=6, seed=2), views, CLASSES, "float32"))
+    save_bundle(folder, bundle_of_six(faithful=True))
     return folder
 
 
@@ -91,10 +71,11 @@ def records(monkeypatch):
     monkeypatch.setattr(record_split, "RecordSplit", Split)
 
 
-def _run(report, model, *, batch_size, tracker=None):
+def _run(report, model, *, batch_size, neighbour_pool=6, tracker=None):
     inputs = evaluate.Inputs(records=report.parent / "records", model=model)
+    params = evaluate.Params(batch_size=batch_size, neighbour_pool=neighbour_pool)
     runtime = Runtime(tracker=tracker or Recorder(), devices=("CPU:0",))
-    evaluate.run(inputs, evaluate.Outputs(report=report), evaluate.Params(batch_size=batch_size), runtime)
+    evaluate.run(inputs, evaluate.Outputs(report=report), params, runtime)
 
 
 @pytest.fixture(scope="module")
@@ -117,8 +98,16 @@ def test_writes_what_its_contract_says(evaluated):
         "per_class.csv",
         "confusion.csv",
         "predictions.csv",
+        "slices.csv",
+        "calibration.csv",
+        "gallery.json",
         "conv1_kernels.png",
         "confusion.png",
+        "calibration.png",
+        "neighbours.png",
+        "top5_best.png",
+        "top5_unselected.png",
+        "top5_worst.png",
     }
     metrics = json.loads((report / "metrics.json").read_text())
     assert metrics["num_examples"] == NUM
@@ -130,7 +119,7 @@ def test_writes_what_its_contract_says(evaluated):
 def test_bits_rows_and_errors_tell_the_same_story(evaluated):
     report, _ = evaluated
     evaluation = read_evaluation(report)
-    keys = Split().keys()
+    keys = Split("test").keys()
     assert evaluation.keys_sha256 == hashlib.sha256("\n".join(sorted(keys)).encode()).hexdigest()
     predictions = list(csv.DictReader((report / "predictions.csv").read_text().splitlines()))
     assert [row["key"] for row in predictions] == keys
@@ -148,16 +137,51 @@ def test_bits_rows_and_errors_tell_the_same_story(evaluated):
     assert weighted / NUM == pytest.approx(evaluation.metrics["ten_crop"]["top1_error"], abs=1e-5)
 
 
-def test_the_batch_size_changes_no_count(evaluated, records, model, tmp_path):
+def test_slices_and_bins_hold_every_image(evaluated):
     report, _ = evaluated
-    _run(tmp_path / "whole", model, batch_size=50)
+    slices = list(csv.DictReader((report / "slices.csv").read_text().splitlines()))
+    for quantity in ("short side, px", "width / height", "brightness, 0..255"):
+        assert sum(int(row["num_examples"]) for row in slices if row["quantity"] == quantity) == NUM
+    shapes = {(row["low"], row["high"]): int(row["num_examples"]) for row in slices if row["quantity"][0] == "w"}
+    # 500 pixels wide; 300..700 high in steps of 40.
+    assert shapes == {("0.7", "0.95"): 5, ("0.95", "1.05"): 1, ("1.05", "1.4"): 3, ("1.4", "inf"): 2}
+    bins = list(csv.DictReader((report / "calibration.csv").read_text().splitlines()))
+    for view in ("center", "ten_crop"):
+        assert sum(int(row["num_examples"]) for row in bins if row["view"] == view) == NUM
+
+
+def test_the_gallery_says_what_the_pictures_show(evaluated):
+    report, _ = evaluated
+    gallery = json.loads((report / "gallery.json").read_text())
+    by_key = {row["key"]: row for row in csv.DictReader((report / "predictions.csv").read_text().splitlines())}
+    for kind in ("unselected", "best", "worst"):
+        for shown in gallery[kind]:
+            row = by_key[shown["key"]]
+            assert shown["label"] == row["label"]
+            assert shown["top"][0]["class"] == row["ten_crop_class"]
+            assert shown["top"][0]["probability"] == pytest.approx(float(row["ten_crop_probability"]), abs=1e-6)
+    worst = [-np.log(float(by_key[shown["key"]]["ten_crop_label_probability"])) for shown in gallery["worst"]]
+    assert worst == sorted(worst, reverse=True)
+    for query in gallery["neighbours"]:
+        assert query["key"].startswith("test/")
+        distances = [found["distance"] for found in query["neighbours"]]
+        assert len(distances) == 6
+        assert distances == sorted(distances)
+        assert all(found["key"].startswith("train/") for found in query["neighbours"])
+
+
+def test_the_batch_size_changes_no_count_and_no_pool_means_no_neighbours(evaluated, records, model, tmp_path):
+    report, _ = evaluated
+    _run(tmp_path / "whole", model, batch_size=50, neighbour_pool=0)
+    assert not (tmp_path / "whole" / "neighbours.png").exists()
+    assert "neighbours" not in json.loads((tmp_path / "whole" / "gallery.json").read_text())
     for name in ("correct.npz", "confusion.csv", "per_class.csv", "conv1_kernels.png"):
         assert (report / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
 def test_the_tracker_gets_errors_costs_and_files(evaluated):
     _, tracker = evaluated
-    expected = {"top1_error", "top5_error", "mean_loss"}
+    expected = {"top1_error", "top5_error", "mean_loss", "calibration_error"}
     assert set(tracker.values) == {f"test/{name}_{view}" for name in expected for view in ("center", "ten_crop")} | {
         "cost/seconds",
         "cost/images_per_second",
@@ -181,4 +205,4 @@ def test_an_empty_test_split_is_refused(records, model, tmp_path, monkeypatch):
 @pytest.mark.parametrize("batch_size", [0, -1, 2.5, "64"])
 def test_a_batch_size_that_is_none_is_refused(batch_size):
     with pytest.raises(ValidationError):
-        evaluate.Params(batch_size=batch_size)
+        evaluate.Params(batch_size=batch_size, neighbour_pool=0)

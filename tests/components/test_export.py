@@ -1,3 +1,5 @@
+import csv
+import hashlib
 import json
 import zipfile
 from types import SimpleNamespace
@@ -6,76 +8,102 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from alexnet_tf.correctness import Correctness, write_correctness
 from alexnet_tf.errors import DataError
+from alexnet_tf.scoring import score_views
 from components import export
 from components.interfaces import Runtime
+
+NUM = 400
+GATE = {"max_top1_error": 0.5, "champion_margin": 0.05, "confidence": 0.95, "bootstrap_samples": 500}
+
+
+def write_evaluation(folder, right, *, images="test"):
+    """Write what the gate reads of `evaluate`, of a model that is right where told."""
+    folder.mkdir(parents=True, exist_ok=True)
+    error = 1 - np.mean(right)
+    view = {"top1_error": error, "top1_error_low": error - 0.1, "top1_error_high": error + 0.1, "mean_loss": 1.0}
+    (folder / "metrics.json").write_text(json.dumps({"num_examples": NUM, "center": view, "ten_crop": view}))
+    digest = hashlib.sha256(images.encode()).hexdigest()
+    found = Correctness(NUM, digest, {"ten_crop_top1": np.asarray(right, bool)})
+    write_correctness(folder / "correct.npz", found)
 
 
 @pytest.fixture
 def paths(tmp_path):
-    (tmp_path / "evaluation").mkdir()
-    view = {"top1_error": 0.4, "top1_error_low": 0.3, "top1_error_high": 0.5, "mean_loss": 1.0}
-    metrics = {"num_examples": 400, "center": view, "ten_crop": view}
-    (tmp_path / "evaluation" / "metrics.json").write_text(json.dumps(metrics))
+    write_evaluation(tmp_path / "evaluate" / "faithful", np.arange(NUM) >= 160)  # an error of 0.4
+    (tmp_path / "champions").mkdir()
     return tmp_path
 
 
-def _run(root, bound):
-    inputs = export.Inputs(model=root / "model", evaluation=root / "evaluation", records=root / "records")
-    params = export.Params(gate=export.Gate(max_top1_error=bound))
+def _run(root, **changes):
+    inputs = export.Inputs(
+        model=root / "model",
+        evaluation=root / "evaluate" / "faithful",
+        records=root / "records",
+        champions=root / "champions",
+    )
+    params = export.Params(gate=export.Gate(**(GATE | changes)))
     export.run(inputs, export.Outputs(export=root / "export"), params, Runtime())
     return root / "export"
 
 
 def test_a_refused_model_leaves_its_blessing_alone(paths, caplog):
-    folder = _run(paths, 0.39)
+    folder = _run(paths, max_top1_error=0.44)  # 0.4 is below, but its interval reaches above
     assert [path.name for path in folder.iterdir()] == ["blessing.json"]
-    assert json.loads((folder / "blessing.json").read_text()) == {
-        "blessed": False,
-        "rules": [{"metric": "ten_crop.top1_error", "value": 0.4, "bound": 0.39, "verdict": "fail"}],
-    }
+    blessing = json.loads((folder / "blessing.json").read_text())
+    assert (blessing["blessed"], blessing["confidence"]) == (False, 0.95)
+    absolute, champion = blessing["rules"]
+    assert (absolute["value"], absolute["bound"], absolute["verdict"]) == (0.4, 0.44, "fail")
+    assert absolute["low"] == pytest.approx(0.353, abs=1e-3)
+    assert absolute["high"] == pytest.approx(0.449, abs=1e-3)
+    assert champion["verdict"] == "skipped"
+    assert champion["reason"] == "there is no champion yet"
     assert [record.getMessage() for record in caplog.records] == [
-        "Not exported: ten_crop.top1_error is 0.4000 and may be 0.3900 at most (gate.max_top1_error)."
+        "Not exported: ten_crop.top1_error is 0.4000 and may be up to 0.4487, where at most 0.4400 is allowed"
+        " (gate.max_top1_error)."
     ]
 
 
-@pytest.mark.parametrize(("bound", "verdict"), [(0.4, "pass"), (0.3999, "fail"), (1.0, "pass"), (0.0, "fail")])
-def test_a_value_at_its_bound_passes(bound, verdict):
-    blessing = export.judge({"ten_crop": {"top1_error": 0.4}}, export.Gate(max_top1_error=bound))
-    assert blessing["rules"][0]["verdict"] == verdict
-    assert blessing["blessed"] == (verdict == "pass")
+def test_a_model_worse_than_its_champion_is_refused(paths, caplog):
+    write_evaluation(paths / "champions" / "faithful", np.arange(NUM) >= 120)
+    folder = _run(paths)
+    blessing = json.loads((folder / "blessing.json").read_text())
+    assert [rule["verdict"] for rule in blessing["rules"]] == ["pass", "fail"]
+    assert blessing["rules"][1]["value"] == pytest.approx(0.1)
+    assert "minus the champion's is 0.1000 and may be up to 0.1" in caplog.text
+    assert not (folder / "saved_model").exists()
 
 
-@pytest.mark.parametrize("bound", [-0.1, 1.5, "0.3"])
-def test_a_bound_that_is_no_fraction_is_refused(bound):
+def test_a_broken_champion_is_named_with_the_way_out(paths):
+    (paths / "champions" / "faithful").mkdir()
+    (paths / "champions" / "faithful" / "correct.npz").write_bytes(b"half")
+    with pytest.raises(DataError, match=r"champions/faithful/correct\.npz is missing or broken .*alexnet promote"):
+        _run(paths)
+
+
+@pytest.mark.parametrize("changes", [{"max_top1_error": -0.1}, {"max_top1_error": "0.3"}, {"confidence": 1.0}])
+def test_a_bound_that_makes_no_sense_is_refused(changes):
     with pytest.raises(ValidationError):
-        export.Gate(max_top1_error=bound)
+        export.Gate(**(GATE | changes))
 
 
 def test_a_missing_evaluation_is_named(paths):
-    (paths / "evaluation" / "metrics.json").unlink()
+    (paths / "evaluate" / "faithful" / "metrics.json").unlink()
     with pytest.raises(DataError, match="run the stage evaluate"):
-        _run(paths, 0.5)
+        _run(paths)
 
 
 @pytest.fixture
 def model(paths):
     """A three-class model in paths/model: images stored at 20 pixels, doubled, seen in crops of 32."""
-    from alexnet_tf.architecture import AlexNetBN
     from alexnet_tf.augment import Views
     from alexnet_tf.bundle import Bundle, save_bundle
     from alexnet_tf.networks import build
-    from alexnet_tf.recipe import InputSpec
+    from tests.alexnet_tf.small_training import alexnet_bn, input_spec
 
-    spec = AlexNetBN(
-        name="alexnet_bn",
-        filters=[4] * 5,
-        dense_units=[8, 8],
-        activation="relu",
-        batch_norm_momentum=0.9,
-        dropout=0.5,
-    )
-    views = Views(InputSpec(crop_size=32, mean="channel", divide_by=64.0), 20, 40, np.float32([90, 100, 110]))
+    spec = alexnet_bn(filters=[4] * 5, dense_units=[8, 8])
+    views = Views(input_spec(crop_size=32, divide_by=64.0), 20, 40, np.float32([90, 100, 110]))
     bundle = Bundle(build(spec, crop_size=32, num_classes=3, seed=1), views, ("ash", "elm", "fir"), "float32")
     save_bundle(paths / "model", bundle)
     return bundle
@@ -89,7 +117,8 @@ def test_a_blessed_model_is_exported_and_asked_in_a_fresh_process(paths, model, 
     images = np.random.default_rng(0).integers(0, 256, (9, 20, 20, 3), dtype=np.uint8)
     split = SimpleNamespace(num_examples=9, read=lambda indices: images[np.asarray(indices)])
     monkeypatch.setattr(record_split, "RecordSplit", SimpleNamespace(open=lambda folder, name: split))
-    folder = _run(paths, 0.5)
+    write_predictions(paths / "evaluate" / "faithful", model, images)
+    folder = _run(paths)
     assert {path.name for path in folder.iterdir()} == {
         "blessing.json",
         "saved_model",
@@ -105,6 +134,24 @@ def test_a_blessed_model_is_exported_and_asked_in_a_fresh_process(paths, model, 
     x = model.center_view(model.inputs(images))
     network = keras.saving.load_model(folder / "model.keras")
     np.testing.assert_allclose(network(x), model.model(x), rtol=1e-6)
+
+
+def write_predictions(folder, model, images):
+    """Write what the evaluation would say of the images."""
+    views = model.ten_views(model.inputs(images)).numpy()
+    logits = model.model(views.reshape(-1, 32, 32, 3), training=False).numpy().reshape(len(images), 10, 3)
+    scored = score_views(logits, np.zeros(len(images), int))
+    rows = []
+    for index in range(len(images)):
+        row = {"key": f"test/{index}"}
+        for view, each in scored.items():
+            row[f"{view}_class"] = model.class_names[each.classes[index]]
+            row[f"{view}_probability"] = f"{each.probabilities[index]:.6f}"
+        rows.append(row)
+    with (folder / "predictions.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def test_a_keras_file_holds_no_date(model, tmp_path):

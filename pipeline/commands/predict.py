@@ -1,0 +1,153 @@
+"""`alexnet predict`: what a trained model says of image files."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline.commands.base import Command, as_json, example, say
+
+if TYPE_CHECKING:
+    from alexnet_tf.bundle import Bundle
+
+_BATCH = 32
+_MAX_FILE_BYTES = 2**28
+_ON_SHEET = 64
+_EXAMPLES = "alexnet predict photo.jpg\nalexnet predict photos/ --json > answers.jsonl\nalexnet predict photos/ --sheet"
+_HELP = f"""Name the five most probable classes of image files, or of all images in folders.
+
+Images are prepared as in the pipeline, and ten views of each are averaged as in the tests. A file that cannot be
+read is reported and the others go on; the exit code is 1 then.
+
+{example(_EXAMPLES + " sheet.png")}"""
+
+
+@click.command("predict", cls=Command, help=_HELP, short_help="Name the classes of image files.")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--variant", help="The model; by default the trained one with the lowest test error.")
+@click.option("--center", is_flag=True, help="Look at the centre crop alone: a tenth of the work.")
+@click.option("--sheet", type=click.Path(path_type=Path), help=f"Also draw the first {_ON_SHEET} images, as a PNG.")
+@click.option(
+    "--max-pixels",
+    type=click.IntRange(min=1),
+    default=50_000_000,
+    show_default=True,
+    help="Images of more pixels are not decoded.",
+)
+@as_json
+@click.pass_context
+def command(
+    context: click.Context,
+    paths: tuple[Path, ...],
+    variant: str | None,
+    center: bool,
+    sheet: Path | None,
+    max_pixels: int,
+    as_json: bool,
+) -> None:
+    """Predict file by file, in batches."""
+    from pipeline.image_files import image_files
+    from pipeline.workspace import find_workspace
+
+    files = image_files(paths)
+    if sheet and not sheet.resolve().parent.is_dir():
+        raise click.UsageError(f"--sheet {sheet}: the folder {sheet.parent} does not exist; make it first")
+    folder = _model(find_workspace().root, variant)
+    answers = _answers(folder, files, ten_crop=not center, max_pixels=max_pixels)
+    failed, shown = 0, []
+    width = min(48, max(len(str(path)) for path in files))
+    for answer, image in answers:
+        failed += "error" in answer
+        if as_json:
+            click.echo(json.dumps(answer))
+        elif "error" in answer:
+            say(f"{click.format_filename(answer['file'])}: {answer['error']}", error=True)
+        else:
+            click.echo(_line(answer, width))
+        if sheet and image is not None and len(shown) < _ON_SHEET:
+            shown.append((image, answer))
+    if sheet and shown:
+        _draw(sheet, shown)
+        left = len(files) - failed - len(shown)
+        say(f"{sheet}: {len(shown)} images" + (f", {left} more are not drawn" if left else ""))
+    if failed:
+        say(f"{failed} of {len(files)} files could not be read", error=True)
+        context.exit(1)
+
+
+def _model(root: Path, variant: str | None) -> Path:
+    """Find the folder of the model: the named one, or the best of those that were trained."""
+    from alexnet_tf.errors import AlexNetError
+    from pipeline.yaml_file import nearest
+
+    trained = sorted(path.parent.name for path in (root / "models").glob("*/model.json"))
+    if not trained:
+        raise AlexNetError("models/ holds no trained model; `dvc repro` or `alexnet train VARIANT` makes one")
+    if variant and variant not in trained:
+        found = ", ".join(trained)
+        raise AlexNetError(f"--variant {variant}: expected a trained variant ({found}){nearest(variant, trained)}")
+    chosen = variant or min(trained, key=lambda name: (_test_error(root, name), name))
+    if not variant and len(trained) > 1:
+        say(f"model: {chosen} (of {', '.join(trained)}, the one with the lowest test error)")
+    return root / "models" / chosen
+
+
+def _test_error(root: Path, variant: str) -> float:
+    try:
+        metrics = json.loads((root / "reports/evaluate" / variant / "metrics.json").read_text(encoding="utf-8"))
+        return metrics["ten_crop"]["top1_error"]
+    except (OSError, ValueError, KeyError):
+        return 1.0
+
+
+def _answers(
+    folder: Path, files: list[Path], *, ten_crop: bool, max_pixels: int
+) -> Iterator[tuple[dict[str, Any], Any]]:
+    """Yield for each file what is printed, and its image where there is one."""
+    from alexnet_tf.bundle import load_bundle
+    from alexnet_tf.prediction import predictor, stored_image
+    from pipeline.image_files import batches
+    from pipeline.progress import progress_for
+
+    bundle: Bundle = load_bundle(folder)
+    predict = predictor(bundle, ten_crop=ten_crop)
+
+    def prepare(encoded: bytes) -> Any:
+        return stored_image(encoded, stored_size=bundle.stored_size, max_pixels=max_pixels)
+
+    with progress_for().task("predict", total=len(files), unit="files") as task:
+        for read, images, unreadable in batches(files, prepare, batch_size=_BATCH, max_bytes=_MAX_FILE_BYTES):
+            for each in unreadable:
+                yield {"file": os.fspath(each.path), "error": each.reason}, None
+            if read:
+                for path, image, classes, probabilities in zip(read, images, *predict(images), strict=True):
+                    top = [
+                        {"class": bundle.class_names[index], "probability": round(float(probability), 6)}
+                        for index, probability in zip(classes, probabilities, strict=True)
+                    ]
+                    yield {"file": os.fspath(path), "top": top}, image
+            task.advance(len(read) + len(unreadable))
+
+
+def _line(answer: dict[str, Any], width: int) -> str:
+    name = click.format_filename(answer["file"])
+    name = name if len(name) <= width else "…" + name[1 - width :]
+    guesses = [f"{guess['class']} {100 * guess['probability']:.1f} %" for guess in answer["top"]]
+    return f"{name.ljust(width)}  {click.style(guesses[0], bold=True)}  {'  '.join(guesses[1:])}"
+
+
+def _draw(sheet: Path, shown: list[tuple[Any, dict[str, Any]]]) -> None:
+    import numpy as np
+
+    from alexnet_tf.evaluation_figures import top_five
+
+    described = [
+        {"key": click.format_filename(answer["file"], shorten=True), "top": answer["top"]} for _, answer in shown
+    ]
+    drawn = top_five(np.stack([image for image, _ in shown]), described)
+    written = sheet.with_name(f".{sheet.name}.partial")
+    written.write_bytes(drawn)
+    os.replace(written, sheet)

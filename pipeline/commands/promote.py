@@ -1,0 +1,71 @@
+"""`alexnet promote`: make an exported model the champion that later ones are held against."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline.commands.base import Command, example
+
+_HELP = f"""Make the exported model of a variant its champion.
+
+MLflow's registry gets the alias `champion`, and results/champions/VARIANT what the model got right, image by image:
+`export` holds later models against it. Commit that folder.
+
+{example("alexnet promote optimized")}"""
+_FILES = ("metrics.json", "correct.npz")
+
+
+@click.command("promote", cls=Command, help=_HELP, short_help="Make an exported model the champion.")
+@click.argument("variant")
+def command(variant: str) -> None:
+    """Register the export as champion, then keep its evaluation."""
+    from pipeline.registry import register
+    from pipeline.workspace import find_workspace
+
+    workspace = find_workspace()
+    export, evaluation = workspace.root / "exports" / variant, workspace.root / "reports/evaluate" / variant
+    _require_blessed(export, evaluation, variant)
+    click.echo(register(workspace.home, export, variant, "champion"))
+    target = workspace.root / "results/champions" / variant
+    _replace(target, evaluation)
+    place = target.relative_to(workspace.root)
+    click.echo(f"{place}: commit it; from the next `dvc repro` on, export@{variant} is held against this model")
+
+
+def _require_blessed(export: Path, evaluation: Path, variant: str) -> None:
+    from alexnet_tf.errors import AlexNetError
+
+    blessing, metrics = _read(export / "blessing.json", variant), _read(evaluation / "metrics.json", variant)
+    if not blessing["blessed"]:
+        raise AlexNetError(
+            f"exports/{variant}/blessing.json: this model did not pass its gate, so it cannot be champion; "
+            f"see variants.{variant}.gate in params.yaml"
+        )
+    if blessing["rules"][0]["value"] != metrics["ten_crop"]["top1_error"]:
+        raise AlexNetError(
+            f"exports/{variant} was judged by another evaluation than reports/evaluate/{variant}; "
+            f"`dvc repro export@{variant}` makes them agree"
+        )
+
+
+def _read(path: Path, variant: str) -> dict[str, Any]:
+    from alexnet_tf.errors import AlexNetError
+
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        place = "/".join(path.parts[-3:])
+        raise AlexNetError(f"{place} is missing or broken; `dvc repro export@{variant}` makes it") from None
+
+
+def _replace(target: Path, evaluation: Path) -> None:
+    """Put the two files in the place of the former champion's, each whole or not at all."""
+    target.mkdir(parents=True, exist_ok=True)
+    for name in _FILES:
+        written = target / f".{name}.partial"
+        shutil.copyfile(evaluation / name, written)
+        os.replace(written, target / name)

@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alexnet_tf.correctness import Correctness, correctness, read_correctness, write_correctness
+from alexnet_tf.errors import DataError
+from alexnet_tf.gate import BITS, blessing, judge
+from alexnet_tf.scoring import score_views
+from alexnet_tf.significance import wilson_interval
+
+NUM = 1000
+
+
+def found(num_right, *, images="a", first=0):
+    right = np.zeros(NUM, bool)
+    right[first : first + num_right] = True
+    return Correctness(NUM, images, {BITS: right})
+
+
+def rules(model, champion=None, *, max_top1_error=1.0, champion_margin=0.01):
+    metrics = {"num_examples": NUM, "ten_crop": {"top1_error": 1 - float(model.right[BITS].mean())}}
+    return judge(
+        metrics,
+        model,
+        champion,
+        max_top1_error=max_top1_error,
+        champion_margin=champion_margin,
+        confidence=0.95,
+        bootstrap_samples=1000,
+    )
+
+
+def test_the_high_end_of_the_interval_decides():
+    _, high = wilson_interval(0.2, NUM, confidence=0.95)
+    assert rules(found(800), max_top1_error=high)[0].verdict == "pass"
+    assert rules(found(800), max_top1_error=high - 1e-9)[0].verdict == "fail"
+    assert rules(found(800), max_top1_error=0.2)[0].verdict == "fail"
+
+
+def test_no_champion_and_a_champion_of_other_images_are_passed_over_and_said():
+    assert rules(found(800))[1].verdict == "skipped"
+    other = rules(found(800), found(800, images="b"))[1]
+    assert (other.verdict, other.value) == ("skipped", None)
+    assert "tested on other images (1000 with keys b, here 1000 with keys a)" in other.reason
+    assert blessing(rules(found(800)), confidence=0.95)["blessed"]
+
+
+def test_a_model_is_no_worse_than_itself():
+    rule = rules(found(800), found(800), champion_margin=0.0)[1]
+    assert (rule.value, rule.low, rule.high, rule.verdict) == (0, 0, 0, "pass")
+
+
+def test_the_same_error_on_other_images_is_not_certain_enough():
+    # Both are right on 800 of 1,000, but on different ones: the difference could be some points either way.
+    rule = rules(found(800), found(800, first=200), champion_margin=0.01)[1]
+    assert rule.value == 0
+    assert rule.verdict == "fail"
+    assert not blessing([rule], confidence=0.95)["blessed"]
+    assert rules(found(800), found(800, first=200), champion_margin=0.06)[1].verdict == "pass"
+
+
+@given(st.integers(0, NUM), st.integers(0, NUM), st.floats(0, 0.5))
+def test_more_errors_never_turn_a_refusal_into_a_pass(fewer, more, margin):
+    low, high = sorted((fewer, more))
+    order = {"fail": 0, "pass": 1}
+    champion = found(600)
+    worse = [order[rule.verdict] for rule in rules(found(low), champion, max_top1_error=0.5, champion_margin=margin)]
+    better = [order[rule.verdict] for rule in rules(found(high), champion, max_top1_error=0.5, champion_margin=margin)]
+    assert worse[0] <= better[0]
+    # Nested sets of right images: the better one has more certain wins and no fewer.
+    assert worse[1] <= better[1]
+
+
+def test_bits_come_back_in_the_order_of_the_sorted_keys(tmp_path):
+    logits = np.zeros((3, 10, 6), np.float32)
+    logits[[0, 1, 2], :, [0, 0, 2]] = 5
+    predictions = score_views(logits, np.array([0, 1, 2]))
+    packed = correctness(predictions, ["c", "a", "b"])
+    write_correctness(tmp_path / "correct.npz", packed)
+    again = read_correctness(tmp_path / "correct.npz", way_out="run it")
+    assert set(again.right) == {"center_top1", "center_top5", "ten_crop_top1", "ten_crop_top5"}
+    np.testing.assert_array_equal(again.right["ten_crop_top1"], [False, True, True])
+    assert again.keys_sha256 == correctness(predictions, ["c", "a", "b"]).keys_sha256
+    assert again.keys_sha256 != correctness(predictions, ["c", "a", "d"]).keys_sha256
+
+
+def test_a_pickle_in_place_of_bits_is_not_loaded(tmp_path):
+    np.savez(tmp_path / "correct.npz", num=np.array([{"a": 1}], dtype=object))
+    with pytest.raises(DataError, match=r"is missing or broken .*: run it"):
+        read_correctness(tmp_path / "correct.npz", way_out="run it")

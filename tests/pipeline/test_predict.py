@@ -1,0 +1,167 @@
+import io
+import json
+import os
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from pipeline.cli import alexnet
+from pipeline.image_files import batches, image_files
+
+
+@pytest.fixture(scope="module")
+def bundle():
+    from tests.alexnet_tf.small_networks import bundle_of_six
+
+    return bundle_of_six(faithful=False)
+
+
+@pytest.fixture
+def workspace(tmp_path, monkeypatch, bundle):
+    """A repository with two trained models and a folder of photos."""
+    from alexnet_tf.bundle import save_bundle
+
+    for name in ("params.yaml", "dvc.yaml"):
+        (tmp_path / name).touch()
+    (tmp_path / "models").mkdir()
+    for name, error in (("faithful", 0.5), ("optimized", 0.2)):
+        save_bundle(tmp_path / "models" / name, bundle)
+        (tmp_path / "reports/evaluate" / name).mkdir(parents=True)
+        metrics = json.dumps({"ten_crop": {"top1_error": error}})
+        (tmp_path / "reports/evaluate" / name / "metrics.json").write_text(metrics)
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for seed in range(3):
+        photo(seed).save(photos / f"{seed}.JPG", "JPEG")
+    (photos / "notes.txt").write_text("no image, and no suffix of one")
+    (photos / ".hidden.png").write_bytes(b"")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def photo(seed):
+    coarse = np.random.default_rng(seed).integers(0, 256, (5, 4, 3), dtype=np.uint8)
+    return Image.fromarray(coarse).resize((40, 50))
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(alexnet, ["predict", *map(str, arguments)])
+
+
+def lines(result):
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+@pytest.mark.parametrize("center", [False, True])
+def test_answers_are_those_of_the_evaluation(workspace, bundle, center):
+    import tensorflow as tf
+
+    from alexnet_tf.images import decode, to_square
+    from alexnet_tf.scoring import softmax
+
+    result = invoke("photos", "--json", *(["--center"] if center else []))
+    assert result.exit_code == 0, result.stderr
+    answers = lines(result)
+    assert [answer["file"] for answer in answers] == [f"photos/{seed}.JPG" for seed in range(3)]
+    for answer in answers:
+        encoded = (workspace / answer["file"]).read_bytes()
+        image = to_square(decode(encoded, max_pixels=10_000), 16)[None]
+        views = bundle.ten_views(bundle.inputs(image))[0]
+        views = views[4:5] if center else views
+        mean = softmax(bundle.model(tf.constant(views), training=False).numpy()).mean(axis=0)
+        best = np.argsort(-mean)[:5]
+        assert [guess["class"] for guess in answer["top"]] == [bundle.class_names[index] for index in best]
+        np.testing.assert_allclose([guess["probability"] for guess in answer["top"]], mean[best], atol=2e-6)
+
+
+def test_the_better_model_is_taken_and_said(workspace):
+    result = invoke("photos/0.JPG")
+    assert result.exit_code == 0
+    assert "model: optimized (of faithful, optimized, the one with the lowest test error)" in result.stderr
+    assert result.stdout.startswith("photos/0.JPG  ")
+    assert result.stdout.count(" %") == 5
+
+
+def test_the_unreadable_are_named_and_the_others_predicted(workspace):
+    (workspace / "photos/broken.png").write_bytes(b"no image")
+    (workspace / "photos/empty.jpg").touch()
+    whole = io.BytesIO()
+    photo(1).save(whole, "JPEG")
+    (workspace / "photos/half.jpg").write_bytes(whole.getvalue()[:-200])
+    Image.new("1", (15_000, 14_000)).save(workspace / "photos/huge.png")
+    os.mkfifo(workspace / "pipe.jpg")
+    result = invoke("photos", "pipe.jpg", "photos/notes.txt", "--json")
+    assert result.exit_code == 1
+    answers = {answer["file"]: answer for answer in lines(result)}
+    assert sum("top" in answer for answer in answers.values()) == 3
+    assert answers["photos/broken.png"]["error"] == "no known image format"
+    assert answers["photos/empty.jpg"]["error"] == "empty file"
+    assert answers["photos/half.jpg"]["error"].startswith("cannot be decoded")
+    assert answers["photos/huge.png"]["error"] == "too many pixels (15000 x 14000)"
+    assert answers["pipe.jpg"]["error"] == "no ordinary file"
+    assert answers["photos/notes.txt"]["error"] == "no known image format"
+    assert "6 of 9 files could not be read" in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_all_unreadable_is_no_crash(workspace):
+    (workspace / "broken.png").write_bytes(b"no image")
+    result = invoke("broken.png")
+    assert result.exit_code == 1
+    assert "broken.png: no known image format" in result.stderr
+
+
+def test_a_sheet_is_drawn(workspace):
+    result = invoke("photos", "--sheet", "sheet.png")
+    assert result.exit_code == 0
+    with Image.open(workspace / "sheet.png") as sheet:
+        assert sheet.width > 400
+    assert "sheet.png: 3 images" in result.stderr
+    assert invoke("photos", "--sheet", "nowhere/sheet.png").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["nothing.jpg"], "nothing.jpg does not exist; expected an image file or a folder of them"),
+        (["reports"], "reports: no image file in it or below; looked for names that end in .bmp"),
+        (["photos", "--variant", "optimised"], "expected a trained variant (faithful, optimized)"),
+    ],
+)
+def test_what_is_asked_for_wrongly_is_one_sentence(workspace, arguments, sentence):
+    result = invoke(*arguments)
+    assert result.exit_code == 1
+    assert sentence in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_model_of_another_version_and_no_model_are_named(workspace):
+    path = workspace / "models/optimized/model.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 99}))
+    result = invoke("photos", "--variant", "optimized")
+    assert result.exit_code == 1
+    assert "has format 99, expected 1" in result.stderr
+    for name in ("faithful", "optimized"):
+        (workspace / "models" / name / "model.json").unlink()
+    assert "models/ holds no trained model; `dvc repro`" in invoke("photos").stderr
+
+
+def test_ten_thousand_files_are_read_a_batch_at_a_time(tmp_path):
+    for index in range(10_000):
+        (tmp_path / f"{index:05}.png").touch()
+    files = image_files([tmp_path])
+    assert [path.name for path in files] == [f"{index:05}.png" for index in range(10_000)]
+    sizes = [
+        (len(read), images.shape[0], len(bad))
+        for read, images, bad in batches(files, lambda _: np.zeros((2, 2, 3)), batch_size=64, max_bytes=0)
+    ]
+    assert sizes == [(64, 64, 0)] * 156 + [(16, 16, 0)]
+
+
+def test_files_too_large_are_not_read(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"12345")
+    ((read, _, unreadable),) = batches([tmp_path / "a.png"], lambda _: 1 / 0, batch_size=4, max_bytes=4)
+    assert read == []
+    assert unreadable[0].reason == "too large a file (5 bytes, at most 4 are read)"

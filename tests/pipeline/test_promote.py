@@ -1,0 +1,145 @@
+import base64
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from alexnet_tf.errors import AlexNetError
+from pipeline import registry
+from pipeline.cli import alexnet
+
+
+@pytest.fixture
+def workspace(tmp_path, monkeypatch):
+    """A repository with a blessed export of `optimized`; what is registered is only noted."""
+    for name in ("params.yaml", "dvc.yaml"):
+        (tmp_path / name).touch()
+    export, evaluation = tmp_path / "exports/optimized", tmp_path / "reports/evaluate/optimized"
+    export.mkdir(parents=True)
+    evaluation.mkdir(parents=True)
+    write_blessing(export, blessed=True, value=0.25)
+    (evaluation / "metrics.json").write_text(json.dumps({"ten_crop": {"top1_error": 0.25}}))
+    (evaluation / "correct.npz").write_bytes(b"bits")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    return tmp_path
+
+
+def write_blessing(export, *, blessed, value):
+    (export / "blessing.json").write_text(json.dumps({"blessed": blessed, "rules": [{"value": value}]}))
+
+
+def promote(variant="optimized"):
+    return CliRunner().invoke(alexnet, ["promote", variant])
+
+
+@pytest.fixture
+def registered(monkeypatch):
+    calls = []
+    monkeypatch.setattr(registry, "register", lambda *arguments: calls.append(arguments) or "done")
+    return calls
+
+
+def test_the_champion_is_registered_and_its_bits_are_kept(workspace, registered):
+    (workspace / "results/champions/optimized").mkdir(parents=True)
+    (workspace / "results/champions/optimized/correct.npz").write_bytes(b"of the former one")
+    result = promote()
+    assert result.exit_code == 0, result.stderr
+    assert registered == [(workspace, workspace / "exports/optimized", "optimized", "champion")]
+    kept = workspace / "results/champions/optimized"
+    assert {path.name: path.read_bytes() for path in kept.iterdir()} == {
+        "correct.npz": b"bits",
+        "metrics.json": (workspace / "reports/evaluate/optimized/metrics.json").read_bytes(),
+    }
+
+
+def test_nothing_is_kept_when_the_registry_refuses(workspace, monkeypatch):
+    def refuse(*_):
+        raise AlexNetError("MLflow's registry: no answer")
+
+    monkeypatch.setattr(registry, "register", refuse)
+    result = promote()
+    assert result.exit_code == 1
+    assert result.stderr == "error: MLflow's registry: no answer\n"
+    assert not (workspace / "results").exists()
+
+
+def test_what_cannot_be_champion_is_said_in_one_sentence(workspace, registered):
+    write_blessing(workspace / "exports/optimized", blessed=False, value=0.25)
+    assert "did not pass its gate" in promote().stderr
+    write_blessing(workspace / "exports/optimized", blessed=True, value=0.3)
+    assert "was judged by another evaluation" in promote().stderr
+    assert (
+        "exports/paper/blessing.json is missing or broken; `dvc repro export@paper` makes it" in promote("paper").stderr
+    )
+    assert registered == []
+
+
+def test_a_dead_server_is_one_sentence(workspace, monkeypatch, free_port):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port}")
+    with pytest.raises(AlexNetError, match=r"MLflow's registry: http://127.0.0.1:\d+ does not answer"):
+        registry.register(workspace, workspace / "exports/optimized", "optimized", "challenger")
+
+
+@pytest.mark.slow
+def test_a_registered_model_is_served(workspace, free_port):
+    from alexnet_tf import serving
+    from tests.alexnet_tf.small_networks import bundle_of_six
+
+    bundle, export = bundle_of_six(faithful=False), workspace / "exports/optimized"
+    serving.save(bundle, export / "saved_model")
+    (export / "model_card.md").write_text("# card\n")
+    first = registry.register(workspace, export, "optimized", "challenger")
+    assert first == "alexnet-optimized version 1 is challenger: models:/alexnet-optimized@challenger"
+    again = registry.register(workspace, export, "optimized", "champion")
+    assert again.startswith("alexnet-optimized version 1 is champion")
+    (export / "model_card.md").write_text("# another\n")
+    assert "version 2 is challenger" in registry.register(workspace, export, "optimized", "challenger")
+
+    environment = os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{workspace / 'mlflow.db'}"}
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", "models:/alexnet-optimized@champion"]
+    server = subprocess.Popen(
+        [*command, "--env-manager", "local", "--host", "127.0.0.1", "--port", str(free_port)],
+        cwd=workspace, env=environment, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        file = io.BytesIO()
+        pixels = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(file, "PNG")
+        answer = ask(server, free_port, {"inputs": {"image": [base64.b64encode(file.getvalue()).decode()]}})
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(30)
+    logits = bundle.model(bundle.ten_views(bundle.inputs(pixels[None]))[0], training=False).numpy()
+    mean = (np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)).mean(axis=0)
+    (top,) = answer["predictions"]
+    assert top["classes"] == [bundle.class_names[index] for index in np.argsort(-mean)[:5]]
+    np.testing.assert_allclose(top["probabilities"], -np.sort(-mean)[:5], rtol=1e-4)
+
+
+def ask(server, port, body):
+    """Post a request as soon as the server answers."""
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/invocations", json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
+    for _ in range(240):
+        time.sleep(0.5)
+        assert server.poll() is None, "the server ended"
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            raise AssertionError(error.read()) from None
+        except OSError:
+            continue
+    raise AssertionError("no answer within two minutes")
