@@ -3,16 +3,15 @@
 import contextlib
 import fcntl
 import getpass
-import json
 import os
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.entities import Metric
 from mlflow.tracking import MlflowClient
 
+from pipeline import mlflow_entities as entities
 from pipeline.rows import cost_metrics
 
 EXPERIMENT = "alexnet"
@@ -22,8 +21,6 @@ _EXPERIMENT_TAGS = {
 }
 _MAX_METRICS = 1000
 _MAX_PARAMS = 100
-_MAX_PARAM_CHARACTERS = 6000
-_MAX_TAG_CHARACTERS = 5000
 
 
 class MlflowStore:
@@ -56,7 +53,7 @@ class MlflowStore:
             kind = event["event"]
             if kind in ("metrics", "headline"):
                 on_row = kind == "headline" or self._stage.get("name", "").startswith("train@")
-                found = _metrics(event["values"], event["time"], event.get("step", 0))
+                found = entities.metrics(event["values"], event["time"], event.get("step", 0))
                 points += [(on_row, metric) for metric in found]
                 continue
             self._metrics(points)
@@ -66,7 +63,7 @@ class MlflowStore:
 
     def _start(self, event: dict[str, Any], _folder: Path) -> None:
         self._stage = event["stage"]
-        datasets = [_dataset(entry) for entry in event["datasets"]]
+        datasets = [entities.dataset_input(entry) for entry in event["datasets"]]
         with self._locked():
             for row in event["rows"]:
                 row_id = self._row(row, event["time"])
@@ -80,7 +77,7 @@ class MlflowStore:
 
     def _tags(self, event: dict[str, Any], _folder: Path) -> None:
         for run_id in self._children:
-            self._client.log_batch(run_id, tags=_run_tags(event["values"]))
+            self._client.log_batch(run_id, tags=entities.tags(event["values"]))
 
     def _artifact(self, event: dict[str, Any], folder: Path) -> None:
         if self._children:
@@ -91,10 +88,10 @@ class MlflowStore:
         cost = event["cost"]
         on_row = cost_metrics(self._stage["name"].partition("@")[0], cost) if status == "FINISHED" else {}
         for run_id in self._children:
-            self._client.log_batch(run_id, metrics=_metrics({f"cost/{k}": v for k, v in cost.items()}, time))
+            self._client.log_batch(run_id, metrics=entities.metrics({f"cost/{k}": v for k, v in cost.items()}, time))
             self._client.set_terminated(run_id, status, time)
         for run_id in self._rows:
-            self._client.log_batch(run_id, metrics=_metrics(on_row, time))
+            self._client.log_batch(run_id, metrics=entities.metrics(on_row, time))
             self._client.set_terminated(run_id, status, time)
 
     def _metrics(self, points: list[tuple[bool, Metric]]) -> None:
@@ -141,19 +138,21 @@ class MlflowStore:
             if run := own.get(earlier["stage"]):
                 missing = {name: word for name, word in earlier["outs"].items() if name not in run.data.tags}
                 if missing:
-                    self._client.log_batch(run.info.run_id, tags=_run_tags(missing))
+                    self._client.log_batch(run.info.run_id, tags=entities.tags(missing))
             elif tag not in known:
                 fingerprint = earlier["fingerprint"]
                 filters = f"tags.`alexnet.fingerprint` = '{fingerprint}' and attributes.status = 'FINISHED'"
                 producer = self._search(filters) or "no run on record"
-                self._client.log_batch(row_id, tags=_run_tags({tag: producer} | earlier["outs"]))
+                self._client.log_batch(row_id, tags=entities.tags({tag: producer} | earlier["outs"]))
                 time = self._client.get_run(row_id).info.start_time
-                self._client.log_batch(row_id, metrics=_metrics(earlier["metrics"], time))
+                self._client.log_batch(row_id, metrics=entities.metrics(earlier["metrics"], time))
 
     def _make_run(self, name: str, time: int, tags: Mapping[str, str], params: Mapping[str, str]) -> str:
         about = {"mlflow.source.name": "alexnet", "mlflow.source.type": "LOCAL", "mlflow.user": _user()}
-        run = self._client.create_run(self._experiment, start_time=time, tags=about | _short(tags), run_name=name)
-        pairs = [Param(_key(key), value[:_MAX_PARAM_CHARACTERS]) for key, value in params.items()]
+        run = self._client.create_run(
+            self._experiment, start_time=time, tags=about | entities.short_tags(tags), run_name=name
+        )
+        pairs = entities.params(params)
         for first in range(0, len(pairs), _MAX_PARAMS):
             self._client.log_batch(run.info.run_id, params=pairs[first : first + _MAX_PARAMS])
         return run.info.run_id
@@ -180,29 +179,6 @@ class MlflowStore:
         with open(path, "w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
-
-
-def _dataset(entry: Mapping[str, str]) -> DatasetInput:
-    source = json.dumps({"uri": entry["path"]})
-    data = Dataset(name=entry["name"], digest=entry["digest"], source_type="local", source=source)
-    return DatasetInput(data, [InputTag("mlflow.data.context", entry["context"])])
-
-
-def _run_tags(values: Mapping[str, str]) -> list[RunTag]:
-    return [RunTag(name, word) for name, word in _short(values).items()]
-
-
-def _short(values: Mapping[str, str]) -> dict[str, str]:
-    return {_key(name): word[:_MAX_TAG_CHARACTERS] for name, word in values.items()}
-
-
-def _metrics(values: Mapping[str, float], time: int, step: int = 0) -> list[Metric]:
-    return [Metric(_key(name), value, time, step) for name, value in values.items()]
-
-
-def _key(name: str) -> str:
-    """MLflow refuses a whole batch for one name with other characters than these."""
-    return re.sub(r"[^\w\-. :/]", "_", name)
 
 
 def _user() -> str:

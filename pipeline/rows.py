@@ -15,8 +15,9 @@ from typing import Any
 
 from pipeline.config import Config, at
 from pipeline.cost import read_timings
-from pipeline.dag import Item, ancestors, served_variants
+from pipeline.dag import Item
 from pipeline.fingerprint import content_digest, fingerprint
+from pipeline.graph import ancestors, served_variants
 from pipeline.provenance import dvc_hashes, pipeline_key, provenance_tags
 from pipeline.workspace import Workspace
 
