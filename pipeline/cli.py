@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.commands import doctor, params, report, setup, stages, summary, ui, use
+from pipeline.commands import doctor, params, report, setup, stages, summary, track, ui, use
 from pipeline.commands.base import example
 
 _HELP = f"""AlexNet (2012) as a pipeline: one command a stage, and a few to look around.
@@ -48,6 +48,7 @@ for _command in (
     summary.command,
     report.command,
     ui.command,
+    track.command,
     doctor.command,
     setup.command,
 ):
