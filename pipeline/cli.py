@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.commands import doctor, params, predict, promote, report, setup, stages, summary, ui, use
+from pipeline.commands import doctor, params, predict, promote, report, setup, stages, summary, track, ui, use
 from pipeline.commands.base import example
 
 _HELP = f"""AlexNet (2012) as a pipeline: one command a stage, and a few to look around.
@@ -50,6 +50,7 @@ for _command in (
     predict.command,
     promote.command,
     ui.command,
+    track.command,
     doctor.command,
     setup.command,
 ):

@@ -13,7 +13,8 @@ from alexnet_tf.errors import ConfigError
 from alexnet_tf.profiles import resolve
 from components.interfaces import StageParams
 from pipeline.config_errors import sentence
-from pipeline.dag import STAGES, Item, all_items, items
+from pipeline.dag import STAGES, Item
+from pipeline.graph import all_items, items
 from pipeline.schema import RuntimeParams, file_type
 from pipeline.yaml_file import nearest, read, shown, with_overrides
 

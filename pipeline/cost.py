@@ -54,6 +54,14 @@ def read_timings(folder: Path, item: Item, fingerprint: str) -> dict[str, float]
         return {}
 
 
+def cost_metrics(stage: str, cost: Mapping[str, float]) -> dict[str, float]:
+    """Name a stage's costs as they stand on the row: its wall seconds; of training, all that it reported."""
+    named = {f"cost/{stage}_seconds": cost["wall_seconds"]} if "wall_seconds" in cost else {}
+    if stage == "train":
+        named |= {f"cost/{name}": value for name, value in cost.items() if name != "wall_seconds"}
+    return named
+
+
 class CostTracker:
     """Passes everything on to a tracker and remembers the metrics named `cost/...`.
 

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from alexnet_tf.errors import AlexNetError
 from pipeline.commands.setup import has_git, is_no_scm
-from pipeline.sender import probe, tracking_uri
+from pipeline.tracking_uri import probe, tracking_uri
 from pipeline.workspace import Workspace
 
 _GB = 1e9

@@ -1,48 +1,27 @@
-"""Writes recorded events into MLflow. It imports MLflow, so only the sending process imports it."""
+"""Writes recorded events into MLflow: rows, the runs of stages below them, links to the runs of skipped stages."""
 
-import contextlib
-import fcntl
-import getpass
-import json
-import os
-import re
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
-from mlflow.tracking import MlflowClient
+from mlflow.entities import Metric, Run
 
-from pipeline.rows import cost_metrics
-
-EXPERIMENT = "alexnet"
-_EXPERIMENT_TAGS = {
-    "mlflow.experimentKind": "custom_model_development",
-    "mlflow.note.content": "One row a variant of each pipeline run; its stages stand below it.",
-}
-_MAX_METRICS = 1000
-_MAX_PARAMS = 100
-_MAX_PARAM_CHARACTERS = 6000
-_MAX_TAG_CHARACTERS = 5000
+from pipeline import mlflow_entities as entities
+from pipeline.cost import PREFIX, cost_metrics
+from pipeline.mlflow_runs import Runs
 
 
 class MlflowStore:
-    """Takes the events of one stage run.
+    """Takes the events of one spool folder.
 
     Args:
-        uri: Tracking URI.
-        home: Folder of a local store's artifacts and of the lock that keeps two processes from making it at
-            once.
+        runs: The experiment that they go to.
     """
 
-    def __init__(self, uri: str, home: Path) -> None:
-        self._home = home
+    def __init__(self, runs: Runs) -> None:
+        self._runs = runs
         self._stage: dict[str, Any] = {}
         self._rows: list[str] = []
         self._children: list[str] = []
-        with self._locked():
-            self._client = MlflowClient(uri)
-            self._experiment = self._find_experiment(local=uri.startswith("sqlite"))
 
     def take(self, events: list[dict[str, Any]], folder: Path) -> None:
         """Write events in their order; metrics that follow each other go in one call.
@@ -56,7 +35,7 @@ class MlflowStore:
             kind = event["event"]
             if kind in ("metrics", "headline"):
                 on_row = kind == "headline" or self._stage.get("name", "").startswith("train@")
-                found = _metrics(event["values"], event["time"], event.get("step", 0))
+                found = entities.metrics(event["values"], event["time"], event.get("step", 0))
                 points += [(on_row, metric) for metric in found]
                 continue
             self._metrics(points)
@@ -66,147 +45,156 @@ class MlflowStore:
 
     def _start(self, event: dict[str, Any], _folder: Path) -> None:
         self._stage = event["stage"]
-        datasets = [_dataset(entry) for entry in event["datasets"]]
-        with self._locked():
+        datasets = [entities.dataset_input(entry) for entry in event["datasets"]]
+        with self._runs.locked():
             for row in event["rows"]:
                 row_id = self._row(row, event["time"])
                 self._adopt(row_id, row["before"])
                 self._rows.append(row_id)
                 self._children.append(self._child(row_id, row, event))
         for run_id in [*self._rows, *self._children] if datasets else []:
-            self._client.log_inputs(run_id, datasets=datasets)
+            self._runs.client.log_inputs(run_id, datasets=datasets)
         for run_id in self._children[1:]:
-            self._client.set_tag(run_id, "artifacts_of", self._children[0])
+            self._runs.tag(run_id, {"artifacts_of": self._children[0]})
 
     def _tags(self, event: dict[str, Any], _folder: Path) -> None:
         for run_id in self._children:
-            self._client.log_batch(run_id, tags=_run_tags(event["values"]))
+            self._runs.tag(run_id, event["values"])
 
     def _artifact(self, event: dict[str, Any], folder: Path) -> None:
         if self._children:
-            self._client.log_artifact(self._children[0], str(folder / event["file"]), event["folder"] or None)
+            self._runs.client.log_artifact(self._children[0], str(folder / event["file"]), event["folder"] or None)
 
     def _end(self, event: dict[str, Any], _folder: Path) -> None:
-        time, status = event["time"], event["status"]
-        cost = event["cost"]
+        time, status, cost = event["time"], event["status"], event["cost"]
         on_row = cost_metrics(self._stage["name"].partition("@")[0], cost) if status == "FINISHED" else {}
-        for run_id in self._children:
-            self._client.log_batch(run_id, metrics=_metrics({f"cost/{k}": v for k, v in cost.items()}, time))
-            self._client.set_terminated(run_id, status, time)
-        for run_id in self._rows:
-            self._client.log_batch(run_id, metrics=_metrics(on_row, time))
-            self._client.set_terminated(run_id, status, time)
+        for run_ids, values in ((self._children, _costs(cost)), (self._rows, on_row)):
+            for run_id in run_ids:
+                self._runs.log_metrics(run_id, entities.metrics(values, time))
+                self._runs.client.set_terminated(run_id, status, time)
+
+    def _standing(self, event: dict[str, Any], _folder: Path) -> None:
+        """Complete the rows of a pipeline run, or of a state that none of them has."""
+        with self._runs.locked():
+            for row in event["rows"]:
+                known = self._runs.find(alexnet__state=row["state"], alexnet__variant=row["variant"])
+                new_row = not row["pipeline"] and not known
+                row_id = known.info.run_id if known and not row["pipeline"] else self._row(row, event["time"])
+                self._adopt(row_id, row["standing"])
+                self._runs.tag(row_id, row["state_tags"])
+                self._runs.client.log_inputs(row_id, [entities.dataset_input(entry) for entry in row["datasets"]])
+                if new_row or self._runs.client.get_run(row_id).info.status == "RUNNING":
+                    self._runs.client.set_terminated(row_id, "FINISHED", event["time"])
 
     def _metrics(self, points: list[tuple[bool, Metric]]) -> None:
         for run_ids, wanted in ((self._children, points), (self._rows, [each for each in points if each[0]])):
-            for first in range(0, len(wanted), _MAX_METRICS):
-                batch = [metric for _, metric in wanted[first : first + _MAX_METRICS]]
-                for run_id in run_ids:
-                    self._client.log_batch(run_id, metrics=batch)
+            for run_id in run_ids:
+                self._runs.log_metrics(run_id, [metric for _, metric in wanted])
 
     def _row(self, row: dict[str, Any], time: int) -> str:
         """Find or make the row of a variant of this pipeline run."""
-        if found := self._search(f"tags.`alexnet.row` = '{row['key']}'"):
-            return found
+        if found := self._runs.find(alexnet__row=row["key"]):
+            return self._whole(found, row["params"])
         tags = {
             "alexnet.row": row["key"],
             "alexnet.pipeline": row["pipeline"],
             "alexnet.variant": row["variant"],
         }
-        return self._make_run(row["variant"], time, tags | row["tags"], row["params"])
+        return self._runs.make(row["variant"], time, tags | row["tags"], row["params"])
 
     def _child(self, row_id: str, row: dict[str, Any], event: dict[str, Any]) -> str:
         """Find or make the run of the stage below a row; found again only when a spool is sent twice."""
-        identity = f"{event['run']}-{row['key'][:8]}"
-        if found := self._search(f"tags.`alexnet.run` = '{identity}'"):
-            return found
         stage = event["stage"]
+        identity = f"{event['run']}-{row['key'][:8]}"
+        if found := self._runs.find(alexnet__run=identity):
+            return self._whole(found, stage["params"])
         tags = {
             "mlflow.parentRunId": row_id,
             "alexnet.run": identity,
             "alexnet.fingerprint": stage["fingerprint"],
             "alexnet.variant": row["variant"],
         }
-        return self._make_run(stage["name"], event["time"], tags | stage["tags"], stage["params"])
+        return self._runs.make(stage["name"], event["time"], tags | stage["tags"], stage["params"])
 
-    def _adopt(self, row_id: str, before: list[dict[str, Any]]) -> None:
-        """Complete a row by the stages before this one: those skipped, and hashes known only now."""
-        own = {
-            run.data.tags.get("dvc.stage", ""): run
-            for run in self._client.search_runs([self._experiment], f"tags.`mlflow.parentRunId` = '{row_id}'")
-        }
-        known = self._client.get_run(row_id).data.tags
-        for earlier in before:
-            tag = f"skipped.{earlier['stage'].partition('@')[0]}"
-            if run := own.get(earlier["stage"]):
-                missing = {name: word for name, word in earlier["outs"].items() if name not in run.data.tags}
-                if missing:
-                    self._client.log_batch(run.info.run_id, tags=_run_tags(missing))
-            elif tag not in known:
-                fingerprint = earlier["fingerprint"]
-                filters = f"tags.`alexnet.fingerprint` = '{fingerprint}' and attributes.status = 'FINISHED'"
-                producer = self._search(filters) or "no run on record"
-                self._client.log_batch(row_id, tags=_run_tags({tag: producer} | earlier["outs"]))
-                time = self._client.get_run(row_id).info.start_time
-                self._client.log_batch(row_id, metrics=_metrics(earlier["metrics"], time))
-
-    def _make_run(self, name: str, time: int, tags: Mapping[str, str], params: Mapping[str, str]) -> str:
-        about = {"mlflow.source.name": "alexnet", "mlflow.source.type": "LOCAL", "mlflow.user": _user()}
-        run = self._client.create_run(self._experiment, start_time=time, tags=about | _short(tags), run_name=name)
-        pairs = [Param(_key(key), value[:_MAX_PARAM_CHARACTERS]) for key, value in params.items()]
-        for first in range(0, len(pairs), _MAX_PARAMS):
-            self._client.log_batch(run.info.run_id, params=pairs[first : first + _MAX_PARAMS])
+    def _whole(self, run: Run, params: dict[str, str]) -> str:
+        """Give a run that was found the parameters that a connection cut short did not let it have."""
+        if len(run.data.params) < len(params):
+            self._runs.log_params(run.info.run_id, params)
         return run.info.run_id
 
-    def _search(self, filters: str) -> str | None:
-        found = self._client.search_runs([self._experiment], filters, max_results=1)
-        return found[0].info.run_id if found else None
+    def _adopt(self, row_id: str, stages: list[dict[str, Any]]) -> None:
+        """Complete a row by stages that stand: those skipped, and hashes of outputs that are known only now."""
+        own = {
+            run.data.tags.get("dvc.stage"): run for run in self._runs.search(f"tags.`mlflow.parentRunId` = '{row_id}'")
+        }
+        row = self._runs.client.get_run(row_id)
+        for stage in stages:
+            tag = f"skipped.{stage['stage'].partition('@')[0]}"
+            if run := own.get(stage["stage"]):
+                missing = {name: word for name, word in stage["outs"].items() if name not in run.data.tags}
+                self._runs.tag(run.info.run_id, missing)
+            elif tag in row.data.tags:
+                self._runs.tag(row_id, {key: word for key, word in stage["outs"].items() if key not in row.data.tags})
+            elif producer := self._producer(stage):
+                self._take_over(row, stage, producer, {tag: producer.info.run_id})
+            elif "remake" in stage:
+                self._take_over(row, stage, self._remade(row, stage), {})
 
-    def _find_experiment(self, *, local: bool) -> str:
-        name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT
-        if found := self._client.get_experiment_by_name(name):
-            if found.lifecycle_stage == "deleted":
-                self._client.restore_experiment(found.experiment_id)
-            return found.experiment_id
-        # Left open, a local store would put artifacts below whatever folder this process runs in.
-        place = (self._home / "mlruns").as_uri() if local else None
-        return self._client.create_experiment(name, artifact_location=place, tags=_EXPERIMENT_TAGS)
+    def _producer(self, stage: dict[str, Any]) -> Run | None:
+        """Find the run that made a stage's outputs: by what it was made from, else by what came out."""
+        if stage["fingerprint"]:
+            wanted = {"alexnet.fingerprint": stage["fingerprint"]}
+        else:
+            wanted = {"dvc.stage": stage["stage"]} | stage["outs"]
+        filters = [f"tags.`{name}` = '{word}'" for name, word in wanted.items()]
+        found = self._runs.search(" and ".join([*filters, "attributes.status = 'FINISHED'"]), limit=1)
+        return found[0] if found else None
 
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Let one process at a time make the database, the experiment and rows."""
-        path = self._home / ".alexnet" / "tracking.lock"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(path, "w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+    def _take_over(self, row: Run, stage: dict[str, Any], producer: Run, tags: dict[str, str]) -> None:
+        """Give a row what a stage that did not run for it adds to one: its numbers, in training all of them."""
+        run_id, time = row.info.run_id, row.info.start_time
+        points: list[Metric] = []
+        if stage["stage"].startswith("train@"):
+            points = [point for point in self._runs.history(producer) if not point.key.startswith(PREFIX)]
+        known = {point.key for point in points}
+        values = stage["metrics"] or self._read_off(stage["stage"].partition("@")[0], producer)
+        points += [point for point in entities.metrics(values, time) if point.key not in known]
+        self._runs.tag(run_id, stage["outs"] | tags)
+        self._runs.log_metrics(run_id, points)
+
+    def _read_off(self, name: str, producer: Run) -> dict[str, float]:
+        """What a stage adds to a row, read off its run and the row of that: for a stage whose folder is gone."""
+        costs = {
+            key.removeprefix(PREFIX): value for key, value in producer.data.metrics.items() if key.startswith(PREFIX)
+        }
+        values = cost_metrics(name, costs)
+        if name == "evaluate":
+            row = self._runs.client.get_run(producer.data.tags["mlflow.parentRunId"])
+            values |= {key: value for key, value in row.data.metrics.items() if key.startswith("test/")}
+        return values
+
+    def _remade(self, row: Run, stage: dict[str, Any]) -> Run:
+        """Make the run of a stage again from what it left behind."""
+        made = stage["remake"]
+        time = made["time"]
+        tags = {
+            "mlflow.parentRunId": row.info.run_id,
+            "alexnet.fingerprint": stage["fingerprint"],
+            "alexnet.variant": row.data.tags["alexnet.variant"],
+            "alexnet.remade": "from dvc.lock and the stage's outputs",
+        }
+        run_id = self._runs.make(stage["stage"], time, tags | made["tags"] | stage["outs"], made["params"])
+        headline = {name: value for name, value in stage["metrics"].items() if not name.startswith(PREFIX)}
+        points = entities.metrics(headline | _costs(made["cost"]), time)
+        for epoch in made["curves"]:
+            points += entities.metrics(epoch["values"], time, epoch["step"])
+        self._runs.log_metrics(run_id, points)
+        for report in made["reports"]:
+            if Path(report).exists():
+                self._runs.client.log_artifacts(run_id, report, Path(report).name)
+        self._runs.client.set_terminated(run_id, "FINISHED", time)
+        return self._runs.client.get_run(run_id)
 
 
-def _dataset(entry: Mapping[str, str]) -> DatasetInput:
-    source = json.dumps({"uri": entry["path"]})
-    data = Dataset(name=entry["name"], digest=entry["digest"], source_type="local", source=source)
-    return DatasetInput(data, [InputTag("mlflow.data.context", entry["context"])])
-
-
-def _run_tags(values: Mapping[str, str]) -> list[RunTag]:
-    return [RunTag(name, word) for name, word in _short(values).items()]
-
-
-def _short(values: Mapping[str, str]) -> dict[str, str]:
-    return {_key(name): word[:_MAX_TAG_CHARACTERS] for name, word in values.items()}
-
-
-def _metrics(values: Mapping[str, float], time: int, step: int = 0) -> list[Metric]:
-    return [Metric(_key(name), value, time, step) for name, value in values.items()]
-
-
-def _key(name: str) -> str:
-    """MLflow refuses a whole batch for one name with other characters than these."""
-    return re.sub(r"[^\w\-. :/]", "_", name)
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"
+def _costs(cost: dict[str, float]) -> dict[str, float]:
+    return {f"{PREFIX}{name}": value for name, value in cost.items()}

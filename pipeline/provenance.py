@@ -1,23 +1,36 @@
-"""Where a run comes from: the commit, the versions, DVC's hashes, and the pipeline run that it is part of."""
+"""Where a run comes from: the commit, the versions, the machine, and the pipeline run that it is part of."""
 
 import functools
 import hashlib
 import os
 import platform
+import shutil
 import socket
 import subprocess
 import uuid
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 _PACKAGES = ("tensorflow", "keras", "apache-beam", "tensorflow-datasets", "numpy", "pillow", "mlflow", "dvc")
 
 
+# DVC writes its lock while stages run, so a change there says nothing about what ran.
+_CODE_AND_PARAMS = ("--", ".", ":(exclude)dvc.lock")
+
+
 @functools.cache
 def provenance_tags(root: Path) -> dict[str, str]:
-    """Tags that are the same for everything this process records."""
-    tags = {"version.python": platform.python_version(), "host.platform": platform.platform()}
+    """Tags that are the same for everything this process records.
+
+    Args:
+        root: Folder of the repository.
+
+    Returns:
+        `version.*` of the packages that decide results, `env.sha256` of all that are installed, `host.*`,
+        `dvc.exp_name` and `dvc.baseline_rev` in a DVC experiment, `mlflow.source.git.*` and `git.dirty` where there
+        is a Git repository with a commit.
+    """
+    tags = {"version.python": platform.python_version(), "env.sha256": _environment()} | _machine()
     for package in _PACKAGES:
         try:
             tags[f"version.{package}"] = metadata.version(package)
@@ -29,8 +42,49 @@ def provenance_tags(root: Path) -> dict[str, str]:
     if commit := _git(root, "rev-parse", "HEAD"):
         tags["mlflow.source.git.commit"] = commit
         tags["mlflow.source.git.branch"] = _git(root, "rev-parse", "--abbrev-ref", "HEAD") or ""
-        changed = _git(root, "status", "--porcelain", "--untracked-files=no")
+        changed = _git(root, "status", "--porcelain", "--untracked-files=no", *_CODE_AND_PARAMS)
         tags["git.dirty"] = str(bool(changed)).lower()
+    return tags
+
+
+def uncommitted_changes(root: Path) -> str:
+    """What tracked files but dvc.lock hold that the commit does not, as a patch; empty where there is no commit."""
+    return _git(root, "diff", "HEAD", *_CODE_AND_PARAMS) or ""
+
+
+def committed(root: Path, revision: str, path: str) -> str | None:
+    """The text of a file in a commit, or None where it is not there."""
+    return _git(root, "show", f"{revision}:{path}")
+
+
+def experiment_revision(root: Path) -> str | None:
+    """The commit that DVC made of the experiment that this process belongs to, or None where there is none (yet)."""
+    name, base = os.environ.get("DVC_EXP_NAME"), os.environ.get("DVC_EXP_BASELINE_REV", "")
+    return _git(root, "rev-parse", "--verify", "--quiet", f"refs/exps/{base[:2]}/{base[2:]}/{name}") if name else None
+
+
+def _environment() -> str:
+    """Hash the names and versions of all installed packages."""
+    installed = sorted({f"{each.metadata['Name']}=={each.version}".lower() for each in metadata.distributions()})
+    return hashlib.sha256("\n".join(installed).encode()).hexdigest()
+
+
+def _machine() -> dict[str, str]:
+    import psutil
+
+    gibibytes = psutil.virtual_memory().total / 2**30
+    tags = {
+        "host.platform": platform.platform(),
+        "host.cpus": str(os.cpu_count()),
+        "host.memory_gib": f"{gibibytes:.1f}",
+    }
+    if tool := shutil.which("nvidia-smi"):
+        command = [tool, "--query-gpu=name", "--format=csv,noheader"]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+        except (OSError, subprocess.TimeoutExpired):
+            return tags
+        tags["host.gpus"] = ", ".join(done.stdout.split("\n")).strip(", ")
     return tags
 
 
@@ -39,7 +93,7 @@ def _git(root: Path, *arguments: str) -> str | None:
         done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    return done.stdout.rstrip() if done.returncode == 0 else None
 
 
 @functools.cache
@@ -54,6 +108,30 @@ def pipeline_key() -> str:
     return hashlib.sha256(identity.encode()).hexdigest()[:16]
 
 
+def is_under_dvc() -> bool:
+    """Whether `dvc` runs this process."""
+    return _dvc_process() is not None
+
+
+def pipeline_process() -> tuple[int, float]:
+    """Process id and start (seconds since 1970) of the `dvc` above this process, else of this one."""
+    import psutil
+
+    return _dvc_process() or (os.getpid(), psutil.Process().create_time())
+
+
+def is_alive(process: int, started: float) -> bool:
+    """Whether the process with this id and start is there."""
+    import psutil
+
+    try:
+        found = psutil.Process(process)
+        return found.create_time() == started and found.status() != psutil.STATUS_ZOMBIE
+    except (psutil.Error, ValueError):
+        return False
+
+
+@functools.cache
 def _dvc_process() -> tuple[int, float] | None:
     import psutil
 
@@ -65,21 +143,3 @@ def _dvc_process() -> tuple[int, float] | None:
     except psutil.Error:
         return None
     return None
-
-
-def dvc_hashes(root: Path) -> dict[str, str]:
-    """Path -> DVC's hash of it, for every output that dvc.lock names; empty where there is no lock yet."""
-    lock = root / "dvc.lock"
-    try:
-        modified = lock.stat().st_mtime_ns
-    except OSError:
-        return {}
-    return _locked(lock, modified)
-
-
-@functools.lru_cache(maxsize=4)
-def _locked(lock: Path, _modified: int) -> dict[str, str]:
-    from pipeline.yaml_file import read
-
-    stages: dict[str, Any] = read(lock).get("stages", {})
-    return {out["path"]: out["md5"] for stage in stages.values() for out in stage.get("outs", []) if "md5" in out}

@@ -1,15 +1,11 @@
 """Records what a stage measures: first into a spool folder, from where another process sends it to MLflow.
 
 The other process keeps MLflow's import and a slow or dead server out of the stage, and ends the MLflow run
-when the stage is killed. What it could not send stays in the spool, whole, one folder a stage run:
-`events.jsonl` and the artifacts that it names.
+when the stage is killed. What it could not send stays in the spool, whole, one folder a stage run.
 """
 
-import json
 import os
 import shutil
-import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -17,14 +13,21 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from components.interfaces import Tracker
+from pipeline import couriers, spool
 from pipeline.config import Config
 from pipeline.dag import Item
-from pipeline.rows import dataset_entries, headline_metrics, row_entries, stage_entry
+from pipeline.provenance import is_under_dvc, pipeline_key, uncommitted_changes
+from pipeline.rows import dataset_entries, row_entries, stage_entry
+from pipeline.spool import now
+from pipeline.standing import headline_metrics
+from pipeline.tracking_uri import is_server, tracking_uri
 from pipeline.workspace import Workspace
 
-EVENTS = "events.jsonl"
 _MAX_ARTIFACT_BYTES = 50_000_000
-_PATIENCE_SECONDS = 60.0
+_MAX_PATCH_CHARACTERS = 1_000_000
+# A database in the repository is only slow while the machine is busy; a server may be slow for ever.
+_PATIENCE_SECONDS = {"database": 60.0, "server": 8.0}
+_POLL_SECONDS = 0.1
 
 
 class StageTracker(Tracker, Protocol):
@@ -55,6 +58,7 @@ class Recorder:
             "event": "start",
             "run": uuid.uuid4().hex,
             "time": now(),
+            "writer": spool.writer(os.getpid()),
             "stage": stage_entry(self._workspace, item, config, fingerprint),
             "rows": row_entries(self._workspace, item, config),
             "datasets": dataset_entries(self._workspace, item, config),
@@ -80,10 +84,12 @@ class SpoolTracker:
         self._folder = workspace.scratch / "spool" / f"{start['time']}-{item.address}-{start['run'][:8]}"
         self._broken = False
         self._artifacts = 0
-        self._sender: subprocess.Popen[str] | None = None
+        self._send = send
         self._record(start)
         if send and not self._broken:
-            self._sender = _start_sender(workspace, self._folder)
+            couriers.start(workspace)
+        if patch := uncommitted_changes(workspace.root):
+            self._note("changes.patch", patch[:_MAX_PATCH_CHARACTERS] + "\n", folder="git")
 
     def metrics(self, values: Mapping[str, float], *, step: int | None = None) -> None:
         """Record numbers at a step, or once."""
@@ -116,31 +122,57 @@ class SpoolTracker:
             for prefix, values in headline_metrics(self._workspace.root, self._item).items():
                 self.headline(prefix, values)
         self._record({"event": "end", "time": now(), "status": status, "cost": cost})
-        if self._sender is None:
-            return
-        try:
-            said, _ = self._sender.communicate(timeout=_PATIENCE_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._tell(f"MLflow is slow: {self._item.address} is still being sent from {self._where()}")
-            return
-        if self._sender.returncode:
-            reason = (said.strip().splitlines() or ["the sender stopped"])[-1]
-            self._tell(f"MLflow: {reason}; {self._item.address} is kept in {self._where()}")
+        if self._send and not self._broken:
+            self._see_it_off()
+
+    def _see_it_off(self) -> None:
+        """Say what keeps the run from MLflow. Below `dvc` the courier has time; a run by hand waits for it a while."""
+        uri = tracking_uri(self._workspace.home)
+        patience = 0.0 if is_under_dvc() else _PATIENCE_SECONDS["server" if is_server(uri) else "database"]
+        end = time.monotonic() + patience
+        while self._folder.exists():
+            if problem := couriers.problem(self._workspace.home, pipeline_key()):
+                kept = f"{self._item.address} is kept in {self._where()}, `alexnet track sync` sends it"
+                self._tell(f"MLflow: {problem}; {kept}")
+                if not is_under_dvc():
+                    couriers.problem_file(self._workspace.home, pipeline_key()).unlink(missing_ok=True)
+                return
+            if time.monotonic() > end:
+                break
+            time.sleep(_POLL_SECONDS)
+        if patience and self._folder.exists():
+            self._tell(
+                f"MLflow is slow: {self._item.address} is still being sent from {self._where()}; nothing is lost"
+            )
 
     def _keep(self, file: Path, folder: str) -> None:
+        place = self._new_place()
+        shutil.copyfile(file, place / file.name)
+        self._announce(place / file.name, folder)
+
+    def _note(self, name: str, text: str, *, folder: str) -> None:
+        try:
+            place = self._new_place()
+            (place / name).write_text(text, encoding="utf-8")
+            self._announce(place / name, folder)
+        except OSError as error:
+            self._give_up(error)
+
+    def _new_place(self) -> Path:
         place = self._folder / "artifacts" / str(self._artifacts)
         place.mkdir(parents=True)
-        shutil.copyfile(file, place / file.name)
         self._artifacts += 1
-        self._record({"event": "artifact", "file": f"{place.parent.name}/{place.name}/{file.name}", "folder": folder})
+        return place
+
+    def _announce(self, file: Path, folder: str) -> None:
+        place = file.relative_to(self._folder).as_posix()
+        self._record({"event": "artifact", "file": place, "folder": folder})
 
     def _record(self, event: dict[str, Any]) -> None:
         if self._broken:
             return
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            with open(self._folder / EVENTS, "a", encoding="utf-8") as file:
-                file.write(json.dumps(event) + "\n")
+            spool.append(self._folder, event)
         except OSError as error:
             self._give_up(error)
 
@@ -150,31 +182,3 @@ class SpoolTracker:
 
     def _where(self) -> str:
         return str(self._folder.relative_to(self._workspace.home))
-
-
-def now() -> int:
-    """Milliseconds since 1970, as MLflow counts."""
-    return time.time_ns() // 1_000_000
-
-
-def _start_sender(workspace: Workspace, folder: Path) -> "subprocess.Popen[str] | None":
-    """Start the process that sends; it notices by its standard input when this one is gone."""
-    environment = os.environ | {"PYTHONPATH": _search_path(), "PYTHONWARNINGS": "ignore"}
-    command = [sys.executable, "-m", "pipeline.sender", str(workspace.home), str(folder)]
-    try:
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env=environment,
-            start_new_session=True,  # Ctrl-C is for the stage; the sender still has to report it
-        )
-    except OSError:
-        return None
-
-
-def _search_path() -> str:
-    here = str(Path(__file__).resolve().parent.parent)
-    return os.pathsep.join(part for part in (here, os.environ.get("PYTHONPATH", "")) if part)

@@ -11,8 +11,9 @@ from components.interfaces import BeamRuntime, Progress, Runtime, SilentProgress
 from pipeline import outputs
 from pipeline.config import Config
 from pipeline.cost import CostTracker, Meter
-from pipeline.dag import Item, producers
+from pipeline.dag import Item
 from pipeline.fingerprint import fingerprint
+from pipeline.graph import producers
 from pipeline.os_errors import os_error_sentence
 from pipeline.recorder import Recorder, StageTracker
 from pipeline.workspace import Workspace

@@ -12,7 +12,8 @@ from dvc.repo import Repo
 from components.interfaces import Runtime, StageParams
 from pipeline.commands.params import schema_text
 from pipeline.config import load
-from pipeline.dag import PROFILES_MODULE, STAGES, all_items
+from pipeline.dag import PROFILES_MODULE, STAGES
+from pipeline.graph import all_items
 from pipeline.yaml_file import parse
 
 ALL = list(STAGES)

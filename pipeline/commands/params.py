@@ -21,7 +21,7 @@ def command(overrides: tuple[str, ...], as_json: bool, schema: bool) -> None:
         click.echo(schema_text(), nl=False)
         return
     from pipeline.config import PARAMS_FILE, load
-    from pipeline.rows import flat
+    from pipeline.standing import flat
     from pipeline.workspace import find_workspace
 
     values = load(find_workspace().root / PARAMS_FILE, overrides).values

@@ -4,7 +4,7 @@ import json
 
 import click
 
-from pipeline.commands.base import Command, as_json, example
+from pipeline.commands.base import Command, as_json, example, say
 
 _HELP = f"""Print the comparison of the variants and write reports/report.html.
 
@@ -17,6 +17,7 @@ def command(as_json: bool) -> None:
     """Print the comparison and write the page."""
     from alexnet_tf.report import headline, table
     from pipeline.config import PARAMS_FILE, load
+    from pipeline.linking import complete
     from pipeline.report import costs, read_comparison, write_report
     from pipeline.workspace import find_workspace
 
@@ -35,3 +36,5 @@ def command(as_json: bool) -> None:
     click.echo()
     click.echo(f"report:       {page.relative_to(workspace.root)} (open it in a browser)")
     click.echo("all runs:     alexnet ui (or `mlflow ui` in this folder)")
+    if problem := complete(workspace, config):
+        say(f"MLflow: {problem}; what it lacks waits in .alexnet/spool, `alexnet track sync` sends it")

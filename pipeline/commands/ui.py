@@ -2,60 +2,78 @@
 
 import os
 import socket
-import subprocess
-import sys
+from pathlib import Path
 
 import click
 
 from pipeline.commands.base import Command, example, say
 
-_HELP = f"""Serve MLflow's pages on this machine until Ctrl-C.
+_HELP = f"""Serve MLflow's pages on this machine until Ctrl-C, and open the comparison of the variants.
 
-{example("alexnet ui --port 5001")}"""
+Nothing is reachable from other machines. From one of them, forward the port with ssh, as the command says.
+
+{example("alexnet ui" + chr(10) + "alexnet ui --port 5001 --no-browser")}"""
 
 
 @click.command("ui", cls=Command, help=_HELP, short_help="Serve MLflow's pages over all runs.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Port; by default a free one.")
-def command(port: int | None) -> None:
+@click.option("--browser/--no-browser", default=None, help="Open a browser; by default where there is a screen.")
+def command(port: int | None, browser: bool | None) -> None:
     """Start MLflow's server and print its address."""
-    from alexnet_tf.errors import AlexNetError
-    from pipeline.sender import tracking_uri
+    from pipeline.config import PARAMS_FILE, load
+    from pipeline.linking import complete
+    from pipeline.mlflow_server import board_path, serve
+    from pipeline.tracking_uri import is_server, tracking_uri
     from pipeline.workspace import find_workspace
 
-    home = find_workspace().home
-    uri = tracking_uri(home)
-    if uri.startswith(("http://", "https://")):
+    workspace = find_workspace()
+    uri = tracking_uri(workspace.home)
+    chosen = None if is_server(uri) else _usable(port)
+    if problem := complete(workspace, load(workspace.root / PARAMS_FILE)):
+        say(f"MLflow: {problem}; what it lacks waits in .alexnet/spool, `alexnet track sync` sends it")
+    if chosen is None:
         click.echo(f"MLFLOW_TRACKING_URI is set: the runs are at {uri}")
         return
-    chosen = port or free_port()
-    click.echo(f"MLflow is starting at http://127.0.0.1:{chosen} (Ctrl-C ends it)")
-    # One worker and no job runner: a person looking at runs needs no more, and each costs 250 MB.
-    environment = os.environ | {
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-    }
-    server = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, "--workers", "1"]
-    place = [
-        "--default-artifact-root",
-        (home / "mlruns").as_uri(),
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(chosen),
-    ]
-    try:
-        code = subprocess.run([*server, *place], cwd=home, env=environment, check=False).returncode
-    except KeyboardInterrupt:
-        say("stopped")
-        return
-    if code > 0:
-        raise AlexNetError(
-            f"MLflow's server ended with {code}; is port {chosen} taken? Try `alexnet ui` without --port"
+
+    def ready(address: str) -> None:
+        page = f"{address}/{board_path(uri)}"
+        click.echo(f"faithful against optimized: {page}")
+        click.echo(f"all of MLflow:              {address}")
+        click.echo(
+            f"from another machine:       ssh -N -L {chosen}:127.0.0.1:{chosen} {_login()}, then the same address"
         )
+        click.echo("Ctrl-C ends it")
+        if browser or (browser is None and _has_screen()):
+            click.launch(page)
+
+    say("MLflow is starting; the first time takes half a minute")
+    serve(uri, workspace.home, chosen, ready)
+    say("stopped")
 
 
-def free_port() -> int:
-    """Find a port on the loopback interface that nothing listens on."""
+def _usable(port: int | None) -> int:
+    """Take `port`, or a free one of the loopback interface.
+
+    Raises:
+        AlexNetError: Something listens on `port`, or it is not for this user.
+    """
+    from alexnet_tf.errors import AlexNetError
+
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a server that has just ended does not count
+        try:
+            probe.bind(("127.0.0.1", port or 0))
+        except OSError as error:
+            raise AlexNetError(
+                f"--port {port}: {(error.strerror or str(error)).lower()}; leave --port out for a free one"
+            ) from None
         return probe.getsockname()[1]
+
+
+def _has_screen() -> bool:
+    return os.isatty(1) and any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "TERM_PROGRAM"))
+
+
+def _login() -> str:
+    user = os.environ.get("USER") or Path.home().name
+    return f"{user}@{socket.gethostname()}"

@@ -3,7 +3,8 @@ import stub_stages
 
 from pipeline.closure import code_closure
 from pipeline.code_deps import refreshed
-from pipeline.dag import STAGES, all_items, ancestors, items, producers, served_variants
+from pipeline.dag import STAGES
+from pipeline.graph import all_items, ancestors, items, producers, served_variants
 from pipeline.yaml_file import parse
 
 VALUES = parse(stub_stages.TEXT, "text")

@@ -11,8 +11,8 @@ import pytest
 from alexnet_tf.errors import AlexNetError
 from pipeline.config import load
 from pipeline.cost import read_timings
-from pipeline.dag import all_items
 from pipeline.fingerprint import content_digest, fingerprint
+from pipeline.graph import all_items
 from pipeline.runner import Interrupted, run_stage
 
 

@@ -1,0 +1,105 @@
+"""Completes the rows in MLflow: puts a description of all that stands into the spool, to be sent like any other."""
+
+import json
+import subprocess
+import sys
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline import couriers, spool
+from pipeline.config import PARAMS_FILE, Config, check
+from pipeline.graph import all_items
+from pipeline.lock import LOCK_FILE, parse_lock, read_lock
+from pipeline.provenance import committed, provenance_tags
+from pipeline.rows import standing_rows
+from pipeline.standing import locked_stage, standing_stage
+from pipeline.tracking_uri import tracking_uri
+from pipeline.workspace import Workspace
+from pipeline.yaml_file import parse
+
+_LINKED = "linked.json"
+PATIENCE_SECONDS = 60.0
+
+
+def describe(workspace: Workspace, config: Config, pipeline: str = "") -> dict[str, Any] | None:
+    """Describe every stage that stands, as an event; None where none does.
+
+    Args:
+        workspace: Whose stages.
+        config: The checked params.yaml.
+        pipeline: The pipeline run that made or skipped them, "" for whichever did.
+    """
+    described = {item.address: standing_stage(workspace, item, config) for item in all_items(config.values)}
+    tags = provenance_tags(workspace.root)
+    return _event(standing_rows(config, described, read_lock(workspace.root), pipeline, tags))
+
+
+def describe_experiment(home: Path, revision: str, pipeline: str) -> dict[str, Any] | None:
+    """Describe the stages of a DVC experiment whose folder is gone, from the commit that DVC made of it.
+
+    Args:
+        home: Folder of the repository.
+        revision: The commit.
+        pipeline: The experiment's pipeline run.
+    """
+    params, locked = committed(home, revision, PARAMS_FILE), committed(home, revision, LOCK_FILE)
+    if not params or not locked:
+        return None
+    config, lock = check(parse(params, PARAMS_FILE)), parse_lock(locked)
+    described = {item.address: locked_stage(lock, item) for item in all_items(config.values)}
+    return _event(standing_rows(config, described, lock, pipeline, provenance_tags(home)))
+
+
+def _event(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
+    return {"event": "standing", "time": spool.now(), "rows": rows} if rows else None
+
+
+def is_linked(home: Path, event: Mapping[str, Any]) -> bool:
+    """Whether the rows of this very state were completed before, in the store that is used now."""
+    uri = tracking_uri(home)
+    if uri == f"sqlite:///{home / 'mlflow.db'}" and not (home / "mlflow.db").exists():
+        return False
+    try:
+        known = json.loads((home / ".alexnet" / _LINKED).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return known == _summary(uri, event)
+
+
+def put(home: Path, event: Mapping[str, Any]) -> Path:
+    """Put a description into the spool, and remember the state that it describes."""
+    folder = home / ".alexnet" / "spool" / f"{event['time']}-standing-{uuid.uuid4().hex[:8]}"
+    spool.append(folder, event)
+    (home / ".alexnet" / _LINKED).write_text(json.dumps(_summary(tracking_uri(home), event)), encoding="utf-8")
+    return folder
+
+
+def complete(workspace: Workspace, config: Config) -> str | None:
+    """Give the present state its rows, if it has none yet, and send what waits; return None, or what is in the way."""
+    couriers.wait(workspace.home, PATIENCE_SECONDS)
+    event = describe(workspace, config)
+    if event and not is_linked(workspace.home, event):
+        put(workspace.home, event)
+    return send_all(workspace.home)
+
+
+def send_all(home: Path) -> str | None:
+    """Send all that waits in the spool, in its order; return None, or why not everything was sent."""
+    folders = spool.waiting(home / ".alexnet")
+    if not folders:
+        return None
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline.sender", str(home), *map(str, folders)],
+        capture_output=True,
+        text=True,
+        cwd=home,
+        env=spool.own_environment(),
+        check=False,
+    )
+    return (done.stdout.strip().splitlines() or ["the sender stopped"])[-1] if done.returncode else None
+
+
+def _summary(uri: str, event: Mapping[str, Any]) -> dict[str, Any]:
+    return {"uri": uri, "states": {row["variant"]: row["state"] for row in event["rows"]}}
