@@ -1,19 +1,21 @@
 """Bring any source of images into one form.
 
 Reads: nothing of the pipeline. The source `sample` is generated; the others lie in `runtime.source_folder`,
-and a tensorflow-datasets set that is not there is fetched.
+and a tensorflow-datasets set (Tiny ImageNet too) that is not there is fetched.
 
 Writes, readable by `tfds.builder_from_directory(dataset)`:
     dataset/dataset-{split}.tfrecord-00000-of-00002   Examples of image (the file's bytes as they came),
                                                       label and key
     dataset/dataset_info.json, features.json, label.labels.txt   tensorflow-datasets' own
     dataset/manifest.json   source, class_names, splits: {split: {num_examples, shards: [{file,
-                            num_examples, bytes, sha256}]}}
+                            num_examples, bytes, sha256}]}}, unreadable: [{split, key, reason}], ignored:
+                            {num_files, first}
 
 Guarantees: the splits train, validation and test, none empty, ordered by a hash of the key. A split that the
 source has not is held out of its training split by content, so that copies of an image never lie in two of
 them and later additions move no image. One image in memory at a time. No image is dropped or changed, not
-even a broken one.
+even a broken one: a file that cannot be read is there without content, and `unreadable` says why. Files whose
+names are not those of images are counted in `ignored`.
 
 Fails when: the source is not there (the message says what to fetch and where to put it), or a split ends up
 empty.
@@ -25,18 +27,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import Field
+import numpy as np
+from pydantic import Field, PositiveInt
 
 from alexnet_tf.errors import DataError
 from alexnet_tf.records import encode_example
 from components.interfaces import Runtime, StageParams
 from components.sources.image_folder import image_folder_source
+from components.sources.imagenet2012 import imagenet2012_source
 from components.sources.sample import sample_source
 from components.sources.shards import SplitWriter
 from components.sources.source import Source
+from components.sources.subset import subset
 from components.sources.tfds import tfds_source
 
 SPLITS = ("train", "validation", "test")
+_LISTED = 20
 
 
 @dataclass(frozen=True)
@@ -59,32 +65,51 @@ class SampleParams(StageParams):
     test_images_per_class: int = Field(ge=1)
 
 
+class SubsetParams(StageParams):
+    """A part of the source; null keeps all.
+
+    Attributes:
+        classes: Names of the classes to keep, or how many of the first.
+        images_per_class: Of each split; a larger number only adds images.
+    """
+
+    classes: PositiveInt | tuple[str, ...] | None
+    images_per_class: PositiveInt | None
+
+
 class Params(StageParams):
     """What decides which images there are and in which split they lie.
 
     Attributes:
         seed: Of the generated sample; the order and the splits of other sources do not depend on it.
-        source: `sample`, `image_folder` or `tfds:NAME[/CONFIG]`.
+        source: `sample`, `image_folder`, `imagenet2012`, `tiny_imagenet` or `tfds:NAME[/CONFIG]`.
         validation_share: Of the training split, held out for each split that the source has not.
+        subset: Which part of the source is taken.
         sample: Used by the source `sample` alone.
     """
 
     seed: int = Field(ge=0)
-    source: str = Field(pattern=r"^(sample|image_folder|tfds:[\w-]+(/[\w.-]+)?)$")
+    source: str = Field(pattern=r"^(sample|image_folder|imagenet2012|tiny_imagenet|tfds:[\w-]+(/[\w.-]+)?)$")
     validation_share: float = Field(gt=0, lt=0.5)
+    subset: SubsetParams
     sample: SampleParams
 
 
 def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> None:
     """Carry out the stage; see the module's docstring."""
-    source = _open(params, runtime)
-    held_out = {split: params.validation_share for split in SPLITS if split not in source.counts}
+    source = subset(_open(params, runtime), **dict(params.subset))
+    held_out = {split: params.validation_share for split in SPLITS if split not in source.labels}
     outputs.dataset.mkdir()
     writers = {split: SplitWriter(outputs.dataset, split) for split in SPLITS}
-    for split, count in source.counts.items():
-        with runtime.progress.task(f"download {split}", total=count, unit="images") as task:
-            for raw in source.read(split):
-                target = _target(raw.content, held_out) if split == "train" else split
+    unreadable = []
+    for split, labels in source.labels.items():
+        with runtime.progress.task(f"download {split}", total=len(labels), unit="images") as task:
+            for raw in source.read(split, np.arange(len(labels))):
+                # What cannot be read has no content to tell its split by, and its like would all go to one.
+                held = split == "train" and not raw.problem
+                target = _target(raw.content, held_out) if held else split
+                if raw.problem:
+                    unreadable.append({"split": target, "key": raw.key, "reason": raw.problem})
                 example = encode_example({"image": raw.content, "label": raw.label, "key": raw.key})
                 writers[target].write(example)
                 task.advance()
@@ -95,9 +120,16 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
     }
     _check_sizes(splits, params)
     _write_tfds_metadata(outputs.dataset, source.class_names, splits)
-    manifest = {"source": params.source, "class_names": list(source.class_names), "splits": splits}
+    manifest = {
+        "source": params.source,
+        "class_names": list(source.class_names),
+        "splits": splits,
+        "unreadable": unreadable,
+        "ignored": {"num_files": len(source.ignored), "first": sorted(source.ignored)[:_LISTED]},
+    }
     (outputs.dataset / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
-    runtime.tracker.metrics({f"images/{split}": splits[split]["num_examples"] for split in SPLITS})
+    counts = {f"images/{split}": float(splits[split]["num_examples"]) for split in SPLITS}
+    runtime.tracker.metrics({**counts, "images/unreadable": float(len(unreadable))})
 
 
 def _open(params: Params, runtime: Runtime) -> Source:
@@ -111,6 +143,10 @@ def _open(params: Params, runtime: Runtime) -> Source:
         return sample_source(counts, seed=params.seed)
     if params.source == "image_folder":
         return image_folder_source(runtime.source_folder)
+    if params.source == "imagenet2012":
+        return imagenet2012_source(runtime.source_folder)
+    if params.source == "tiny_imagenet":
+        return tfds_source(params.source, runtime.source_folder, builder="components.sources.tiny_imagenet")
     return tfds_source(params.source.removeprefix("tfds:"), runtime.source_folder)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.commands import doctor, params, predict, promote, report, setup, stages, summary, track, ui, use
+from pipeline.commands import convert, doctor, params, predict, promote, report, setup, stages, summary, track, ui, use
 from pipeline.commands.base import example
 
 _HELP = f"""AlexNet (2012) as a pipeline: one command a stage, and a few to look around.
@@ -44,6 +44,7 @@ def alexnet() -> None:
 for _command in (
     *stages.commands,
     use.command,
+    convert.command,
     params.command,
     summary.command,
     report.command,

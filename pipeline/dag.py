@@ -96,7 +96,7 @@ STAGES: dict[str, Stage] = {
             foreach="",
             inputs={},
             outputs={"dataset": "data/dataset"},
-            params={"seed": "seed"} | _section("download", "source", "validation_share", "sample"),
+            params={"seed": "seed"} | _section("download", "source", "validation_share", "subset", "sample"),
         ),
         Stage(
             name="validate",

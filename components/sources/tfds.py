@@ -17,10 +17,10 @@ from components.sources.source import RawImage, Source, order_value, sorted_orde
 from components.sources.tfds_preparation import prepare
 
 _SPLITS = ("train", "validation", "test")
-_POSITION = np.dtype([("order", "u8"), ("file", "i4"), ("offset", "i8")])
+_POSITION = np.dtype([("order", "u8"), ("file", "i4"), ("offset", "i8"), ("label", "i4")])
 
 
-def tfds_source(name: str, folder: Path | None) -> Source:
+def tfds_source(name: str, folder: Path | None, *, builder: str = "") -> Source:
     """Return an image classification set of tensorflow-datasets.
 
     A validation split without a (labelled) test split counts as the test split.
@@ -28,6 +28,7 @@ def tfds_source(name: str, folder: Path | None) -> Source:
     Args:
         name: `NAME` or `NAME/CONFIG` as tensorflow-datasets knows it.
         folder: Its data_dir, or a folder whose `tfds/` is one; a set in neither is prepared in `tfds/`.
+        builder: A module whose import makes the set known to tensorflow-datasets; empty for its own sets.
 
     Raises:
         DataError: When the set is not there and cannot be fetched, or is not one of images with one class
@@ -38,7 +39,7 @@ def tfds_source(name: str, folder: Path | None) -> Source:
         raise DataError(
             f"The source tfds:{name} expected runtime.source_folder to say where data sets lie, found it unset."
         )
-    prepared = _find_prepared(name, folder) or prepare(name, folder / "tfds")
+    prepared = _find_prepared(name, folder) or prepare(name, folder / "tfds", builder=builder)
     layout = _layout(prepared)
     indices = {split: _index(layout, split) for split in _SPLITS if split in layout.files}
     indices = {split: index for split, index in indices.items() if len(index)}
@@ -46,10 +47,10 @@ def tfds_source(name: str, folder: Path | None) -> Source:
     if "test" not in indices and "validation" in indices:
         origin["test"] = origin.pop("validation")
 
-    def read(split: str) -> Iterator[RawImage]:
-        return _read(layout, origin[split], indices[origin[split]])
+    def read(split: str, rows: np.ndarray) -> Iterator[RawImage]:
+        return _read(layout, origin[split], indices[origin[split]][rows])
 
-    return Source(layout.class_names, {split: len(indices[name]) for split, name in origin.items()}, read)
+    return Source(layout.class_names, {split: indices[name]["label"] for split, name in origin.items()}, read)
 
 
 @dataclass(frozen=True)
@@ -113,12 +114,12 @@ def _choose(names: list[str], preferred: str) -> str | None:
 def _index(layout: _Layout, split: str) -> np.ndarray:
     """Return where the labelled examples of a split lie, (N,) of `_POSITION`, in their final order."""
 
-    def positions() -> Iterator[tuple[int, int, int]]:
+    def positions() -> Iterator[tuple[int, int, int, int]]:
         for number, path in enumerate(layout.files[split]):
             for offset, payload in indexed_records(path):
                 raw = _raw_image(layout, split, payload, f"{number}-{offset}")
                 if raw.label >= 0:  # ImageNet's test images have label -1
-                    yield order_value(raw.key), number, offset
+                    yield order_value(raw.key), number, offset, raw.label
 
     index = np.fromiter(positions(), _POSITION)
     return index[sorted_order(index["order"], where=str(layout.files[split][0].parent))]
@@ -128,7 +129,7 @@ def _read(layout: _Layout, split: str, index: np.ndarray) -> Iterator[RawImage]:
     paths = layout.files[split]
     descriptors = [os.open(path, os.O_RDONLY) for path in paths]
     try:
-        for _, number, offset in index.tolist():
+        for _, number, offset, _ in index.tolist():
             payload = read_record(descriptors[number], offset, name=str(paths[number]))
             yield _raw_image(layout, split, payload, f"{number}-{offset}")
     finally:

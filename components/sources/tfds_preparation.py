@@ -1,21 +1,29 @@
 """Have tensorflow-datasets fetch and prepare a set, or say what to fetch by hand."""
 
 import difflib
+import hashlib
+import importlib
 import urllib.error
 import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from alexnet_tf.errors import ConfigError, DataError
+from alexnet_tf.errors import AlexNetError, ConfigError, DataError
 
 _PATIENCE_SECONDS = 10
 _URLS_SHOWN = 6
 
 
-def prepare(name: str, data_dir: Path) -> Path:
+def prepare(name: str, data_dir: Path, *, builder: str = "") -> Path:
     """Download and prepare a set below `data_dir` and return its folder.
 
-    Files that were fetched by hand into `downloads/manual/` of that folder are used instead of the network.
+    Files that were fetched by hand into `downloads/manual/` of that folder are used instead of the network,
+    once their size and checksum were found right.
+
+    Args:
+        name: As tensorflow-datasets knows it.
+        data_dir: Made if missing.
+        builder: A module to import first, which defines a set that tensorflow-datasets does not bring.
 
     Raises:
         ConfigError: When tensorflow-datasets knows no such set.
@@ -23,8 +31,10 @@ def prepare(name: str, data_dir: Path) -> Path:
     """
     import tensorflow_datasets as tfds
 
+    if builder:
+        importlib.import_module(builder)
     try:
-        builder = tfds.builder(name, data_dir=data_dir, file_format="tfrecord")
+        found = tfds.builder(name, data_dir=data_dir, file_format="tfrecord")
     except (tfds.core.DatasetNotFoundError, ValueError) as error:
         near = difflib.get_close_matches(name, tfds.list_builders(with_community_datasets=False), 1)
         raise ConfigError(
@@ -32,15 +42,18 @@ def prepare(name: str, data_dir: Path) -> Path:
             f"{name!r}{f'; did you mean {near[0]!r}?' if near else '.'}"
         ) from error
     manual = data_dir / "downloads" / "manual"
-    _check_obtainable(name, builder, manual)
+    manual.mkdir(parents=True, exist_ok=True)  # so that what the message names is there to be filled
+    _check_obtainable(name, found, manual)
     try:
-        builder.download_and_prepare(download_dir=manual.parent)
+        found.download_and_prepare(download_dir=manual.parent)
+    except AlexNetError:
+        raise
     except Exception as error:  # the network's, the disk's, the archives' errors: all mean the same to the user
         raise DataError(
             f"tensorflow-datasets could not prepare {name} in {data_dir} ({type(error).__name__}: {error}); "
-            f"{_way_out(builder, manual)}"
+            f"{_way_out(found, manual)}"
         ) from error
-    return Path(builder.data_dir)
+    return Path(found.data_dir)
 
 
 def _check_obtainable(name: str, builder, manual: Path) -> None:
@@ -50,7 +63,12 @@ def _check_obtainable(name: str, builder, manual: Path) -> None:
         raise DataError(
             f"The data set {name} has to be fetched by hand, and {manual} is empty: {' '.join(instructions.split())}"
         )
-    missing = [url for url, info in builder.url_infos.items() if not (manual / (info.filename or "")).is_file()]
+    missing = []
+    for url, info in (builder.url_infos or {}).items():
+        if info.filename and (manual / info.filename).is_file():
+            _check_whole(manual / info.filename, url, info)
+        else:
+            missing.append(url)
     reason = _unreachable(missing[0]) if missing else None
     if reason:
         raise DataError(
@@ -59,8 +77,27 @@ def _check_obtainable(name: str, builder, manual: Path) -> None:
         )
 
 
+def _check_whole(path: Path, url: str, info) -> None:
+    """Find half downloads and other files: tensorflow-datasets takes what was placed by hand as it is.
+
+    Raises:
+        DataError: When size or SHA-256 are not those that tensorflow-datasets has on record.
+    """
+    size = path.stat().st_size
+    if info.size and size != info.size:
+        half = "a half download" if size < info.size else "another file"
+        raise DataError(f"{path}: expected {info.size} bytes, found {size}, so {half}; fetch {url} again.")
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest != info.checksum:
+        raise DataError(
+            f"{path}: expected SHA-256 {info.checksum}, found {digest}, so another or a damaged file; "
+            f"fetch {url} again."
+        )
+
+
 def _way_out(builder, manual: Path) -> str:
-    urls = list(builder.url_infos)
+    urls = list(builder.url_infos or ())
     if not urls:
         return f"put what it needs into {manual} and run again."
     more = f" and {len(urls) - _URLS_SHOWN} more" if len(urls) > _URLS_SHOWN else ""

@@ -19,10 +19,11 @@ from components.sources.source import order_value, sorted_order
 pytestmark = pytest.mark.filterwarnings(r"ignore:label\(\) is deprecated:DeprecationWarning")
 
 SAMPLE = {"train_images_per_class": 3, "validation_images_per_class": 1, "test_images_per_class": 2}
+ALL = {"classes": None, "images_per_class": None}
 
 
 def run(out: Path, source="sample", folder=None, **changes) -> dict:
-    values = {"seed": 2012, "source": source, "validation_share": 0.25, "sample": SAMPLE} | changes
+    values = {"seed": 2012, "source": source, "validation_share": 0.25, "subset": ALL, "sample": SAMPLE} | changes
     params = download.Params.model_validate(values)
     download.run(download.Inputs(), download.Outputs(out), params, Runtime(source_folder=folder))
     return json.loads((out / "manifest.json").read_text())
@@ -282,7 +283,7 @@ def test_progress_counts_every_image(tmp_path):
             self.done += amount
 
     recorder = Recorder()
-    values = {"seed": 1, "source": "sample", "validation_share": 0.1, "sample": SAMPLE}
+    values = {"seed": 1, "source": "sample", "validation_share": 0.1, "subset": ALL, "sample": SAMPLE}
     runtime = replace(Runtime(), progress=recorder)
     download.run(download.Inputs(), download.Outputs(tmp_path / "o"), download.Params.model_validate(values), runtime)
     assert recorder.totals["download train"] == (30, "images")

@@ -82,6 +82,16 @@ def test_headline_numbers_are_tracked(tmp_path, records):
     assert 20 < tracked["colour_stddev/1"] < 128
 
 
+def test_grey_images_have_one_axis_of_colour(tmp_path):
+    grey = [jpeg(n, mode="L", format="PNG", width=8, height=8) for n in range(6)]
+    run(prepare(tmp_path, images_per_shard=4, images=grey), tmp_path / "statistics")
+    found = ColourStatistics.load(tmp_path / "statistics")
+    assert found.eigenvalues[0] > 100
+    np.testing.assert_array_equal(found.eigenvalues[1:], 0)
+    np.testing.assert_allclose(found.eigenvectors[:, 0], 3**-0.5)
+    assert len(set(found.channel_mean.tolist())) == 1
+
+
 def test_records_of_another_size_are_refused(tmp_path, records):
     with pytest.raises(DataError, match="expected images for size 64, found 32"):
         run(records, tmp_path / "statistics", size=64)

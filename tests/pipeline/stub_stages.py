@@ -20,6 +20,10 @@ class Sample(StageParams):
     train_images_per_class: Annotated[int, Field(ge=1)]
 
 
+class Subset(StageParams):
+    images_per_class: int | None
+
+
 class Input(StageParams):
     crop_size: Annotated[int, Field(ge=1)]
 
@@ -54,6 +58,7 @@ class Download(StageParams):
     seed: int
     source: str
     validation_share: Annotated[float, Field(gt=0, lt=1)]
+    subset: Subset
     sample: Sample
 
 
@@ -118,6 +123,8 @@ seed: 2012
 download:
   source: sample
   validation_share: 0.1
+  subset:
+    images_per_class: null
   sample:
     train_images_per_class: 4
 validate:

@@ -1,0 +1,140 @@
+"""A folder of images made into another of squares, once, so that a large set fits a small disk (§2: 256 × 256).
+
+Not a stage: what it writes is a source like any other, with the same folders and names. PNG keeps the pixels that
+the stage preprocess would make, so that its records come out equal; JPEG is smaller and nearly so.
+"""
+
+import io
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from PIL import Image
+
+from alexnet_tf.errors import DataError
+from alexnet_tf.images import ImageRejected, decode, to_square
+from components.beam import run_shards
+from components.interfaces import Runtime
+from components.sources.files import find_files, read_file
+from components.sources.source import key_text
+
+Encoding = Literal["png", "jpeg"]
+REPORT = "conversion.json"
+FILES_PER_TASK = 256
+MAX_PIXELS = 178_956_970
+"""Pillow's own limit for a decompression bomb."""
+
+_SUFFIX = {"png": ".png", "jpeg": ".jpeg"}
+_JPEG_QUALITY = 95
+
+
+@dataclass(frozen=True)
+class ConversionTask:
+    """Convert some files: lines [start, stop) of two lists, of the files to read and of those to write."""
+
+    source: str
+    destination: str
+    lists: str
+    start: int
+    stop: int
+    size: int
+    encoding: Encoding
+
+
+def convert(source: Path, destination: Path, *, size: int, encoding: Encoding, runtime: Runtime) -> dict:
+    """Write every image below `source` as a square to the same place below `destination`.
+
+    Started again after a kill, it goes on where it was: a file has its name only when it is whole.
+
+    Args:
+        source: A folder; links in it are followed.
+        destination: Made if missing; must hold nothing of another conversion and not lie in `source`.
+        size: Side of the squares in pixels.
+        encoding: "png" keeps the pixels exactly; "jpeg" (quality 95, full colour) takes about a third of the room.
+        runtime: Its Beam runner does the work.
+
+    Returns:
+        What `conversion.json` in `destination` then says: size, encoding, num_images, rejected: [{file, reason}].
+
+    Raises:
+        DataError: When there is no image, or `destination` will not do.
+    """
+    if not source.is_dir():
+        raise DataError(f"{source}: expected a folder of images, found none; name the one that holds train/ and val/.")
+    if destination.resolve().is_relative_to(source.resolve()):
+        raise DataError(f"{destination}: expected a folder outside of {source}; name another.")
+    settings = {"size": size, "encoding": encoding}
+    _check_destination(destination, settings)
+    files, _ = find_files(source)
+    if not files:
+        raise DataError(f"{source}: expected image files, found none.")
+    scratch = destination / ".conversion"
+    scratch.mkdir(parents=True, exist_ok=True)
+    (scratch / "settings.json").write_text(json.dumps(settings))
+    pairs = [list(pair) for pair in zip(files, _targets(files, _SUFFIX[encoding]), strict=True)]
+    lists = scratch / "files.json"
+    lists.write_text("\n".join(json.dumps(pair) for pair in pairs))
+    tasks = [
+        ConversionTask(str(source), str(destination), str(lists), start, start + FILES_PER_TASK, size, encoding)
+        for start in range(0, len(files), FILES_PER_TASK)
+    ]
+    found = run_shards(convert_files, tasks, runtime=runtime, scratch=scratch, description="convert", unit="parts")
+    rejected = [{"file": key_text(file), "reason": reason} for part in found for file, reason in part]
+    report = {**settings, "num_images": len(files) - len(rejected), "rejected": rejected}
+    (destination / REPORT).write_text(json.dumps(report, indent=1) + "\n")
+    shutil.rmtree(scratch)
+    return report
+
+
+def convert_files(task: ConversionTask) -> list[list[str]]:
+    """Convert the files of one task, in a Beam worker, and return those that cannot be, each with the reason."""
+    rejected = []
+    lines = Path(task.lists).read_text().split("\n")[task.start : task.stop]
+    for source, target in map(json.loads, lines):
+        path = Path(task.destination, target)
+        if path.exists():
+            continue  # from before a kill
+        content, problem = read_file(Path(task.source, source))
+        try:
+            if problem:
+                raise ImageRejected(problem)
+            image = Image.fromarray(to_square(decode(content, max_pixels=MAX_PIXELS), task.size))
+        except ImageRejected as error:
+            rejected.append([source, error.reason])
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
+        temporary.write_bytes(_encoded(image, task.encoding))
+        os.replace(temporary, path)
+    return rejected
+
+
+def _encoded(image: Image.Image, encoding: Encoding) -> bytes:
+    stream = io.BytesIO()
+    if encoding == "png":
+        image.save(stream, "PNG", compress_level=1)
+    else:
+        image.save(stream, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
+    return stream.getvalue()
+
+
+def _targets(files: Sequence[str], suffix: str) -> list[str]:
+    """Return names with another suffix; where two would be one (`a.jpg`, `a.png`), both keep the old one before it."""
+    renamed = [os.path.splitext(file)[0] + suffix for file in files]
+    count = Counter(renamed)
+    return [new if count[new] == 1 else old + suffix for old, new in zip(files, renamed, strict=True)]
+
+
+def _check_destination(destination: Path, settings: dict) -> None:
+    begun = destination / ".conversion" / "settings.json"
+    if begun.is_file() and json.loads(begun.read_text()) != settings:
+        raise DataError(
+            f"{destination}: expected {settings}, found a conversion begun otherwise; remove it or finish it."
+        )
+    if not begun.is_file() and destination.exists() and any(destination.iterdir()):
+        raise DataError(f"{destination}: expected an empty or new folder, found files in it; name another.")

@@ -1,0 +1,162 @@
+"""The three layouts of ILSVRC-2012, generated exactly as they come: names, tar within tar, CSV, XML, word lists."""
+
+import io
+import tarfile
+
+import numpy as np
+import pytest
+
+from alexnet_tf.errors import DataError
+from components.sources.imagenet2012 import imagenet2012_source
+from tests.components.small_dataset import jpeg
+
+IDS = ("n01440764", "n02012849", "n03126707")
+WORDS = "n01440764 tench, Tinca tinca\nn02012849 crane\nn03126707 crane\n"
+TRAIN = {
+    name: {f"{name}_{number}.JPEG": jpeg(100 * row + number) for number in range(4)} for row, name in enumerate(IDS)
+}
+# The classes that tensorflow-datasets' list gives to the first images are others: these sets say their own.
+VAL = {f"ILSVRC2012_val_{number:08d}.JPEG": (IDS[number % 3], jpeg(900 + number)) for number in range(1, 7)}
+CSV = "ImageId,PredictionString\n" + "".join(
+    f"{name.removesuffix('.JPEG')},{label} 1 2 3 4 {label} 5 6 7 8 \n" for name, (label, _) in VAL.items()
+)
+
+
+def add(archive, name, content):
+    entry = tarfile.TarInfo(name)
+    entry.size = len(content)
+    archive.addfile(entry, io.BytesIO(content))
+
+
+def tar(files):
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        for name, content in files.items():
+            add(archive, name, content)
+    return stream.getvalue()
+
+
+def tars(folder, below="", train=TRAIN):
+    place = folder / below
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "ILSVRC2012_img_train.tar").write_bytes(tar({f"{name}.tar": tar(files) for name, files in train.items()}))
+    (place / "ILSVRC2012_img_val.tar").write_bytes(tar({name: content for name, (_, content) in VAL.items()}))
+    (folder / "LOC_val_solution.csv").write_text(CSV)
+    (folder / "synset_words.txt").write_text(WORDS)
+    return folder
+
+
+def write(path, content):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+def kaggle(folder, labels):
+    data = folder / "ILSVRC/Data/CLS-LOC"
+    for name, files in TRAIN.items():
+        for file, content in files.items():
+            write(data / "train" / name / file, content)
+    for file, (label, content) in VAL.items():
+        write(data / "val" / file, content)
+        if labels == "xml":
+            xml = f"<annotation><object><name>{label}</name></object><object><name>x</name></object></annotation>"
+            write(folder / "ILSVRC/Annotations/CLS-LOC/val" / file.replace("JPEG", "xml"), xml.encode())
+    write(data / "test" / "ILSVRC2012_test_00000001.JPEG", b"secret")
+    if labels == "csv":
+        (folder / "LOC_val_solution.csv").write_text(CSV)
+    (folder / "LOC_synset_mapping.txt").write_text(WORDS)
+    return folder
+
+
+def class_folders(folder):
+    for name, files in TRAIN.items():
+        for file, content in files.items():
+            write(folder / "train" / name / file, content)
+    for file, (label, content) in VAL.items():
+        write(folder / "val" / label / file, content)
+    (folder / "synset_words.txt").write_text(WORDS)
+    return folder
+
+
+def everything(source):
+    return source.class_names, {
+        split: [vars(raw) for raw in source.read(split, np.arange(len(labels)))]
+        for split, labels in source.labels.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory):
+    return everything(imagenet2012_source(class_folders(tmp_path_factory.mktemp("folders"))))
+
+
+def test_class_folders_have_their_words_labels_and_bytes(expected):
+    names, splits = expected
+    assert names == ("tench", "crane (n02012849)", "crane (n03126707)")
+    assert {split: len(found) for split, found in splits.items()} == {"train": 12, "test": 6}
+    for raw in splits["train"]:
+        _, name, file = raw["key"].split("/")
+        assert (raw["label"], raw["content"]) == (IDS.index(name), TRAIN[name][file])
+    for raw in splits["test"]:
+        split, name, file = raw["key"].split("/")
+        assert (split, name, raw["content"]) == ("val", *VAL[file])
+
+
+@pytest.mark.parametrize("below", ["", "downloads/manual", "tfds/downloads/manual"])
+def test_the_two_tar_files_give_the_same(tmp_path, expected, below):
+    assert everything(imagenet2012_source(tars(tmp_path, below))) == expected
+
+
+@pytest.mark.parametrize("labels", ["csv", "xml"])
+@pytest.mark.parametrize("below", ["", "ILSVRC", "ILSVRC/Data/CLS-LOC"])
+def test_kaggles_layout_gives_the_same(tmp_path, expected, labels, below):
+    names, splits = everything(imagenet2012_source(kaggle(tmp_path, labels) / below))
+    assert splits == expected[1]
+    assert names == expected[0]
+
+
+def test_without_csv_and_xml_the_official_list_labels_the_validation_images(tmp_path):
+    first = ["n01751748", "n09193705", "n02105855", "n04263257", "n03125729", "n01735189"]  # of the 50,000
+    folder = tars(tmp_path, train={name: {f"{name}_1.JPEG": jpeg(1)} for name in first})
+    (folder / "LOC_val_solution.csv").unlink()
+    found = everything(imagenet2012_source(folder))[1]["test"]
+    by_file = {raw["key"].split("/")[2]: raw["key"].split("/")[1] for raw in found}
+    assert [by_file[f"ILSVRC2012_val_{number:08d}.JPEG"] for number in range(1, 7)] == first
+
+
+def test_a_validation_image_without_a_label_is_named(tmp_path):
+    folder = tars(tmp_path)
+    (folder / "LOC_val_solution.csv").write_text(CSV.replace("00000003", "00000033"))
+    with pytest.raises(DataError, match=r"LOC_val_solution\.csv: .*none of ILSVRC2012_val_00000003"):
+        imagenet2012_source(folder)
+
+
+def test_nothing_there_says_what_to_fetch(tmp_path):
+    with pytest.raises(DataError, match=r"ILSVRC2012_img_train\.tar and ILSVRC2012_img_val\.tar .*put them there"):
+        imagenet2012_source(tmp_path)
+    with pytest.raises(DataError, match="which is unset"):
+        imagenet2012_source(None)
+
+
+@pytest.mark.parametrize("name", ["ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar"])
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.7])
+def test_a_half_download_is_found_before_any_work(tmp_path, name, share):
+    path = tars(tmp_path) / name
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
+    with pytest.raises(DataError, match=rf"{name}: .*(cut short|whole tar file|classes such as)"):
+        imagenet2012_source(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../../etc/x.JPEG", "/etc/x.JPEG", "a/../../x.JPEG"])
+def test_names_that_climb_out_are_refused(tmp_path, name):
+    folder = tars(tmp_path, train={**TRAIN, "n01440764": {name: b"x"}})
+    with pytest.raises(DataError, match="expected names within the archive, found"):
+        imagenet2012_source(folder)
+
+
+def test_a_compressed_archive_is_no_tar_file(tmp_path):
+    folder = tars(tmp_path)
+    (folder / "ILSVRC2012_img_val.tar").write_bytes(b"\x1f\x8b" + bytes(5000))
+    with pytest.raises(DataError, match="expected a whole tar file without compression"):
+        imagenet2012_source(folder)

@@ -1,0 +1,220 @@
+"""Sets that tensorflow-datasets prepares from files placed by hand: small ones in the exact shape of the real files."""
+
+import gzip
+import hashlib
+import io
+import struct
+import tarfile
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from alexnet_tf.errors import DataError
+from components.sources import tfds_preparation
+from components.sources.tfds import tfds_source
+from tests.components.small_dataset import jpeg
+
+# tensorflow-datasets 4.9.10 asks protobuf for a field's deprecated label; and its progress bars' threads outlive them.
+pytestmark = pytest.mark.filterwarnings(r"ignore:label\(\) is deprecated:DeprecationWarning")
+
+RNG = np.random.default_rng(0)
+TINY = "components.sources.tiny_imagenet"
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch):
+    import tensorflow_datasets as tfds
+
+    monkeypatch.setattr(tfds_preparation, "_unreachable", lambda url: "no network")
+    tfds.disable_progress_bar()
+
+
+def place(folder, builder_class, files, monkeypatch):
+    """Put files where a message would say, and have them be those that tensorflow-datasets has on record."""
+    import tensorflow_datasets as tfds
+
+    manual = folder / "tfds" / "downloads" / "manual"
+    manual.mkdir(parents=True, exist_ok=True)
+    infos = {}
+    for url, content in files.items():
+        name = url.rpartition("/")[2]
+        (manual / name).write_bytes(content)
+        infos[url] = tfds.download.checksums.UrlInfo(len(content), hashlib.sha256(content).hexdigest(), name)
+    monkeypatch.setattr(builder_class, "url_infos", infos)
+    return manual
+
+
+def read(source, split):
+    return list(source.read(split, np.arange(len(source.labels[split]))))
+
+
+def decoded(raw):
+    return np.asarray(Image.open(io.BytesIO(raw.content)))
+
+
+def builder_class(name):
+    import tensorflow_datasets as tfds
+
+    return tfds.builder_cls(name)
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
+def test_greyscale_sets_come_from_their_four_files(tmp_path, monkeypatch, name):
+    cls = builder_class(name)
+    monkeypatch.setattr("tensorflow_datasets.image_classification.mnist._TRAIN_EXAMPLES", 30)
+    monkeypatch.setattr("tensorflow_datasets.image_classification.mnist._TEST_EXAMPLES", 20)
+    files, pixels = {}, {}
+    for split, stem, count in (("train", "train", 30), ("test", "t10k", 20)):
+        images = RNG.integers(0, 256, (count, 28, 28), np.uint8)
+        labels = np.arange(count, dtype=np.uint8) % 10
+        head = struct.pack(">IIII", 2051, count, 28, 28), struct.pack(">II", 2049, count)
+        files[f"{cls.URL}{stem}-images-idx3-ubyte.gz"] = gzip.compress(head[0] + images.tobytes())
+        files[f"{cls.URL}{stem}-labels-idx1-ubyte.gz"] = gzip.compress(head[1] + labels.tobytes())
+        pixels[split] = {image.tobytes(): label for image, label in zip(images, labels, strict=True)}
+    place(tmp_path, cls, files, monkeypatch)
+    source = tfds_source(name, tmp_path)
+    assert (len(source.class_names), source.class_names[9]) == (10, {"mnist": "9", "fashion_mnist": "Ankle boot"}[name])
+    for split, expected in pixels.items():
+        found = {decoded(raw).tobytes(): raw.label for raw in read(source, split)}
+        assert found == expected
+
+
+def test_cifar100_comes_from_its_archive_with_fine_labels(tmp_path, monkeypatch):
+    cls = builder_class("cifar100")
+    stream, expected = io.BytesIO(), {}
+    with tarfile.open(fileobj=stream, mode="w:gz") as archive:
+        for file, count in (("train.bin", 40), ("test.bin", 20)):
+            rows = RNG.integers(0, 256, (count, 2 + 3072), np.uint8)
+            rows[:, 0] %= 20
+            rows[:, 1] %= 100
+            for row in rows:
+                image = row[2:].reshape(3, 32, 32).transpose(1, 2, 0)
+                expected[np.ascontiguousarray(image).tobytes()] = int(row[1])
+            add(archive, f"cifar-100-binary/{file}", rows.tobytes())
+        for kind, number in (("coarse", 20), ("fine", 100)):
+            words = "".join(f"{kind} {n}\n" for n in range(number))
+            add(archive, f"cifar-100-binary/{kind}_label_names.txt", words.encode())
+    url = "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz"
+    place(tmp_path, cls, {url: stream.getvalue()}, monkeypatch)
+    source = tfds_source("cifar100", tmp_path)
+    assert source.class_names[99] == "fine 99"
+    assert {decoded(raw).tobytes(): raw.label for split in ("train", "test") for raw in read(source, split)} == expected
+
+
+def add(archive, name, content):
+    entry = tarfile.TarInfo(name)
+    entry.size = len(content)
+    archive.addfile(entry, io.BytesIO(content))
+
+
+def test_imagenette_comes_from_its_archive_and_keeps_its_bytes(tmp_path, monkeypatch):
+    cls = builder_class("imagenette")
+    stream, expected = io.BytesIO(), {"train": set(), "test": set()}
+    with tarfile.open(fileobj=stream, mode="w:gz") as archive:
+        for n, name in enumerate(("n01440764", "n03888257")):
+            for split, ours in (("train", "train"), ("val", "test")):
+                content = jpeg(len(name) + n + 10 * len(split))
+                add(archive, f"imagenette2/{split}/{name}/{name}_{n}.JPEG", content)
+                expected[ours].add(content)
+    url = "https://s3.amazonaws.com/fast-ai-imageclas/imagenette2.tgz"
+    place(tmp_path, cls, {url: stream.getvalue()}, monkeypatch)
+    source = tfds_source("imagenette/full-size-v2", tmp_path)
+    assert len(source.class_names) == 10
+    assert {split: {raw.content for raw in read(source, split)} for split in ("train", "test")} == expected
+
+
+IDS = ("n01443537", "n02012849", "n03126707")
+
+
+def tiny_zip(*, evil=None, box="0\t1\t62\t63"):
+    stream, images = io.BytesIO(), {}
+    root = "tiny-imagenet-200"
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr(f"{root}/wnids.txt", "\n".join(reversed(IDS)))
+        words = "n00001740\tentity\nn01443537\tgoldfish, Carassius auratus\nn02012849\tcrane\nn03126707\tcrane\n"
+        archive.writestr(f"{root}/words.txt", words)
+        for row, name in enumerate(IDS):
+            boxes = ""
+            for number in range(3):
+                file = f"{name}_{number}.JPEG"
+                images[file] = row, jpeg(10 * row + number, width=64, height=64)
+                archive.writestr(f"{root}/train/{name}/images/{file}", images[file][1])
+                boxes += f"{file}\t{box}\n"
+            archive.writestr(f"{root}/train/{name}/{name}_boxes.txt", boxes)
+        notes = ""
+        for number in range(4):
+            file = f"val_{number}.JPEG"
+            images[file] = number % 3, jpeg(500 + number, width=64, height=64, mode="L")
+            archive.writestr(f"{root}/val/images/{file}", images[file][1])
+            notes += f"{file}\t{IDS[number % 3]}\t0\t32\t44\t62\n"
+        archive.writestr(f"{root}/val/val_annotations.txt", notes)
+        archive.writestr(f"{root}/test/images/test_0.JPEG", jpeg(999))
+        if evil:
+            archive.writestr(evil, b"x")
+    return stream.getvalue(), images
+
+
+def tiny(folder, content, monkeypatch):
+    from components.sources import tiny_imagenet
+
+    return place(folder, tiny_imagenet.TinyImagenet, {tiny_imagenet.URL: content}, monkeypatch)
+
+
+def test_tiny_imagenet_comes_from_its_zip_with_words_boxes_and_bytes(tmp_path, monkeypatch):
+    content, images = tiny_zip()
+    tiny(tmp_path, content, monkeypatch)
+    source = tfds_source("tiny_imagenet", tmp_path, builder=TINY)
+    assert source.class_names == ("goldfish", "crane (n02012849)", "crane (n03126707)")
+    found = {raw.key.rpartition("/")[2]: (raw.label, raw.content) for s in ("train", "test") for raw in read(source, s)}
+    assert found == images
+
+    import tensorflow_datasets as tfds
+
+    data = tfds.builder_from_directory(tmp_path / "tfds/tiny_imagenet/1.0.0").as_dataset(split="train")
+    for example in data.as_numpy_iterator():
+        assert example["image"].shape == (64, 64, 3)
+        np.testing.assert_allclose(example["bbox"] * 64, [1, 0, 64, 63])  # y and x of the first and the last pixel
+
+
+def test_an_archive_whose_names_climb_out_is_refused(tmp_path, monkeypatch):
+    tiny(tmp_path, tiny_zip(evil="tiny-imagenet-200/../../x.JPEG")[0], monkeypatch)
+    with pytest.raises(DataError, match=r"tiny-imagenet-200\.zip: expected names within tiny-imagenet-200/"):
+        tfds_source("tiny_imagenet", tmp_path, builder=TINY)
+    assert [path.name for path in tmp_path.iterdir()] == ["tfds"]
+
+
+def test_a_box_that_is_none_is_named(tmp_path, monkeypatch):
+    tiny(tmp_path, tiny_zip(box="a\tb")[0], monkeypatch)
+    with pytest.raises(DataError, match=r"four numbers for the box of n01443537_0\.JPEG"):
+        tfds_source("tiny_imagenet", tmp_path, builder=TINY)
+
+
+def test_a_half_download_is_found_by_its_size(tmp_path, monkeypatch):
+    path = tiny(tmp_path, tiny_zip()[0], monkeypatch) / "tiny-imagenet-200.zip"
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(DataError, match=r"expected \d+ bytes, found 1000, so a half download; fetch http://cs231n"):
+        tfds_source("tiny_imagenet", tmp_path, builder=TINY)
+
+
+def test_another_file_is_found_by_its_checksum(tmp_path, monkeypatch):
+    path = tiny(tmp_path, tiny_zip()[0], monkeypatch) / "tiny-imagenet-200.zip"
+    content = bytearray(path.read_bytes())
+    content[500] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"expected SHA-256 \w{64}, found \w{64}, so another or a damaged file"):
+        tfds_source("tiny_imagenet", tmp_path, builder=TINY)
+
+
+def test_nothing_placed_says_what_to_put_where_and_the_folder_is_there(tmp_path):
+    with pytest.raises(DataError, match=r"fetch http://cs231n\.stanford\.edu/tiny-imagenet-200\.zip elsewhere, put"):
+        tfds_source("tiny_imagenet", tmp_path, builder=TINY)
+    assert (tmp_path / "tfds/downloads/manual").is_dir()
+
+
+def test_a_second_run_reads_what_was_prepared(tmp_path, monkeypatch):
+    tiny(tmp_path, tiny_zip()[0], monkeypatch)
+    first = read(tfds_source("tiny_imagenet", tmp_path, builder=TINY), "train")
+    monkeypatch.setattr("components.sources.tfds.prepare", None)
+    assert read(tfds_source("tiny_imagenet", tmp_path, builder=TINY), "train") == first

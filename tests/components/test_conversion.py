@@ -1,0 +1,130 @@
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from alexnet_tf.errors import DataError
+from alexnet_tf.images import decode, to_square
+from components import conversion, download, preprocess
+from components.conversion import convert
+from components.interfaces import BeamRuntime, Runtime
+from tests.components.small_dataset import contents, jpeg
+
+RUNTIME = Runtime(beam=BeamRuntime(num_workers=2))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for number in range(30):
+        split, name = ("train", "val")[number % 5 == 0], f"class {number % 2}"
+        path = tmp_path / "photos" / split / name / f"{number}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(jpeg(number, width=40 + number, height=30 + number % 7))
+    return tmp_path / "photos"
+
+
+def run(source: Path, destination: Path, size=32, encoding="png"):
+    return convert(source, destination, size=size, encoding=encoding, runtime=RUNTIME)
+
+
+def test_every_image_becomes_a_square_at_its_place(folder, tmp_path):
+    report = run(folder, tmp_path / "out")
+    assert report == {"size": 32, "encoding": "png", "num_images": 30, "rejected": []}
+    for path in folder.rglob("*.jpg"):
+        made = (tmp_path / "out" / path.relative_to(folder)).with_suffix(".png")
+        expected = to_square(decode(path.read_bytes(), max_pixels=10_000), 32)
+        np.testing.assert_array_equal(np.asarray(Image.open(made)), expected)
+    assert len([path for path in (tmp_path / "out").rglob("*") if path.is_file()]) == 31
+
+
+def test_the_records_of_converted_images_hold_the_same_pixels(folder, tmp_path):
+    run(folder, tmp_path / "out")
+    pixels = []
+    for number, source in enumerate((folder, tmp_path / "out")):
+        dataset, records = tmp_path / f"dataset{number}", tmp_path / f"records{number}"
+        sample = {f"{split}_images_per_class": 1 for split in ("train", "validation", "test")}
+        params = {"seed": 1, "source": "image_folder", "validation_share": 0.3, "sample": sample}
+        params["subset"] = {"classes": None, "images_per_class": None}
+        loaded = download.Params.model_validate(params)
+        download.run(download.Inputs(), download.Outputs(dataset), loaded, Runtime(source_folder=source))
+        (tmp_path / "verdict.json").write_text('{"verdict": "pass"}')
+        settings = preprocess.Params(
+            seed=1, size=32, stored_size=32, max_rejected_share=0.0, max_pixels=10_000, images_per_shard=100
+        )
+        inputs = preprocess.Inputs(dataset, tmp_path / "verdict.json")
+        preprocess.run(inputs, preprocess.Outputs(records), settings, RUNTIME)
+        from alexnet_tf.record_split import RecordSplit
+
+        split = RecordSplit.open(records, "test")
+        stems = [key.rpartition(".")[0] for key in split.keys()]  # noqa: SIM118
+        pixels.append({stem: image.tobytes() for stem, image in zip(stems, split.read(range(len(stems))), strict=True)})
+    assert pixels[0] == pixels[1]
+    assert len(pixels[0]) == 6
+
+
+def test_what_cannot_be_used_is_listed_and_the_rest_converted(folder, tmp_path):
+    (folder / "train" / "class 0" / "empty.jpg").touch()
+    (folder / "train" / "class 0" / "gone.jpg").symlink_to("nowhere")
+    report = run(folder, tmp_path / "out")
+    assert report["num_images"] == 30
+    assert report["rejected"] == [
+        {"file": "train/class 0/empty.jpg", "reason": "empty file"},
+        {"file": "train/class 0/gone.jpg", "reason": "a link that leads nowhere"},
+    ]
+    assert json.loads((tmp_path / "out" / "conversion.json").read_text()) == report
+
+
+def test_jpeg_is_close(folder, tmp_path):
+    run(folder, tmp_path / "out", encoding="jpeg")
+    path = folder / "val" / "class 0" / "0.jpg"
+    made = np.asarray(Image.open(tmp_path / "out" / "val" / "class 0" / "0.jpeg"), int)
+    expected = to_square(decode(path.read_bytes(), max_pixels=10_000), 32)
+    assert np.abs(made - expected).mean() < 2
+
+
+def test_two_names_that_would_be_one_stay_two(tmp_path):
+    (tmp_path / "in").mkdir()
+    Image.open(io.BytesIO(jpeg(1))).save(tmp_path / "in" / "a.png")
+    (tmp_path / "in" / "a.jpg").write_bytes(jpeg(2))
+    run(tmp_path / "in", tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.jpg.png", "a.png.png", "conversion.json"]
+
+
+def test_after_a_kill_it_goes_on_and_ends_the_same(folder, tmp_path, monkeypatch):
+    run(folder, tmp_path / "whole")
+    monkeypatch.setattr(conversion, "FILES_PER_TASK", 4)
+    real, made = conversion._encoded, []
+
+    def stop_half_way(image, encoding):
+        if len(made) == 11:
+            raise OSError(28, "No space left on device")
+        made.append(1)
+        return real(image, encoding)
+
+    monkeypatch.setattr(conversion, "_encoded", stop_half_way)
+    with pytest.raises(OSError, match="No space"):
+        run(folder, tmp_path / "out")
+    assert not (tmp_path / "out" / "conversion.json").exists()
+    done = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.png")}
+    assert done
+    monkeypatch.setattr(conversion, "_encoded", real)
+    with pytest.raises(DataError, match="found a conversion begun otherwise"):
+        run(folder, tmp_path / "out", size=16)
+    run(folder, tmp_path / "out")
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+    assert all(path.stat().st_mtime_ns == time for path, time in done.items())
+
+
+def test_a_destination_that_will_not_do_is_refused(folder, tmp_path):
+    with pytest.raises(DataError, match="expected a folder outside of"):
+        run(folder, folder / "squares")
+    with pytest.raises(DataError, match="found files in it"):
+        run(folder, tmp_path)
+    with pytest.raises(DataError, match="expected a folder of images, found none"):
+        run(tmp_path / "none", tmp_path / "out")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="expected image files, found none"):
+        run(tmp_path / "empty", tmp_path / "out")
