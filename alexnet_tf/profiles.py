@@ -3,7 +3,7 @@
 A variant names a profile and writes the word `profile` at a switch that is to follow it. `original` is what
 the code released with the paper did, and so what produced the published errors; `paper` takes the text
 literally; `caffe` is the widely used `bvlc_alexnet`. Of the 2012 code, `layers-145.cfg` and
-`layer-params-145-2010.cfg` are cited.
+`layer-params-145-2010.cfg` are cited. docs/profiles.md lists what departs all the same.
 """
 
 import copy
@@ -31,7 +31,6 @@ PROFILES: dict[str, dict[str, Switch]] = {
         "network.lrn_k": Switch(2.0, "layers-145.cfg: minDiv=2; §3.3: k = 2"),
         "network.lrn_scope": Switch("tower", "layers-145.cfg: rnorm1a and rnorm1b have 48 channels each"),
         "network.lrn_order": Switch("before_relu", "layers-145.cfg: conv1 is linear, neuron=relu stands at pool1"),
-        "network.same_map_normalization": Switch(True, "layers-145.cfg: cnorm2a and cnorm2b"),
         "network.dropout_scaling": Switch("at_test", "layers-145.cfg: hs1, hs2 with keep=0.5; §4.2"),
         "network.weight_stddev": Switch(
             [0.01, 0.01, 0.03, 0.03, 0.03, 0.01, 0.01, 0.01], "layers-145.cfg: initW, 0.03 in conv3 to conv5"
@@ -59,7 +58,6 @@ PROFILES: dict[str, dict[str, Switch]] = {
         "network.lrn_k": Switch(2.0, "§3.3: k = 2"),
         "network.lrn_scope": Switch("tower", "§3.3: N kernels in the layer, of which a GPU of §3.2 holds half"),
         "network.lrn_order": Switch("after_relu", "§3.3: after the ReLU nonlinearity; §3.5"),
-        "network.same_map_normalization": Switch(False, "§3.5: not mentioned"),
         "network.dropout_scaling": Switch("at_test", "§4.2: outputs multiplied by 0.5 at test time"),
         "network.weight_stddev": Switch([0.01] * 8, "§5: standard deviation 0.01 in each layer"),
         "network.bias": Switch(_PAPER_BIAS, "§5: 1 in layers 2, 4, 5 and the hidden dense layers, else 0"),
@@ -77,7 +75,6 @@ PROFILES: dict[str, dict[str, Switch]] = {
         "network.lrn_k": Switch(1.0, "caffe.proto: k defaults to 1, bvlc_alexnet does not set it"),
         "network.lrn_scope": Switch("layer", "bvlc_alexnet/train_val.prototxt: norm1 and norm2 know no groups"),
         "network.lrn_order": Switch("after_relu", "bvlc_alexnet/train_val.prototxt: conv1, relu1, norm1, pool1"),
-        "network.same_map_normalization": Switch(False, "bvlc_alexnet/train_val.prototxt: none"),
         "network.dropout_scaling": Switch("in_training", "dropout_layer.cpp: scaled by 1 / (1 - dropout_ratio)"),
         "network.weight_stddev": Switch(
             [0.01, 0.01, 0.01, 0.01, 0.01, 0.005, 0.005, 0.01],

@@ -19,7 +19,8 @@ Test = Annotated[str, Field(pattern=r"^tests/[\w/]+/test_\w+\.py::test_\w+$")]
 
 MEANINGS: dict[Status, str] = {
     "exact": "as the paper says; the 2012 code agrees",
-    "code-variant": "the text is silent, or the code differs: `original` follows the code, `paper` the text",
+    "code-variant": "the text is silent, or the code differs: `original` follows the code and `paper` the text, or "
+    "the row says otherwise",
     "erratum": "the text is wrong; what is right is pinned",
     "scaled": "shown here at a smaller scale than the paper's",
     "not attempted": "the row says what is there and what is not",

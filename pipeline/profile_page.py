@@ -10,10 +10,6 @@ Rendered by `python -m pipeline.profile_page > docs/profiles.md`; a test compare
 `variants.faithful.profile` chooses one; every switch in `params.yaml` that says `profile` follows it, and one that is
 written out does not. `original` is what the released 2012 code did and so what produced the published errors, `paper`
 is the text taken literally, `caffe` is the widely used `bvlc_alexnet`.
-
-`original` costs more than `paper` at one place: the same-map normalization passes over norm2's maps once more.
-The runs logged with the 2012 code show no effect of it beyond the noise between runs (LRN2 and it both removed: 40.49 %
-top-1 error, against 40.53 % with them); `same_map_normalization: false` takes it out.
 """
 
 _REST = """
@@ -23,6 +19,7 @@ From the 2012 code, in `original`:
 
 | the 2012 code | here | why |
 | --- | --- | --- |
+| a 5 x 5 same-map normalization after LRN2 (cnorm2) | none; `same_map_normalization: true` has it | it costs more time than LRN2 itself, and the logs of the 2012 code show nothing for it: 40.49 % top-1 error with LRN2 and it both removed, 40.53 % with both |
 | the same order of images every epoch | a new permutation every epoch | a function of the seed and the epoch; the paper does not say |
 | conv1's rate lowered once more at epoch 68 of 93, conv1 frozen at 72 | frozen at 0.77 of the training | four epochs at a thousandth of the first rate |
 | the biases' rate scheduled apart: lowered once in the 2010 run, never in the 2012 run | always twice the weights' rate | lowered by hand; no rule to follow |

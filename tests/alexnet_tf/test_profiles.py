@@ -31,7 +31,6 @@ TABLE = {  # switch: (original, paper, caffe), read again from the three sources
     "network.lrn_k": (2.0, 2.0, 1.0),
     "network.lrn_scope": ("tower", "tower", "layer"),
     "network.lrn_order": ("before_relu", "after_relu", "after_relu"),
-    "network.same_map_normalization": (True, False, False),
     "network.dropout_scaling": ("at_test", "at_test", "in_training"),
     "network.weight_stddev": (
         [0.01, 0.01, 0.03, 0.03, 0.03, 0.01, 0.01, 0.01],
