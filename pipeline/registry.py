@@ -11,12 +11,14 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from alexnet_tf.errors import AlexNetError
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
+
+    from pipeline.mlflow_runs import Runs
 
 ALIASES = ("challenger", "champion")
 _DIGEST = "export.sha256"
@@ -94,19 +96,16 @@ def served(folder: Path, target: Path) -> None:
 
 
 def _register(home: Path, folder: Path, variant: str, alias: str) -> str:
-    from mlflow.tracking import MlflowClient
-
     from pipeline.fingerprint import content_digest
-    from pipeline.mlflow_store import MlflowStore
-    from pipeline.sender import tracking_uri
+    from pipeline.mlflow_runs import Runs
+    from pipeline.tracking_uri import tracking_uri
 
-    uri = tracking_uri(home)
-    MlflowStore(uri, home)  # makes the database and the experiment where they are missing
-    client = MlflowClient(uri)
+    runs = Runs(tracking_uri(home), home)  # makes the database and the experiment where they are missing
+    client = runs.client
     name, digest = f"alexnet-{variant}", content_digest(folder)
     found = _version(client, name, digest)
     if found is None:
-        found = _new_version(client, name, folder, {_DIGEST: digest, "alexnet.variant": variant})
+        found = _new_version(runs, name, folder, {_DIGEST: digest, "alexnet.variant": variant})
     client.set_registered_model_alias(name, alias, found)
     return f"{name} version {found} is {alias}: models:/{name}@{alias}"
 
@@ -116,16 +115,13 @@ def _version(client: "MlflowClient", name: str, digest: str) -> str | None:
     return next((str(each.version) for each in versions if each.tags.get(_DIGEST) == digest), None)
 
 
-def _new_version(client: "MlflowClient", name: str, folder: Path, tags: dict[str, str]) -> str:
+def _new_version(runs: "Runs", name: str, folder: Path, tags: dict[str, str]) -> str:
     from mlflow.exceptions import MlflowException
 
-    from pipeline.mlflow_store import EXPERIMENT
-
-    experiment: Any = client.get_experiment_by_name(os.environ.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT)
-    filters = f"tags.`dvc.stage` = 'export@{tags['alexnet.variant']}'"
-    runs = client.search_runs([experiment.experiment_id], filters, max_results=1)
-    run_id = runs[0].info.run_id if runs else None
-    model = client.create_logged_model(experiment.experiment_id, name=name, source_run_id=run_id, tags=tags)
+    client = runs.client
+    export = runs.find(dvc__stage=f"export@{tags['alexnet.variant']}")
+    run_id = export.info.run_id if export else None
+    model = client.create_logged_model(runs.experiment, name=name, source_run_id=run_id, tags=tags)
     with tempfile.TemporaryDirectory() as place:
         served(folder, Path(place) / "model")
         client.log_model_artifacts(model.model_id, str(Path(place) / "model"))
@@ -145,11 +141,11 @@ def _new_version(client: "MlflowClient", name: str, folder: Path, tags: dict[str
 
 def main() -> int:
     """Register what the command line names, and say it in one line."""
-    from pipeline import sender
+    from pipeline.tracking_uri import probe, tracking_uri
 
     home, folder, variant, alias = sys.argv[1:]
     try:
-        if problem := sender.probe(sender.tracking_uri(Path(home))):
+        if problem := probe(tracking_uri(Path(home))):
             raise ConnectionError(problem)
         print(_register(Path(home), Path(folder), variant, alias))
     except Exception as error:  # one line, whatever MLflow raises
