@@ -1,7 +1,7 @@
 """Devices, replicas and workers: one `tf.distribute` strategy over whatever there is."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 
 import numpy as np
@@ -17,11 +17,13 @@ def make_strategy(devices: Sequence[str] = ()) -> tf.distribute.MirroredStrategy
     """Return a `MirroredStrategy` over `devices`, or over every GPU, or over the CPU.
 
     Args:
-        devices: TensorFlow device names such as `GPU:0`; empty for all that there are.
+        devices: TensorFlow device names such as `GPU:0`; empty for all that there are. `CPU:0` and `CPU:1` divide the
+            CPU into two replicas, which is no faster but the same arithmetic as on two GPUs.
 
     Raises:
         ConfigError: When a device is not there.
     """
+    _divide_cpu(devices)
     present = [device.name.removeprefix("/device:") for device in tf.config.list_logical_devices()]
     named = [name.removeprefix("/").removeprefix("device:") for name in devices]
     missing = [name for name in named if name not in present]
@@ -45,6 +47,15 @@ def make_training_strategy(devices: Sequence[str] = ()) -> tf.distribute.Strateg
             "sees, or its CPU; leave devices empty and choose by CUDA_VISIBLE_DEVICES"
         )
     return _multi_worker()
+
+
+def _divide_cpu(devices: Sequence[str]) -> None:
+    numbers = [int(number) for name in devices if (number := name.rpartition("CPU:")[2]).isdigit() and "CPU:" in name]
+    if max(numbers, default=0) > 0:
+        [cpu] = tf.config.list_physical_devices("CPU")
+        with suppress(RuntimeError):  # in use already, with as many parts as it has
+            logical = [tf.config.LogicalDeviceConfiguration() for _ in range(max(numbers) + 1)]
+            tf.config.set_logical_device_configuration(cpu, logical)
 
 
 @cache

@@ -28,7 +28,11 @@ _EXAMPLES = {
     "validate": "alexnet validate -S validate.min_side_px=16",
     "preprocess": "alexnet preprocess small",
     "statistics": "alexnet statistics small",
-    "train": "alexnet train optimized\nalexnet train faithful -S variants.faithful.training.epochs=2",
+    "train": (
+        "alexnet train optimized\n"
+        "alexnet train faithful -S variants.faithful.training.epochs=2\n"
+        "alexnet train optimized --chaos 6"
+    ),
     "evaluate": "alexnet evaluate optimized",
     "compare": "alexnet compare",
     "export": "alexnet export optimized",
@@ -36,20 +40,47 @@ _EXAMPLES = {
 
 
 def _command(stage: Stage) -> click.Command:
-    def callback(overrides: tuple[str, ...], entry: str = "", fresh: bool = False) -> None:
-        run(stage.name, entry, overrides, fresh=fresh)
+    def callback(overrides: tuple[str, ...], entry: str = "", fresh: bool = False, chaos: int = 0) -> None:
+        if chaos:
+            _check_resume(entry, overrides, chaos)
+        else:
+            run(stage.name, entry, overrides, fresh=fresh)
 
     params: list[click.Parameter] = []
     if stage.foreach:
         metavar = "VARIANT" if stage.foreach == "variants" else "IMAGES"
         params.append(click.Argument(["entry"], metavar=metavar, help=f"An entry of `{stage.foreach}`."))
     if stage.name == "train":
-        params.append(
-            click.Option(["--fresh"], is_flag=True, help="Ignore and delete an earlier checkpoint of this training.")
-        )
+        params += [
+            click.Option(["--fresh"], is_flag=True, help="Ignore and delete an earlier checkpoint of this training."),
+            click.Option(
+                ["--chaos"],
+                type=click.IntRange(min=1),
+                default=0,
+                metavar="N",
+                help="Check instead that killing helps nobody: train twice in a scratch folder, once killed N times at "
+                "random moments, and compare every byte.",
+            ),
+        ]
     about = _ABOUT[stage.name]
     text = f"{about}\n\n{example(_EXAMPLES[stage.name])}"
     return overrides(Command(stage.name, callback=callback, params=params, help=text, short_help=about))
+
+
+def _check_resume(variant: str, changes: tuple[str, ...], kills: int) -> None:
+    """Train twice in a scratch folder, once killed again and again; exit with 1 where the results differ."""
+    from alexnet_tf.errors import TrainingError
+    from pipeline.chaos import chaos
+    from pipeline.config import PARAMS_FILE, load
+    from pipeline.workspace import find_workspace
+
+    workspace = find_workspace()
+    item = load(workspace.root / PARAMS_FILE, changes).item("train", variant)
+    verdict = chaos(workspace, item, changes, kills, say)
+    told = f"{item.address}: killed {verdict.kills} times, {verdict.kills_in_write} within the write of a checkpoint"
+    if verdict.differing:
+        raise TrainingError(f"{told}; other bytes than uninterrupted in {', '.join(verdict.differing)}")
+    click.echo(f"{told}: every byte of {' and '.join(item.outputs().values())} as uninterrupted")
 
 
 def run(name: str, entry: str, changes: tuple[str, ...], *, fresh: bool = False) -> None:
@@ -61,6 +92,7 @@ def run(name: str, entry: str, changes: tuple[str, ...], *, fresh: bool = False)
         changes: Texts `key=value` from `-S`.
         fresh: Ignore and delete an earlier checkpoint.
     """
+    from alexnet_tf.cluster import cluster
     from pipeline.config import PARAMS_FILE, load
     from pipeline.progress import progress_for
     from pipeline.recorder import Recorder
@@ -77,7 +109,8 @@ def run(name: str, entry: str, changes: tuple[str, ...], *, fresh: bool = False)
         if name == "export":
             _register(workspace, entry)
 
-    recorder = Recorder(workspace, say)
+    workers = cluster()  # of several workers one alone records
+    recorder = Recorder(workspace, say) if workers is None or workers.is_chief else None
     run_stage(workspace, config, item, progress=progress_for(), recorder=recorder, fresh=fresh, after=after)
     if not os.environ.get("DVC_STAGE"):
         written = ", ".join(item.outputs().values())

@@ -209,20 +209,24 @@ from components.interfaces import Runtime
 params = train.Params.model_validate_json(Path(sys.argv[1]).read_text())
 inputs = train.Inputs(Path(sys.argv[2]) / "records", Path(sys.argv[2]) / "statistics")
 out = Path(sys.argv[3])
-runtime = Runtime(scratch=out / "scratch", checkpoint_interval_seconds=-1.0)
+runtime = Runtime(scratch=out / "scratch", checkpoint_interval_seconds=-1.0, devices=tuple(sys.argv[4:]))
 train.run(inputs, train.Outputs(out / "model", out / "report"), params, runtime)
 """
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("network", [alexnet(weight_stddev=[0.1] * 8), alexnet_bn()], ids=["2012", "bn"])
-def test_killed_at_any_moment_it_ends_at_the_same_bytes(inputs, tmp_path, root, network):
+@pytest.mark.parametrize(
+    ("network", "devices"),
+    [(alexnet(weight_stddev=[0.1] * 8), []), (alexnet_bn(), []), (alexnet_bn(), ["CPU:0", "CPU:1"])],
+    ids=["2012", "bn", "bn on two replicas"],
+)
+def test_killed_at_any_moment_it_ends_at_the_same_bytes(inputs, tmp_path, root, network, devices):
     params = parameters(network, epochs=30, weight_averaging=0.9, keep="best")
     (tmp_path / "params.json").write_text(params.model_dump_json())
 
     def start(out):
         out.mkdir(exist_ok=True)
-        arguments = [tmp_path / "params.json", inputs.records.parent, out]
+        arguments = [tmp_path / "params.json", inputs.records.parent, out, *devices]
         with (out / "log.txt").open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-c", CHILD, *map(str, arguments)], cwd=root, stdout=log, stderr=log

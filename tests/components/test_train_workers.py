@@ -27,10 +27,6 @@ params = train.Params.model_validate_json(Path(sys.argv[1]).read_text())
 inputs = train.Inputs(Path(sys.argv[2]) / "records", Path(sys.argv[2]) / "statistics")
 out = Path(sys.argv[3])
 devices = tuple(sys.argv[5:])
-if devices:
-    import tensorflow as tf
-    cpu = tf.config.list_physical_devices("CPU")[0]
-    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * len(devices))
 runtime = Runtime(devices=devices, scratch=out / "fingerprint", checkpoint_interval_seconds=-1.0)
 try:
     train.run(inputs, train.Outputs(out / "model", out / "report"), params, runtime)

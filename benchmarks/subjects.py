@@ -1,0 +1,221 @@
+"""One subject of `benchmarks.training` in a process of its own, so that its peak memory is its own.
+
+    python -m benchmarks.subjects NAME BATCH_SIZE WARM_UP STEPS [IMAGES]
+
+Prints one line of JSON: seconds of each timed step, and the peak memory of the process in bytes. Every subject trains the
+network of 2012 (two towers, LRN, 224-pixel crops, 1,000 classes) with momentum and weight decay on one batch size.
+"""
+
+import json
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+CLASSES = 1000
+SIZE, CROP = 256, 224
+IMAGES = 1000  # of the records that the real input reads, unless said otherwise
+
+
+def product(precision: str, *_: int) -> Callable[[], float]:
+    """Return a product of two 4096 x 4096 matrices; `benchmarks.training` knows its arithmetic."""
+    import tensorflow as tf
+
+    matrix = tf.cast(tf.random.normal((4096, 4096)), precision)
+    multiply = tf.function(lambda: tf.reduce_sum(tf.cast(tf.matmul(matrix, matrix)[0], tf.float32)))
+    return lambda: float(multiply())
+
+
+def ours(precision: str, batch_size: int, images: int, *, real: bool) -> Callable[[], float]:
+    """Return our whole step: augmentation, forward, backward, update; of one batch in memory, or of records on disk."""
+    import tensorflow as tf
+
+    from alexnet_tf import architecture, profiles
+    from alexnet_tf.augment import Views, colour_axes
+    from alexnet_tf.distribution import make_strategy
+    from alexnet_tf.record_split import RecordSplit
+    from alexnet_tf.recipe import InputSpec, TrainingSpec
+    from alexnet_tf.schedule import Plateau
+    from alexnet_tf.training import Training
+    from pipeline.workspace import find_workspace
+    from pipeline.yaml_file import read
+
+    variant = profiles.resolve(read(find_workspace().root / "experiments/imagenet2012.yaml")["variants"]["faithful"])
+    recipe = TrainingSpec.model_validate(
+        variant["training"] | {"precision": precision, "global_batch_size": batch_size, "epochs": 1000}
+    )
+    views = Views.create(
+        InputSpec.model_validate(variant["input"]),
+        stored_size=SIZE,
+        size=SIZE,
+        mean_image=np.full((SIZE, SIZE, 3), 110, np.float32),
+        channel_mean=[110.0] * 3,
+    )
+    folder = tempfile.TemporaryDirectory()
+    write_records(Path(folder.name), images)
+    training = Training(
+        network=architecture.AlexNet.model_validate(variant["network"]),
+        recipe=recipe,
+        views=views,
+        colour_axes=colour_axes(recipe.augmentation, [15000.0, 1400.0, 400.0], np.eye(3)),
+        train=RecordSplit.open(Path(folder.name), "train"),
+        num_classes=CLASSES,
+        seed=0,
+        strategy=make_strategy(),
+    )
+    batches = training.iterator(0)
+    if not real:
+        one = tf.data.Dataset.from_tensors(next(batches)).cache().repeat()
+        batches = iter(training.strategy.experimental_distribute_dataset(one))
+    step = iter(range(10**9))
+
+    def call(_keep=folder) -> float:
+        return float(training.run_steps(batches, next(step), 1, Plateau())[0][0])
+
+    return call
+
+
+def keras_fit(precision: str, batch_size: int, *_: int) -> Callable[[], float]:
+    """Return one step of `Model.fit`: Keras layers, TensorFlow's LRN, Keras' SGD. Towers are split and joined."""
+    import keras
+    import tensorflow as tf
+    from keras import layers
+
+    def towers(x, filters: int, size: int):
+        half = x.shape[-1] // 2
+        convolved = [
+            layers.Conv2D(filters // 2, size, padding="same", activation="relu")(part)
+            for part in (x[..., :half], x[..., half:])
+        ]
+        return layers.Concatenate()(convolved)
+
+    def norm(x):
+        half = x.shape[-1] // 2
+        parts = [
+            layers.Lambda(lambda y: tf.nn.local_response_normalization(y, 2, 2.0, 1e-4, 0.75))(part)
+            for part in (x[..., :half], x[..., half:])
+        ]
+        return layers.Concatenate()(parts)
+
+    keras.mixed_precision.set_global_policy("float32" if precision == "float32" else "mixed_bfloat16")
+    image = keras.Input((CROP, CROP, 3))
+    x = layers.ZeroPadding2D(((0, 3), (0, 3)))(image)
+    x = layers.Conv2D(96, 11, 4, activation="relu")(x)
+    x = layers.MaxPooling2D(3, 2)(norm(x))
+    x = layers.MaxPooling2D(3, 2)(norm(towers(x, 256, 5)))
+    x = layers.Conv2D(384, 3, padding="same", activation="relu")(x)
+    x = towers(x, 384, 3)
+    x = layers.Flatten()(layers.MaxPooling2D(3, 2)(towers(x, 256, 3)))
+    for _unused in range(2):
+        x = layers.Dropout(0.5)(layers.Dense(4096, activation="relu")(x))
+    model = keras.Model(image, layers.Dense(CLASSES, dtype="float32")(x))
+    model.compile(
+        keras.optimizers.SGD(1e-4, momentum=0.9, weight_decay=5e-4),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
+    images, labels = batch(batch_size)
+    data = tf.data.Dataset.from_tensors((images, labels)).cache().repeat()
+    return lambda: float(model.fit(data, steps_per_epoch=1, epochs=1, verbose=0).history["loss"][0])
+
+
+def torch_step(precision: str, batch_size: int, *_: int) -> Callable[[], float]:
+    """Return one step of PyTorch, channels last, the same network with its LocalResponseNorm in each tower."""
+    import torch
+    from torch import nn
+
+    class Norm(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm = nn.LocalResponseNorm(5, 5e-4, 0.75, 2.0)  # torch divides alpha by the window
+
+        def forward(self, x):
+            return torch.cat([self.norm(half) for half in x.chunk(2, 1)], 1)
+
+    model = nn.Sequential(
+        nn.ZeroPad2d((0, 3, 0, 3)),
+        *(nn.Conv2d(3, 96, 11, 4), nn.ReLU(), Norm(), nn.MaxPool2d(3, 2)),
+        *(nn.Conv2d(96, 256, 5, padding=2, groups=2), nn.ReLU(), Norm(), nn.MaxPool2d(3, 2)),
+        *(nn.Conv2d(256, 384, 3, padding=1), nn.ReLU()),
+        *(nn.Conv2d(384, 384, 3, padding=1, groups=2), nn.ReLU()),
+        *(nn.Conv2d(384, 256, 3, padding=1, groups=2), nn.ReLU(), nn.MaxPool2d(3, 2), nn.Flatten()),
+        *(nn.Linear(9216, 4096), nn.ReLU(), nn.Dropout()),
+        *(nn.Linear(4096, 4096), nn.ReLU(), nn.Dropout(), nn.Linear(4096, CLASSES)),
+    ).to(memory_format=torch.channels_last)
+    optimizer = torch.optim.SGD(model.parameters(), 1e-4, momentum=0.9, weight_decay=5e-4)
+    images, labels = batch(batch_size)
+    images = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
+    labels = torch.from_numpy(labels).long()
+
+    def call() -> float:
+        optimizer.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+            logits = model(images)
+        loss = nn.functional.cross_entropy(logits.float(), labels)
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    return call
+
+
+def batch(batch_size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return centred images (N, 224, 224, 3) float32 and labels (N,) int32."""
+    generator = np.random.default_rng(0)
+    images = generator.normal(0, 60, (batch_size, CROP, CROP, 3)).astype(np.float32)
+    return images, generator.integers(0, CLASSES, batch_size).astype(np.int32)
+
+
+def write_records(folder: Path, count: int) -> None:
+    """Write `count` images of noise as the stage preprocess stores them, 512 a shard."""
+    import hashlib
+
+    from alexnet_tf.record_split import INDEX
+    from alexnet_tf.records import ShardWriter, encode_example, feature_offset
+
+    generator, index, shards = np.random.default_rng(0), np.zeros(count, INDEX), []
+    noise = generator.integers(0, 256, 2 * SIZE * SIZE * 3, np.uint8)
+    for shard in range(-(-count // 512)):
+        with ShardWriter(folder / f"train-{shard:05d}.tfrecord") as writer:
+            for n in range(shard * 512, min(count, shard * 512 + 512)):
+                start = int(generator.integers(0, SIZE * SIZE * 3))
+                pixels = noise[start : start + SIZE * SIZE * 3].tobytes()
+                example = encode_example({"image/raw": pixels, "image/label": n % CLASSES})
+                index[n] = (shard, writer.write(example) + feature_offset(example, "image/raw"), n % CLASSES, SIZE, SIZE)
+        shards.append(vars(writer.info))
+    np.save(folder / "train.index.npy", index)
+    digest = hashlib.sha256((folder / "train.index.npy").read_bytes()).hexdigest()
+    split = {"num_examples": count, "shards": shards, "index_sha256": digest}
+    manifest = {"size": SIZE, "stored_size": SIZE, "class_names": [f"class {n}" for n in range(CLASSES)]}
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"splits": {"train": split}}))
+
+
+SUBJECTS: dict[str, Callable[[str, int, int], Callable[[], float]]] = {
+    "matrix product": product,
+    "ours": lambda precision, batch_size, images: ours(precision, batch_size, images, real=False),
+    "ours, real data": lambda precision, batch_size, images: ours(precision, batch_size, images, real=True),
+    "Keras fit": keras_fit,
+    "PyTorch": torch_step,
+}
+
+
+def main() -> None:
+    """Measure one subject."""
+    name, precision, batch_size, warm_up, steps, *rest = sys.argv[1:]
+    call = SUBJECTS[name](precision, int(batch_size), int(rest[0]) if rest else IMAGES)
+    for _ in range(int(warm_up)):
+        call()
+    seconds = []
+    for _ in range(int(steps)):
+        started = time.perf_counter()
+        call()
+        seconds.append(time.perf_counter() - started)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(json.dumps({"seconds": seconds, "peak_bytes": peak}))
+
+
+if __name__ == "__main__":
+    main()

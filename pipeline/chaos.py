@@ -1,0 +1,135 @@
+"""`alexnet train VARIANT --chaos N`: whether a training that is killed ends at the bytes of one that is not.
+
+Two folders below `.alexnet/chaos` stand for two checkouts, each with the data and the code of this one as links. The
+training runs through in the first; in the second it is killed N times and started again. Nothing else is touched.
+"""
+
+import hashlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from alexnet_tf.errors import TrainingError
+from pipeline.config import PARAMS_FILE, load
+from pipeline.dag import Item
+from pipeline.outputs import remove
+from pipeline.runner import run_stage
+from pipeline.workspace import Workspace
+
+_CHECKPOINTS_PER_TRAINING = 20
+_SECONDS_BETWEEN_LOOKS = 0.002
+_LINKED = ("alexnet_tf", "components", "pipeline", "data", PARAMS_FILE, "dvc.yaml")
+
+
+class Verdict(NamedTuple):
+    """How it ended.
+
+    Attributes:
+        kills: How often the process was killed while it ran.
+        kills_in_write: How many of them found a checkpoint half-written.
+        differing: Files of the result that are not equal byte by byte.
+    """
+
+    kills: int
+    kills_in_write: int
+    differing: tuple[str, ...]
+
+
+def chaos(
+    workspace: Workspace, item: Item, changes: tuple[str, ...], kills: int, say: Callable[[str], None]
+) -> Verdict:
+    """Train twice, one of them killed, and compare what they wrote.
+
+    Args:
+        workspace: Whose data and code are used.
+        item: A run of the stage train.
+        changes: Texts `key=value` from `-S`.
+        kills: How often to kill; every second kill waits for the write of a checkpoint.
+        say: Told what happens.
+
+    Raises:
+        TrainingError: A process ended otherwise than by being killed or by finishing.
+    """
+    arena = workspace.scratch / "chaos" / item.key
+    remove(arena)
+    whole, broken = (_checkout(arena / name, workspace.root) for name in ("whole", "killed"))
+    started = time.monotonic()
+    if _start(whole, item, changes).wait():
+        raise TrainingError(f"the training that nobody killed failed: see {whole / 'log.txt'}")
+    seconds = time.monotonic() - started
+    say(f"uninterrupted: {seconds:.0f} s")
+    changes = (*changes, f"runtime.checkpoint_interval_seconds={seconds / _CHECKPOINTS_PER_TRAINING:.3f}")
+    moments, done, in_write = random.Random(kills), 0, 0
+    for number in range(1, kills + 1):
+        child = _start(broken, item, changes)
+        writing = _wait(child, broken, seconds * moments.random(), for_write=number % 2 == 0)
+        if child.poll() is None:
+            os.kill(child.pid, signal.SIGKILL)
+            done, in_write = done + 1, in_write + writing
+            say(f"kill {number} of {kills}{' within the write of a checkpoint' if writing else ''}")
+        child.wait()
+        if (broken / item.outputs()["model"]).exists():
+            break  # it was faster than the kill
+    if _start(broken, item, changes).wait():
+        raise TrainingError(f"the training did not go on after {done} kills: see {broken / 'log.txt'}")
+    differing = tuple(sorted(_differing(whole, broken, item)))
+    if not differing:
+        shutil.rmtree(arena)
+    return Verdict(done, in_write, differing)
+
+
+def _checkout(folder: Path, root: Path) -> Path:
+    folder.mkdir(parents=True)
+    for name in _LINKED:
+        (folder / name).symlink_to(root / name)
+    return folder
+
+
+def _start(folder: Path, item: Item, changes: tuple[str, ...]) -> subprocess.Popen:
+    command = [sys.executable, "-m", "pipeline.chaos", str(folder), item.key, *changes]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
+    with (folder / "log.txt").open("ab") as log:
+        return subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+
+
+def _wait(child: subprocess.Popen, folder: Path, seconds: float, *, for_write: bool) -> bool:
+    """Wait until it is time to kill; return whether a checkpoint is being written just then."""
+    until = time.monotonic() + seconds
+    checkpoints = folder / ".alexnet" / "checkpoints"
+    while child.poll() is None and (for_write or time.monotonic() < until):
+        if for_write and any(checkpoints.glob("*/.checkpoint.npz.tmp-*")):
+            break
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
+    return any(checkpoints.glob("*/.checkpoint.npz.tmp-*"))
+
+
+def _differing(one: Path, other: Path, item: Item) -> Iterator[str]:
+    for output in item.outputs().values():
+        files = {path.relative_to(folder) for folder in (one, other) for path in (folder / output).rglob("*")}
+        yield from (str(name) for name in files if _digest(one / name) != _digest(other / name))
+
+
+def _digest(path: Path) -> str | None:
+    if path.is_dir():
+        return "a folder"
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
+
+
+def main() -> int:
+    """Run the training in one of the folders; nothing is recorded."""
+    folder, key, *changes = sys.argv[1:]
+    workspace = Workspace(root=Path(folder), home=Path(folder))
+    config = load(workspace.root / PARAMS_FILE, changes)
+    run_stage(workspace, config, config.item("train", key))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
