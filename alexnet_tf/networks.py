@@ -8,6 +8,7 @@ from alexnet_tf import architecture
 from alexnet_tf.alexnet import AlexNet
 from alexnet_tf.alexnet_bn import AlexNetBN
 from alexnet_tf.layer_table import layer_table
+from alexnet_tf.whitening import whitening_kernel
 
 
 def build(
@@ -39,6 +40,12 @@ def build(
         if variable.path.endswith("/kernel"):
             variable.assign(_initial_weights(variable, spec, (seed, position)))
     return model
+
+
+def whiten(model: AlexNetBN, images) -> None:
+    """Give conv1 the kernels that whiten patches of `images`, (N, crop, crop, 3) float32 as the network sees them."""
+    size, filters = model.spec.kernel_sizes[0], model.spec.filters[0]
+    model.convs[0].set_weights([whitening_kernel(np.asarray(images), size=size, filters=filters)])
 
 
 def _initial_weights(variable, spec, seed: tuple[int, int]):

@@ -22,7 +22,7 @@ from alexnet_tf.recipe import TrainingSpec
 from alexnet_tf.record_split import RecordSplit
 from alexnet_tf.schedule import Plateau, conv1_factor, learning_rate_factor
 from alexnet_tf.weights import model_arrays, named_variables
-from alexnet_tf.whitening import chosen_images, whitening_kernel
+from alexnet_tf.whitening import chosen_images
 
 
 class Training:
@@ -69,9 +69,7 @@ class Training:
                 precision=recipe.precision,
             )
             if isinstance(network, AlexNetBN) and network.conv1 == "whitening":
-                seen = views.center(views.enlarged(train.read(chosen_images(train.num_examples)))).numpy()
-                kernel = whitening_kernel(seen, size=network.kernel_sizes[0], filters=network.filters[0])
-                self.model.convs[0].set_weights([kernel])
+                networks.whiten(self.model, views.center(views.enlarged(train.read(chosen_images(train.num_examples)))))
             self.optimizer = MomentumSGD(recipe.optimizer, self.model.trainable_variables)
             self._averages = [
                 tf.Variable(variable.value.read_value(), trainable=False)
