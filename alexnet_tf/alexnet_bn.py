@@ -7,12 +7,13 @@ import keras
 import tensorflow as tf
 
 from alexnet_tf import architecture
-from alexnet_tf.layers import ACTIVATIONS, FC6_DROPOUT, FC7_DROPOUT, Draw, inverted_dropout
+from alexnet_tf.batch_normalization import BatchNormActivation, activation
+from alexnet_tf.layers import FC6_DROPOUT, FC7_DROPOUT, Draw, inverted_dropout
 
 
 @keras.saving.register_keras_serializable("alexnet_tf")
 class AlexNetBN(keras.Model):
-    """Five 3 x 3 convolutions with batch normalization and three dense layers; see `architecture.AlexNetBN`.
+    """Five convolutions with batch normalization and three dense layers; see `architecture.AlexNetBN`.
 
     Call it as `AlexNet`. Batch statistics are those of the global batch, whatever the number of replicas.
 
@@ -26,21 +27,30 @@ class AlexNetBN(keras.Model):
         super().__init__(**kwargs)
         spec = architecture.AlexNetBN.model_validate(spec)
         self.spec, self.crop_size, self.num_classes = spec, crop_size, num_classes
-        self.activation = ACTIVATIONS[spec.activation]
         self.flatten = keras.layers.Flatten(dtype=self.dtype_policy)
-        shared = {"kernel_initializer": "zeros", "dtype": self.dtype_policy}
+        shared = {"use_bias": False, "kernel_initializer": "zeros", "dtype": self.dtype_policy}
         self.convs = [
-            keras.layers.Conv2D(filters, 3, padding="same", use_bias=False, name=f"conv{index + 1}", **shared)
-            for index, filters in enumerate(spec.filters)
+            keras.layers.Conv2D(
+                filters,
+                kernel_size,
+                strides=spec.conv1_stride if index == 0 else 1,
+                padding=architecture.bn_conv1_padding(spec) if index == 0 else "same",
+                trainable=index > 0 or spec.conv1 == "learned",
+                name=f"conv{index + 1}",
+                **shared,
+            )
+            for index, (filters, kernel_size) in enumerate(zip(spec.filters, spec.kernel_sizes, strict=True))
         ]
+        self._first_norm = 1 if spec.conv1 == "learned" else 2
         self.norms = [
-            keras.layers.BatchNormalization(
+            BatchNormActivation(
+                activation=spec.activation,
                 momentum=spec.batch_norm_momentum,
-                synchronized=True,
-                name=f"norm{index + 1}",
+                learn_scale=spec.batch_norm_scale,
+                name=f"norm{number}",
                 dtype=self.dtype_policy,
             )
-            for index in range(5)
+            for number in range(self._first_norm, 8)
         ]
         self.dense = [
             keras.layers.Dense(units, name=name, **shared)
@@ -50,26 +60,35 @@ class AlexNetBN(keras.Model):
     def call(self, inputs, training=False, draw: Draw | None = None):
         """Return logits (N, K) float32 of images (N, crop, crop, C)."""
         features = self.features(inputs, training=training)
-        return tf.cast(self.dense[2](self.hidden(features, draw=draw if training else None)), tf.float32)
+        hidden = self.hidden(features, training=training, draw=draw)
+        return tf.cast(self.dense[2](hidden), tf.float32) * self.spec.logit_scale
 
     def features(self, images, training=False):
-        """Return the last maps, flattened: (N, 4 · 4 · filters)."""
+        """Return the last maps, flattened: (N, side · side · filters)."""
         x = tf.cast(images, self.compute_dtype)
-        for index, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
-            x = self.activation(norm(conv(x), training=training))
-            if index in (0, 1, 4):
-                x = tf.nn.max_pool2d(x, 2, 2, "VALID")
+        for number, (conv, pool) in enumerate(zip(self.convs, self.spec.pools, strict=True), start=1):
+            x = conv(x)
+            if self.spec.pool_order == "before_norm":
+                x = self._normalized(_max_pool(x, pool), number, training)
+            else:
+                x = _max_pool(self._normalized(x, number, training), pool)
         if x.shape[1] > 4:
             window = x.shape[1] // 4
             x = tf.nn.avg_pool2d(x, window, window, "VALID")
         return self.flatten(x)
 
-    def hidden(self, features, *, draw: Draw | None = None):
-        """Return fc7 after its activation and dropout: (N, units)."""
+    def hidden(self, features, training=False, draw: Draw | None = None):
+        """Return fc7 after normalization, activation and dropout: (N, units)."""
         x = features
-        for dense, stream in zip(self.dense[:2], (FC6_DROPOUT, FC7_DROPOUT), strict=True):
-            x = inverted_dropout(self.activation(dense(x)), self.spec.dropout, draw=draw, stream=stream)
+        for number, stream in ((6, FC6_DROPOUT), (7, FC7_DROPOUT)):
+            x = self._normalized(self.dense[number - 6](x), number, training)
+            x = inverted_dropout(x, self.spec.dropout, draw=draw if training else None, stream=stream)
         return x
+
+    def _normalized(self, x, number: int, training: bool):
+        if number < self._first_norm:  # whitened maps have unit variance already
+            return activation(x, self.spec.activation)
+        return self.norms[number - self._first_norm](x, training=training)
 
     def get_config(self):
         """Return the arguments of the constructor."""
@@ -79,3 +98,7 @@ class AlexNetBN(keras.Model):
             "crop_size": self.crop_size,
             "num_classes": self.num_classes,
         }
+
+
+def _max_pool(maps, window: int):
+    return maps if window == 1 else tf.nn.max_pool2d(maps, window, window, "VALID")

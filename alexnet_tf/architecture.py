@@ -78,22 +78,54 @@ class AlexNet(Spec):
 
 
 class AlexNetBN(Spec):
-    """Five 3 x 3 convolutions with batch normalization, pooled after 1, 2 and 5 as in §3.5, and three dense layers.
+    """Five convolutions with batch normalization and three dense layers, for the images' own resolution.
 
     Attributes:
         filters: Kernels of conv1..conv5.
+        kernel_sizes: Height and width of a kernel of conv1..conv5, in pixels.
+        conv1: `learned`; or `whitening`: its kernels are the principal axes of the training images' patches, each
+            scaled to unit variance and taken with both signs, and stay as they are. Then it has neither padding nor
+            normalization.
+        conv1_stride: Step of conv1's window in pixels.
+        pools: Window and stride in pixels of the max pool after conv1..conv5; 1 is none.
+        pool_order: `before_norm`: a pool precedes normalization and activation, which then see a quarter of the
+            positions; `after_norm`: it follows them.
         dense_units: Units of fc6 and fc7.
-        activation: `relu`, or `gelu`.
+        activation: `relu`, or `gelu` in its sigmoid form.
         batch_norm_momentum: Share of the old moving statistics that a step keeps.
+        batch_norm_scale: Whether γ is learned; otherwise it is 1.
+        initialization: `he`: normal, √(2 / fan-in); `identity`: likewise, but the first kernels of conv2..conv5 pass
+            on one input map each, as many as there are input maps.
+        logit_scale: What fc8's outputs are multiplied by.
         dropout: Probability of dropping a unit of fc6 and fc7 in training.
     """
 
     name: Literal["alexnet_bn"]
     filters: Five
+    kernel_sizes: Five
+    conv1: Literal["learned", "whitening"]
+    conv1_stride: Annotated[int, Field(gt=0)]
+    pools: Five
+    pool_order: Literal["before_norm", "after_norm"]
     dense_units: Two
     activation: Literal["relu", "gelu"]
     batch_norm_momentum: Annotated[float, Field(gt=0, lt=1)]
+    batch_norm_scale: bool
+    initialization: Literal["he", "identity"]
+    logit_scale: Annotated[float, Field(gt=0)]
     dropout: Annotated[float, Field(ge=0, lt=1)]
+
+    @model_validator(mode="after")
+    def _fit(self) -> Self:
+        kernels, axes = self.filters[0], 3 * self.kernel_sizes[0] ** 2
+        if self.conv1 == "whitening" and (kernels % 2 or kernels > 2 * axes):
+            raise ValueError(
+                f"conv1: whitening needs an even number of filters, at most {2 * axes} for a colour patch of "
+                f"{self.kernel_sizes[0]} x {self.kernel_sizes[0]} pixels, got {kernels}"
+            )
+        if self.initialization == "identity" and not all(size % 2 for size in self.kernel_sizes[1:]):
+            raise ValueError(f"initialization: identity needs odd kernel_sizes after conv1, got {self.kernel_sizes}")
+        return self
 
 
 Network = Annotated[AlexNet | AlexNetBN, Field(discriminator="name")]
@@ -131,6 +163,11 @@ def conv1_padding(crop_size: int) -> tuple[int, int]:
         (0, 0)
     """
     return 0, -(crop_size - 11) % 4
+
+
+def bn_conv1_padding(network: AlexNetBN) -> Literal["same", "valid"]:
+    """Return how conv1 meets the border: a whitened patch lies within the image."""
+    return "valid" if network.conv1 == "whitening" else "same"
 
 
 def bn_head_size(size: int) -> int:

@@ -83,7 +83,11 @@ class Views:
         Returns:
             (N, 10, crop, crop, 3) float32, ready for the network.
         """
-        end, middle = self.size - self.crop_size, (self.size - self.crop_size) // 2
+        border = self.spec.test_border
+        if border:
+            enlarged = tf.pad(enlarged, [[0, 0], [border, border], [border, border], [0, 0]], "REFLECT")
+        end = self.size + 2 * border - self.crop_size
+        middle = border + (self.size - self.crop_size) // 2
         starts = ((0, 0), (0, end), (end, 0), (end, end), (middle, middle))
         crops = tf.stack([self._window(enlarged, row, column) for row, column in starts], axis=1)
         return self.centred(tf.concat([crops, tf.reverse(crops, axis=[3])], axis=1))

@@ -7,6 +7,7 @@ from alexnet_tf.architecture import (
     LAYER_NAMES,
     AlexNet,
     AlexNetBN,
+    bn_conv1_padding,
     bn_head_size,
     conv1_padding,
     conv_paddings,
@@ -87,22 +88,50 @@ def _alexnet_table(network: AlexNet, crop_size: int, channels: int, num_classes:
 def _alexnet_bn_table(network: AlexNetBN, crop_size: int, channels: int, num_classes: int) -> list[LayerRow]:
     rows = []
     size, depth = crop_size, channels
-    for index, filters in enumerate(network.filters):
-        rows.append(_row(f"conv{index + 1}", "3x3/1 conv", (size, size, filters), 9 * depth, filters, bias=False))
-        rows.append(LayerRow(f"norm{index + 1}", "batch norm", (size, size, filters), 2 * filters, 0))
+    for index, (filters, kernel, pool) in enumerate(
+        zip(network.filters, network.kernel_sizes, network.pools, strict=True)
+    ):
+        stride = network.conv1_stride if index == 0 else 1
+        size = _windows(size, kernel, stride, _bn_padding(network, index, size, kernel, stride))
+        kind = f"{kernel}x{kernel}/{stride} conv"
+        rows.append(_row(f"conv{index + 1}", kind, (size, size, filters), kernel * kernel * depth, filters, bias=False))
         depth = filters
-        if index in (0, 1, 4):
-            size = _windows(size, 2, 2, (0, 0))
-            rows.append(LayerRow(f"pool{index + 1}", "2x2/2 max", (size, size, depth), 0, 0))
-    return rows + _dense_rows(bn_head_size(size) ** 2 * depth, network.dense_units, num_classes)
+        pooled = size if pool == 1 else _windows(size, pool, pool, (0, 0))
+        normed = pooled if network.pool_order == "before_norm" else size
+        steps = [] if pool == 1 else [_layer(f"pool{index + 1}", f"{pool}x{pool}/{pool} max", pooled, depth)]
+        if index > 0 or network.conv1 == "learned":
+            norm = _layer(f"norm{index + 1}", "batch norm", normed, depth, _norm_parameters(network, depth))
+            steps = [*steps, norm] if network.pool_order == "before_norm" else [norm, *steps]
+        rows += steps
+        size = pooled
+    dense = _dense_rows(bn_head_size(size) ** 2 * depth, network.dense_units, num_classes, bias=False)
+    for index, units in ((2, network.dense_units[1]), (1, network.dense_units[0])):
+        dense.insert(index, LayerRow(f"norm{index + 5}", "batch norm", (units,), _norm_parameters(network, units), 0))
+    return rows + dense
 
 
-def _dense_rows(fan_in: int, dense_units: Sequence[int], num_classes: int) -> list[LayerRow]:
+def _bn_padding(network: AlexNetBN, index: int, size: int, kernel: int, stride: int) -> tuple[int, int]:
+    """Return a convolution's zeros before and after, in pixels: a window at every stride, or only whole ones."""
+    if index == 0 and bn_conv1_padding(network) == "valid":
+        return 0, 0
+    total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
+    return total // 2, total - total // 2
+
+
+def _norm_parameters(network: AlexNetBN, maps: int) -> int:
+    return 2 * maps if network.batch_norm_scale else maps
+
+
+def _dense_rows(fan_in: int, dense_units: Sequence[int], num_classes: int, *, bias: bool = True) -> list[LayerRow]:
     rows = []
     for name, units in zip(LAYER_NAMES[5:], (*dense_units, num_classes), strict=True):
-        rows.append(_row(name, "dense", (units,), fan_in, units))
+        rows.append(_row(name, "dense", (units,), fan_in, units, bias=bias))
         fan_in = units
     return rows
+
+
+def _layer(name: str, kind: str, size: int, depth: int, parameters: int = 0) -> LayerRow:
+    return LayerRow(name, kind, (size, size, depth), parameters, 0)
 
 
 def _row(name: str, kind: str, shape: tuple[int, ...], fan_in: int, units: int, *, bias: bool = True) -> LayerRow:

@@ -6,7 +6,7 @@ from typing import Literal
 import keras
 import tensorflow as tf
 
-ACTIVATIONS = {"relu": tf.nn.relu, "tanh": tf.nn.tanh, "gelu": tf.nn.gelu}
+ACTIVATIONS = {"relu": tf.nn.relu, "tanh": tf.nn.tanh}
 FC6_DROPOUT, FC7_DROPOUT = 6, 7  # streams of random numbers; `augment` uses those from 10
 
 

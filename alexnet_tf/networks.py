@@ -8,6 +8,7 @@ from alexnet_tf import architecture
 from alexnet_tf.alexnet import AlexNet
 from alexnet_tf.alexnet_bn import AlexNetBN
 from alexnet_tf.layer_table import layer_table
+from alexnet_tf.whitening import whitening_kernel
 
 
 def build(
@@ -35,16 +36,35 @@ def build(
     network = AlexNet if isinstance(spec, architecture.AlexNet) else AlexNetBN
     model = network(spec, crop_size, num_classes, dtype=policy, name=spec.name)
     model(tf.zeros((1, crop_size, crop_size, 3)))
-    for position, variable in enumerate(model.trainable_variables):
+    for position, variable in enumerate(model.weights):
         if variable.path.endswith("/kernel"):
             variable.assign(_initial_weights(variable, spec, (seed, position)))
     return model
 
 
+def whiten(model: AlexNetBN, images) -> None:
+    """Give conv1 the kernels that whiten patches of `images`, (N, crop, crop, 3) float32 as the network sees them."""
+    size, filters = model.spec.kernel_sizes[0], model.spec.filters[0]
+    model.convs[0].set_weights([whitening_kernel(np.asarray(images), size=size, filters=filters)])
+
+
 def _initial_weights(variable, spec, seed: tuple[int, int]):
     """Draw an untruncated normal: σ of §5 by layer, or He's √(2 / fan-in)."""
+    layer = variable.path.split("/")[-2]
     if isinstance(spec, architecture.AlexNet):
-        stddev = spec.weight_stddev[architecture.LAYER_NAMES.index(variable.path.split("/")[-2])]
+        stddev = spec.weight_stddev[architecture.LAYER_NAMES.index(layer)]
     else:
         stddev = float(np.sqrt(2.0 / np.prod(variable.shape[:-1])))
-    return stddev * tf.random.stateless_normal(variable.shape, seed, alg="philox")
+    weights = stddev * tf.random.stateless_normal(variable.shape, seed, alg="philox")
+    if isinstance(spec, architecture.AlexNetBN) and spec.initialization == "identity" and "conv1" < layer < "conv6":
+        return _pass_on_maps(weights.numpy())
+    return weights
+
+
+def _pass_on_maps(kernel: np.ndarray) -> np.ndarray:
+    """Let output map i of a kernel (size, size, maps, filters) be input map i, for as many as both have."""
+    size, _, maps, filters = kernel.shape
+    passed = np.arange(min(maps, filters))
+    kernel[:, :, :, passed] = 0.0
+    kernel[size // 2, size // 2, passed, passed] = 1.0
+    return kernel

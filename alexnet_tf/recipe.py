@@ -16,11 +16,14 @@ class InputSpec(Spec):
         crop_size: Height and width of a crop in pixels (§4.1: 224).
         mean: What is subtracted: the centre crop of the mean image (`pixel`, 2012 code), or one number a `channel`.
         divide_by: What the centred 0..255 values are divided by; the paper does not scale (§2): 1.
+        test_border: Pixels of mirrored border around the image from which the ten views of the test are cut; the
+            paper has none. Where the crop is as large as the image, it is what makes the five crops differ.
     """
 
     crop_size: Annotated[int, Field(gt=0)]
     mean: Literal["pixel", "channel"]
     divide_by: Annotated[float, Field(gt=0)]
+    test_border: Annotated[int, Field(ge=0)]
 
 
 class OptimizerSpec(Spec):
@@ -32,8 +35,9 @@ class OptimizerSpec(Spec):
         nesterov: Look ahead by one velocity.
         weight_decay: λ of §5.
         decay_form: `coupled`: -λ·ε·w enters the velocity (§5); `decoupled`: w shrinks by λ·ε beside it.
-        bias_learning_rate_factor: The biases' rate over the weights' (2012 code: 2).
-        bias_decay: Whether biases decay too (2012 code: no).
+        bias_learning_rate_factor: The rate of biases, and of batch normalization's γ and β, over the weights' (2012
+            code: 2).
+        bias_decay: Whether these decay too (2012 code: no).
     """
 
     learning_rate: Annotated[float, Field(gt=0)]

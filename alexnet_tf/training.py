@@ -22,6 +22,7 @@ from alexnet_tf.recipe import TrainingSpec
 from alexnet_tf.record_split import RecordSplit
 from alexnet_tf.schedule import Plateau, conv1_factor, learning_rate_factor
 from alexnet_tf.weights import model_arrays, named_variables
+from alexnet_tf.whitening import chosen_images
 
 
 class Training:
@@ -67,6 +68,8 @@ class Training:
                 seed=seed,
                 precision=recipe.precision,
             )
+            if isinstance(network, AlexNetBN) and network.conv1 == "whitening":
+                networks.whiten(self.model, views.center(views.enlarged(train.read(chosen_images(train.num_examples)))))
             self.optimizer = MomentumSGD(recipe.optimizer, self.model.trainable_variables)
             self._averages = [
                 tf.Variable(variable.value.read_value(), trainable=False)

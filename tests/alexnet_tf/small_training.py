@@ -45,16 +45,24 @@ def alexnet_bn(**changes) -> AlexNetBN:
     values = {
         "name": "alexnet_bn",
         "filters": [4, 8, 8, 8, 8],
+        "kernel_sizes": [3, 3, 3, 3, 3],
+        "conv1": "learned",
+        "conv1_stride": 1,
+        "pools": [2, 2, 1, 1, 2],
+        "pool_order": "before_norm",
         "dense_units": [16, 16],
         "activation": "relu",
         "batch_norm_momentum": 0.9,
+        "batch_norm_scale": False,
+        "initialization": "he",
+        "logit_scale": 1.0,
         "dropout": 0.25,
     }
     return AlexNetBN.model_validate(values | changes)
 
 
 def input_spec(**changes) -> InputSpec:
-    return InputSpec.model_validate({"crop_size": 63, "mean": "channel", "divide_by": 1.0} | changes)
+    return InputSpec.model_validate({"crop_size": 63, "mean": "channel", "divide_by": 1.0, "test_border": 0} | changes)
 
 
 def optimizer(**changes) -> OptimizerSpec:

@@ -115,25 +115,44 @@ def test_pools_cover_every_pixel(size, geometry):
 
 
 def test_the_optimized_network_counts_its_batch_normalization():
-    rows = {row.name: row.parameters for row in layer_table(alexnet_bn(), 32, 3, 10)}
+    rows = {row.name: row.parameters for row in layer_table(alexnet_bn(batch_norm_scale=True), 32, 3, 10)}
     assert rows == {
         "conv1": 9 * 3 * 4,
-        "norm1": 8,
         "pool1": 0,
+        "norm1": 8,
         "conv2": 9 * 4 * 8,
-        "norm2": 16,
         "pool2": 0,
+        "norm2": 16,
         "conv3": 9 * 8 * 8,
         "norm3": 16,
         "conv4": 9 * 8 * 8,
         "norm4": 16,
         "conv5": 9 * 8 * 8,
-        "norm5": 16,
         "pool5": 0,
-        "fc6": 4 * 4 * 8 * 16 + 16,
-        "fc7": 16 * 16 + 16,
-        "fc8": 16 * 10 + 10,
+        "norm5": 16,
+        "fc6": 4 * 4 * 8 * 16,
+        "norm6": 32,
+        "fc7": 16 * 16,
+        "norm7": 32,
+        "fc8": 16 * 10,
     }
+    plain = {row.name: row.parameters for row in layer_table(alexnet_bn(), 32, 3, 10)}
+    assert (plain["norm2"], plain["norm7"]) == (8, 16)  # β alone
+
+
+def test_the_optimized_network_for_cifar_10_takes_105_million_multiply_adds():
+    network = alexnet_bn(
+        filters=[24, 64, 256, 256, 256],
+        kernel_sizes=[2, 3, 3, 3, 3],
+        conv1="whitening",
+        pools=[1, 2, 2, 1, 2],
+        dense_units=[256, 256],
+    )
+    rows = layer_table(network, 32, 3, 10)
+    # By hand: 31²·12·24 + 31²·9·24·64 + 15²·9·64·256 + 2·7²·9·256² + 2304·256 + 256² + 2560.
+    assert sum(row.multiply_adds for row in rows) == 276_768 + 13_284_864 + 33_177_600 + 57_802_752 + 657_920
+    assert [row.output_shape for row in rows if row.name.startswith("pool")] == [(15, 15, 64), (7, 7, 256), (3, 3, 256)]
+    assert "norm1" not in [row.name for row in rows]
 
 
 @pytest.mark.parametrize(("network", "crop_size"), [(alexnet(), 10), (alexnet(), 30), (alexnet_bn(), 7)])
@@ -157,3 +176,17 @@ def test_a_crop_that_is_too_small_is_refused(network, crop_size):
 def test_a_description_that_makes_no_sense_is_refused(changes, message):
     with pytest.raises(ValidationError, match=message):
         alexnet(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"conv1": "whitening", "filters": [5, 8, 8, 8, 8]}, "even number of filters, at most 54"),
+        ({"conv1": "whitening", "filters": [26, 8, 8, 8, 8], "kernel_sizes": [2, 3, 3, 3, 3]}, "at most 24"),
+        ({"initialization": "identity", "kernel_sizes": [3, 3, 2, 3, 3]}, "needs odd kernel_sizes after conv1"),
+        ({"pools": [1, 2, 0, 1, 2]}, "greater than 0"),
+    ],
+)
+def test_a_description_of_the_optimized_network_that_makes_no_sense_is_refused(changes, message):
+    with pytest.raises(ValidationError, match=message):
+        alexnet_bn(**changes)

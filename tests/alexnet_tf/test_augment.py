@@ -210,6 +210,20 @@ def test_ten_views_are_four_corners_and_the_centre_and_their_mirrors(crop_size):
     np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize("crop_size", [20, 17])
+def test_a_border_lets_the_ten_views_look_beyond_the_image(crop_size):
+    images = pixels(3, 20)
+    seen = views(crop_size=crop_size, size=20, test_border=2)
+    large = np.pad(images, [(0, 0), (2, 2), (2, 2), (0, 0)], "reflect")
+    end, middle = 24 - crop_size, 2 + (20 - crop_size) // 2
+    starts = [(0, 0), (0, end), (end, 0), (end, end), (middle, middle)]
+    crops = [large[:, row : row + crop_size, column : column + crop_size] for row, column in starts]
+    expected = np.stack([*crops, *(crop[:, :, ::-1] for crop in crops)], axis=1) - np.float32([100, 110, 120])
+    found = seen.ten(tf.constant(images, tf.float32)).numpy()
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(found[:, 4], seen.center(tf.constant(images, tf.float32)))
+
+
 def test_the_fifth_view_is_the_centre_view():
     images = tf.constant(pixels(3, 20), tf.float32)
     seen = views(crop_size=12, size=20, mean="pixel", divide_by=64.0)

@@ -3,6 +3,7 @@ import hashlib
 import io
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,19 +13,12 @@ from PIL import Image
 
 from alexnet_tf import export_check, serving
 from alexnet_tf import images as pillow_images
-from alexnet_tf.architecture import AlexNetBN
 from alexnet_tf.errors import AlexNetError
 from alexnet_tf.export_check import png
 from alexnet_tf.networks import build
+from tests.alexnet_tf.small_training import alexnet_bn
 
-SPEC = AlexNetBN(
-    name="alexnet_bn",
-    filters=[4, 4, 4, 4, 4],
-    dense_units=[8, 8],
-    activation="relu",
-    batch_norm_momentum=0.9,
-    dropout=0.0,
-)
+SPEC = alexnet_bn(filters=[4, 4, 4, 4, 4], dense_units=[8, 8], dropout=0.0)
 
 
 class SmallBundle(SimpleNamespace):
@@ -178,6 +172,7 @@ def digests(folder):
 def test_bytes_are_the_same_in_two_fresh_processes(tmp_path):
     code = (
         "import importlib.util, sys\n"
+        f"sys.path.insert(0, {str(Path(__file__).parents[2])!r})\n"
         "from pathlib import Path\n"
         f"spec = importlib.util.spec_from_file_location('this_test', {__file__!r})\n"
         "this_test = importlib.util.module_from_spec(spec); spec.loader.exec_module(this_test)\n"

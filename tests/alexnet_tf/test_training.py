@@ -5,6 +5,7 @@ import tensorflow as tf
 from alexnet_tf.errors import DataError
 from alexnet_tf.schedule import Plateau
 from alexnet_tf.training import cross_entropy
+from alexnet_tf.whitening import whitening_kernel
 from tests.alexnet_tf.small_training import (
     MemorySplit,
     alexnet,
@@ -99,7 +100,14 @@ def test_two_runs_are_equal_bit_by_bit_and_another_seed_is_not():
     assert not np.array_equal(one["weights/fc8/kernel"], other["weights/fc8/kernel"])
 
 
-@pytest.mark.parametrize("network", [alexnet(weight_stddev=[0.1] * 8), alexnet_bn()])
+@pytest.mark.parametrize(
+    "network",
+    [
+        alexnet(weight_stddev=[0.1] * 8),
+        alexnet_bn(),
+        alexnet_bn(conv1="whitening", activation="gelu", batch_norm_scale=True),
+    ],
+)
 def test_the_number_of_steps_in_a_call_and_a_restart_change_nothing(network):
     changes = {"weight_averaging": 0.9}
     _, whole = run(training(network, **changes), 6)
@@ -111,6 +119,20 @@ def test_the_number_of_steps_in_a_call_and_a_restart_change_nothing(network):
         variable.assign(kept[name])
     _, resumed = run(second, 3, first_step=3)
     assert_close(resumed, whole, rtol=0)
+
+
+def whitened(**changes):
+    return alexnet_bn(conv1="whitening", kernel_sizes=[2, 3, 3, 3, 3], initialization="identity", **changes)
+
+
+def test_whitening_kernels_come_from_the_training_images_and_do_not_move(two_replicas):
+    work = training(whitened(), strategy=two_replicas, optimizer=optimizer(bias_learning_rate_factor=64.0))
+    views, pixels = work.views, work.batches.split.read(range(48))
+    expected = whitening_kernel(views.center(tf.cast(pixels, tf.float32)).numpy(), size=2, filters=4)
+    _, after = run(work, 2)
+    np.testing.assert_allclose(after["weights/conv1/kernel"], expected, rtol=1e-5)
+    maps = work.model.convs[0](views.center(tf.cast(pixels, tf.float32))).numpy()
+    np.testing.assert_allclose(np.mean(maps[..., :2] ** 2, axis=(0, 1, 2)), 1.0, rtol=0.02)
 
 
 def test_the_loss_falls():

@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+
+from alexnet_tf.whitening import NUM_IMAGES, RIDGE, chosen_images, whitening_kernel
+
+
+def smooth_images(count=30, side=10):
+    noise = np.random.default_rng(0).normal(0, 1, (count, side + 2, side + 2, 3))
+    noise[..., 1] = 0.8 * noise[..., 0] + 0.3 * noise[..., 1]  # colours of photographs go together
+    return (noise[:, 2:, 2:] + noise[:, 1:-1, 2:] + noise[:, 2:, 1:-1]).astype(np.float32)
+
+
+def responses(images, kernel):
+    """Correlate as a convolution of TensorFlow does: (positions, filters), by loops over the patch."""
+    size = kernel.shape[0]
+    span = images.shape[1] - size + 1
+    total = 0.0
+    for row in range(size):
+        for column in range(size):
+            window = images[:, row : row + span, column : column + span].astype(np.float64)
+            total = total + window @ kernel[row, column]
+    return total.reshape(-1, kernel.shape[-1])
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_responses_are_white(size):
+    images = smooth_images()
+    axes = 3 * size * size
+    found = responses(images, whitening_kernel(images, size=size, filters=2 * axes))[:, :axes]
+    second_moment = found.T @ found / len(found)
+    variances = np.diag(second_moment)
+    np.testing.assert_allclose(second_moment, np.diag(variances), atol=1e-3)
+    assert np.all((variances > 0.9) & (variances <= 1 + 1e-6))  # the ridge takes a little from the smallest
+
+
+def test_of_two_kinds_of_pixels_by_hand():
+    # One pixel in three colours, two of them varying alone with mean squares 4 and 1: 1/√(4 + ε), 1/√(1 + ε).
+    images = np.zeros((4, 1, 1, 3), np.float32)
+    images[:2, ..., 2], images[2:, ..., 0] = [[[8**0.5]], [[-(8**0.5)]]], [[[2**0.5]], [[-(2**0.5)]]]
+    kernel = whitening_kernel(images, size=1, filters=4)[0, 0]
+    expected = np.zeros((3, 4))
+    expected[2, 0], expected[0, 1] = (4 + RIDGE) ** -0.5, (1 + RIDGE) ** -0.5
+    expected[:, 2:] = -expected[:, :2]
+    np.testing.assert_allclose(kernel, expected, atol=1e-6)
+
+
+def test_the_axes_of_large_variance_come_first_and_with_both_signs():
+    images = smooth_images()
+    kernel = whitening_kernel(images, size=2, filters=8)
+    np.testing.assert_array_equal(kernel[..., 4:], -kernel[..., :4])
+    norms = np.linalg.norm(kernel[..., :4].reshape(-1, 4), axis=0)  # 1 / standard deviation
+    assert np.all(np.diff(norms) > 0)
+    full = whitening_kernel(images, size=2, filters=24)
+    np.testing.assert_array_equal(full[..., :4], kernel[..., :4])
+
+
+def test_at_most_so_many_images_are_looked_at_from_the_whole_split():
+    assert chosen_images(7).tolist() == list(range(7))
+    chosen = chosen_images(45_035)
+    assert len(chosen) == NUM_IMAGES
+    assert (chosen[0], chosen[-1]) == (0, 45_034)
