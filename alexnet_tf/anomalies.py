@@ -7,9 +7,14 @@ from typing import Literal
 
 import numpy as np
 
-from alexnet_tf.image_survey import Survey, copies
+from alexnet_tf.image_survey import Survey
 
 _SHOWN = 3
+IMAGES_KEPT = 200
+"""Of each anomaly, for the page."""
+
+Place = tuple[str, int]
+"""Split and row of an image in its survey."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +25,9 @@ class Limits:
         max_corrupt_share: Largest share of a split that cannot be decoded; fewer are only a WARNING.
         max_class_imbalance: Largest class of the training split over the smallest; more is a WARNING.
         allow_split_leakage: Whether the same bytes in two splits are only a WARNING.
+        near_copy_bits: Images whose perceptual hashes differ in at most so many of 64 bits are near copies;
+            None looks for none.
+        allow_near_leakage: Whether near copies in two splits are only a WARNING.
         min_side_px: A smaller shorter side is an ERROR.
         max_aspect: Longer side over shorter side; more is a WARNING.
     """
@@ -27,6 +35,8 @@ class Limits:
     max_corrupt_share: float
     max_class_imbalance: float
     allow_split_leakage: bool
+    near_copy_bits: int | None
+    allow_near_leakage: bool
     min_side_px: int
     max_aspect: float
 
@@ -41,6 +51,7 @@ class Anomaly:
         severity: ERROR stops the pipeline.
         description: One sentence with what was expected and found.
         feature: What it is about: image, label, key or size.
+        images: Which images, where it is about some, a few hundred at most.
     """
 
     name: str
@@ -48,10 +59,11 @@ class Anomaly:
     severity: Literal["WARNING", "ERROR"]
     description: str
     feature: str
+    images: tuple[Place, ...] = ()
 
 
 def find_anomalies(surveys: Mapping[str, Survey], *, class_names: Sequence[str], limits: Limits) -> list[Anomaly]:
-    """Return what is wrong, worst first.
+    """Return what is wrong with single images, classes and keys, worst first; `copy_anomalies` looks for copies.
 
     Args:
         surveys: By split; the training split is called train.
@@ -65,24 +77,30 @@ def find_anomalies(surveys: Mapping[str, Survey], *, class_names: Sequence[str],
         found += _empty_classes(split, survey, class_names)
     found += _imbalance(surveys["train"], limits)
     found += _repeated_keys(surveys)
-    found += _copies(surveys, limits)
-    return sorted(found, key=lambda anomaly: (anomaly.severity, anomaly.name, anomaly.split))
+    return worst_first(found)
 
 
-def _some(names: Sequence[str]) -> str:
+def worst_first(anomalies: Sequence[Anomaly]) -> list[Anomaly]:
+    """Return anomalies in the order in which they are reported."""
+    return sorted(anomalies, key=lambda anomaly: (anomaly.severity, anomaly.name, anomaly.split))
+
+
+def some(names: Sequence[str]) -> str:
+    """Return the first few of many names as text."""
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more
 
 
 def _unreadable(split: str, survey: Survey, limits: Limits) -> list[Anomaly]:
-    bad = [f"{key} ({reason})" for key, reason in zip(survey.keys, survey.reasons, strict=True) if reason]
+    rows = np.flatnonzero(~survey.decodable).tolist()
+    bad = [f"{survey.keys[row]} ({survey.reasons[row]})" for row in rows]
     if not bad:
         return []
     share = len(bad) / len(survey.keys)
     severity = "ERROR" if share > limits.max_corrupt_share else "WARNING"
     text = f"{split}: {len(bad)} of {len(survey.keys)} images cannot be decoded, at most a share of "
-    text += f"{limits.max_corrupt_share} is accepted: {_some(bad)}."
-    return [Anomaly("corrupt_images", split, severity, text, "image")]
+    text += f"{limits.max_corrupt_share} is accepted: {some(bad)}."
+    return [Anomaly("corrupt_images", split, severity, text, "image", _places(split, rows))]
 
 
 def _odd_sizes(split: str, survey: Survey, limits: Limits) -> list[Anomaly]:
@@ -91,17 +109,22 @@ def _odd_sizes(split: str, survey: Survey, limits: Limits) -> list[Anomaly]:
     long = np.maximum(survey.widths, survey.heights)[known]
 
     def named(rows: np.ndarray) -> str:
-        return _some([f"{survey.keys[r]} ({survey.widths[r]} x {survey.heights[r]})" for r in rows.tolist()])
+        return some([f"{survey.keys[r]} ({survey.widths[r]} x {survey.heights[r]})" for r in rows.tolist()])
 
     found = []
     small, narrow = known[short < limits.min_side_px], known[long > limits.max_aspect * short]
     if len(small):
         text = f"{split}: {len(small)} images have a side under {limits.min_side_px} pixels: {named(small)}."
-        found.append(Anomaly("small_images", split, "ERROR", text, "size"))
+        found.append(Anomaly("small_images", split, "ERROR", text, "size", _places(split, small.tolist())))
     if len(narrow):
         text = f"{split}: {len(narrow)} images are longer than {limits.max_aspect} times their shorter side: "
-        found.append(Anomaly("narrow_images", split, "WARNING", f"{text}{named(narrow)}.", "size"))
+        text += f"{named(narrow)}."
+        found.append(Anomaly("narrow_images", split, "WARNING", text, "size", _places(split, narrow.tolist())))
     return found
+
+
+def _places(split: str, rows: Sequence[int]) -> tuple[Place, ...]:
+    return tuple((split, row) for row in rows[:IMAGES_KEPT])
 
 
 def _empty_classes(split: str, survey: Survey, class_names: Sequence[str]) -> list[Anomaly]:
@@ -109,7 +132,7 @@ def _empty_classes(split: str, survey: Survey, class_names: Sequence[str]) -> li
     empty = [name for name, count in zip(class_names, counts, strict=False) if not count]
     if not empty:
         return []
-    text = f"{split}: {len(empty)} of {len(class_names)} classes have no image: {_some(empty)}."
+    text = f"{split}: {len(empty)} of {len(class_names)} classes have no image: {some(empty)}."
     return [Anomaly("empty_classes", split, "ERROR" if split == "train" else "WARNING", text, "label")]
 
 
@@ -128,39 +151,5 @@ def _repeated_keys(surveys: Mapping[str, Survey]) -> list[Anomaly]:
     repeated = [key for key, following in pairwise(keys) if key == following]
     if not repeated:
         return []
-    text = f"{len(repeated)} keys name more than one image: {_some(repeated)}."
+    text = f"{len(repeated)} keys name more than one image: {some(repeated)}."
     return [Anomaly("repeated_keys", "", "ERROR", text, "key")]
-
-
-def _copies(surveys: Mapping[str, Survey], limits: Limits) -> list[Anomaly]:
-    within: dict[str, list[str]] = {split: [] for split in surveys}
-    across, contradictory = [], []
-    for group in copies(surveys):
-        splits = {split for split, _ in group}
-        text = " = ".join(surveys[split].keys[row] for split, row in group)
-        if len(splits) > 1:
-            across.append(text)
-        for split in splits:
-            if sum(place[0] == split for place in group) > 1:
-                within[split].append(text)
-        if len({int(surveys[split].labels[row]) for split, row in group}) > 1:
-            contradictory.append(text)
-    found = [
-        Anomaly(
-            "copies",
-            split,
-            "WARNING",
-            f"{split}: {len(texts)} images come more than once: {_some(texts)}.",
-            "image",
-        )
-        for split, texts in within.items()
-        if texts
-    ]
-    if across:
-        text = f"{len(across)} images come in more than one split, by the same bytes: {_some(across)}."
-        severity = "WARNING" if limits.allow_split_leakage else "ERROR"
-        found.append(Anomaly("split_leakage", "", severity, text, "image"))
-    if contradictory:
-        text = f"{len(contradictory)} images come with more than one label: {_some(contradictory)}."
-        found.append(Anomaly("contradictory_labels", "", "WARNING", text, "label"))
-    return found

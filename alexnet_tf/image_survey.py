@@ -4,15 +4,17 @@ One pass decodes every image of a shard; the columns of all shards are then join
 """
 
 import hashlib
-from collections import defaultdict
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from alexnet_tf.images import ImageRejected, decode, open_header
+from alexnet_tf.near_copies import perceptual_hash
 
 MAX_PIXELS = 178_956_970
 """Pillow's own limit for a decompression bomb; a survey calls a larger image corrupt."""
@@ -30,10 +32,13 @@ class Survey:
         num_bytes: (N,) int64, encoded size.
         widths: (N,) int64 in pixels, 0 where the header cannot be read.
         heights: (N,) int64 likewise.
-        digests: N SHA-256 of the encoded bytes, in hex.
+        digests: (N,) 32 bytes each, SHA-256 of the encoded bytes.
+        hashes: (N,) uint64, perceptual; 0 where it cannot be decoded.
         formats: N of Pillow's names, "JPEG"; empty where the header cannot be read.
         modes: N of Pillow's names, "RGB", "L", "CMYK"; empty likewise.
         orientations: N EXIF orientations, 1 is upright, 0 is none given.
+        offsets: (N,) int64, where the example begins in its shard, in bytes.
+        shards: (N,) int64, the position of its shard in the split's list.
         reasons: N reasons why an image cannot be decoded; empty where it can.
     """
 
@@ -42,10 +47,13 @@ class Survey:
     num_bytes: np.ndarray
     widths: np.ndarray
     heights: np.ndarray
-    digests: Sequence[str]
-    formats: Sequence[str]
-    modes: Sequence[str]
-    orientations: Sequence[int]
+    digests: np.ndarray
+    hashes: np.ndarray
+    formats: np.ndarray
+    modes: np.ndarray
+    orientations: np.ndarray
+    offsets: np.ndarray
+    shards: np.ndarray
     reasons: Sequence[str]
 
     @property
@@ -54,58 +62,93 @@ class Survey:
         return np.array([not reason for reason in self.reasons], bool)
 
 
-def survey_images(examples: Iterable[Mapping[str, Any]]) -> dict[str, list]:
+def survey_images(examples: Iterable[tuple[int, Mapping[str, Any]]]) -> dict[str, list]:
     """Look at images one by one.
 
     Args:
-        examples: Each with `image` (encoded bytes), `label` (int) and `key` (UTF-8 bytes).
+        examples: Byte offset in the shard, and an example of `image` (encoded bytes), `label` (int) and `key`
+            (UTF-8 bytes).
 
     Returns:
-        The columns of a `Survey` as lists that JSON can hold.
+        The columns of a `Survey` but `shards`, as lists.
     """
-    columns: dict[str, list] = defaultdict(list)
-    for example in examples:
+    columns: dict[str, list] = {name: [] for name in Survey.__dataclass_fields__ if name != "shards"}
+    for offset, example in examples:
         content = example["image"]
         row = {
             "keys": example["key"].decode(),
             "labels": example["label"],
             "num_bytes": len(content),
-            "digests": hashlib.sha256(content).hexdigest(),
+            "digests": hashlib.sha256(content).digest(),
+            "offsets": offset,
             **_look_at(content),
         }
         for name, value in row.items():
             columns[name].append(value)
-    return dict(columns)
+    return columns
 
 
-def join(parts: Iterable[Mapping[str, list]]) -> Survey:
+def save_columns(path: Path, columns: Mapping[str, Sequence[Any]]) -> None:
+    """Write what `survey_images` returned to a .npz file; a million rows are a few dozen megabytes."""
+    texts: dict[str, Any] = {name: np.frombuffer(json.dumps(columns[name]).encode(), np.uint8) for name in _TEXTS}
+    arrays: dict[str, Any] = {name: np.array(columns[name], kind) for name, kind in _KINDS.items() if name != "shards"}
+    np.savez(path, **texts, **arrays)
+
+
+def load_surveys(paths: Iterable[Path]) -> Survey:
     """Put the columns of all shards of a split together, in the given order."""
     columns: dict[str, Any] = {name: [] for name in Survey.__dataclass_fields__}
-    for part in parts:
-        for name, values in part.items():
-            columns[name] += values
-    for name in ("labels", "num_bytes", "widths", "heights"):
-        columns[name] = np.array(columns[name], np.int64)
+    for shard, path in enumerate(paths):
+        with np.load(path) as part:
+            for name in _TEXTS:
+                columns[name] += [text or "" for text in json.loads(part[name].tobytes())]
+            for name in _KINDS:
+                values = part[name] if name != "shards" else np.full(len(part["labels"]), shard)
+                columns[name].append(values)
+    for name, kind in _KINDS.items():
+        columns[name] = np.concatenate([np.empty(0, kind), *columns[name]])
     return Survey(**columns)
 
 
 def copies(surveys: Mapping[str, Survey]) -> list[list[tuple[str, int]]]:
-    """Return the groups of images with equal bytes, each a list of (split, row), in order of first sight."""
-    places: dict[str, list[tuple[str, int]]] = defaultdict(list)
-    for split, survey in surveys.items():
-        for row, digest in enumerate(survey.digests):
-            places[digest].append((split, row))
-    return [group for group in places.values() if len(group) > 1]
+    """Return the groups of decodable images with equal bytes, each a list of (split, row), in order of first sight.
+
+    What cannot be decoded is no copy of anything: two empty files have nothing in common.
+    """
+    places = [(split, row) for split, survey in surveys.items() for row in np.flatnonzero(survey.decodable).tolist()]
+    if not places:
+        return []
+    digests = np.concatenate([survey.digests[survey.decodable] for survey in surveys.values()])
+    order = np.argsort(digests, kind="stable")
+    starts = np.flatnonzero(np.concatenate([[True], digests[order][1:] != digests[order][:-1]]))
+    groups = [group.tolist() for group in np.split(order, starts[1:]) if len(group) > 1]
+    return [[places[row] for row in group] for group in sorted(groups)]
+
+
+_TEXTS = ("keys", "reasons")
+_KINDS: dict[str, Any] = {
+    "labels": np.int64,
+    "num_bytes": np.int64,
+    "widths": np.int64,
+    "heights": np.int64,
+    "digests": "S32",
+    "hashes": np.uint64,
+    "formats": "U8",
+    "modes": "U8",
+    "orientations": np.int64,
+    "offsets": np.int64,
+    "shards": np.int64,
+}
 
 
 def _look_at(content: bytes) -> dict[str, Any]:
-    found = {"widths": 0, "heights": 0, "formats": "", "modes": "", "orientations": 0, "reasons": ""}
+    found = {"widths": 0, "heights": 0, "formats": "", "modes": "", "orientations": 0, "hashes": 0, "reasons": ""}
     try:
         header = open_header(content, max_pixels=MAX_PIXELS)
         found["widths"], found["heights"] = header.size
         found["formats"], found["modes"] = header.format or "", header.mode
         found["orientations"] = _orientation(header)
-        decode(content, max_pixels=MAX_PIXELS)
+        found["hashes"] = perceptual_hash(decode(content, max_pixels=MAX_PIXELS))
     except ImageRejected as rejected:
         found["reasons"] = rejected.reason
     return found

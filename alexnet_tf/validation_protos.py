@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
 from alexnet_tf.anomalies import Anomaly, Limits
@@ -14,6 +15,8 @@ from alexnet_tf.image_survey import Survey
 
 _BINS = 10
 _TOP_VALUES = 20
+DRIFT = 0.1
+"""How far a share may move before a reference schema warns; to be changed in the copy that is the reference."""
 
 
 def statistics_proto(
@@ -37,9 +40,9 @@ def statistics_proto(
             _feature(dataset, name, kind).num_stats.CopyFrom(_numeric_statistics(values, len(survey.keys)))
         words = {
             "label": [class_names[label] for label in survey.labels],
-            "format": filter(None, survey.formats),
-            "mode": filter(None, survey.modes),
-            "orientation": map(str, survey.orientations),
+            "format": filter(None, survey.formats.tolist()),
+            "mode": filter(None, survey.modes.tolist()),
+            "orientation": map(str, survey.orientations.tolist()),
         }
         for name, values in words.items():
             _feature(dataset, name, "STRING").string_stats.CopyFrom(
@@ -48,19 +51,39 @@ def statistics_proto(
     return proto
 
 
-def schema_proto(*, class_names: Sequence[str], limits: Limits) -> schema_pb2.Schema:
-    """Return what a good set looks like: every example is one decodable image of a known class."""
+def schema_proto(surveys: Mapping[str, Survey], *, class_names: Sequence[str], limits: Limits) -> schema_pb2.Schema:
+    """Return what a good set looks like: every example is one decodable image of a known class.
+
+    Formats and modes are those that were found; a copy of the schema then is the reference for later sets.
+    """
     schema = schema_pb2.Schema()
     image = _required(schema, "image", schema_pb2.BYTES)
     image.image_domain.minimum_supported_image_fraction = 1 - limits.max_corrupt_share
     label = _required(schema, "label", schema_pb2.BYTES)
     label.string_domain.name = "label"
     label.string_domain.value.extend(class_names)
+    label.drift_comparator.infinity_norm.threshold = DRIFT
+    for name in ("format", "mode"):
+        words = {word for survey in surveys.values() for word in getattr(survey, f"{name}s").tolist() if word}
+        feature = _required(schema, name, schema_pb2.BYTES)
+        feature.string_domain.name = name
+        feature.string_domain.value.extend(sorted(words))
+        feature.drift_comparator.infinity_norm.threshold = DRIFT
     for name in ("width", "height"):
         _required(schema, name, schema_pb2.INT).int_domain.min = limits.min_side_px
     aspect = _required(schema, "aspect", schema_pb2.FLOAT).float_domain
     aspect.min, aspect.max = 1 / limits.max_aspect, limits.max_aspect
     return schema
+
+
+def parse_schema(text: str) -> schema_pb2.Schema:
+    """Parse a schema that `schema_proto` or a person wrote; raises `text_format.ParseError`."""
+    return text_format.Parse(text, schema_pb2.Schema())
+
+
+def parse_statistics(content: bytes) -> statistics_pb2.DatasetFeatureStatisticsList:
+    """Parse statistics that `statistics_proto` made; raises `google.protobuf.message.DecodeError`."""
+    return statistics_pb2.DatasetFeatureStatisticsList.FromString(content)
 
 
 def anomalies_proto(anomalies: Sequence[Anomaly], *, schema: schema_pb2.Schema) -> anomalies_pb2.Anomalies:
@@ -106,7 +129,7 @@ def _common(present: int, examples: int) -> statistics_pb2.CommonStatistics:
 
 def _bytes_statistics(survey: Survey) -> statistics_pb2.BytesStatistics:
     statistics = statistics_pb2.BytesStatistics(
-        common_stats=_common(len(survey.keys), len(survey.keys)), unique=len(set(survey.digests))
+        common_stats=_common(len(survey.keys), len(survey.keys)), unique=len(np.unique(survey.digests))
     )
     if len(survey.keys):
         statistics.avg_num_bytes = float(survey.num_bytes.mean())

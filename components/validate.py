@@ -1,51 +1,65 @@
 """Look at every raw image before anything is made of it.
 
-Reads: `dataset` as the stage `download` writes it.
+Reads: `dataset` as the stage `download` writes it; `schemas/NAME.pbtxt`, and `NAME.statistics.pb` if it is there,
+where `reference_schema` names one.
 
 Writes:
     report/validation.json   per split: counts, classes, sizes, formats, modes, EXIF orientations, corrupt
-                             images; copies; anomalies; verdict
+                             images; copies; unreadable and ignored files; anomalies; verdict
+    report/validation.html   the same for the eye, with thumbnails of what is odd
     report/statistics.pb     tensorflow_metadata DatasetFeatureStatisticsList, binary
     report/schema.pbtxt      tensorflow_metadata Schema
     report/anomalies.pbtxt   tensorflow_metadata Anomalies
     verdict                  {"verdict": "pass" | "warn"}
 
 Guarantees: every image was decoded once, on Beam, shard by shard; equal data sets give equal files on any
-runner.
+runner. Copies are found by content and, to the eye, by perceptual hash, within a split and across splits.
 
 Fails when: an anomaly is an ERROR (the report then goes to the tracker), or a shard is other than its
 manifest says.
 """
 
 import json
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-import numpy as np
 from google.protobuf import text_format
+from google.protobuf.message import DecodeError
 from pydantic import Field
 
-from alexnet_tf.anomalies import Anomaly, Limits, find_anomalies
+from alexnet_tf.anomalies import Limits, Place, find_anomalies, worst_first
+from alexnet_tf.copy_anomalies import find_copies
+from alexnet_tf.drift import find_drift
 from alexnet_tf.errors import DataError
-from alexnet_tf.image_survey import Survey, copies, join, survey_images
+from alexnet_tf.image_survey import Survey, load_surveys
 from alexnet_tf.record_split import read_manifest
-from alexnet_tf.records import decode_example, read_shard
-from alexnet_tf.validation_protos import anomalies_proto, schema_proto, statistics_proto
+from alexnet_tf.records import decode_example, read_record
+from alexnet_tf.validation_page import as_findings, oddities, page
+from alexnet_tf.validation_protos import (
+    anomalies_proto,
+    parse_schema,
+    parse_statistics,
+    schema_proto,
+    statistics_proto,
+)
+from alexnet_tf.validation_report import validation_report
 from components.beam import run_shards
 from components.interfaces import Runtime, StageParams
+from components.validate_shards import SurveyTask, survey_shard
 
-_LISTED = 100
 _ERRORS_SHOWN = 3
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """The folder `dataset` that `download` writes."""
+    """The folder `dataset` that `download` writes, and the folder of reference schemas."""
 
     dataset: Path
+    schemas: Path
 
 
 @dataclass(frozen=True)
@@ -57,11 +71,18 @@ class Outputs:
 
 
 class Params(StageParams):
-    """What is accepted; `alexnet_tf.anomalies.Limits` says what each does."""
+    """What is accepted; `alexnet_tf.anomalies.Limits` says what each does.
+
+    Attributes:
+        reference_schema: The NAME of `schemas/NAME.pbtxt`, which the set is compared with; null compares with none.
+    """
 
     max_corrupt_share: float = Field(ge=0, le=1)
     max_class_imbalance: float = Field(ge=1)
     allow_split_leakage: bool
+    near_copy_bits: Annotated[int, Field(ge=0, le=16)] | None
+    allow_near_leakage: bool
+    reference_schema: Annotated[str, Field(pattern=r"^[\w-]+$")] | None
     min_side_px: int = Field(ge=1)
     max_aspect: float = Field(ge=1)
 
@@ -72,15 +93,24 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
     class_names = manifest["class_names"]
     outputs.report.mkdir()
     surveys = _survey(inputs.dataset, manifest, outputs.report, runtime)
-    limits = Limits(**params.model_dump())
-    anomalies = find_anomalies(surveys, class_names=class_names, limits=limits)
+    limits = Limits(**params.model_dump(exclude={"reference_schema"}))
+    anomalies = find_anomalies(surveys, class_names=class_names, limits=limits) + find_copies(surveys, limits=limits)
+    if params.reference_schema:
+        reference = _reference(inputs.schemas, params.reference_schema)
+        anomalies += find_drift(surveys, class_names=class_names, schema=reference[0], statistics=reference[1])
+    anomalies = worst_first(anomalies)
     errors = [anomaly.description for anomaly in anomalies if anomaly.severity == "ERROR"]
     verdict = "fail" if errors else "warn" if anomalies else "pass"
 
-    report = _report(surveys, class_names, anomalies) | {"verdict": verdict}
+    report = validation_report(surveys, class_names, anomalies) | {"verdict": verdict}
+    report |= {name: manifest[name] for name in ("unreadable", "ignored") if name in manifest}
     _write_json(outputs.report / "validation.json", report)
+    html = page(
+        report, [*as_findings(anomalies), *oddities(surveys)], surveys, _reader(inputs.dataset, manifest, surveys)
+    )
+    (outputs.report / "validation.html").write_text(html, encoding="utf-8")
     statistics = statistics_proto(surveys, class_names=class_names)
-    schema = schema_proto(class_names=class_names, limits=limits)
+    schema = schema_proto(surveys, class_names=class_names, limits=limits)
     (outputs.report / "statistics.pb").write_bytes(statistics.SerializeToString(deterministic=True))
     (outputs.report / "schema.pbtxt").write_text(text_format.MessageToString(schema))
     findings = anomalies_proto(anomalies, schema=schema)
@@ -96,69 +126,62 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
     _write_json(outputs.verdict, {"verdict": verdict})
 
 
-def survey_shard(task: tuple[str, int]) -> dict[str, list]:
-    """Survey one shard, in a Beam worker.
+def _survey(dataset: Path, manifest: Mapping[str, Any], report: Path, runtime: Runtime) -> dict[str, Survey]:
+    scratch = report / "scratch"
+    scratch.mkdir()
+    tasks: dict[str, list[SurveyTask]] = {}
+    for split, content in sorted(manifest["splits"].items()):
+        tasks[split] = [
+            SurveyTask(str(dataset / shard["file"]), shard["num_examples"], str(scratch / f"{split}-{number}.npz"))
+            for number, shard in enumerate(content["shards"])
+        ]
+    listed = [task for of_split in tasks.values() for task in of_split]
+    run_shards(survey_shard, listed, runtime=runtime, scratch=scratch, description="validate")
+    surveys = {split: load_surveys(Path(task.survey) for task in of_split) for split, of_split in tasks.items()}
+    shutil.rmtree(scratch)
+    return surveys
 
-    Args:
-        task: The shard's path, and how many examples its manifest says it has.
+
+def _reader(dataset: Path, manifest: Mapping[str, Any], surveys: Mapping[str, Survey]) -> Callable[[Place], bytes]:
+    """Return what reads the encoded bytes of one image."""
+
+    def read(place: Place) -> bytes:
+        split, row = place
+        path = dataset / manifest["splits"][split]["shards"][int(surveys[split].shards[row])]["file"]
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            payload = read_record(descriptor, int(surveys[split].offsets[row]), name=str(path))
+        finally:
+            os.close(descriptor)
+        content = decode_example(payload)["image"]
+        return content if isinstance(content, bytes) else b""
+
+    return read
+
+
+def _reference(folder: Path, name: str) -> tuple[Any, Any]:
+    """Read a reference schema and, where there are some, its statistics.
+
+    Raises:
+        DataError: When the schema is missing or no text proto.
     """
-    path, num_examples = task
-    columns = survey_images(decode_example(payload) for payload in read_shard(Path(path)))
-    found = len(columns.get("keys", ()))
-    if found != num_examples:
+    path = folder / f"{name}.pbtxt"
+    try:
+        schema = parse_schema(path.read_text())
+    except FileNotFoundError as error:
         raise DataError(
-            f"{path}: expected {num_examples} examples as its manifest says, found {found}; run the stage "
-            f"download again."
-        )
-    return columns
-
-
-def _survey(dataset: Path, manifest: Mapping[str, Any], scratch: Path, runtime: Runtime) -> dict[str, Survey]:
-    shards = [(split, shard) for split, content in sorted(manifest["splits"].items()) for shard in content["shards"]]
-    tasks = [(str(dataset / shard["file"]), shard["num_examples"]) for _, shard in shards]
-    results = run_shards(survey_shard, tasks, runtime=runtime, scratch=scratch, description="validate")
-    parts: dict[str, list] = {split: [] for split in sorted(manifest["splits"])}
-    for (split, _), columns in zip(shards, results, strict=True):
-        parts[split].append(columns)
-    return {split: join(columns) for split, columns in parts.items()}
-
-
-def _report(surveys: Mapping[str, Survey], class_names: Sequence[str], anomalies: Sequence[Anomaly]) -> dict[str, Any]:
-    groups = [[surveys[split].keys[row] for split, row in group] for group in copies(surveys)]
-    return {
-        "splits": {split: _split_report(survey, class_names) for split, survey in surveys.items()},
-        "num_copied_images": len(groups),
-        "copies": groups[:_LISTED],
-        "anomalies": [asdict(anomaly) for anomaly in anomalies],
-    }
-
-
-def _split_report(survey: Survey, class_names: Sequence[str]) -> dict[str, Any]:
-    counts = np.bincount(survey.labels, minlength=len(class_names)).tolist()
-    corrupt = [
-        {"key": key, "reason": reason} for key, reason in zip(survey.keys, survey.reasons, strict=True) if reason
-    ]
-    known = survey.widths > 0
-    widths, heights = survey.widths[known], survey.heights[known]
-    return {
-        "num_examples": len(survey.keys),
-        "num_corrupt": len(corrupt),
-        "corrupt": corrupt[:_LISTED],
-        "classes": dict(zip(class_names, counts, strict=True)),
-        "bytes": _range(survey.num_bytes),
-        "width": _range(widths),
-        "height": _range(heights),
-        "aspect": _range(widths / heights),
-        "formats": dict(Counter(filter(None, survey.formats))),
-        "modes": dict(Counter(filter(None, survey.modes))),
-        "orientations": dict(Counter(map(str, survey.orientations))),
-    }
-
-
-def _range(values: np.ndarray) -> dict[str, float]:
-    if not len(values):
-        return {}
-    return {"min": values.min().item(), "mean": round(float(values.mean()), 3), "max": values.max().item()}
+            f"{path}: expected a reference schema, found none; copy reports/validate/schema.pbtxt of a good set to it "
+            f"or set validate.reference_schema to null."
+        ) from error
+    except (text_format.ParseError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: expected a tensorflow_metadata Schema as text ({error}).") from error
+    statistics = folder / f"{name}.statistics.pb"
+    if not statistics.is_file():
+        return schema, None
+    try:
+        return schema, parse_statistics(statistics.read_bytes())
+    except DecodeError as error:
+        raise DataError(f"{statistics}: expected a DatasetFeatureStatisticsList ({error}).") from error
 
 
 def _write_json(path: Path, value: Any) -> None:

@@ -101,13 +101,16 @@ STAGES: dict[str, Stage] = {
         Stage(
             name="validate",
             foreach="",
-            inputs={"dataset": "data/dataset"},
+            inputs={"dataset": "data/dataset", "schemas": "schemas"},
             outputs={"report": "reports/validate", "verdict": "data/verdict.json"},
             params=_section(
                 "validate",
                 "max_corrupt_share",
                 "max_class_imbalance",
                 "allow_split_leakage",
+                "near_copy_bits",
+                "allow_near_leakage",
+                "reference_schema",
                 "min_side_px",
                 "max_aspect",
             ),

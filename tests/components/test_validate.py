@@ -18,6 +18,9 @@ LIMITS = {
     "max_corrupt_share": 0.1,
     "max_class_imbalance": 3.0,
     "allow_split_leakage": False,
+    "near_copy_bits": None,
+    "allow_near_leakage": False,
+    "reference_schema": None,
     "min_side_px": 8,
     "max_aspect": 4.0,
 }
@@ -67,7 +70,7 @@ def run(tmp_path: Path, splits, runtime=None, name="out", **changes) -> dict:
         write(dataset, splits)
     outputs = validate.Outputs(tmp_path / name, tmp_path / f"{name}.json")
     params = validate.Params.model_validate(LIMITS | changes)
-    validate.run(validate.Inputs(dataset), outputs, params, runtime or Runtime())
+    validate.run(validate.Inputs(dataset, tmp_path / "schemas"), outputs, params, runtime or Runtime())
     report = json.loads((outputs.report / "validation.json").read_text())
     assert json.loads(outputs.verdict.read_text()) == {"verdict": report["verdict"]}
     return report
@@ -114,7 +117,7 @@ def test_an_error_goes_to_the_tracker_and_leaves_no_verdict(tmp_path):
     splits["train"][0] = (0, png(0, size=(7, 20)))
     with pytest.raises(DataError, match=r"a side under 8 pixels: train/0 \(7 x 20\)"):
         run(tmp_path, splits, Runtime(tracker=tracker))
-    assert tracker.kept == ["anomalies.pbtxt", "schema.pbtxt", "statistics.pb", "validation.json"]
+    assert tracker.kept == ["anomalies.pbtxt", "schema.pbtxt", "statistics.pb", "validation.html", "validation.json"]
     assert not (tmp_path / "out.json").exists()
 
 
@@ -218,3 +221,109 @@ def test_a_missing_data_set_names_the_stage_that_writes_it(tmp_path):
     (tmp_path / "dataset-out").mkdir()
     with pytest.raises(DataError, match=r"manifest\.json does not exist.*download"):
         run(tmp_path, {})
+
+
+def photo(value: int, *, width=120, height=90, quality=90) -> bytes:
+    coarse = np.random.default_rng(value).integers(0, 256, (6, 8, 3), np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(coarse).resize((240, 180)).resize((width, height)).save(file, "JPEG", quality=quality)
+    return file.getvalue()
+
+
+def photos() -> dict[str, list[tuple[int, bytes]]]:
+    return {
+        split: [(row % 2, photo(start + row)) for row in range(count)]
+        for split, start, count in (("train", 0, 20), ("validation", 100, 4), ("test", 200, 4))
+    }
+
+
+def test_images_that_look_alike_are_reported_within_and_across_splits(tmp_path):
+    splits = photos()
+    assert run(tmp_path, splits, near_copy_bits=4, name="none")["anomalies"] == []
+    splits["train"][3] = (1, photo(1, width=100, height=75))
+    splits["test"][0] = (1, photo(5, quality=50))
+    with pytest.raises(DataError, match="1 pairs of images in two splits look alike: test/0 = train/5"):
+        run(tmp_path, splits, near_copy_bits=4)
+    report = run(tmp_path, splits, near_copy_bits=4, allow_near_leakage=True, name="allowed")
+    assert names(report) == [("WARNING", "near_copies", "train"), ("WARNING", "near_leakage", "")]
+    assert "train/1 = train/3" in report["anomalies"][0]["description"]
+    assert run(tmp_path, splits, name="off")["anomalies"] == []
+
+
+def test_empty_files_in_two_splits_are_no_leakage(tmp_path):
+    splits = healthy()
+    splits["train"][0] = splits["test"][0] = (0, b"")
+    report = run(tmp_path, splits, max_corrupt_share=0.5)
+    assert names(report) == [("WARNING", "corrupt_images", split) for split in ("test", "train")]
+
+
+def reference(tmp_path: Path, splits) -> Path:
+    """Make a run's schema and statistics the reference called good."""
+    run(tmp_path, splits, name="good")
+    folder = tmp_path / "schemas"
+    folder.mkdir()
+    (folder / "good.pbtxt").write_bytes((tmp_path / "good" / "schema.pbtxt").read_bytes())
+    (folder / "good.statistics.pb").write_bytes((tmp_path / "good" / "statistics.pb").read_bytes())
+    return folder
+
+
+def test_the_same_set_has_no_drift(tmp_path):
+    reference(tmp_path, healthy())
+    assert run(tmp_path, healthy(), reference_schema="good")["verdict"] == "pass"
+
+
+def test_new_formats_modes_and_shares_are_drift(tmp_path):
+    reference(tmp_path, healthy())
+    splits = healthy()
+    splits["train"][:5] = [(0, photo(row)) for row in range(5)]  # JPEG: a quarter; cats 13, dogs 7 of 20
+    splits["test"][0] = (0, png(300, mode="RGBA"))
+    report = run(tmp_path, splits, reference_schema="good")
+    assert names(report) == [
+        ("WARNING", "format_drift", "train"),
+        ("WARNING", "mode_drift", "test"),
+        ("WARNING", "new_format", "train"),
+        ("WARNING", "new_mode", "test"),
+    ]
+    assert "expected format JPEG to make up 0.000 of the images" in report["anomalies"][0]["description"]
+    assert "found RGBA (1 images)" in report["anomalies"][3]["description"]
+
+
+def test_other_classes_than_the_references_are_an_error(tmp_path):
+    folder = reference(tmp_path, healthy())
+    path = folder / "good.pbtxt"
+    path.write_text(path.read_text().replace('"dog"', '"wolf"'))
+    with pytest.raises(DataError, match=r"found 1 new \(dog\) and 1 missing \(wolf\)"):
+        run(tmp_path, healthy(), reference_schema="good")
+
+
+def test_sizes_out_of_the_references_range_are_warnings(tmp_path):
+    folder = reference(tmp_path, healthy())
+    path = folder / "good.pbtxt"
+    path.write_text(path.read_text().replace("min: 8\n", "min: 8\n    max: 18\n", 1))  # width
+    report = run(tmp_path, healthy(), reference_schema="good")
+    assert names(report) == [("WARNING", "width_out_of_range", split) for split in ("test", "train", "validation")]
+
+
+def test_a_reference_that_is_missing_or_broken_is_named(tmp_path):
+    folder = reference(tmp_path, healthy())
+    with pytest.raises(DataError, match=r"other\.pbtxt: expected a reference schema, found none; copy reports"):
+        run(tmp_path, healthy(), reference_schema="other", name="a")
+    (folder / "good.statistics.pb").write_bytes(b"\xff\xff")
+    with pytest.raises(DataError, match=r"good\.statistics\.pb: expected a DatasetFeatureStatisticsList"):
+        run(tmp_path, healthy(), reference_schema="good", name="b")
+    (folder / "good.pbtxt").write_text("nonsense {")
+    with pytest.raises(DataError, match=r"good\.pbtxt: expected a tensorflow_metadata Schema"):
+        run(tmp_path, healthy(), reference_schema="good", name="c")
+
+
+def test_the_page_shows_what_is_odd_and_needs_no_network(tmp_path):
+    splits = healthy()
+    splits["train"][3] = (1, b"<script>alert(1)</script>")
+    splits["train"][5] = (1, splits["train"][4][1])
+    run(tmp_path, splits)
+    html = (tmp_path / "out" / "validation.html").read_text()
+    assert html.count('<img alt="" src="data:image/jpeg;base64,') == 4 * 1 + 2 + 2  # grey tests, copies, two labels
+    assert "train/3<br>no known image format" in html
+    assert b"<script".hex(" ") in html
+    for foreign in ("<script", "http:", "https:"):
+        assert foreign not in html

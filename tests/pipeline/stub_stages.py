@@ -66,6 +66,9 @@ class Validate(StageParams):
     max_corrupt_share: float
     max_class_imbalance: float
     allow_split_leakage: bool
+    near_copy_bits: int | None
+    allow_near_leakage: bool
+    reference_schema: str | None
     min_side_px: int
     max_aspect: float
 
@@ -131,6 +134,9 @@ validate:
   max_corrupt_share: 0.02
   max_class_imbalance: 20.0
   allow_split_leakage: false
+  near_copy_bits: 4
+  allow_near_leakage: true
+  reference_schema: null
   min_side_px: 8
   max_aspect: 20.0
 images:

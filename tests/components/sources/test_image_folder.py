@@ -35,6 +35,12 @@ def test_one_folder_of_classes_is_all_for_training(tmp_path):
     assert sorted(read(source)) == [f"train/c{n % 2}/{n}.png" for n in (0, 2, 4, 1, 3, 5)]
 
 
+def test_one_class_only_is_nothing_to_learn(tmp_path):
+    write_image(tmp_path / "train" / "c0" / "1.png", 1)
+    with pytest.raises(DataError, match="expected two or more class folders, found 1"):
+        image_folder_source(tmp_path)
+
+
 def test_val_without_train_is_no_set_of_class_folders(tmp_path):
     write_image(tmp_path / "val" / "c0" / "1.png", 1)
     with pytest.raises(DataError, match="found no train/ there"):
