@@ -63,7 +63,7 @@ def faithful(profile, experiment="imagenet2012", **changes):
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-@pytest.mark.parametrize("experiment", ["sample", "cifar10", "imagenette", "imagenet2012"])
+@pytest.mark.parametrize("experiment", sorted(path.stem for path in (ROOT / "experiments").glob("*.yaml")))
 def test_every_profile_makes_a_network_and_a_training_in_every_experiment(profile, experiment):
     network, training = faithful(profile, experiment)
     parameters = sum(row.parameters for row in layer_table(network, 224, 3, 1000))
