@@ -38,6 +38,10 @@ report: $(READY)  ## the comparison of the last run
 ui: $(READY)  ## the tracked runs in a browser
 	alexnet ui
 
+bench: $(READY)  ## the training step against the machine's matrix products, Keras and PyTorch: half an hour
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group bench
+	python -m benchmarks.training
+
 lock:  ## resolve the newest versions that pyproject.toml allows into constraints.txt
 	@rm -rf $(VENV).lock && $(PYTHON) -m venv $(VENV).lock
 	@$(VENV).lock/bin/python -m pip install --quiet --upgrade 'pip>=25.1'

@@ -96,7 +96,8 @@ class Fit:
             started = time.monotonic()
             num_steps = min(num_steps, self._steps_left_in_epoch())
             losses, errors = training.run_steps(iterator, state.step, num_steps, state.plateau)
-            self._check(losses)
+            rate = training.recipe.optimizer.learning_rate
+            guards.check_losses(losses, first_step=state.step, total_steps=training.total_steps, learning_rate=rate)
             state.step += num_steps
             state.losses += losses.tolist()
             state.errors += errors.tolist()
@@ -119,14 +120,6 @@ class Fit:
     def _steps_left_in_epoch(self) -> int:
         steps = self._training.batches.steps_per_epoch
         return steps - self._state.step % steps
-
-    def _check(self, losses: np.ndarray) -> None:
-        guards.check_losses(
-            losses,
-            first_step=self._state.step,
-            total_steps=self._training.total_steps,
-            learning_rate=self._training.recipe.optimizer.learning_rate,
-        )
 
     def _end_epoch(self) -> None:
         training, state = self._training, self._state

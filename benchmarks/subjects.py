@@ -2,8 +2,8 @@
 
     python -m benchmarks.subjects NAME BATCH_SIZE WARM_UP STEPS [IMAGES]
 
-Prints one line of JSON: seconds of each timed step, and the peak memory of the process in bytes. Every subject trains the
-network of 2012 (two towers, LRN, 224-pixel crops, 1,000 classes) with momentum and weight decay on one batch size.
+Prints one line of JSON: seconds of each timed step, and the peak memory of the process in bytes. Every subject trains
+the network of 2012 (two towers, LRN, 224-pixel crops, 1,000 classes) with momentum and weight decay.
 """
 
 import json
@@ -16,8 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-CLASSES = 1000
-SIZE, CROP = 256, 224
+from benchmarks.noise_records import CLASSES, SIZE, write_records
+
+CROP = 224  # pixels (§4.1)
 IMAGES = 1000  # of the records that the real input reads, unless said otherwise
 
 
@@ -37,8 +38,8 @@ def ours(precision: str, batch_size: int, images: int, *, real: bool) -> Callabl
     from alexnet_tf import architecture, profiles
     from alexnet_tf.augment import Views, colour_axes
     from alexnet_tf.distribution import make_strategy
-    from alexnet_tf.record_split import RecordSplit
     from alexnet_tf.recipe import InputSpec, TrainingSpec
+    from alexnet_tf.record_split import RecordSplit
     from alexnet_tf.schedule import Plateau
     from alexnet_tf.training import Training
     from pipeline.workspace import find_workspace
@@ -167,30 +168,6 @@ def batch(batch_size: int) -> tuple[np.ndarray, np.ndarray]:
     generator = np.random.default_rng(0)
     images = generator.normal(0, 60, (batch_size, CROP, CROP, 3)).astype(np.float32)
     return images, generator.integers(0, CLASSES, batch_size).astype(np.int32)
-
-
-def write_records(folder: Path, count: int) -> None:
-    """Write `count` images of noise as the stage preprocess stores them, 512 a shard."""
-    import hashlib
-
-    from alexnet_tf.record_split import INDEX
-    from alexnet_tf.records import ShardWriter, encode_example, feature_offset
-
-    generator, index, shards = np.random.default_rng(0), np.zeros(count, INDEX), []
-    noise = generator.integers(0, 256, 2 * SIZE * SIZE * 3, np.uint8)
-    for shard in range(-(-count // 512)):
-        with ShardWriter(folder / f"train-{shard:05d}.tfrecord") as writer:
-            for n in range(shard * 512, min(count, shard * 512 + 512)):
-                start = int(generator.integers(0, SIZE * SIZE * 3))
-                pixels = noise[start : start + SIZE * SIZE * 3].tobytes()
-                example = encode_example({"image/raw": pixels, "image/label": n % CLASSES})
-                index[n] = (shard, writer.write(example) + feature_offset(example, "image/raw"), n % CLASSES, SIZE, SIZE)
-        shards.append(vars(writer.info))
-    np.save(folder / "train.index.npy", index)
-    digest = hashlib.sha256((folder / "train.index.npy").read_bytes()).hexdigest()
-    split = {"num_examples": count, "shards": shards, "index_sha256": digest}
-    manifest = {"size": SIZE, "stored_size": SIZE, "class_names": [f"class {n}" for n in range(CLASSES)]}
-    (folder / "manifest.json").write_text(json.dumps(manifest | {"splits": {"train": split}}))
 
 
 SUBJECTS: dict[str, Callable[[str, int, int], Callable[[], float]]] = {
