@@ -5,7 +5,8 @@ Dask's included, carries out faithfully. A task reads and writes its own files; 
 value, travels through a file as well. So all paths must lie on storage that every worker sees, and:
 
 - equal tasks give equal results on any runner with any number of workers;
-- progress is live on any runner: it is the number of summaries that exist;
+- progress is live on any runner: it is the number of summaries that exist, and what they count;
+- counts are exact: a summary counts once, however often an engine tries its task;
 - an error of ours comes back as it was raised, not inside a page of Beam's own trace.
 """
 
@@ -16,14 +17,15 @@ import os
 import shutil
 import tempfile
 import threading
-import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from typing import Any
 
 from alexnet_tf import errors
-from alexnet_tf.errors import AlexNetError, ConfigError
+from alexnet_tf.errors import ConfigError
+from components.beam_worker import COUNTERS, run_task
 from components.interfaces import BeamRuntime, Runtime, Task
 
 LOCAL_RUNNER = "FnApiRunner"
@@ -47,9 +49,10 @@ def run_shards(
 
     Args:
         function: A function of an importable module; it may run more than once for a task (engines retry) and
-            must then give the same result. What it returns is stored as JSON: tuples come back as lists.
+            must then give the same result. What it returns is stored as JSON: tuples come back as lists. What
+            is under its key `counters`, if any, is summed, shown and tracked.
         tasks: Small picklable values. Large lists belong into a file that the tasks name.
-        runtime: Its `beam` and `progress` are used.
+        runtime: Its `beam`, `progress` and `tracker` are used.
         scratch: An existing folder that all workers see; left as it was found.
         description: For the progress display.
         unit: What a task is, likewise.
@@ -68,9 +71,12 @@ def run_shards(
     try:
         with runtime.progress.task(description, total=len(tasks), unit=unit) as task, _watched(folder, task):
             failure = _run_pipeline(function, tasks, folder, runtime.beam)
-        return _results(folder, len(tasks), failure)
+        results = _results(folder, len(tasks), failure)
     finally:
         shutil.rmtree(folder, ignore_errors=True)  # tasks that still run see that it is gone, and stop
+    counts = sum(map(_counters, results), Counter[str]())
+    runtime.tracker.metrics({f"beam/{description.replace(' ', '_')}/{name}": float(n) for name, n in counts.items()})
+    return results
 
 
 def _run_pipeline(
@@ -80,12 +86,15 @@ def _run_pipeline(
     with _no_log_setup():
         import apache_beam  # a second: only stages that use it pay
 
+        from components.beam_guard import require_single_chain
+
         options = _options(beam)
     settings = {"function": function, "folder": str(folder), "engine_retries": beam.runner != LOCAL_RUNNER}
     try:
         with apache_beam.Pipeline(options=options) as pipeline:
             created = pipeline | apache_beam.Create(list(enumerate(tasks)))
             _ = created | apache_beam.Map(run_task, **settings)
+            require_single_chain(pipeline)
     except Exception as error:  # whatever it is, it stops the stage in `_results`
         return error
     return None
@@ -132,13 +141,15 @@ def _watched(folder: Path, task: Task) -> Iterator[None]:
     done = threading.Event()
 
     def watch() -> None:
-        seen, finished = 0, False
+        seen: set[Path] = set()
+        counts, finished = Counter[str](), False
         while not finished:
             finished = done.wait(POLL_SECONDS)
-            now = sum(1 for _ in folder.glob("*.result"))
-            if now > seen:
-                task.advance(now - seen)
-                seen = now
+            new = set(folder.glob("*.result")) - seen
+            if new:
+                seen |= new
+                counts = sum((_counters(json.loads(path.read_text())) for path in new), counts)
+                task.advance(len(new), **{name: float(number) for name, number in counts.items()})
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
@@ -149,31 +160,8 @@ def _watched(folder: Path, task: Task) -> Iterator[None]:
         watcher.join()
 
 
-def run_task(numbered: tuple[int, Any], *, function: Callable[[Any], Any], folder: str, engine_retries: bool) -> None:
-    """Run one task in a worker and leave `<number>.result` or `<number>.error` in `folder`.
-
-    An error is raised only where the engine will then try again, and never if it is ours, since the next
-    try would fail as well; raising in a local runner prints traces and, with processes, can hang it.
-    """
-    (number, task), place = numbered, Path(folder)
-    if (place / "failed").exists() or not place.is_dir():
-        return  # another task has failed, or the stage was interrupted
-    try:
-        _write(place / f"{number:06d}.result", function(task))
-    except Exception as error:
-        text = {"kind": type(error).__name__, "message": str(error), "trace": traceback.format_exc()}
-        if isinstance(error, OSError):
-            text |= {"arguments": [error.errno, error.strerror, str(error.filename or folder)]}
-        _write(place / f"{number:06d}.error", text)
-        if engine_retries and not isinstance(error, AlexNetError):
-            raise
-        (place / "failed").touch()
-
-
-def _write(path: Path, value: Any) -> None:
-    temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}-{threading.get_ident()}")
-    temporary.write_text(json.dumps(value))
-    os.replace(temporary, path)
+def _counters(result: Any) -> Counter[str]:
+    return Counter(result.get(COUNTERS, {})) if isinstance(result, Mapping) else Counter()
 
 
 def _results(folder: Path, num_tasks: int, failure: Exception | None) -> list[Any]:

@@ -22,6 +22,7 @@ from alexnet_tf.records import (
     indexed_records,
     read_record,
 )
+from components.beam_worker import COUNTERS
 
 # A SHA-256 as four big-endian numbers, so that their order is that of the digest; and where the record is.
 PLACE = np.dtype([("digest", ">u8", 4), ("file", np.int32), ("offset", np.int64)])
@@ -105,7 +106,8 @@ def write_shard(task: ShardTask) -> dict[str, Any]:
             keys.append(key)
     np.save(f"{task.parts}.index.npy", np.array(rows, INDEX))
     Path(f"{task.parts}.keys.txt").write_text("".join(f"{key}\n" for key in keys), encoding="utf-8")
-    return {"shard": vars(writer.info), "rejected": rejected, "software": software()}
+    counters = {"images": len(rows), "rejected": len(rejected), "bytes": writer.info.bytes}
+    return {"shard": vars(writer.info), "rejected": rejected, "software": software(), COUNTERS: counters}
 
 
 def software() -> dict[str, str | None]:

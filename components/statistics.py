@@ -31,6 +31,7 @@ from alexnet_tf.records import decode_example, read_shard
 from alexnet_tf.statistics import ColourStatistics, save_statistics
 from alexnet_tf.upscale import whole_factor
 from components.beam import run_shards
+from components.beam_worker import COUNTERS
 from components.interfaces import Runtime, StageParams
 
 SPLIT = "train"
@@ -109,7 +110,8 @@ def sum_shard(task: SumTask) -> dict[str, Any]:
     while batch := list(islice(images, IMAGES_AT_ONCE)):
         moments += Moments.of(np.stack(batch), task.factor)
     np.save(task.sum_image, moments.sum_image)
-    return {"num_images": moments.num_images, "gram": moments.gram}
+    counters = {"images": moments.num_images}
+    return {"num_images": moments.num_images, "gram": moments.gram, COUNTERS: counters}
 
 
 def _images(task: SumTask) -> Iterator[np.ndarray]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from alexnet_tf.errors import DataError
 from alexnet_tf.image_survey import save_columns, survey_images
 from alexnet_tf.records import decode_example, indexed_records
+from components.beam_worker import COUNTERS
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class SurveyTask:
     survey: str
 
 
-def survey_shard(task: SurveyTask) -> dict[str, int]:
+def survey_shard(task: SurveyTask) -> dict[str, dict[str, int]]:
     """Survey one shard, in a Beam worker, and return how many images and pixels it looked at."""
     records = indexed_records(Path(task.shard))
     columns = survey_images((offset, decode_example(payload)) for offset, payload in records)
@@ -28,4 +29,5 @@ def survey_shard(task: SurveyTask) -> dict[str, int]:
             f"stage download again."
         )
     save_columns(Path(task.survey), columns)
-    return {"images": found, "corrupt": sum(map(bool, columns["reasons"])), "bytes": sum(columns["num_bytes"])}
+    corrupt = sum(map(bool, columns["reasons"]))
+    return {COUNTERS: {"images": found, "corrupt": corrupt, "bytes": sum(columns["num_bytes"])}}

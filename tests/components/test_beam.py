@@ -8,7 +8,8 @@ import pytest
 
 from alexnet_tf.errors import ConfigError, DataError
 from components.beam import run_shards
-from components.interfaces import BeamRuntime, Runtime
+from components.beam_worker import run_task
+from components.interfaces import BeamRuntime, Runtime, SilentTracker
 
 
 def square(task):
@@ -133,3 +134,39 @@ def test_a_portable_runner_gives_the_same(tmp_path):
     )
     results = run_shards(square, range(5), runtime=portable, scratch=tmp_path, description="square")
     assert results == [{"square": n**2} for n in range(5)]
+
+
+def counted(task):
+    return {"counters": {"images": task, "rejected": task % 2}}
+
+
+@pytest.mark.parametrize("num_workers", [1, 2])
+def test_counters_are_shown_and_tracked(tmp_path, num_workers):
+    shown, tracked = {}, {}
+
+    class Screen:
+        @contextmanager
+        def task(self, description, *, total, unit):
+            yield self
+
+        def advance(self, amount=1, **figures):
+            shown.update(figures)
+
+    class Recorder(SilentTracker):
+        def metrics(self, values, *, step=None):
+            tracked.update(values)
+
+    settings = runtime(num_workers, progress=Screen(), tracker=Recorder())
+    run_shards(counted, range(7), runtime=settings, scratch=tmp_path, description="look at")
+    assert shown == {"images": 21, "rejected": 3}
+    assert tracked == {"beam/look_at/images": 21, "beam/look_at/rejected": 3}
+
+
+def test_beams_own_counters_say_the_same(tmp_path):
+    import apache_beam
+
+    with apache_beam.Pipeline(runner="FnApiRunner") as pipeline:
+        tasks = pipeline | apache_beam.Create(list(enumerate([3, 4])))
+        tasks | apache_beam.Map(run_task, function=counted, folder=str(tmp_path), engine_retries=False)
+    found = {c.key.metric.name: c.committed for c in pipeline.result.metrics().query()["counters"]}
+    assert (found["images"], found["rejected"]) == (7, 1)

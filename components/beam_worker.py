@@ -1,0 +1,52 @@
+"""What a Beam worker does with one task: it leaves a result or an error in a file, whole or not at all."""
+
+import json
+import os
+import threading
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from alexnet_tf.errors import AlexNetError
+
+COUNTERS = "counters"
+"""Key of a result under which it says what was done, name to number; these also are Beam's own counters."""
+
+
+def run_task(numbered: tuple[int, Any], *, function: Callable[[Any], Any], folder: str, engine_retries: bool) -> None:
+    """Run one task in a worker and leave `<number>.result` or `<number>.error` in `folder`.
+
+    An error is raised only where the engine will then try again, and never if it is ours, since the next
+    try would fail as well; raising in a local runner prints traces and, with processes, can hang it.
+    """
+    (number, task), place = numbered, Path(folder)
+    if (place / "failed").exists() or not place.is_dir():
+        return  # another task has failed, or the stage was interrupted
+    try:
+        result = function(task)
+        _count(result)
+        _write(place / f"{number:06d}.result", result)
+    except Exception as error:
+        text = {"kind": type(error).__name__, "message": str(error), "trace": traceback.format_exc()}
+        if isinstance(error, OSError):
+            text |= {"arguments": [error.errno, error.strerror, str(error.filename or folder)]}
+        _write(place / f"{number:06d}.error", text)
+        if engine_retries and not isinstance(error, AlexNetError):
+            raise
+        (place / "failed").touch()
+
+
+def _write(path: Path, value: Any) -> None:
+    temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}-{threading.get_ident()}")
+    temporary.write_text(json.dumps(value))
+    os.replace(temporary, path)
+
+
+def _count(result: Any) -> None:
+    """Add to Beam's counters, which the pages of Flink, Spark and Dataflow show while the job runs."""
+    if isinstance(result, Mapping) and COUNTERS in result:
+        from apache_beam.metrics.metric import Metrics
+
+        for name, number in result[COUNTERS].items():
+            Metrics.counter("alexnet", name).inc(number)
