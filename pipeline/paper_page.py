@@ -22,7 +22,7 @@ MEANINGS: dict[Status, str] = {
     "code-variant": "the text is silent, or the code differs: `original` follows the code and `paper` the text, or "
     "the row says otherwise",
     "erratum": "the text is wrong; what is right is pinned",
-    "scaled": "shown here at a smaller scale than the paper's",
+    "scaled": "done here at a smaller scale than the paper's; the row says what came of it",
     "not attempted": "the row says what is there and what is not",
 }
 

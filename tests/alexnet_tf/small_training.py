@@ -181,5 +181,5 @@ def training(network=None, *, strategy=None, train=None, seed: int = 3, crop_siz
         train=train,
         num_classes=len(train.class_names),
         seed=seed,
-        strategy=strategy or tf.distribute.get_strategy(),
+        strategy=strategy or tf.distribute.OneDeviceStrategy("CPU:0"),
     )

@@ -208,6 +208,31 @@ def test_validation_gives_each_image_once_on_one_and_two_replicas(two_replicas, 
         np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"towers": 1, "filters": [4, 8, 8, 8, 16]},  # the half net
+        {"activation": "tanh"},
+        {"lrn": False},
+        {"lrn_scope": "layer", "lrn_order": "before_relu"},
+        {"same_map_normalization": True},
+        {"pooling": "paired"},
+        {"dropout_scaling": "in_training"},
+    ],
+    ids=lambda changes: ",".join(changes),
+)
+def test_every_switch_trains(changes, precision):
+    work = training(alexnet(weight_stddev=[0.1] * 8, **changes), precision=precision, crop_size=67)
+    before = {name: variable.numpy() for name, variable in work.variables.items() if name.endswith("kernel")}
+    losses, after = run(work, 3)
+    assert np.isfinite(losses).all()
+    for name, kernel in before.items():
+        assert np.isfinite(after[name]).all()
+        assert not np.array_equal(after[name], kernel), f"{name} did not move"
+
+
 def test_a_batch_larger_than_the_split_is_refused():
     message = "training split has 7 images, fewer than training.global_batch_size = 8"
     with pytest.raises(DataError, match=message):
