@@ -69,11 +69,16 @@ class Checkpoint:
         save_arrays(self.path, arrays, {"fingerprint": self.fingerprint, "state": state.to_json()})
 
     def read(self) -> bytes:
-        """Return the file's content, empty where there is none yet."""
-        try:
-            return self.path.read_bytes()
-        except FileNotFoundError:
+        """Return the file's content, or nothing where there is no file yet.
+
+        Raises:
+            DataError: When the file is empty.
+        """
+        if not self.path.exists():
             return b""
+        if content := self.path.read_bytes():
+            return content
+        raise DataError(f"{self.path} is damaged or no file of ours (it is empty); delete it and run again")
 
     def restore(self, content: bytes, variables: Mapping[str, Any]) -> tuple[State, dict[str, np.ndarray]]:
         """Give variables the values that `save` was given.
