@@ -6,8 +6,8 @@ Prints CSV: stage, images, seconds, images/s, largest process's memory in MB (ea
 that one's memory is not the other's), bytes written, and for `pool` and `read` their time against a stage's: `pool`
 is a plain pool of processes that decodes, resizes and writes the same images, `read` one that only reads the records,
 checks and parses them. FOLDER needs room for the JPEGs and for two sets of records of 200 MB for each thousand images;
-nothing in it is kept. Sizes are drawn around those of ImageNet: 500 x 375 for half of the images, else log-normal around
-of that middle, up to 4,000 pixels wide. 1,000 distinct pictures are made; the others repeat them with other bytes.
+nothing in it is kept. Sizes are drawn around those of ImageNet: 500 x 375 for half of the images, and log-normal around
+that, up to 4,000 pixels wide. 1,000 distinct pictures are made; the others repeat them with other bytes.
 """
 
 import json
