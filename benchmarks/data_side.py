@@ -2,12 +2,12 @@
 
     python benchmarks/data_side.py --images 1000 --images 10000 --images 100000 --folder FOLDER
 
-Prints CSV: stage, images, seconds, images/s, largest process's memory in MB (each stage is a process of its own, so that
-one's memory is not the other's), bytes written, share of a plain two-process pool that decodes, resizes and writes the
-same images (`pool`, measured after preprocess), or of only reading and decoding the records (`read`). FOLDER needs
-about 110 MB for each thousand images and 200 MB for their records; nothing in it is kept. The sizes of the images are
-drawn from ImageNet's: 500 x 375 for about half, the others around it, some thousands of pixels wide; about 110 kB each.
-A distinct picture costs 20 ms to make, so 1,000 are made and the others differ from them in a comment of their bytes.
+Prints CSV: stage, images, seconds, images/s, largest process's memory in MB (each stage is a process of its own, so
+that one's memory is not the other's), bytes written, and for `pool` and `read` their time against a stage's: `pool`
+is a plain pool of processes that decodes, resizes and writes the same images, `read` one that only reads the records,
+checks and parses them. FOLDER needs room for the JPEGs and for two sets of records of 200 MB for each thousand images;
+nothing in it is kept. Sizes are drawn around those of ImageNet: 500 x 375 for half of the images, and log-normal around
+that, up to 4,000 pixels wide. 1,000 distinct pictures are made; the others repeat them with other bytes.
 """
 
 import json

@@ -2,6 +2,10 @@ import hashlib
 import io
 import json
 import os
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -188,3 +192,42 @@ def test_only_a_good_verdict_lets_the_stage_start(tmp_path, verdict):
 def test_a_size_that_is_no_multiple_is_refused():
     with pytest.raises(ValidationError, match="expected a whole multiple of stored_size = 32, found 250"):
         Params(**{**SETTINGS, "images_per_shard": 5, "size": 250, "stored_size": 32})
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from components import preprocess
+from components.interfaces import BeamRuntime, Runtime
+from tests.components.test_preprocess import SETTINGS
+
+dataset, records = map(Path, sys.argv[1:])
+params = preprocess.Params(**SETTINGS, images_per_shard=5)
+inputs = preprocess.Inputs(dataset, dataset.parent / "verdict.json")
+preprocess.run(inputs, preprocess.Outputs(records), params, Runtime(beam=BeamRuntime(num_workers=2)))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shards", [1, 40, 90])
+def test_after_sigkill_what_has_its_name_is_whole_and_the_manifest_is_not_there(tmp_path, shards):
+    inputs = write_dataset(tmp_path, {"train": [jpeg(n, width=110, height=90) for n in range(600)]})
+    run(inputs, tmp_path / "whole")
+    killed = tmp_path / "killed"
+    process = subprocess.Popen([sys.executable, "-c", KILLED, inputs["dataset"], killed])
+    try:
+        while len(list(killed.glob("*.tfrecord"))) < shards:
+            assert process.poll() is None, "it ended before it was killed"
+            time.sleep(0.002)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait(30)
+    assert not (killed / "manifest.json").exists()
+    expected, left = contents(tmp_path / "whole"), contents(killed)
+    written = {name: content for name, content in left.items() if name.endswith(".tfrecord")}
+    assert len(written) >= shards
+    assert all(expected[name] == content for name, content in written.items())
+    with pytest.raises(DataError, match=r"manifest\.json does not exist, expected the data of the stage preprocess"):
+        RecordSplit.open(killed, "train")
+    run(inputs, tmp_path / "again")
+    assert contents(tmp_path / "again") == expected

@@ -231,6 +231,7 @@ def make_repository(folder: Path) -> Path:
     for path in ("components/__init__.py", "components/interfaces.py", "dvc.yaml"):
         shutil.copyfile(ROOT / path, folder / path)
     shutil.copytree(ROOT / "results/champions", folder / "results/champions")
+    shutil.copytree(ROOT / "schemas", folder / "schemas")
     shutil.copyfile(__file__, folder / "stub_stages.py")
     for name in STAGES:
         (folder / f"components/{name}.py").write_text(
