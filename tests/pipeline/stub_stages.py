@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import shutil
+import subprocess
 import sys
 import types
 from pathlib import Path
@@ -237,6 +238,25 @@ def make_repository(folder: Path) -> Path:
             f"import stub_stages, sys\nsys.modules[__name__] = stub_stages.modules()['components.{name}']\n"
         )
     (folder / "params.yaml").write_text(TEXT)
+    return folder
+
+
+def make_dvc_repository(folder: Path) -> Path:
+    """Lay out a repository of stub stages in which `dvc repro` works, with one commit."""
+    make_repository(folder)
+    for path in (".gitignore", ".dvcignore", ".dvc/config", ".dvc/.gitignore"):
+        (folder / path).parent.mkdir(exist_ok=True)
+        shutil.copyfile(ROOT / path, folder / path)
+    settings = [("user.name", "stub"), ("user.email", "stub@example.org"), ("commit.gpgsign", "false")]
+    commands = [
+        [sys.executable, "-m", "pipeline.code_deps", "--write"],
+        ["git", "init", "-q", "-b", "main"],
+        *(["git", "config", *setting] for setting in settings),
+        ["git", "add", "-A"],
+        ["git", "commit", "-qm", "stub"],
+    ]
+    for command in commands:
+        subprocess.run(command, cwd=folder, check=True)
     return folder
 
 
