@@ -7,7 +7,19 @@ from pathlib import Path
 import click
 
 from pipeline.commands import (
-    convert, doctor, params, predict, promote, report, setup, stages, summary, track, ui, use, verify,
+    convert,
+    doctor,
+    params,
+    predict,
+    promote,
+    report,
+    setup,
+    stages,
+    summary,
+    track,
+    ui,
+    use,
+    verify,
 )  # fmt: skip
 from pipeline.commands.base import example
 

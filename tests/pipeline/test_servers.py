@@ -97,7 +97,7 @@ def test_what_a_server_refused_is_one_sentence_and_goes_to_the_next_store(serve,
         "for uri in uris:\n"
         "    os.environ['MLFLOW_TRACKING_URI'] = uri\n"
         "    try: send(Path(home), [Path(folder)])\n"
-        "    except Exception as error: print(reason(error))\n"
+        "    except Exception as error: print(reason(error, Path(home)))\n"
     )
     uris = [serve(OK, FORBIDDEN), serve(GARBAGE, GARBAGE)]
     command = [sys.executable, "-c", code, str(workspace.home), str(folder), *uris]
