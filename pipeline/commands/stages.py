@@ -40,7 +40,7 @@ _EXAMPLES = {
 
 
 def _command(stage: Stage) -> click.Command:
-    def callback(overrides: tuple[str, ...], entry: str = "", fresh: bool = False, chaos: int = 0) -> None:
+    def callback(overrides: tuple[str, ...], entry: str = "", fresh: bool = False, chaos: int | None = None) -> None:
         if chaos:
             _check_resume(entry, overrides, chaos)
         else:
@@ -56,7 +56,6 @@ def _command(stage: Stage) -> click.Command:
             click.Option(
                 ["--chaos"],
                 type=click.IntRange(min=1),
-                default=0,
                 metavar="N",
                 help="Check instead that killing helps nobody: train twice in a scratch folder, once killed N times at "
                 "random moments, and compare every byte.",

@@ -231,7 +231,8 @@ def make_repository(folder: Path) -> Path:
         shutil.copyfile(ROOT / path, folder / path)
     for path in ("components/__init__.py", "components/interfaces.py", "dvc.yaml"):
         shutil.copyfile(ROOT / path, folder / path)
-    shutil.copytree(ROOT / "results/champions", folder / "results/champions")
+    for committed in ("results/champions", "schemas"):
+        shutil.copytree(ROOT / committed, folder / committed)
     shutil.copyfile(__file__, folder / "stub_stages.py")
     for name in STAGES:
         (folder / f"components/{name}.py").write_text(
