@@ -6,7 +6,21 @@ from pathlib import Path
 
 import click
 
-from pipeline.commands import convert, doctor, params, predict, promote, report, setup, stages, summary, track, ui, use
+from pipeline.commands import (
+    convert,
+    doctor,
+    params,
+    predict,
+    promote,
+    report,
+    setup,
+    stages,
+    summary,
+    track,
+    ui,
+    use,
+    verify,
+)  # fmt: skip
 from pipeline.commands.base import example
 
 _HELP = f"""AlexNet (2012) as a pipeline: one command a stage, and a few to look around.
@@ -52,6 +66,7 @@ for _command in (
     promote.command,
     ui.command,
     track.command,
+    verify.command,
     doctor.command,
     setup.command,
 ):

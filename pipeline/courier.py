@@ -62,7 +62,7 @@ class Courier:
             self._runs = None
             if folder:
                 self._failures[folder] += 1
-            self._problem_file.write_text(reason(error), encoding="utf-8")
+            self._problem_file.write_text(reason(error, self._home), encoding="utf-8")
             self._resting_until = time.monotonic() + _RETRY_SECONDS
             return False
         self._problem_file.unlink(missing_ok=True)

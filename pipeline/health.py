@@ -148,7 +148,9 @@ def _spool(workspace: Workspace) -> Finding:
     waiting = list((workspace.scratch / "spool").glob("*/"))
     if not waiting:
         return Finding("spool", "ok", "nothing waits to be sent")
-    return Finding("spool", "warn", f"{len(waiting)} stage runs were not sent to MLflow", "see .alexnet/spool")
+    return Finding(
+        "spool", "warn", f"{len(waiting)} stage runs were not sent to MLflow", "`alexnet track sync` sends them"
+    )
 
 
 def _params(workspace: Workspace) -> Finding:

@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline import couriers, spool
 from pipeline.config import PARAMS_FILE, Config, check
-from pipeline.graph import all_items
+from pipeline.graph import all_items, ancestors
 from pipeline.lock import LOCK_FILE, parse_lock, read_lock
 from pipeline.provenance import committed, provenance_tags
 from pipeline.rows import standing_rows
@@ -31,7 +31,11 @@ def describe(workspace: Workspace, config: Config, pipeline: str = "") -> dict[s
         config: The checked params.yaml.
         pipeline: The pipeline run that made or skipped them, "" for whichever did.
     """
-    described = {item.address: standing_stage(workspace, item, config) for item in all_items(config.values)}
+    described: dict[str, dict[str, Any] | None] = {}
+    for item in all_items(config.values):
+        # What was made from something that is out of date is as DVC locked it, and yet not of these parameters.
+        current = all(described[earlier.address] for earlier in ancestors(item, config.values))
+        described[item.address] = standing_stage(workspace, item, config) if current else None
     tags = provenance_tags(workspace.root)
     return _event(standing_rows(config, described, read_lock(workspace.root), pipeline, tags))
 

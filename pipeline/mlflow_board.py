@@ -48,8 +48,8 @@ _SECTIONS = {
         [
             _bar("test/ten_crop/top1_error"),
             _bar("test/ten_crop/top5_error"),
-            _bar("test/center_crop/top1_error"),
-            _bar("test/center_crop/top5_error"),
+            _bar("test/center/top1_error"),
+            _bar("test/center/top5_error"),
         ],
     ),
     "training": (
@@ -97,7 +97,7 @@ _COLUMNS = [
         for name in (
             "test/ten_crop/top1_error",
             "test/ten_crop/top5_error",
-            "test/center_crop/top1_error",
+            "test/center/top1_error",
             "cost/seconds_per_epoch",
             "cost/train_seconds",
         )

@@ -20,9 +20,10 @@ _EXPERIMENT_TAGS = {
     "mlflow.experiment.primaryMetric.name": "test/ten_crop/top1_error",
     "mlflow.experiment.primaryMetric.greaterIsBetter": "false",
     "mlflow.note.content": (
+        "*Model training* (top left), then *Runs*, then the saved view *Faithful against optimized*; "
+        "`alexnet ui` opens it at once.\n\n"
         "One row for each variant of each pipeline run; the runs of its stages stand below it. The tag `skipped.STAGE` "
-        "of a row names the run that made what a skipped stage would have made.\n\n"
-        "**Faithful against optimized**: open *Runs*, then the saved view of that name, or start with `alexnet ui`."
+        "of a row names the run that made what a skipped stage would have made."
     ),
 }
 _MAX_METRICS = 1000

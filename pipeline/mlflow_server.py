@@ -57,18 +57,14 @@ def serve(uri: str, home: Path, port: int, ready: Callable[[str], None]) -> None
         _end(server)
 
 
-def board_path(uri: str) -> str:
+def board_path(uri: str, home: Path) -> str:
     """The part of the address that opens the runs of this project's experiment in the prepared view."""
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-    from mlflow.tracking import MlflowClient
+    from pipeline.mlflow_runs import Runs
 
-    from pipeline.mlflow_runs import experiment_name
-
-    found = MlflowClient(uri).get_experiment_by_name(experiment_name())
-    if found is None:
-        return ""
+    # MLflow 3.17 keeps its switch between GenAI and model training in the browser; only the address overrules it.
     query = f"workflowType=machine_learning&compareRunsMode=CHART&viewStateShareKey={SHARE_KEY}"
-    return f"#/experiments/{found.experiment_id}/runs?{query}"
+    return f"#/experiments/{Runs(uri, home).experiment}/runs?{query}"
 
 
 def _await(server: "subprocess.Popen[bytes]", address: str, log: Path) -> None:

@@ -55,9 +55,10 @@ def send(home: Path, folders: list[Path]) -> None:
                 delivery.release()
 
 
-def reason(error: Exception) -> str:
-    """The first line of an error, short enough for one line on a screen."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+def reason(error: Exception, home: Path) -> str:
+    """What went wrong, in one line: a server that does not answer at all, else the first line of the error."""
+    first = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+    return first if isinstance(error, ConnectionError) else probe(tracking_uri(home)) or first
 
 
 def main() -> int:
@@ -66,7 +67,7 @@ def main() -> int:
     try:
         send(home, folders)
     except Exception as error:  # whatever it is, the spool is kept
-        print(reason(error))
+        print(reason(error, home))
         return 1
     return 0
 

@@ -100,7 +100,7 @@ def headline_metrics(root: Path, item: Item) -> dict[str, dict[str, float]]:
         content = json.loads((root / item.fill(path)).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return {prefix: _numbers(content)}
+    return {prefix: numbers(content)}
 
 
 def flat(values: Mapping[str, Any], above: str = "") -> dict[str, str]:
@@ -139,11 +139,12 @@ def _modified(path: Path) -> int:
     return path.stat().st_mtime_ns // 1_000_000
 
 
-def _numbers(content: Mapping[str, Any], above: str = "") -> dict[str, float]:
-    numbers: dict[str, float] = {}
+def numbers(content: Mapping[str, Any], above: str = "") -> dict[str, float]:
+    """Every number in nested JSON, by its path."""
+    found: dict[str, float] = {}
     for name, value in content.items():
         if isinstance(value, Mapping):
-            numbers |= _numbers(value, f"{above}{name}/")
+            found |= numbers(value, f"{above}{name}/")
         elif isinstance(value, int | float) and not isinstance(value, bool):
-            numbers[f"{above}{name}"] = float(value)
-    return numbers
+            found[f"{above}{name}"] = float(value)
+    return found

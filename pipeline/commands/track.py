@@ -51,7 +51,7 @@ def sync(as_json: bool) -> None:
         click.echo(f"{len(before) - len(left)} sent to {uri}" + (f", {len(left)} still being written" if left else ""))
     if problem:
         raise AlexNetError(
-            f"{uri}: {problem}; {len(left)} of {len(before)} still wait in .alexnet/spool, whole. Start the server "
+            f"MLflow: {problem}; {len(left)} of {len(before)} still wait in .alexnet/spool, whole. Start the server "
             "or set MLFLOW_TRACKING_URI, then say `alexnet track sync` again"
         )
 
@@ -78,7 +78,7 @@ def rebuild(as_json: bool) -> None:
         )
     linking.put(workspace.home, event)
     if problem := linking.send_all(workspace.home):
-        raise AlexNetError(f"{tracking_uri(workspace.home)}: {problem}; the rows wait in .alexnet/spool")
+        raise AlexNetError(f"MLflow: {problem}; the rows wait in .alexnet/spool, `alexnet track sync` sends them")
     found = {row["variant"]: [stage["stage"] for stage in row["standing"]] for row in event["rows"]}
     wanted = {
         variant: [item.address for item in all_items(config.values) if variant in served_variants(item, config.values)]

@@ -36,7 +36,7 @@ def command(port: int | None, browser: bool | None) -> None:
         return
 
     def ready(address: str) -> None:
-        page = f"{address}/{board_path(uri)}"
+        page = f"{address}/{board_path(uri, workspace.home)}"
         click.echo(f"faithful against optimized: {page}")
         click.echo(f"all of MLflow:              {address}")
         click.echo(

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import shutil
+import subprocess
 import sys
 import types
 from pathlib import Path
@@ -230,14 +231,33 @@ def make_repository(folder: Path) -> Path:
         shutil.copyfile(ROOT / path, folder / path)
     for path in ("components/__init__.py", "components/interfaces.py", "dvc.yaml"):
         shutil.copyfile(ROOT / path, folder / path)
-    shutil.copytree(ROOT / "results/champions", folder / "results/champions")
-    shutil.copytree(ROOT / "schemas", folder / "schemas")
+    for committed in ("results/champions", "schemas"):
+        shutil.copytree(ROOT / committed, folder / committed)
     shutil.copyfile(__file__, folder / "stub_stages.py")
     for name in STAGES:
         (folder / f"components/{name}.py").write_text(
             f"import stub_stages, sys\nsys.modules[__name__] = stub_stages.modules()['components.{name}']\n"
         )
     (folder / "params.yaml").write_text(TEXT)
+    return folder
+
+
+def make_dvc_repository(folder: Path) -> Path:
+    """Lay out a repository of stub stages in which `dvc repro` works, with one commit."""
+    make_repository(folder)
+    for path in (".gitignore", ".dvcignore", ".dvc/config", ".dvc/.gitignore"):
+        (folder / path).parent.mkdir(exist_ok=True)
+        shutil.copyfile(ROOT / path, folder / path)
+    settings = [("user.name", "stub"), ("user.email", "stub@example.org"), ("commit.gpgsign", "false")]
+    commands = [
+        [sys.executable, "-m", "pipeline.code_deps", "--write"],
+        ["git", "init", "-q", "-b", "main"],
+        *(["git", "config", *setting] for setting in settings),
+        ["git", "add", "-A"],
+        ["git", "commit", "-qm", "stub"],
+    ]
+    for command in commands:
+        subprocess.run(command, cwd=folder, check=True)
     return folder
 
 

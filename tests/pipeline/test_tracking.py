@@ -3,12 +3,11 @@
 import json
 import shutil
 import socket
-import sqlite3
 import subprocess
 import sys
-from collections import defaultdict
 
 import pytest
+from store import read_runs
 from stub_stages import ROOT
 
 from pipeline import provenance
@@ -57,7 +56,7 @@ def test_a_variant_is_one_row_with_its_stages_below(workspace, said, one_pipelin
     assert said == []
     assert list((workspace.scratch / "spool").iterdir()) == []
 
-    runs = _runs(workspace)
+    runs = read_runs(workspace.root)
     rows = sorted((run for run in runs if "mlflow.parentRunId" not in run["tags"]), key=lambda run: run["start"])
     assert [row["name"] for row in rows].count("optimized") == 1
     row, second = (row for row in rows if row["name"] == "faithful")
@@ -91,7 +90,7 @@ def test_a_variant_is_one_row_with_its_stages_below(workspace, said, one_pipelin
 def test_a_run_is_sent_while_the_stage_runs(workspace, said):
     _run(workspace, "download", "", said)
     assert said == []
-    assert [run["status"] for run in _runs(workspace)] == ["FINISHED"] * 4  # two rows, the stage below each
+    assert [run["status"] for run in read_runs(workspace.root)] == ["FINISHED"] * 4  # two rows, the stage below each
 
 
 def test_a_dead_server_never_fails_a_stage(workspace, said, monkeypatch):
@@ -156,27 +155,3 @@ def _closed_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
-
-
-def _runs(workspace):
-    connection = sqlite3.connect(workspace.root / "mlflow.db")
-    try:
-        found = {}
-        for identity, name, status, start in connection.execute("select run_uuid, name, status, start_time from runs"):
-            found[identity] = {"id": identity, "name": name, "status": status, "start": start, "datasets": []}
-            found[identity] |= {"tags": {}, "params": {}, "metrics": {}, "points": defaultdict(list)}
-        for kind in ("tags", "params"):
-            for identity, key, value in connection.execute(f"select run_uuid, key, value from {kind}"):
-                found[identity][kind][key] = value
-        for identity, key, value in connection.execute("select run_uuid, key, value from latest_metrics"):
-            found[identity]["metrics"][key] = value
-        for identity, key, step, value in connection.execute(
-            "select run_uuid, key, step, value from metrics order by step"
-        ):
-            found[identity]["points"][key].append((step, value))
-        query = "select i.destination_id, d.name from inputs i join datasets d on d.dataset_uuid = i.source_id"
-        for identity, name in connection.execute(query):
-            found[identity]["datasets"].append(name)
-        return list(found.values())
-    finally:
-        connection.close()

@@ -1,0 +1,76 @@
+"""Reads what DVC keeps by content: outputs as they were committed, whatever lies in their places now."""
+
+import functools
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from pipeline.lock import LOCK_FILE, dvc_md5, parse_lock
+from pipeline.provenance import committed
+from pipeline.workspace import Workspace
+
+
+def claimed_text(workspace: Workspace, path: str, claimed: str, name: str) -> str | None:
+    """The text of one file of an output as it was committed; None where neither cache nor tree has it.
+
+    Args:
+        workspace: Whose output.
+        path: The output's path.
+        claimed: DVC's hash of it.
+        name: The file in it.
+    """
+    place = workspace.root / path
+    if dvc_md5(place) == claimed:
+        return _text(place / name)
+    listed = _text(_cached(workspace, claimed))
+    if listed is None:
+        return None
+    for entry in json.loads(listed):
+        if entry["relpath"] == name:
+            return _text(_cached(workspace, entry["md5"]))
+    return None
+
+
+def bring(workspace: Workspace, folder: Path, path: str) -> bool:
+    """Put an output as it was committed into another folder, by links; return whether it could be had."""
+    lock = parse_lock(committed(workspace.root, "HEAD", LOCK_FILE) or "{}")
+    claimed, place = lock.hashes.get(path, ""), folder / path
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if claimed and dvc_md5(workspace.root / path) == claimed:
+        place.symlink_to(workspace.root / path)
+        return True
+    listed = _text(_cached(workspace, claimed)) if claimed.endswith(".dir") else None
+    if listed is None:
+        single = _cached(workspace, claimed)
+        if claimed and single.is_file():
+            place.symlink_to(single)
+            return True
+        return False
+    for entry in json.loads(listed):
+        source = _cached(workspace, entry["md5"])
+        if not source.is_file():
+            shutil.rmtree(place, ignore_errors=True)
+            return False
+        (place / entry["relpath"]).parent.mkdir(parents=True, exist_ok=True)
+        (place / entry["relpath"]).symlink_to(source)
+    return True
+
+
+def _cached(workspace: Workspace, digest: str) -> Path:
+    return _folder(workspace.root) / "files" / "md5" / digest[:2] / digest[2:]
+
+
+@functools.cache
+def _folder(root: Path) -> Path:
+    command = [sys.executable, "-m", "dvc", "cache", "dir"]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    return Path(done.stdout.strip() or root / ".dvc/cache")
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None

@@ -1,0 +1,29 @@
+"""Runs stages one after the other and records nothing: `python -m pipeline.rerun ADDRESS...`."""
+
+import sys
+
+from alexnet_tf.errors import AlexNetError
+from pipeline.config import PARAMS_FILE, load
+from pipeline.graph import all_items
+from pipeline.progress import progress_for
+from pipeline.runner import Interrupted, run_stage
+from pipeline.workspace import find_workspace
+
+
+def main() -> int:
+    """Run the stages that are named, in pipeline order."""
+    workspace = find_workspace()
+    config = load(workspace.root / PARAMS_FILE)
+    try:
+        for item in all_items(config.values):
+            if item.address in sys.argv[1:]:
+                print(f"running {item.address}", file=sys.stderr, flush=True)
+                run_stage(workspace, config, item, progress=progress_for())
+    except (AlexNetError, Interrupted) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,40 @@
+"""Reads MLflow's database with plain SQL, so that tests need not trust the code that wrote it."""
+
+import sqlite3
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+
+def read_runs(home: Path) -> list[dict[str, Any]]:
+    """List all runs with their tags, params, metrics, points of metrics and datasets."""
+    connection = sqlite3.connect(home / "mlflow.db")
+    try:
+        found: dict[str, dict[str, Any]] = {}
+        for identity, name, status, start in connection.execute("select run_uuid, name, status, start_time from runs"):
+            found[identity] = {"id": identity, "name": name, "status": status, "start": start, "datasets": []}
+            found[identity] |= {"tags": {}, "params": {}, "metrics": {}, "points": defaultdict(list)}
+        for kind in ("tags", "params"):
+            for identity, key, value in connection.execute(f"select run_uuid, key, value from {kind}"):
+                found[identity][kind][key] = value
+        for identity, key, value in connection.execute("select run_uuid, key, value from latest_metrics"):
+            found[identity]["metrics"][key] = value
+        for identity, key, step, value in connection.execute(
+            "select run_uuid, key, step, value from metrics order by step"
+        ):
+            found[identity]["points"][key].append((step, value))
+        query = "select i.destination_id, d.name from inputs i join datasets d on d.dataset_uuid = i.source_id"
+        for identity, name in connection.execute(query):
+            found[identity]["datasets"].append(name)
+        return list(found.values())
+    finally:
+        connection.close()
+
+
+def read_rows(home: Path) -> list[dict[str, Any]]:
+    """List the rows, the oldest first, each with the runs below it by name."""
+    runs = read_runs(home)
+    rows = sorted((run for run in runs if "mlflow.parentRunId" not in run["tags"]), key=lambda run: run["start"])
+    for row in rows:
+        row["below"] = {run["name"]: run for run in runs if run["tags"].get("mlflow.parentRunId") == row["id"]}
+    return rows

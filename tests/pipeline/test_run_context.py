@@ -1,0 +1,40 @@
+from importlib import metadata
+
+from stub_stages import TEXT
+
+from pipeline.run_context import RepositoryContext
+
+LOCK = """\
+schema: '2.0'
+stages:
+  download:
+    cmd: alexnet download
+    outs:
+    - {path: data/dataset, hash: md5, md5: 0123.dir, size: 1, nfiles: 1}
+"""
+
+
+def test_a_run_started_by_hand_in_the_repository_carries_its_state(tmp_path, monkeypatch):
+    (tmp_path / "params.yaml").write_text(TEXT)
+    (tmp_path / "dvc.yaml").write_text("stages: {}\n")
+    (tmp_path / "dvc.lock").write_text(LOCK)
+    (tmp_path / "notebooks").mkdir()
+    monkeypatch.chdir(tmp_path / "notebooks")
+    context = RepositoryContext()
+    assert context.in_context()
+    tags = context.tags()
+    assert tags["dvc.out.data/dataset"] == "0123.dir"
+    assert len(tags["params.sha256"]) == 64
+    assert tags["version.tensorflow"]
+    assert tags["host.cpus"]
+
+
+def test_elsewhere_it_says_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert not RepositoryContext().in_context()
+    assert RepositoryContext().tags() == {}
+
+
+def test_mlflow_finds_it():
+    found = metadata.entry_points(group="mlflow.run_context_provider")
+    assert [each.load() for each in found if each.name == "alexnet"] == [RepositoryContext]

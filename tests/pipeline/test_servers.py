@@ -1,0 +1,121 @@
+"""Tracking servers that misbehave: one sentence each, the stage done within seconds, nothing lost."""
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from stub_stages import ROOT
+
+from pipeline import linking, provenance, spool
+from pipeline.config import load
+from pipeline.recorder import Recorder
+from pipeline.runner import run_stage
+from pipeline.tracking_uri import probe
+
+SILENT = threading.Event()
+
+
+class _Server(BaseHTTPRequestHandler):
+    """Answers /health as its server says, and the rest as its server says."""
+
+    def do_GET(self):
+        answer = self.server.health if self.path == "/health" else self.server.rest  # type: ignore[attr-defined]
+        if answer == "silence":
+            SILENT.wait(60)
+            return
+        status, body = answer
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_GET
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def serve():
+    servers = []
+
+    def start(health, rest):
+        server = ThreadingHTTPServer(("127.0.0.1", 0), _Server)
+        server.daemon_threads = True
+        server.health, server.rest = health, rest  # type: ignore[attr-defined]
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_port}"
+
+    SILENT.clear()
+    yield start
+    SILENT.set()
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+OK = (200, b"OK")
+FORBIDDEN = (403, b"<html>403 Forbidden</html>")
+GARBAGE = (200, b"<html>welcome to the hotel's network</html>")
+
+
+def test_a_server_that_never_answers_is_known_within_seconds(serve):
+    uri = serve("silence", "silence")
+    started = time.monotonic()
+    assert "does not answer" in (probe(uri) or "")
+    assert time.monotonic() - started < 10
+
+
+@pytest.mark.slow  # each waits out the patience with a server
+@pytest.mark.parametrize("answers", [(OK, FORBIDDEN), (GARBAGE, GARBAGE), (OK, "silence")])
+def test_a_stage_is_done_within_seconds_and_its_record_kept(serve, workspace, monkeypatch, answers):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", serve(*answers))
+    provenance.pipeline_key.cache_clear()
+    said = []
+    config = load(workspace.root / "params.yaml")
+    started = time.monotonic()
+    run_stage(workspace, config, config.item("download"), recorder=Recorder(workspace, said.append))
+    assert time.monotonic() - started < 15
+    assert (workspace.root / "data/dataset").is_dir()
+    assert len(said) == 1
+    assert ".alexnet/spool/" in said[0]
+    assert len(spool.waiting(workspace.scratch)) == 1
+
+
+def test_what_a_server_refused_is_one_sentence_and_goes_to_the_next_store(serve, workspace, monkeypatch):
+    config = load(workspace.root / "params.yaml")
+    run_stage(workspace, config, config.item("download"), recorder=Recorder(workspace, print, send=False))
+    (folder,) = spool.waiting(workspace.scratch)
+    code = (
+        "import os, sys; from pathlib import Path; from pipeline.sender import reason, send\n"
+        "home, folder, *uris = sys.argv[1:]\n"
+        "for uri in uris:\n"
+        "    os.environ['MLFLOW_TRACKING_URI'] = uri\n"
+        "    try: send(Path(home), [Path(folder)])\n"
+        "    except Exception as error: print(reason(error, Path(home)))\n"
+    )
+    uris = [serve(OK, FORBIDDEN), serve(GARBAGE, GARBAGE)]
+    command = [sys.executable, "-c", code, str(workspace.home), str(folder), *uris]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    refused, garbled = done.stdout.splitlines()
+    assert "403" in refused
+    assert garbled
+    assert folder.is_dir(), "it is kept whole"
+    assert linking.send_all(workspace.home) is None
+    assert not folder.exists()
+    assert (workspace.home / "mlflow.db").is_file()
+
+
+def test_a_spool_of_a_running_stage_is_left_to_it(workspace):
+    folder = workspace.scratch / "spool" / "1-running"
+    spool.append(folder, {"event": "start", "writer": spool.writer(1)})
+    assert spool.is_growing(folder)
+    spool.append(folder, {"event": "end"})
+    assert not spool.is_growing(folder)
+    (folder / "events.jsonl").write_text(json.dumps({"event": "start", "writer": [2**22, 0.0]}) + "\n")
+    assert not spool.is_growing(folder)

@@ -1,0 +1,197 @@
+"""Real `dvc` over stub stages: whatever DVC runs, skips or throws away, the rows in MLflow are whole."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from store import read_rows
+from stub_stages import make_dvc_repository
+
+from pipeline import couriers
+from pipeline.lock import dvc_md5, read_lock
+from pipeline.yaml_file import read
+
+STAGES = ("download", "validate", "preprocess", "statistics", "train", "evaluate", "compare", "export")
+pytestmark = pytest.mark.timeout(900)
+
+
+class Repository:
+    def __init__(self, root: Path, home: Path):
+        self.root, self.home = root, home
+
+    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        kept = {name: os.environ[name] for name in ("LANG", "TMPDIR") if name in os.environ}
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        quiet = {"DVC_NO_ANALYTICS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
+        environment = {**kept, **quiet, "PATH": path, "HOME": str(self.home), "PYTHONPATH": str(self.root)}
+        done = subprocess.run(command, cwd=self.root, env=environment, capture_output=True, text=True, timeout=600)
+        if check and done.returncode:
+            raise AssertionError(f"{' '.join(command)} exited with {done.returncode}\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def rows(self):
+        assert couriers.wait(self.root, 120), "the courier did not end"
+        return read_rows(self.root)
+
+    def edit(self, old: str, new: str):
+        path = self.root / "params.yaml"
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new))
+
+    def commit(self):
+        self.run("git", "add", "-A")
+        self.run("git", "commit", "-qm", "more")
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory) -> Repository:
+    folder = tmp_path_factory.mktemp("holes")
+    (folder / "home").mkdir()
+    made = Repository(make_dvc_repository(folder / "repository"), folder / "home")
+    made.run("dvc", "repro")
+    made.commit()
+    return made
+
+
+def test_after_dvc_has_ended_every_row_has_every_stage_with_its_hashes(repository):
+    rows = repository.rows()
+    assert sorted(row["name"] for row in rows) == ["faithful", "optimized"]
+    hashes = read_lock(repository.root).hashes
+    assert len(hashes) == 16
+    for row in rows:
+        assert row["tags"]["alexnet.complete"] == "true"
+        assert row["status"] == "FINISHED"
+        assert sorted(name.partition("@")[0] for name in row["below"]) == sorted(STAGES)
+        for run in row["below"].values():
+            outs = {
+                key.removeprefix("dvc.out."): word for key, word in run["tags"].items() if key.startswith("dvc.out.")
+            }
+            assert outs, run["name"]
+            assert outs.items() <= hashes.items()
+    assert list((repository.root / ".alexnet/spool").iterdir()) == []
+
+
+def test_the_hash_of_an_output_is_the_one_that_dvc_computes(repository):
+    for path, digest in read_lock(repository.root).hashes.items():
+        assert dvc_md5(repository.root / path) == digest, path
+
+
+def test_the_numbers_in_mlflow_are_those_that_dvc_shows(repository):
+    rows = {row["name"]: row for row in repository.rows()}
+    shown = json.loads(repository.run("dvc", "metrics", "show", "--json").stdout)[""]["data"]
+    for variant in ("faithful", "optimized"):
+        data = shown[f"reports/evaluate/{variant}/metrics.json"]["data"]
+        assert data["center"]["top1_error"] == rows[variant]["metrics"]["test/center/top1_error"] == 0.25
+
+
+def test_skipped_stages_are_linked_and_their_numbers_stand_on_the_row(repository):
+    before = {row["id"]: row for row in repository.rows()}
+    assert "Running stage" not in repository.run("dvc", "repro").stdout
+    assert len(repository.rows()) == len(before), "a run that skipped everything changes nothing"
+    repository.edit("learning_rate: 0.1,", "learning_rate: 0.2,")
+    repository.run("dvc", "repro")
+    new = {row["name"]: row for row in repository.rows() if row["id"] not in before}
+    assert sorted(new) == ["faithful", "optimized"]
+    assert sorted(new["optimized"]["below"]) == [
+        "compare", "evaluate@optimized", "export@optimized", "train@optimized",
+    ]  # fmt: skip
+    old = {row["name"]: row for row in before.values()}
+    for stage in ("download", "validate", "preprocess", "statistics", "train", "evaluate", "export"):
+        made = next(run for name, run in old["faithful"]["below"].items() if name.partition("@")[0] == stage)
+        linked = new["faithful"]["tags"][f"skipped.{stage}"]
+        producers = [run["id"] for row in old.values() for name, run in row["below"].items() if name == made["name"]]
+        assert linked in producers
+    assert new["faithful"]["points"]["train/loss"] == old["faithful"]["points"]["train/loss"] == [(1, 2.0), (2, 1.0)]
+    for row in new.values():
+        assert row["tags"]["alexnet.complete"] == "true"
+        assert sorted(row["metrics"]) == sorted(old[row["name"]]["metrics"])
+        assert row["datasets"]
+
+
+@pytest.mark.slow
+def test_an_experiment_in_a_folder_of_its_own_lands_in_the_same_store_whole(repository):
+    repository.commit()
+    known = {row["id"] for row in repository.rows()}
+    repository.run("dvc", "exp", "run", "--temp", "-n", "apart", "-S", "variants.faithful.gate.max_top1_error=0.6")
+    new = {row["name"]: row for row in repository.rows() if row["id"] not in known}
+    assert sorted(new) == ["faithful", "optimized"]
+    for variant, row in new.items():
+        assert row["tags"]["dvc.exp_name"] == "apart"
+        assert row["tags"]["alexnet.complete"] == "true"
+        assert row["metrics"]["test/center/top1_error"] == 0.25
+        assert f"dvc.out.exports/{variant}" in {**row["tags"], **row["below"].get(f"export@{variant}", row)["tags"]}
+
+
+def test_a_lost_store_is_made_again_from_the_lock_and_the_reports(repository):
+    old = {row["name"]: row for row in repository.rows()}
+    (repository.root / "mlflow.db").unlink()
+    shutil.rmtree(repository.root / "mlruns")
+    said = repository.run("alexnet", "track", "rebuild").stdout
+    assert "faithful: 8 of 8 stages, complete" in said
+    rows = repository.rows()
+    assert sorted(row["name"] for row in rows) == ["faithful", "optimized"]
+    for row in rows:
+        assert row["tags"]["alexnet.complete"] == "true"
+        assert row["params"].items() <= {**old[row["name"]]["params"], **row["params"]}.items()
+        assert row["metrics"]["test/center/top1_error"] == 0.25
+        train = row["below"][f"train@{row['name']}"]
+        assert train["tags"]["alexnet.remade"]
+        assert train["params"] == old[row["name"]]["below"].get(f"train@{row['name']}", train)["params"]
+        assert (repository.root / "mlruns" / train["id"] / "artifacts" / row["name"] / "metrics.json").is_file()
+    repository.run("alexnet", "track", "rebuild")
+    assert len(repository.rows()) == 2, "rebuilding twice makes nothing twice"
+
+
+def test_a_stage_that_is_out_of_date_is_named_and_not_linked(repository):
+    repository.edit("epochs: 30,", "epochs: 29,")
+    said = repository.run("alexnet", "track", "rebuild").stdout
+    stale = "train@optimized, evaluate@optimized, compare, export@optimized"
+    assert f"optimized: 4 of 8 stages; out of date: {stale}" in said
+    assert "faithful: 7 of 8 stages; out of date: compare" in said
+    repository.edit("epochs: 29,", "epochs: 30,")
+
+
+def test_verify_finds_the_same_bytes(repository):
+    repository.commit()
+    said = repository.run("alexnet", "verify", "train@optimized", "--json")
+    certificate = json.loads(said.stdout)
+    assert certificate["verdict"] == "reproduced"
+    assert [each["path"] for each in certificate["outputs"]] == ["models/optimized", "reports/train/optimized"]
+    assert list((repository.root / ".alexnet/verify").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "verdict", "code"), [("0.26", "reproduced within tolerance", 0), ("0.75", "not reproduced", 1)]
+)
+def test_verify_compares_numbers_where_bytes_differ(repository, number, verdict, code):
+    stub = repository.root / "stub_stages.py"
+    honest = stub.read_text()
+    stub.write_text(honest.replace('"top1_error": 0.25', f'"top1_error": {number}'))
+    repository.commit()
+    done = repository.run("alexnet", "verify", "evaluate@faithful", check=False)
+    stub.write_text(honest)
+    repository.commit()
+    assert done.returncode == code
+    assert f"verdict:  {verdict}" in done.stdout
+    assert f"center/top1_error: 0.25 -> {number}" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [(["train@fatihful"], "no stage 'train@fatihful'"), (["--tolerance", "-1"], "--tolerance")],
+)
+def test_verify_says_what_is_wrong_with_its_arguments(repository, arguments, part):
+    done = repository.run("alexnet", "verify", *arguments, check=False)
+    assert done.returncode in (1, 2)
+    assert part in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_lock_is_read_as_dvc_writes_it(repository):
+    content = read(repository.root / "dvc.lock")
+    assert content["stages"]["train@faithful"]["params"]["params.yaml"]["variants.faithful.profile"] == "original"
