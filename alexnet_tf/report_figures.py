@@ -70,7 +70,7 @@ _PICTURES = {
         "Figure 4, left: eight test images as they come, and what {} says of them; the bar of the true class is red.",
         "Eight test images and the classes that {} names",
     ),
-    "top5_best": ("The images that {} is surest of and right, one a class.", "The eight surest right answers of {}"),
+    "top5_best": ("Of each class the test image that {} is surest of.", "The surest answers of {}, one a class"),
     "top5_worst": (
         "The images on which {} is most wrong; some may be mislabelled or show several things.",
         "The eight worst answers of {}",

@@ -10,10 +10,11 @@ from alexnet_tf.comparison import Evaluation, Training, compare
 from alexnet_tf.report_rows import NOT_MEASURED, class_rows, p_value
 
 
-@pytest.fixture
-def comparison():
+def make_comparison(*others):
+    """Compare a variant called plain, right on 30 of 80 images, with others that are right on 60."""
     evaluations, trainings = {}, {}
-    for name, num_right in (("plain", 30), ("<better> & co", 60)):
+    for name in ("plain", *others):
+        num_right = 30 if name == "plain" else 60
         correct = np.arange(80) < num_right
         view = {"top1_error": 1 - num_right / 80, "top5_error": 0.0, "mean_loss": 1.0}
         bits = {f"{v}_top{k}": correct for v in ("center", "ten_crop") for k in (1, 5)}
@@ -26,8 +27,13 @@ def comparison():
         evaluations[name] = Evaluation(80, "sha", views, bits, per_class, slices, gallery)
         history = {"epoch": [1, 2], "train_loss": [2.0, 1.0], "validation_loss": [2.1, None]}
         trainings[name] = Training({"best_epoch": 2}, history)
-    variants = {"plain": {"rate": 0.01, "flip": True}, "<better> & co": {"rate": 0.1, "flip": False}}
+    variants = {"plain": {"rate": 0.01, "flip": True}} | {name: {"rate": 0.1, "flip": False} for name in others}
     return compare(evaluations, trainings, variants, baseline="plain", confidence=0.95, bootstrap_samples=200)
+
+
+@pytest.fixture
+def comparison():
+    return make_comparison("<better> & co")
 
 
 class Outline(HTMLParser):
@@ -72,7 +78,7 @@ def test_page_is_well_formed_and_needs_no_network(comparison):
 
 def test_pictures_are_told_in_words(comparison):
     page = report.render(comparison, {}, {"top5_best_plain.png": b"png", "neighbours_plain.png": b"png"})
-    assert 'alt="The eight surest right answers of plain: ash, called elm &amp; co with 75.0 %"' in page
+    assert 'alt="The surest answers of plain, one a class: ash, called elm &amp; co with 75.0 %"' in page
     assert 'alt="Five test images and their nearest training images, by plain: ash, near elm"' in page
     assert "top5_worst" not in page
 
