@@ -1,12 +1,13 @@
 """What differs between variants: the knobs that were turned, and what that did to the test errors."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
 from alexnet_tf.errors import DataError
+from alexnet_tf.knobs import differing_knobs
 from alexnet_tf.significance import paired_difference, wilson_interval
 
 VIEWS = ("center", "ten_crop")
@@ -23,6 +24,8 @@ class Evaluation:
         metrics: View -> metric -> value, errors as fractions.
         correct: `center_top1` and so on -> (N,) bool in the order of the sorted keys.
         per_class: Class name -> (images, ten-crop top-1 error or None without images).
+        slices: Rows of slices.csv: `quantity`, `low`, `high` (None: no bound), `num_examples`, `top1_error`.
+        gallery: What the pictures show, as gallery.json has it; empty for a report that has none.
     """
 
     num_examples: int
@@ -30,6 +33,8 @@ class Evaluation:
     metrics: Mapping[str, Mapping[str, float]]
     correct: Mapping[str, np.ndarray]
     per_class: Mapping[str, tuple[int, float | None]]
+    slices: Sequence[Mapping[str, Any]] = ()
+    gallery: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,8 @@ def compare(
 
     Returns:
         Plain values for JSON: `baseline`, `confidence`, `bootstrap_samples`, `num_examples`, `keys_sha256`,
-        `variants` (names in order), `errors`, `paired`, `training`, `curves`, `knobs`, `per_class`.
+        `variants` (names in order), `errors`, `paired`, `training`, `curves`, `knobs`, `per_class`, `slices`,
+        `gallery`.
 
     Raises:
         DataError: Two variants were tested on different images.
@@ -100,6 +106,8 @@ def compare(
             }
             for label, (num, _) in reference.per_class.items()
         ],
+        "slices": _slices(evaluations, names),
+        "gallery": {name: dict(evaluations[name].gallery) for name in names},
     }
 
 
@@ -117,31 +125,6 @@ def require_same_images(evaluations: Mapping[str, Evaluation]) -> None:
             raise DataError(
                 f"{first[0]} and {name} name different classes: evaluate both on the same data set, then compare again."
             )
-
-
-def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Turn nested parameters into dotted keys: `{"a": {"b": 1}}` into `{"a.b": 1}`; lists stay values."""
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        dotted = f"{prefix}{key}"
-        flat |= flatten(value, f"{dotted}.") if isinstance(value, Mapping) else {dotted: value}
-    return flat
-
-
-def differing_knobs(variants: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """List the parameters that are not the same everywhere, in their order of appearance.
-
-    Returns:
-        `key` (dotted) and `values`: variant -> value, without the variants that have no such parameter.
-    """
-    flat = {name: flatten(parameters) for name, parameters in variants.items()}
-    keys = dict.fromkeys(key for parameters in flat.values() for key in parameters)
-    knobs = []
-    for key in keys:
-        values = {name: parameters[key] for name, parameters in flat.items() if key in parameters}
-        if len(values) < len(flat) or any(value != next(iter(values.values())) for value in values.values()):
-            knobs.append({"key": key, "values": values})
-    return knobs
 
 
 def headline(comparison: Mapping[str, Any]) -> dict[str, dict[str, float]]:
@@ -163,7 +146,7 @@ def _errors(evaluation: Evaluation, confidence: float) -> dict[str, Any]:
     views: dict[str, Any] = {}
     for view in VIEWS:
         metrics = evaluation.metrics[view]
-        views[view] = {"mean_loss": metrics["mean_loss"]}
+        views[view] = {key: metrics[key] for key in ("mean_loss", "calibration_error") if key in metrics}
         for error in ERRORS:
             if error in metrics:
                 low, high = wilson_interval(metrics[error], evaluation.num_examples, confidence=confidence)
@@ -186,3 +169,15 @@ def _paired(baseline: Evaluation, model: Evaluation, confidence: float, num_samp
                     )
                 )
     return views
+
+
+def _slices(evaluations: Mapping[str, Evaluation], names: Sequence[str]) -> list[dict[str, Any]]:
+    """Line the variants' slices up by their bounds; brightness depends on the stored size, so counts may differ."""
+    lined: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for name in names:
+        for each in evaluations[name].slices:
+            place = tuple(each[key] for key in ("quantity", "low", "high"))
+            entry = lined.setdefault(place, dict(zip(("quantity", "low", "high"), place, strict=True)) | {"errors": {}})
+            entry["errors"][name] = {"value": each["top1_error"], "num_examples": each["num_examples"]}
+    quantities = list(dict.fromkeys(place[0] for place in lined))
+    return [lined[place] for place in sorted(lined, key=lambda place: (quantities.index(place[0]), place[1]))]

@@ -1,9 +1,11 @@
 """Pictures of an evaluation: figure 4 of the paper, left and right, and the reliability diagram; PNG bytes."""
 
+import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from alexnet_tf.calibration import Bin
 from alexnet_tf.figures import COLOURS, new_figure, png
@@ -38,7 +40,7 @@ def top_five(images: np.ndarray, described: Sequence[Mapping[str, Any]], *, colu
             bars.text(0.02, place, shortened(name), va="center", fontsize=7.5, parse_math=False)
         bars.set(xlim=(0, 1), ylim=(4.6, -0.6))
         bars.set(xticks=[], yticks=[])
-    return png(figure, dpi=80)
+    return _in_256_colours(png(figure, dpi=80))
 
 
 def neighbours(
@@ -62,7 +64,7 @@ def neighbours(
         for column, (image, other) in enumerate(zip(images, entry["neighbours"], strict=True)):
             colour = RIGHT if other["label"] == entry["label"] else "black"
             _show(figure.add_subplot(grid[row, column + 2]), image, other["label"], size=7.5, colour=colour)
-    return png(figure, dpi=80)
+    return _in_256_colours(png(figure, dpi=80))
 
 
 def reliability_diagram(bins: Mapping[str, Sequence[Bin]], errors: Mapping[str, float]) -> bytes:
@@ -94,6 +96,14 @@ def reliability_diagram(bins: Mapping[str, Sequence[Bin]], errors: Mapping[str, 
 def shortened(name: str) -> str:
     """Cut a class name to the width of a bar."""
     return name if len(name) <= _NAME_CHARACTERS else f"{name[: _NAME_CHARACTERS - 1]}…"
+
+
+def _in_256_colours(picture: bytes) -> bytes:
+    """Store photographs at a third of the bytes: a report with many of them must open on a phone."""
+    buffer = io.BytesIO()
+    with Image.open(io.BytesIO(picture)) as image:
+        image.convert("RGB").quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
 
 
 def _show(axes: Any, image: np.ndarray, title: str, *, size: float = 9, colour: str = "black") -> None:

@@ -19,6 +19,7 @@ from alexnet_tf.report_rows import (
     percent,
     points,
     rows,
+    slice_rows,
 )
 
 
@@ -53,6 +54,7 @@ def markdown(comparison: Mapping[str, Any]) -> str:
     """Write the comparison as Markdown tables, without costs."""
     blocks = ["# Comparison", *headline(comparison), _about(comparison)]
     blocks += ["## Test errors", _markdown_table(error_rows(comparison))]
+    blocks += ["## By size, shape and brightness", _markdown_table(slice_rows(comparison))]
     blocks += ["## What differs", _markdown_table(knob_rows(comparison))]
     return "\n\n".join(blocks) + "\n"
 
@@ -63,7 +65,7 @@ def render(comparison: Mapping[str, Any], costs: Costs, figures: Mapping[str, by
     Args:
         comparison: As `alexnet_tf.comparison.compare` returns it, or read from comparison.json.
         costs: Variant -> number, keys as in `COSTS`; what is missing is shown as not measured.
-        figures: File name -> PNG, of which `conv1_kernels_VARIANT.png` and `confusion_VARIANT.png` are shown.
+        figures: File name -> PNG, of which the evaluations' pictures, NAME_VARIANT.png, are shown.
 
     Returns:
         The page.
@@ -81,7 +83,8 @@ def render(comparison: Mapping[str, Any], costs: Costs, figures: Mapping[str, by
         class_table=html_table(class_rows(comparison), caption="Top-1 error by class, ten crops"),
         num_knobs=len(knobs) - 1,
         knob_table=html_table(knobs, caption="Parameters that differ", monospace=True),
-        pictures=pictures(comparison["variants"], {k: base64.b64encode(v).decode() for k, v in figures.items()}),
+        slice_table=html_table(slice_rows(comparison), caption="Top-1 error of images alike, ten crops"),
+        pictures=pictures(comparison, {k: base64.b64encode(v).decode() for k, v in figures.items()}),
     )
 
 

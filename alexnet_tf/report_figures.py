@@ -5,6 +5,7 @@ from html import escape
 from typing import Any
 
 from alexnet_tf.charts import Bar, Line, bar_chart, line_chart
+from alexnet_tf.report_rows import percent
 
 NUM_COLOURS = 6  # as many as the page's style sheet defines
 
@@ -64,28 +65,58 @@ def _curves(comparison: Mapping[str, Any], quantity: str, factor: float, label: 
     return line_chart(lines, label=label, x_title="epoch", y_title=unit)
 
 
-def pictures(variants: Sequence[str], encoded: Mapping[str, str]) -> str:
-    """Show first-layer kernels and confusion matrices.
+_PICTURES = {
+    "top5_unselected": (
+        "Figure 4, left: eight test images as they come, and what {} says of them; the bar of the true class is red.",
+        "Eight test images and the classes that {} names",
+    ),
+    "top5_best": ("Of each class the test image that {} is surest of.", "The surest answers of {}, one a class"),
+    "top5_worst": (
+        "The images on which {} is most wrong; some may be mislabelled or show several things.",
+        "The eight worst answers of {}",
+    ),
+    "neighbours": (
+        "Figure 4, right: five test images and the training images nearest to them in the last hidden layer of {}.",
+        "Five test images and their nearest training images, by {}",
+    ),
+    "conv1_kernels": (
+        "Figure 3: first-layer kernels of {}, each stretched to its full range; two towers are a gap apart.",
+        "Grid of the first-layer kernels of {}",
+    ),
+    "confusion": ("Confusion of {}, ten crops.", "Confusion matrix of {}"),
+    "calibration": ("How often {} is right when it says so.", "Reliability diagram of {}"),
+}
+
+
+def pictures(comparison: Mapping[str, Any], encoded: Mapping[str, str]) -> str:
+    """Show what the evaluations drew, each picture with words for readers who do not see it.
 
     Args:
-        variants: Names, in order.
+        comparison: As `alexnet_tf.comparison.compare` returns it.
         encoded: File name -> PNG in base 64; what is not there is left out.
     """
-    kinds = {
-        "conv1_kernels": (
-            "First-layer kernels of {}, each stretched to its full range; two towers are a gap apart.",
-            "Grid of the first-layer kernels of {}",
-        ),
-        "confusion": ("Confusion of {}, ten crops.", "Confusion matrix of {}"),
-    }
     figures = []
-    for kind, (caption, alternative) in kinds.items():
-        for name in variants:
+    for kind, (caption, alternative) in _PICTURES.items():
+        for name in comparison["variants"]:
             data = encoded.get(f"{kind}_{name}.png")
             if data:
-                image = f'<img alt="{escape(alternative.format(name))}" src="data:image/png;base64,{data}">'
+                said = _in_words(comparison["gallery"].get(name, {}).get(kind.removeprefix("top5_"), []))
+                words = escape(f"{alternative.format(name)}{': ' if said else ''}{said}")
+                image = f'<img alt="{words}" loading="lazy" src="data:image/png;base64,{data}">'
                 figures.append(_figure(image, caption.format(name)))
     return "".join(figures) or "<p>No pictures were made.</p>"
+
+
+def _in_words(shown: Sequence[Mapping[str, Any]]) -> str:
+    """Say what a picture of images shows: the true class, then the guess or the neighbours' classes."""
+    sentences = []
+    for each in shown:
+        if "top" in each:
+            best = each["top"][0]
+            sentences.append(f"{each['label']}, called {best['class']} with {percent(best['probability'])}")
+        else:
+            sentences.append(f"{each['label']}, near {', '.join(other['label'] for other in each['neighbours'])}")
+    return "; ".join(sentences)
 
 
 def _figure(content: str, caption: str) -> str:

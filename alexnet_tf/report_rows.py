@@ -36,6 +36,9 @@ def error_rows(comparison: Mapping[str, Any]) -> Rows:
                     *(f"{percent(c['value'])} ({100 * c['low']:.1f} to {100 * c['high']:.1f})" for c in cells),
                 ]
             )
+    offs = [comparison["errors"][name]["ten_crop"].get("calibration_error") for name in names]
+    if None not in offs:
+        rows.append(["calibration error, ten crops", *(percent(off) for off in offs)])
     if comparison["paired"]:
         baseline = comparison["baseline"]
         pairs = [comparison["paired"].get(name, {}).get("ten_crop", {}).get("top1_error") for name in names]
@@ -67,6 +70,18 @@ def knob_rows(comparison: Mapping[str, Any]) -> Rows:
 def rows(comparison: Mapping[str, Any], costs: Costs) -> Rows:
     """List errors, differences and costs for a terminal's table, header first, one column a variant."""
     return error_rows(comparison) + cost_rows(comparison, costs)[1:]
+
+
+def slice_rows(comparison: Mapping[str, Any]) -> Rows:
+    """List the top-1 errors by size, shape and brightness, header first; a cell has the number of images."""
+    names = comparison["variants"]
+    lines = [["images", *names]]
+    for each in comparison["slices"]:
+        high = "and more" if each["high"] is None else f"to {each['high']:g}"
+        cells = (each["errors"].get(name) for name in names)
+        shown = (f"{percent(cell['value'])} of {cell['num_examples']:,}" if cell else "–" for cell in cells)
+        lines.append([f"{each['quantity']}: {each['low']:g} {high}", *shown])
+    return lines
 
 
 def class_rows(comparison: Mapping[str, Any], *, at_most: int = 40) -> Rows:

@@ -9,7 +9,7 @@ Writes `report/`:
     comparison.json: all numbers, see `alexnet_tf.comparison.compare`.
     comparison.md: the same as tables to read.
     metrics.json: variant -> headline numbers.
-    errors.png, learning_curves.png; conv1_kernels_VARIANT.png and confusion_VARIANT.png from the evaluations.
+    errors.png, learning_curves.png; from the evaluations their pictures, as NAME_VARIANT.png.
 
 Guarantees:
     Only files are read, no clock: equal reports give equal bytes. What a run cost is known to the tracker
@@ -23,6 +23,7 @@ import csv
 import json
 import math
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
@@ -100,10 +101,8 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
     (outputs.report / "errors.png").write_bytes(error_bars(comparison["errors"], confidence=params.confidence))
     (outputs.report / "learning_curves.png").write_bytes(learning_curves(comparison["curves"]))
     for name in params.variants:
-        for picture in ("conv1_kernels", "confusion"):
-            source = inputs.evaluations / name / f"{picture}.png"
-            if source.exists():
-                shutil.copyfile(source, outputs.report / f"{picture}_{name}.png")
+        for source in sorted((inputs.evaluations / name).glob("*.png")):
+            shutil.copyfile(source, outputs.report / f"{source.stem}_{name}.png")
 
     runtime.tracker.metrics(
         {f"test/{name}/{key}": value for name, values in numbers.items() for key, value in values.items()}
@@ -140,7 +139,14 @@ def read_evaluation(folder: Path) -> "Evaluation":
         metrics={view: metrics[view] for view in ("center", "ten_crop")},
         correct=found.right,
         per_class=per_class,
+        slices=[_slice(row) for row in _read_csv(folder / "slices.csv", stage="evaluate")],
+        gallery=_read_json(folder / "gallery.json", stage="evaluate"),
     )
+
+
+def _slice(row: Mapping[str, str]) -> dict[str, Any]:
+    numbers = {name: _number(row[name]) for name in ("low", "high", "top1_error")}
+    return {"quantity": row["quantity"], "num_examples": int(row["num_examples"])} | numbers
 
 
 def _number(text: str) -> float | None:

@@ -16,6 +16,7 @@ from pipeline.workspace import Workspace
 
 COMPARISON = "reports/compare/comparison.json"
 PAGE = "reports/report.html"
+COMPARED = "reports/compared.html"
 _MIB = 2**20
 
 
@@ -64,13 +65,19 @@ def write_report(workspace: Workspace, config: Config) -> Path:
     Raises:
         AlexNetError: There is no comparison yet.
     """
-    from alexnet_tf.report import render
-
     comparison = read_comparison(workspace)
     folder = (workspace.root / COMPARISON).parent
     figures = {path.name: path.read_bytes() for path in sorted(folder.glob("*.png"))}
-    page = workspace.root / PAGE
+    return write_page(workspace.root / PAGE, comparison, costs(workspace, config), figures)
+
+
+def write_page(
+    page: Path, comparison: dict[str, Any], measured: dict[str, dict[str, float]], figures: dict[str, bytes]
+) -> Path:
+    """Write a comparison as a page, whole or not at all, and return its path."""
+    from alexnet_tf.report import render
+
     written = page.with_name(f".{page.name}.partial")
-    written.write_text(render(comparison, costs(workspace, config), figures), encoding="utf-8")
+    written.write_text(render(comparison, measured, figures), encoding="utf-8")
     os.replace(written, page)
     return page

@@ -8,27 +8,40 @@ from pipeline.commands.base import Command, as_json, example, say
 
 _HELP = f"""Print the comparison of the variants and write reports/report.html.
 
-{example("alexnet report")}"""
+With --rev, past runs stand beside them, from DVC's cache, and the page is reports/compared.html.
+
+{example("alexnet report" + chr(10) + "alexnet report --rev HEAD~1 --rev brave-exp")}"""
 
 
 @click.command("report", cls=Command, help=_HELP, short_help="Print the comparison; write reports/report.html.")
+@click.option(
+    "--rev", "revisions", multiple=True, metavar="REV", help="A Git revision or DVC experiment; may be repeated."
+)
 @as_json
-def command(as_json: bool) -> None:
+def command(revisions: tuple[str, ...], as_json: bool) -> None:
     """Print the comparison and write the page."""
     from alexnet_tf.report import headline, table
     from pipeline.config import PARAMS_FILE, load
     from pipeline.linking import complete
-    from pipeline.report import costs, read_comparison, write_report
+    from pipeline.report import COMPARED, costs, read_comparison, write_page, write_report
+    from pipeline.revisions import compare_with
     from pipeline.workspace import find_workspace
 
     workspace = find_workspace()
     config = load(workspace.root / PARAMS_FILE)
-    comparison = read_comparison(workspace)
     measured = costs(workspace, config)
+    figures = None
+    if revisions:
+        comparison, figures = compare_with(workspace, config, revisions)
+    else:
+        comparison = read_comparison(workspace)
     if as_json:
         click.echo(json.dumps({"comparison": comparison, "costs": measured}, indent=1, sort_keys=True))
         return
-    page = write_report(workspace, config)
+    if figures is None:
+        page = write_report(workspace, config)
+    else:
+        page = write_page(workspace.root / COMPARED, comparison, measured, figures)
     click.echo(table(comparison, measured))
     click.echo()
     for sentence in headline(comparison):

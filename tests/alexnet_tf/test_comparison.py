@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from alexnet_tf.comparison import Evaluation, Training, compare, differing_knobs, flatten, headline
+from alexnet_tf.comparison import Evaluation, Training, compare, headline
 from alexnet_tf.errors import DataError
+from alexnet_tf.knobs import differing_knobs, flatten
 
 
 def evaluation(correct, *, keys="k", classes=("ash", "elm"), top5=True):

@@ -10,19 +10,30 @@ from alexnet_tf.comparison import Evaluation, Training, compare
 from alexnet_tf.report_rows import NOT_MEASURED, class_rows, p_value
 
 
-@pytest.fixture
-def comparison():
+def make_comparison(*others):
+    """Compare a variant called plain, right on 30 of 80 images, with others that are right on 60."""
     evaluations, trainings = {}, {}
-    for name, num_right in (("plain", 30), ("<better> & co", 60)):
+    for name in ("plain", *others):
+        num_right = 30 if name == "plain" else 60
         correct = np.arange(80) < num_right
         view = {"top1_error": 1 - num_right / 80, "top5_error": 0.0, "mean_loss": 1.0}
         bits = {f"{v}_top{k}": correct for v in ("center", "ten_crop") for k in (1, 5)}
         per_class = {"ash": (80, 1 - num_right / 80), "elm": (0, None)}
-        evaluations[name] = Evaluation(80, "sha", {"center": view, "ten_crop": view}, bits, per_class)
+        slices = [{"quantity": "side", "low": 0, "high": None, "num_examples": 80, "top1_error": 0.25}]
+        top = [{"class": "elm & co", "probability": 0.75}]
+        neighbours = [{"key": "q", "label": "ash", "neighbours": [{"key": "n", "label": "elm", "distance": 1.0}]}]
+        gallery = {"best": [{"key": "k", "label": "ash", "top": top}], "neighbours": neighbours}
+        views = {"center": view, "ten_crop": view | {"calibration_error": 0.031}}
+        evaluations[name] = Evaluation(80, "sha", views, bits, per_class, slices, gallery)
         history = {"epoch": [1, 2], "train_loss": [2.0, 1.0], "validation_loss": [2.1, None]}
         trainings[name] = Training({"best_epoch": 2}, history)
-    variants = {"plain": {"rate": 0.01, "flip": True}, "<better> & co": {"rate": 0.1, "flip": False}}
+    variants = {"plain": {"rate": 0.01, "flip": True}} | {name: {"rate": 0.1, "flip": False} for name in others}
     return compare(evaluations, trainings, variants, baseline="plain", confidence=0.95, bootstrap_samples=200)
+
+
+@pytest.fixture
+def comparison():
+    return make_comparison("<better> & co")
 
 
 class Outline(HTMLParser):
@@ -56,13 +67,27 @@ def test_page_is_well_formed_and_needs_no_network(comparison):
     outline.feed(page)
     assert outline.open == []
     assert outline.tags.count("h1") == 1
-    assert outline.tags.count("table") == outline.tags.count("caption") == 4
+    assert outline.tags.count("table") == outline.tags.count("caption") == 5
     assert "script" not in outline.tags
     assert all(link.startswith("data:") for link in outline.links)
     assert not re.search(r"https?://|@import|url\(", page)
     assert "$" not in page
     assert "<better>" not in page
     assert "&lt;better&gt; &amp; co errs on 25.0 % of the test images, plain on 62.5 %: 37.5 points fewer" in page
+
+
+def test_pictures_are_told_in_words(comparison):
+    page = report.render(comparison, {}, {"top5_best_plain.png": b"png", "neighbours_plain.png": b"png"})
+    assert 'alt="The surest answers of plain, one a class: ash, called elm &amp; co with 75.0 %"' in page
+    assert 'alt="Five test images and their nearest training images, by plain: ash, near elm"' in page
+    assert "top5_worst" not in page
+
+
+def test_slices_and_calibration_are_in_every_form(comparison):
+    for text in (report.markdown(comparison), report.render(comparison, {}, {})):
+        assert "side: 0 and more" in text
+        assert "25.0 % of 80" in text
+        assert "3.1 %" in text
 
 
 def test_costs_that_nobody_measured_say_so(comparison):

@@ -51,6 +51,12 @@ def write_reports(root, name, correct, keys):
         writer.writerow(["class", "num_examples", "ten_crop_top1_error"])
         writer.writerows([[label, 20, f"{error:.6f}"] for label in CLASSES[:4]] + [["fir", 0, ""]])
     (evaluation / "confusion.png").write_bytes(b"png of " + name.encode())
+    (evaluation / "slices.csv").write_text(
+        "quantity,low,high,num_examples,top1_error,top5_error,top1_error_low,top1_error_high\n"
+        f"brightness,0,64,20,{error},0,0,1\nbrightness,64,inf,60,{error},0,0,1\n"
+    )
+    top = [{"class": "ash", "probability": 0.75}]
+    (evaluation / "gallery.json").write_text(json.dumps({"best": [{"key": "k", "label": "elm", "top": top}]}))
 
 
 @pytest.fixture
@@ -81,6 +87,9 @@ def test_compares_on_the_same_images(reports):
     assert (paired["only_baseline_correct"], paired["only_model_correct"]) == (0, 30)
     assert paired["p_value"] == pytest.approx(2 / 2**30)
     assert comparison["errors"]["faithful"]["ten_crop"]["top1_error"]["value"] == 0.5
+    cell = {"value": 0.125, "num_examples": 60}
+    assert comparison["slices"][1]["errors"]["optimized"] == cell
+    assert [each["high"] for each in comparison["slices"]] == [64, None]
     assert comparison["curves"]["faithful"]["validation_loss"] == [2.2, None, 1.2]
     assert comparison["per_class"][4] == {
         "class": "fir",
@@ -126,7 +135,8 @@ def test_different_test_images_are_refused(reports):
 
 
 @pytest.mark.parametrize(
-    ("stage", "file"), [("train", "history.csv"), ("evaluate", "metrics.json"), ("evaluate", "correct.npz")]
+    ("stage", "file"),
+    [("train", "history.csv"), ("evaluate", "metrics.json"), ("evaluate", "correct.npz"), ("evaluate", "gallery.json")],
 )
 def test_a_missing_file_is_named_with_its_stage(reports, stage, file):
     (reports / stage / "optimized" / file).unlink()
