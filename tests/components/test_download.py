@@ -1,5 +1,6 @@
 import hashlib
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -288,3 +289,21 @@ def test_progress_counts_every_image(tmp_path):
     download.run(download.Inputs(), download.Outputs(tmp_path / "o"), download.Params.model_validate(values), runtime)
     assert recorder.totals["download train"] == (30, "images")
     assert recorder.done == 60
+
+
+def test_what_cannot_be_read_stays_in_its_split_and_is_listed(folder, tmp_path):
+    for number in range(8):
+        (folder / "train" / "c0" / f"gone{number}.png").symlink_to("nowhere")
+    shutil.rmtree(folder / "val")
+    # With two splits to hold out, the hash of no content, 0.889, would put all eight into the second.
+    manifest = run(tmp_path / "out", "image_folder", folder, validation_share=0.45)
+    assert [entry["split"] for entry in manifest["unreadable"]] == ["train"] * 8
+    empty = {example["key"].decode() for example in examples(tmp_path / "out", "train") if not example["image"]}
+    assert empty == {entry["key"] for entry in manifest["unreadable"]}
+
+
+def test_a_part_of_a_source_goes_through(folder, tmp_path):
+    part = {"classes": ("c1", "c0"), "images_per_class": 20}
+    manifest = run(tmp_path / "part", "image_folder", folder, subset=part)
+    counts = {split: content["num_examples"] for split, content in manifest["splits"].items()}
+    assert (counts["train"] + counts["validation"], counts["test"]) == (40, 6)

@@ -327,3 +327,9 @@ def test_the_page_shows_what_is_odd_and_needs_no_network(tmp_path):
     assert b"<script".hex(" ") in html
     for foreign in ("<script", "http:", "https:"):
         assert foreign not in html
+
+
+def test_the_same_bytes_twice_are_copies_and_no_near_copies(tmp_path):
+    splits = photos()
+    splits["train"][3] = (1, splits["train"][1][1])
+    assert names(run(tmp_path, splits, near_copy_bits=4)) == [("WARNING", "copies", "train")]
