@@ -13,7 +13,6 @@ from pipeline.provenance import is_under_dvc, pipeline_key, pipeline_process
 from pipeline.workspace import Workspace
 
 _POLL_SECONDS = 0.2
-_started: list["subprocess.Popen[bytes]"] = []
 
 
 def start(workspace: Workspace) -> None:
@@ -30,7 +29,7 @@ def start(workspace: Workspace) -> None:
             env=spool.own_environment(),
             start_new_session=True,  # Ctrl-C is for the stage; the courier still has to report it
         )
-        _started.append(process)  # it outlives this process; collected before, it would leave a warning
+        process.returncode = 0  # it outlives this process, so nobody waits for it, and Python need not warn of that
 
 
 def wait(home: Path, seconds: float) -> bool:

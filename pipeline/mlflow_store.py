@@ -78,12 +78,11 @@ class MlflowStore:
         with self._runs.locked():
             for row in event["rows"]:
                 known = self._runs.find(alexnet__state=row["state"], alexnet__variant=row["variant"])
-                new_row = not row["pipeline"] and not known
                 row_id = known.info.run_id if known and not row["pipeline"] else self._row(row, event["time"])
                 self._adopt(row_id, row["standing"])
                 self._runs.tag(row_id, row["state_tags"])
                 self._runs.client.log_inputs(row_id, [entities.dataset_input(entry) for entry in row["datasets"]])
-                if new_row or self._runs.client.get_run(row_id).info.status == "RUNNING":
+                if self._runs.client.get_run(row_id).info.status == "RUNNING":  # this made it
                     self._runs.client.set_terminated(row_id, "FINISHED", event["time"])
 
     def _metrics(self, points: list[tuple[bool, Metric]]) -> None:

@@ -1,0 +1,114 @@
+"""`alexnet ui`: ports, and the page that it opens, looked at in headless Chromium."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from pipeline.cli import alexnet
+from pipeline.commands.ui import _usable
+from pipeline.config import load
+from pipeline.graph import all_items
+from pipeline.recorder import Recorder
+from pipeline.runner import run_stage
+
+_FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update", "--window-size=1600,1600",
+]  # fmt: skip
+
+
+def test_a_taken_port_is_one_sentence(workspace, monkeypatch):
+    monkeypatch.chdir(workspace.root)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        result = CliRunner().invoke(alexnet, ["ui", "--port", str(taken.getsockname()[1])])
+    assert result.exit_code == 1
+    assert "address already in use; leave --port out for a free one" in result.stderr
+    assert not (workspace.root / "mlflow.db").exists()
+
+
+def test_without_a_port_a_free_one_is_found():
+    port = _usable(None)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", port))
+
+
+def test_with_a_server_it_names_that(workspace, monkeypatch):
+    monkeypatch.chdir(workspace.root)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    result = CliRunner().invoke(alexnet, ["ui"])
+    assert result.exit_code == 0
+    assert "the runs are at http://127.0.0.1:9" in result.output
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("chromedriver"), reason="looks at the page in Chromium, which is not installed")
+def test_the_prepared_view_shows_both_variants_side_by_side(workspace, free_port):
+    config = load(workspace.root / "params.yaml")
+    for item in all_items(config.values):
+        run_stage(workspace, config, item, recorder=Recorder(workspace, print, send=False))
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = os.environ | {"PATH": path, "PYTHONPATH": str(workspace.root)}
+    command = [sys.executable, "-m", "pipeline", "ui", "--port", str(free_port), "--no-browser"]
+    process = subprocess.Popen(command, cwd=workspace.root, env=environment, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        page = process.stdout.readline().split(": ", 1)[1].strip()
+        text = _seen(page)
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+        process.stdout.close()
+    for part in ("Errors on the test split", "Training", "Cost", "What differs", "faithful", "optimized"):
+        assert part in text
+    assert "Something went wrong" not in text
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(page, timeout=5)
+
+
+def _seen(page: str) -> str:
+    """The text of a page once its charts are drawn."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    driver = subprocess.Popen(["chromedriver", f"--port={port}"], **quiet)  # type: ignore[call-overload]
+
+    def call(path, body):
+        data = json.dumps(body).encode()
+        request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=120) as answer:
+            return json.load(answer)["value"]
+
+    try:
+        options = {"args": _FLAGS}
+        wanted = {"capabilities": {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": options}}}
+        for _ in range(100):
+            try:
+                session = call("/session", wanted)["sessionId"]
+                break
+            except urllib.error.URLError:
+                time.sleep(0.2)
+        call(f"/session/{session}/url", {"url": page})
+        text = ""
+        for _ in range(60):
+            text = call(f"/session/{session}/execute/sync", {"script": "return document.body.innerText", "args": []})
+            if "What differs" in text:
+                break
+            time.sleep(1)
+        return text
+    finally:
+        driver.terminate()
+        driver.wait(30)
