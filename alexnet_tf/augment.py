@@ -45,10 +45,12 @@ class Views:
             channel_mean: Three floats, 0..255.
 
         Raises:
-            ValueError: When the crop is larger than the image.
+            ValueError: When the crop is larger than the image, or the border that is mirrored is.
         """
         if spec.crop_size > size:
             raise ValueError(f"input.crop_size must be at most the image size {size}, got {spec.crop_size}")
+        if spec.test_border >= size:
+            raise ValueError(f"input.test_border must be less than the image size {size}, got {spec.test_border}")
         if spec.mean == "channel":
             mean = np.asarray(channel_mean, np.float32)
         else:  # the centre crop, whatever the crop's position (convdata_jpeg.py: data_mean_crop)

@@ -65,6 +65,8 @@ class Checkpoint:
             best: Weights of the best epoch by name, where they are kept.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        for left in self.path.parent.glob(f".{self.path.name}.tmp-*"):  # of a process that was killed as it wrote
+            left.unlink(missing_ok=True)
         arrays = dict(variables) | {f"best/{name}": value for name, value in best.items()}
         save_arrays(self.path, arrays, {"fingerprint": self.fingerprint, "state": state.to_json()})
 

@@ -53,7 +53,8 @@ class Fit:
             this training alone: whoever names it makes sure that other params, data or code get another name.
         checkpoint_interval_seconds: Time between two checkpoints.
         advance: Called with a number of steps and figures to show.
-        on_epoch: Called with each finished epoch's row and its seconds.
+        on_epoch: Called with each epoch's row and its seconds; after a resume first with the rows of the epochs before,
+            whose seconds, like those of an epoch of which a part was trained before, are None.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class Fit:
         folder: Path | None,
         checkpoint_interval_seconds: float,
         advance: Callable[..., None],
-        on_epoch: Callable[[Epoch, float], None],
+        on_epoch: Callable[[Epoch, float | None], None],
     ):
         self._training, self._validation = training, validation
         self._checkpoint = None if folder is None else Checkpoint(folder)
@@ -85,13 +86,16 @@ class Fit:
             self._resume()
             first_step = self._state.step
             self._advance(first_step)
+            for row in self._state.history:
+                self._on_epoch(row, None)
             self._train()
             return self._fitted(first_step)
 
     def _train(self) -> None:
         training, state = self._training, self._state
         iterator = training.iterator(state.step)
-        num_steps, saved_at, epoch_started = 1, time.monotonic(), time.monotonic()
+        num_steps, saved_at = 1, time.monotonic()
+        epoch_started = None if state.losses else time.monotonic()
         while state.step < training.total_steps:
             started = time.monotonic()
             num_steps = min(num_steps, self._steps_left_in_epoch())
@@ -106,7 +110,7 @@ class Fit:
             num_steps = max(1, min(100, round(SECONDS_PER_CALL / max(seconds_per_step, 1e-6))))
             if state.step % training.batches.steps_per_epoch == 0:
                 self._end_epoch()
-                self._on_epoch(state.history[-1], time.monotonic() - epoch_started)
+                self._on_epoch(state.history[-1], time.monotonic() - epoch_started if epoch_started else None)
                 epoch_started = time.monotonic()
             if time.monotonic() - saved_at > self._interval:
                 self._save()
@@ -174,8 +178,9 @@ class Fit:
         if checkpoint is None:
             return
         self._agree(checkpoint.fingerprint)
-        content = from_chief(self._training.strategy, checkpoint.read())
-        if content:
+        workers = cluster()
+        mine = checkpoint.read() if workers is None or workers.is_chief else b""
+        if content := from_chief(self._training.strategy, mine):
             self._state, self._best = checkpoint.restore(content, self._training.variables)
 
     def _agree(self, fingerprint: str) -> None:

@@ -14,8 +14,9 @@ def momentum_update(
         v ← momentum·v − coupled_decay·ε·w − ε·g
         w ← w + v
 
-    With `nesterov` the step is momentum·v − ε·(g + coupled_decay·w) of the new v. `decoupled_decay`·ε·w is taken from
-    w beside the velocity, as Keras' `weight_decay` does, which at momentum 0.9 is ten times weaker.
+    At a rate of 0 both stay as they are (weights.cu updates only where epsW > 0): a frozen layer has no velocity to run
+    out. With `nesterov` the step is momentum·v − ε·(g + coupled_decay·w) of the new v. `decoupled_decay`·ε·w is taken
+    from w beside the velocity, as Keras' `weight_decay` does, which at momentum 0.9 is ten times weaker.
 
     Args:
         weights: w, float32.
@@ -28,9 +29,11 @@ def momentum_update(
         nesterov: Whether to look ahead.
     """
     descent = learning_rate * (gradient + coupled_decay * weights)
-    velocity = momentum * velocity - descent
-    step = momentum * velocity - descent if nesterov else velocity
-    return weights + step - decoupled_decay * learning_rate * weights, velocity
+    moved = momentum * velocity - descent
+    step = momentum * moved - descent if nesterov else moved
+    updated = weights + step - decoupled_decay * learning_rate * weights
+    moves = learning_rate > 0
+    return tf.where(moves, updated, weights), tf.where(moves, moved, velocity)
 
 
 class MomentumSGD:

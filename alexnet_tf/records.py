@@ -135,21 +135,26 @@ def indexed_records(path: Path) -> Iterator[tuple[int, bytes]]:
             number += 1
 
 
-def read_record(descriptor: int, offset: int, *, name: str) -> bytes:
+def read_record(path: Path, offset: int) -> bytes:
     """Read the payload of the one record that starts at a byte offset, checked against its checksum.
 
+    The file is opened for each record: a large data set has more files than a process may keep open.
+
     Args:
-        descriptor: A file opened for reading; its position is not used, so threads may share it.
+        path: The file.
         offset: As `indexed_records` gives it.
-        name: The file's name for messages.
 
     Raises:
         DataError: When there is no whole record with right checksums at this place.
     """
-    left = os.fstat(descriptor).st_size - offset
-    where = f"{name}, record at byte {offset}"
-    header = os.pread(descriptor, _HEADER.size, offset)
-    return _checked(header, lambda count, start: os.pread(descriptor, count, offset + start), left, where)
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        left = os.fstat(descriptor).st_size - offset
+        header = os.pread(descriptor, _HEADER.size, offset)
+        where = f"{path}, record at byte {offset}"
+        return _checked(header, lambda count, start: os.pread(descriptor, count, offset + start), left, where)
+    finally:
+        os.close(descriptor)
 
 
 def _checked(header: bytes, read, left: int, where: str) -> bytes:

@@ -105,11 +105,7 @@ def score_views(logits: np.ndarray, labels: np.ndarray) -> dict[str, Predictions
     Raises:
         TrainingError: A logit is not finite.
     """
-    if not np.isfinite(logits).all():
-        raise TrainingError(
-            "The model gives logits that are not finite; it diverged in training: train it again with a lower"
-            " learning rate."
-        )
+    _require_finite(logits)
     views = softmax(logits)
     wide = logits.astype(np.float64)
     wide -= wide.max(axis=-1, keepdims=True)
@@ -121,6 +117,14 @@ def score_views(logits: np.ndarray, labels: np.ndarray) -> dict[str, Predictions
         "center": _score(views[:, CENTER], labels, -log_own[:, CENTER]),
         "ten_crop": _score(views.mean(axis=1, dtype=np.float32), labels, ten_crop_loss),
     }
+
+
+def _require_finite(logits: np.ndarray) -> None:
+    if not np.isfinite(logits).all():
+        raise TrainingError(
+            "The model gives logits that are not finite; it diverged in training: train it again with a lower"
+            " learning rate."
+        )
 
 
 def _score(probabilities: np.ndarray, labels: np.ndarray, losses: np.ndarray) -> Predictions:
@@ -152,8 +156,12 @@ def score_center(batches: Iterable[np.ndarray], labels: np.ndarray) -> Predictio
     Args:
         batches: (n, 1, K) float32 logits, batch after batch in the order of `labels`.
         labels: (N,) int, 0..K-1.
+
+    Raises:
+        TrainingError: A logit is not finite.
     """
     logits = np.concatenate(list(batches))[:, 0].astype(np.float64)
+    _require_finite(logits)
     logits -= logits.max(axis=-1, keepdims=True)
     own = np.take_along_axis(logits, labels[:, None].astype(np.intp), axis=1)[:, 0]
     return _score(softmax(logits), labels, np.log(np.exp(logits).sum(axis=-1)) - own)

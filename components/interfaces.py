@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 class StageParams(BaseModel):
     """Base of every parameter model: frozen, and an unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Tracker(Protocol):

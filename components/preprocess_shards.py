@@ -1,8 +1,6 @@
 """What the workers of the stage preprocess do: index a shard of the data set, write one of the records."""
 
 import hashlib
-import os
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,16 +69,11 @@ def write_shard(task: ShardTask) -> dict[str, Any]:
     places = np.load(task.places, mmap_mode="r")[task.start : task.stop]
     files = Path(task.files).read_text().splitlines()
     rows, keys, rejected = [], [], []
-    with ExitStack() as opened, ShardWriter(Path(task.record)) as writer:
-        descriptors: dict[int, int] = {}
+    with ShardWriter(Path(task.record)) as writer:
         for place in places:
-            file, offset = int(place["file"]), int(place["offset"])
-            name = str(Path(task.dataset, files[file]))
-            if file not in descriptors:
-                descriptors[file] = os.open(name, os.O_RDONLY)
-                opened.callback(os.close, descriptors[file])
-            payload = read_record(descriptors[file], offset, name=name)
-            where = f"{name}, record at byte {offset}"
+            path, offset = Path(task.dataset, files[int(place["file"])]), int(place["offset"])
+            payload = read_record(path, offset)
+            where = f"{path}, record at byte {offset}"
             key, label, encoded = _parsed(payload, where)
             if not 0 <= label < task.num_classes:
                 expected = f"expected a label of 0..{task.num_classes - 1}"

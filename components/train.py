@@ -87,7 +87,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
 
     from alexnet_tf.augment import Views, colour_axes
     from alexnet_tf.bundle import Bundle, save_bundle
-    from alexnet_tf.distribution import make_training_strategy, per_replica_batch_size
+    from alexnet_tf.distribution import make_training_strategy, naming_lost_workers, per_replica_batch_size
     from alexnet_tf.errors import ConfigError, DataError
     from alexnet_tf.fit import Fit
     from alexnet_tf.record_split import RecordSplit
@@ -124,24 +124,28 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
             mean_image=colours.mean_image,
             channel_mean=colours.channel_mean,
         )
-        training = Training(
-            network=params.network,
-            recipe=params.training,
-            views=views,
-            colour_axes=colour_axes(params.training.augmentation, colours.eigenvalues, colours.eigenvectors),
-            train=train,
-            num_classes=len(train.class_names),
-            seed=params.seed,
-            strategy=strategy,
-        )
+        with naming_lost_workers("its beginning"):  # workers share the initial weights
+            training = Training(
+                network=params.network,
+                recipe=params.training,
+                views=views,
+                colour_axes=colour_axes(params.training.augmentation, colours.eigenvalues, colours.eigenvectors),
+                train=train,
+                num_classes=len(train.class_names),
+                seed=params.seed,
+                strategy=strategy,
+            )
     except ValueError as error:
         raise ConfigError(str(error)) from error
 
     epoch_seconds: list[float] = []
 
-    def on_epoch(row: "Epoch", seconds: float) -> None:
-        epoch_seconds.append(seconds)
-        runtime.tracker.metrics(_tracked(row) | {"perf/epoch_seconds": seconds}, step=row.epoch)
+    def on_epoch(row: "Epoch", seconds: float | None) -> None:
+        timed = {}
+        if seconds is not None:
+            epoch_seconds.append(seconds)
+            timed = {"perf/epoch_seconds": seconds}
+        runtime.tracker.metrics(_tracked(row) | timed, step=row.epoch)
 
     started = time.perf_counter()
     with runtime.progress.task("train", total=training.total_steps, unit="steps") as task:
@@ -170,7 +174,6 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
     save_bundle(outputs.model, Bundle(training.model, views, tuple(train.class_names), params.training.precision))
     _write_report(outputs.report, fitted)
     runtime.tracker.artifact(outputs.report / "history.csv", folder="training")
-    fit.forget()
 
 
 def _tracked(row: "Epoch") -> dict[str, float]:

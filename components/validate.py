@@ -20,7 +20,6 @@ manifest says.
 """
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -148,12 +147,7 @@ def _reader(dataset: Path, manifest: Mapping[str, Any], surveys: Mapping[str, Su
     def read(place: Place) -> bytes:
         split, row = place
         path = dataset / manifest["splits"][split]["shards"][int(surveys[split].shards[row])]["file"]
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            payload = read_record(descriptor, int(surveys[split].offsets[row]), name=str(path))
-        finally:
-            os.close(descriptor)
-        content = decode_example(payload)["image"]
+        content = decode_example(read_record(path, int(surveys[split].offsets[row])))["image"]
         return content if isinstance(content, bytes) else b""
 
     return read

@@ -10,22 +10,19 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from alexnet_tf.errors import TrainingError
-from pipeline.config import PARAMS_FILE, load
+from pipeline import arena
 from pipeline.dag import Item
 from pipeline.outputs import remove
-from pipeline.runner import run_stage
 from pipeline.workspace import Workspace
 
 _CHECKPOINTS_PER_TRAINING = 20
 _SECONDS_BETWEEN_LOOKS = 0.002
-_LINKED = ("alexnet_tf", "components", "pipeline", "data", PARAMS_FILE, "dvc.yaml")
 
 
 class Verdict(NamedTuple):
@@ -33,11 +30,13 @@ class Verdict(NamedTuple):
 
     Attributes:
         kills: How often the process was killed while it ran.
+        resumable: How many of them left a checkpoint to go on from.
         kills_in_write: How many of them found a checkpoint half-written.
         differing: Files of the result that are not equal byte by byte.
     """
 
     kills: int
+    resumable: int
     kills_in_write: int
     differing: tuple[str, ...]
 
@@ -55,48 +54,40 @@ def chaos(
         say: Told what happens.
 
     Raises:
-        TrainingError: A process ended otherwise than by being killed or by finishing.
+        TrainingError: A process ended otherwise than by being killed or by finishing, or no kill met a checkpoint.
     """
-    arena = workspace.scratch / "chaos" / item.key
-    remove(arena)
-    whole, broken = (_checkout(arena / name, workspace.root) for name in ("whole", "killed"))
+    place = workspace.scratch / "chaos" / item.key
+    remove(place)
+    whole, broken = (arena.make(place / name, workspace.root) for name in ("whole", "killed"))
     started = time.monotonic()
-    if _start(whole, item, changes).wait():
+    if arena.train(whole, item.key, changes).wait():
         raise TrainingError(f"the training that nobody killed failed: see {whole / 'log.txt'}")
     seconds = time.monotonic() - started
     say(f"uninterrupted: {seconds:.0f} s")
     changes = (*changes, f"runtime.checkpoint_interval_seconds={seconds / _CHECKPOINTS_PER_TRAINING:.3f}")
-    moments, done, in_write = random.Random(kills), 0, 0
+    moments, done, resumable, in_write = random.Random(kills), 0, 0, 0
     for number in range(1, kills + 1):
-        child = _start(broken, item, changes)
+        child = arena.train(broken, item.key, changes)
         writing = _wait(child, broken, seconds * moments.random(), for_write=number % 2 == 0)
         if child.poll() is None:
             os.kill(child.pid, signal.SIGKILL)
             done, in_write = done + 1, in_write + writing
+            resumable += any((broken / ".alexnet" / "checkpoints").glob("*/checkpoint.npz"))
             say(f"kill {number} of {kills}{' within the write of a checkpoint' if writing else ''}")
         child.wait()
         if (broken / item.outputs()["model"]).exists():
             break  # it was faster than the kill
-    if _start(broken, item, changes).wait():
+    if arena.train(broken, item.key, changes).wait():
         raise TrainingError(f"the training did not go on after {done} kills: see {broken / 'log.txt'}")
+    if not resumable:
+        raise TrainingError(
+            f"{done} of {kills} kills came, none of them after a first checkpoint, so nothing was checked: "
+            "train longer, or raise N"
+        )
     differing = tuple(sorted(_differing(whole, broken, item)))
     if not differing:
-        shutil.rmtree(arena)
-    return Verdict(done, in_write, differing)
-
-
-def _checkout(folder: Path, root: Path) -> Path:
-    folder.mkdir(parents=True)
-    for name in _LINKED:
-        (folder / name).symlink_to(root / name)
-    return folder
-
-
-def _start(folder: Path, item: Item, changes: tuple[str, ...]) -> subprocess.Popen:
-    command = [sys.executable, "-m", "pipeline.chaos", str(folder), item.key, *changes]
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
-    with (folder / "log.txt").open("ab") as log:
-        return subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+        shutil.rmtree(place)
+    return Verdict(done, resumable, in_write, differing)
 
 
 def _wait(child: subprocess.Popen, folder: Path, seconds: float, *, for_write: bool) -> bool:
@@ -120,16 +111,3 @@ def _digest(path: Path) -> str | None:
     if path.is_dir():
         return "a folder"
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
-
-
-def main() -> int:
-    """Run the training in one of the folders; nothing is recorded."""
-    folder, key, *changes = sys.argv[1:]
-    workspace = Workspace(root=Path(folder), home=Path(folder))
-    config = load(workspace.root / PARAMS_FILE, changes)
-    run_stage(workspace, config, config.item("train", key))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

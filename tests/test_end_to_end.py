@@ -99,10 +99,13 @@ def test_a_killed_training_ends_where_an_uninterrupted_one_does(clone):
     """`kill -9` of the stage, then `dvc repro`: the same weights, and no half-written model in between."""
     clone.edit("variants.optimized.training.epochs", 3)
     command = ["alexnet", "train", "optimized"]
+    often = [*command, "-S", "runtime.checkpoint_interval_seconds=0.01"]
     stage = subprocess.Popen(
-        command, cwd=clone.root, env=clone.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        often, cwd=clone.root, env=clone.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    time.sleep(9)
+    while stage.poll() is None and not list(clone.root.glob(".alexnet/checkpoints/*/checkpoint.npz")):
+        time.sleep(0.01)
+    assert stage.poll() is None  # it is killed with a checkpoint to go on from
     stage.kill()
     stage.wait()
     clone.run(*command)

@@ -3,7 +3,6 @@
 What is already prepared is read straight from its TFRecord files: no network, no TensorFlow, no re-encoding.
 """
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,14 +126,8 @@ def _index(layout: _Layout, split: str) -> np.ndarray:
 
 def _read(layout: _Layout, split: str, index: np.ndarray) -> Iterator[RawImage]:
     paths = layout.files[split]
-    descriptors = [os.open(path, os.O_RDONLY) for path in paths]
-    try:
-        for _, number, offset, _ in index.tolist():
-            payload = read_record(descriptors[number], offset, name=str(paths[number]))
-            yield _raw_image(layout, split, payload, f"{number}-{offset}")
-    finally:
-        for descriptor in descriptors:
-            os.close(descriptor)
+    for _, number, offset, _ in index.tolist():
+        yield _raw_image(layout, split, read_record(paths[number], offset), f"{number}-{offset}")
 
 
 def _raw_image(layout: _Layout, split: str, payload: bytes, position: str) -> RawImage:

@@ -76,7 +76,10 @@ def _check_resume(variant: str, changes: tuple[str, ...], kills: int) -> None:
     workspace = find_workspace()
     item = load(workspace.root / PARAMS_FILE, changes).item("train", variant)
     verdict = chaos(workspace, item, changes, kills, say)
-    told = f"{item.address}: killed {verdict.kills} times, {verdict.kills_in_write} within the write of a checkpoint"
+    told = (
+        f"{item.address}: killed {verdict.kills} times, {verdict.resumable} of them resumed from a checkpoint, "
+        f"{verdict.kills_in_write} within the write of one"
+    )
     if verdict.differing:
         raise TrainingError(f"{told}; other bytes than uninterrupted in {', '.join(verdict.differing)}")
     click.echo(f"{told}: every byte of {' and '.join(item.outputs().values())} as uninterrupted")

@@ -119,9 +119,15 @@ def test_equal_parameters_are_equal_bytes(inputs, tmp_path):
     assert run(inputs, tmp_path / "a", parameters()) == run(inputs, tmp_path / "b", parameters())
 
 
-def test_a_finished_training_leaves_no_checkpoint(inputs, tmp_path):
-    run(inputs, tmp_path / "a", parameters(), Runtime(scratch=tmp_path / "scratch"))
-    assert not (tmp_path / "scratch").exists()
+def test_the_checkpoint_stays_until_the_result_is_in_its_place(inputs, tmp_path):
+    scratch = tmp_path / "scratch"
+    first = run(inputs, tmp_path / "a", parameters(), Runtime(scratch=scratch, checkpoint_interval_seconds=1e-9))
+    assert (scratch / "checkpoint.npz").exists()
+    tracker = NotingTracker()
+    assert run(inputs, tmp_path / "b", parameters(), Runtime(scratch=scratch, tracker=tracker)) == first
+    by_epoch = {step: values for step, values in tracker.noted if step}
+    assert sorted(by_epoch) == [1, 2]  # the curves are whole after a resume
+    assert "perf/epoch_seconds" not in by_epoch[1]  # which this process cannot know
 
 
 def test_fresh_ignores_a_checkpoint(inputs, tmp_path):
