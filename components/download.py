@@ -146,7 +146,9 @@ def _open(params: Params, runtime: Runtime) -> Source:
     if params.source == "imagenet2012":
         return imagenet2012_source(runtime.source_folder)
     if params.source == "tiny_imagenet":
-        return tfds_source(params.source, runtime.source_folder, builder="components.sources.tiny_imagenet")
+        from components.sources import tiny_imagenet  # an import, so that a change of it reruns this stage
+
+        return tfds_source(params.source, runtime.source_folder, builder=tiny_imagenet.__name__)
     return tfds_source(params.source.removeprefix("tfds:"), runtime.source_folder)
 
 
