@@ -94,7 +94,7 @@ class Views:
         crops = tf.stack([self._window(enlarged, row, column) for row, column in starts], axis=1)
         return self.centred(tf.concat([crops, tf.reverse(crops, axis=[3])], axis=1))
 
-    def training(self, images, draw: Draw, augmentation: AugmentationSpec, colour_axes, colour_noise_on):
+    def training(self, images, draw: Draw, augmentation: AugmentationSpec, colour_axes, colour_noise_on, mirrored):
         """Return one augmented view of each image.
 
         Args:
@@ -103,6 +103,7 @@ class Views:
             augmentation: What to do.
             colour_axes: float32 (3, 3): each column an eigenvector times the standard deviation of its noise.
             colour_noise_on: Boolean scalar; off late in the training (2012 code).
+            mirrored: bool (N,): which images `flip: alternating` mirrors, see `Batches.mirrored`.
 
         Returns:
             (N, crop, crop, 3) float32, ready for the network.
@@ -111,8 +112,9 @@ class Views:
         if augmentation.crops_per == "chunk":  # every image of a chunk takes the numbers of its first
             placing = replace(draw, rows=draw.rows // CHUNK * CHUNK)
         crops = self._random_crop(images, placing, augmentation)
-        if augmentation.flip:
+        if augmentation.flip == "random":
             mirrored = placing.uniform(FLIP) < 0.5
+        if augmentation.flip != "none":
             crops = tf.where(mirrored[:, None, None, None], tf.reverse(crops, axis=[2]), crops)
         if augmentation.colour_noise == "none":
             return self.centred(crops)

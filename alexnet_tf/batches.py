@@ -1,11 +1,12 @@
 """Training batches by number: batch n of a run is a pure function of (seed, n), so nothing needs saving."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
 import tensorflow as tf
 
+from alexnet_tf.errors import DataError
 from alexnet_tf.record_split import RecordSplit
 
 
@@ -17,11 +18,13 @@ class Batches:
         split: The images.
         global_batch_size: Images of a step, over all replicas.
         seed: Fixes the order.
+        failures: What went wrong in reading; TensorFlow tells of it as an `UnknownError` without a type.
     """
 
     split: RecordSplit
     global_batch_size: int
     seed: int
+    failures: list[Exception] = field(default_factory=list, compare=False, repr=False)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -34,8 +37,18 @@ class Batches:
         start = batch * self.global_batch_size
         return _permutation(self.seed, epoch, self.split.num_examples)[start : start + self.global_batch_size]
 
+    def mirrored(self, step: int) -> np.ndarray:
+        """Return which images of a step `flip: alternating` mirrors, bool (global_batch_size,).
+
+        In the first epoch each image with probability 1/2, in every later one the other way round than before: two
+        successive epochs show both sides of every image, where independent draws repeat half of them
+        (Jordan, "94% on CIFAR-10 in 3.29 seconds on a single GPU", 2024).
+        """
+        epoch = step // self.steps_per_epoch
+        return _coins(self.seed, self.split.num_examples)[self.indices(step)] ^ bool(epoch % 2)
+
     def dataset(self, strategy: tf.distribute.Strategy, first_step: int, last_step: int):
-        """Return a distributed dataset of (images uint8, labels int32, rows int32) for steps [first, last).
+        """Return a distributed dataset of steps [first, last): (images uint8, labels int32, rows int32, mirrored bool).
 
         `rows` are the positions of a replica's images in the global batch.
         """
@@ -51,15 +64,17 @@ class Batches:
                 step, replica = divmod(int(number), here)
                 rows = np.arange(size, dtype=np.int32) + (first_replica + replica) * size
                 indices = self.indices(first_step + step)[rows]
-                return self.split.read(indices), self.split.labels[indices], rows
+                mirrored = self.mirrored(first_step + step)[rows]
+                try:
+                    images = self.split.read(indices)
+                except (DataError, OSError) as error:
+                    self.failures.append(error)
+                    raise
+                return images, self.split.labels[indices], rows, mirrored
 
             def load(number):
-                images, labels, rows = tf.numpy_function(read, [number], (tf.uint8, tf.int32, tf.int32))
-                return (
-                    tf.ensure_shape(images, (size, *shape)),
-                    tf.ensure_shape(labels, (size,)),
-                    tf.ensure_shape(rows, (size,)),
-                )
+                images, *others = tf.numpy_function(read, [number], (tf.uint8, tf.int32, tf.int32, tf.bool))
+                return tf.ensure_shape(images, (size, *shape)), *(tf.ensure_shape(other, (size,)) for other in others)
 
             options = tf.data.Options()
             options.deterministic = True
@@ -72,3 +87,9 @@ class Batches:
 @lru_cache(maxsize=4)
 def _permutation(seed: int, epoch: int, length: int) -> np.ndarray:
     return np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, epoch)))).permutation(length)
+
+
+@lru_cache(maxsize=4)
+def _coins(seed: int, length: int) -> np.ndarray:
+    # A third number in the seed keeps these apart from the permutations.
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, 0, 1)))).random(length) < 0.5

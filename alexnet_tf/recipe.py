@@ -97,7 +97,8 @@ class AugmentationSpec(Spec):
         crops_per: One offset and flip for each `image` (§4.1) or for each `chunk` of 32 consecutive images of a batch
             (convdata_jpeg.py), whose last chunk may be smaller.
         padding: Pixels of mirrored border around the image before the crop; the paper has none.
-        flip: Mirror left-right with probability 1/2.
+        flip: Mirror left-right: at `random` with probability 1/2 (§4.1), each image in every other epoch
+            (`alternating`), or `none`.
         colour_noise: Standard deviations along the colour axes: `sqrt_eigenvalue` of 0..255 pixels (2012 code, which
             also divides the image by 1 + scale), `eigenvalue` of 0..1 pixels (§4.1 read literally), or `none`.
         colour_noise_scale: Standard deviation of α (§4.1: 0.1).
@@ -107,13 +108,15 @@ class AugmentationSpec(Spec):
     crop: Literal["random", "center"]
     crops_per: Literal["image", "chunk"]
     padding: Annotated[int, Field(ge=0)]
-    flip: bool
+    flip: Literal["random", "alternating", "none"]
     colour_noise: Literal["sqrt_eigenvalue", "eigenvalue", "none"]
     colour_noise_scale: Annotated[float, Field(ge=0)]
     colour_noise_until: Share
 
     @model_validator(mode="after")
     def _combine(self) -> Self:
+        if self.flip == "alternating" and self.crops_per == "chunk":
+            raise ValueError("flip: alternating turns each image by itself, so it needs crops_per: image, got chunk")
         if self.padding and self.crop == "center":
             raise ValueError(f"padding widens random crops only, so crop: center needs padding 0, got {self.padding}")
         return self

@@ -28,19 +28,32 @@ INDEX = np.dtype(
 )
 
 
+_MANIFEST_KEYS = {
+    "download": ("source", "splits", "class_names"),
+    "preprocess": ("splits", "class_names", "size", "stored_size"),
+}
+
+
 def read_manifest(folder: Path, *, stage: str = "preprocess") -> dict[str, Any]:
     """Read the `manifest.json` of a folder that a stage wrote.
 
     Raises:
-        DataError: When it is missing or no JSON.
+        DataError: When it is missing, no JSON, or not that of the stage.
     """
     path = folder / "manifest.json"
     try:
-        return json.loads(path.read_text())
+        manifest = json.loads(path.read_text())
     except (FileNotFoundError, NotADirectoryError) as error:
         raise DataError(f"{path} does not exist, expected the data of the stage {stage}; run it.") from error
     except ValueError as error:
         raise DataError(f"{path}: expected JSON ({error}); run the stage {stage} again.") from error
+    for key in _MANIFEST_KEYS[stage]:
+        if not isinstance(manifest, dict) or key not in manifest:
+            raise DataError(
+                f"{path}: expected the manifest of the stage {stage}, found one without {key!r}; "
+                f"run the stage {stage} again."
+            )
+    return manifest
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,12 +95,6 @@ class RecordSplit:
             DataError: When a file is missing or another than the manifest says.
         """
         manifest = read_manifest(folder)
-        for key in ("splits", "class_names", "size", "stored_size"):
-            if not isinstance(manifest, dict) or key not in manifest:
-                raise DataError(
-                    f"{folder / 'manifest.json'}: expected the manifest of the stage preprocess, found one without "
-                    f"{key!r}; run the stage preprocess again."
-                )
         if split not in manifest["splits"]:
             known = ", ".join(manifest["splits"])
             raise DataError(f"{folder}: expected a split {split!r}, found {known}; run the stage preprocess again.")

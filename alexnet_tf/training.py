@@ -14,7 +14,7 @@ from alexnet_tf import networks
 from alexnet_tf.architecture import AlexNet, AlexNetBN
 from alexnet_tf.augment import Views
 from alexnet_tf.batches import Batches
-from alexnet_tf.errors import DataError
+from alexnet_tf.errors import DataError, TrainingError
 from alexnet_tf.inference import Inference
 from alexnet_tf.layers import Draw
 from alexnet_tf.optimizer import MomentumSGD
@@ -103,10 +103,24 @@ class Training:
         Returns:
             float32 (num_steps,): the loss of each step's global batch in nats, and the share of its images whose
             most likely class was wrong.
+
+        Raises:
+            DataError: The records cannot be read.
+            TrainingError: The device has too little memory.
         """
         rates, conv1_rates = self.learning_rates(first_step, num_steps, plateau)
-        losses, errors = self._run(iterator, tf.constant(first_step), tf.constant(rates), tf.constant(conv1_rates))
-        return losses.numpy(), errors.numpy()
+        try:
+            losses, errors = self._run(iterator, tf.constant(first_step), tf.constant(rates), tf.constant(conv1_rates))
+            return losses.numpy(), errors.numpy()
+        except tf.errors.ResourceExhaustedError as error:
+            raise TrainingError(
+                f"step {first_step + 1}: too little memory for training.global_batch_size = "
+                f"{self.recipe.global_batch_size} on {self.strategy.num_replicas_in_sync} device(s); take a smaller one"
+            ) from error
+        except tf.errors.OpError as error:
+            if self.batches.failures:
+                raise self.batches.failures[0] from error
+            raise
 
     def validation_logits(self, split: RecordSplit) -> Iterator[np.ndarray]:
         """Yield logits (n, 1, K) of a split's centre crops, with the averaged weights where there are any."""
@@ -145,18 +159,18 @@ class Training:
         losses = tf.TensorArray(tf.float32, num_steps)
         errors = tf.TensorArray(tf.float32, num_steps)
         for index in tf.range(num_steps):
-            images, labels, rows = next(iterator)
+            images, labels, rows, mirrored = next(iterator)
             step = (first_step + index, rates[index], conv1_rates[index])
-            loss, wrong = self.strategy.run(self._replica_step, args=(images, labels, rows, *step))
+            loss, wrong = self.strategy.run(self._replica_step, args=(images, labels, rows, mirrored, *step))
             losses = losses.write(index, self.strategy.reduce("SUM", loss, axis=None))
             errors = errors.write(index, self.strategy.reduce("SUM", wrong, axis=None))
         return losses.stack(), errors.stack()
 
-    def _replica_step(self, images, labels, rows, step, rate, conv1_rate):
+    def _replica_step(self, images, labels, rows, mirrored, step, rate, conv1_rate):
         recipe, batch_size = self.recipe, self.recipe.global_batch_size
         draw = Draw(tf.stack([self.seed, step]), rows, batch_size)
         noise_on = tf.cast(step, tf.float32) < recipe.augmentation.colour_noise_until * self.total_steps
-        inputs = self.views.training(images, draw, recipe.augmentation, self._colour_axes, noise_on)
+        inputs = self.views.training(images, draw, recipe.augmentation, self._colour_axes, noise_on, mirrored)
         weights = [variable.value for variable in self.model.trainable_variables]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(weights)

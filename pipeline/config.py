@@ -47,7 +47,7 @@ class Config:
                 return item
         known = [item.key for item in found]
         raise ConfigError(
-            f"{stage}: no entry {key!r} in the section {STAGES[stage].foreach} of {PARAMS_FILE}, "
+            f"{PARAMS_FILE}: no entry {key!r} in the section {STAGES[stage].foreach}, "
             f"which has {', '.join(known)}{nearest(key, known)}"
         )
 

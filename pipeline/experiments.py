@@ -1,6 +1,7 @@
 """Making one of the files in experiments/ the active params.yaml."""
 
 import difflib
+import json
 import os
 import re
 import subprocess
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from alexnet_tf.errors import AlexNetError, ConfigError
 from pipeline.config import PARAMS_FILE, check
+from pipeline.schema import RuntimeParams
 from pipeline.workspace import Workspace
 from pipeline.yaml_file import nearest, parse, shown
 
@@ -33,19 +35,34 @@ def text_of(root: Path, name: str) -> str:
     return (root / "experiments" / f"{name}.yaml").read_text(encoding="utf-8")
 
 
-def applied(workspace: Workspace, name: str, source_folder: str | None) -> tuple[str, str]:
+def applied(workspace: Workspace, name: str, source_folder: str | None, force: bool = False) -> tuple[str, str]:
     """Return params.yaml as it is ("" if missing) and as the experiment makes it, checked.
 
-    The section `runtime` describes this machine, so the active one stays where the experiment has none.
+    The section `runtime` describes this machine, so the active one stays where the experiment has none; where there
+    is no active one, pipeline/runtime.yaml takes its place.
+
+    Args:
+        workspace: The project.
+        name: The experiment.
+        source_folder: Takes the place of `runtime.source_folder`.
+        force: Let pipeline/runtime.yaml take the place of a broken section `runtime`, too.
 
     Raises:
         ConfigError: The experiment is unknown, or what comes out is no valid params.yaml.
     """
     path = workspace.root / PARAMS_FILE
-    old = path.read_text(encoding="utf-8") if path.exists() else ""
+    old = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
     new = text_of(workspace.root, name)
     if not _section(new, "runtime"):
-        new = new.rstrip("\n") + "\n\n" + _section(old, "runtime")
+        runtime = _section(old, "runtime")
+        if runtime and not _is_runtime(runtime) and not force:
+            raise ConfigError(
+                f"{PARAMS_FILE}: its section `runtime`, which experiment {name} would keep, is no valid one; "
+                "mend it, or add --force for a new one"
+            )
+        if not _is_runtime(runtime):
+            runtime = (Path(__file__).parent / "runtime.yaml").read_text(encoding="utf-8")
+        new = new.rstrip("\n") + "\n\n" + runtime
     if source_folder is not None:
         new, count = _SOURCE_FOLDER.subn(lambda found: f"{found['key']}{_quoted(source_folder)}{found['rest']}", new)
         if count != 1:
@@ -63,6 +80,14 @@ def _section(text: str, name: str) -> str:
     """Cut one top-level section out of YAML text, "" where there is none."""
     found = re.search(rf"^{name}:.*\n(?:(?:[ \t#].*)?\n)*", text + "\n", re.MULTILINE)
     return found[0].rstrip("\n") + "\n" if found else ""
+
+
+def _is_runtime(section: str) -> bool:
+    try:
+        RuntimeParams.model_validate_json(json.dumps(parse(section, PARAMS_FILE)["runtime"]))
+    except (ConfigError, ValueError, TypeError):
+        return False
+    return True
 
 
 def _quoted(folder: str) -> str:

@@ -158,5 +158,5 @@ def _params(workspace: Workspace) -> Finding:
     try:
         variants = config.load(workspace.root / config.PARAMS_FILE).values["variants"]
     except AlexNetError as error:
-        return Finding("params", "fail", str(error), "mend params.yaml, or `alexnet use sample`")
+        return Finding("params", "fail", str(error), "mend params.yaml, or `alexnet use sample --force`")
     return Finding("params", "ok", f"valid; variants {', '.join(variants)}")

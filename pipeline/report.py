@@ -27,7 +27,10 @@ def read_comparison(workspace: Workspace) -> dict[str, Any]:
         AlexNetError: It is not there, or broken.
     """
     try:
-        return json.loads((workspace.root / COMPARISON).read_text(encoding="utf-8"))
+        comparison = json.loads((workspace.root / COMPARISON).read_text(encoding="utf-8"))
+        if not isinstance(comparison, dict) or "variants" not in comparison:
+            raise ValueError("it compares no variants")
+        return comparison
     except FileNotFoundError:
         raise AlexNetError(f"{COMPARISON} is missing; `dvc repro` or `alexnet compare` makes it") from None
     except ValueError as error:

@@ -96,7 +96,10 @@ def _variants(root: Path, revision: str) -> dict[str, Any]:
 
 def _get(root: Path, path: str, revision: str, target: Path) -> None:
     command = [sys.executable, "-m", "dvc", "get", "--quiet", str(root), path, "--rev", revision, "-o", str(target)]
-    got = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, timeout=_MAX_SECONDS)
+    try:
+        got = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, timeout=_MAX_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise AlexNetError(f"--rev {revision}: DVC did not bring {path} within {_MAX_SECONDS} s; try again") from None
     if got.returncode:
         reason = (got.stderr.strip().splitlines() or ["no message"])[0].removeprefix("ERROR: ")
         raise AlexNetError(

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from alexnet_tf.errors import AlexNetError
+from alexnet_tf.errors import AlexNetError, ConfigError
 from pipeline.config import PARAMS_FILE, Config, check
 from pipeline.dag import Item
 from pipeline.dvc_cache import bring, claimed_text
@@ -22,7 +22,7 @@ from pipeline.provenance import committed, provenance_tags, uncommitted_changes
 from pipeline.spool import own_environment
 from pipeline.standing import numbers
 from pipeline.workspace import Workspace
-from pipeline.yaml_file import parse
+from pipeline.yaml_file import nearest, parse
 
 Verdict = Literal["same bytes", "same numbers", "other bytes", "other numbers"]
 
@@ -101,7 +101,8 @@ def verify(
     wanted = [item for item in all_items(config.values) if address in ("", item.address)]
     if not wanted:
         known = ", ".join(item.address for item in all_items(config.values))
-        raise AlexNetError(f"verify: no stage {address!r} in the committed pipeline, which has {known}")
+        guess = nearest(address, [item.address for item in all_items(config.values)])
+        raise ConfigError(f"verify: no stage {address!r} in the committed pipeline, which has {known}{guess}")
     if missing := [item.address for item in wanted if not lock.outputs(item)]:
         raise AlexNetError(
             f"verify: the committed {LOCK_FILE} has no outputs of {', '.join(missing)}; `dvc repro` and commit it"

@@ -6,8 +6,6 @@ from pathlib import Path
 
 from alexnet_tf.errors import AlexNetError
 
-MARKS = ("params.yaml", "dvc.yaml")
-
 
 @dataclass(frozen=True)
 class Workspace:
@@ -41,10 +39,12 @@ def find_workspace(start: Path | None = None) -> Workspace:
             home = Path(dvc_root).resolve() if dvc_root and _is_root(Path(dvc_root)) else folder
             return Workspace(root=folder, home=home)
     raise AlexNetError(
-        f"{here}: neither this folder nor one above it holds {' and '.join(MARKS)}; "
+        f"{here}: neither this folder nor one above it holds dvc.yaml and params.yaml; "
         "change into the folder of the repository"
     )
 
 
 def _is_root(folder: Path) -> bool:
-    return all((folder / mark).is_file() for mark in MARKS)
+    # Without params.yaml the experiments show it to be ours, so that `alexnet use` can write a new one.
+    rest = (folder / "params.yaml").is_file() or (folder / "experiments").is_dir()
+    return (folder / "dvc.yaml").is_file() and rest

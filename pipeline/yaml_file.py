@@ -43,7 +43,9 @@ def read(path: Path) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise ConfigError(f"{path.name}: cannot be read ({reason}); `alexnet use sample` writes a new one") from error
+        raise ConfigError(
+            f"{path.name}: cannot be read ({reason}); `alexnet use sample --force` writes a new one"
+        ) from error
     content = parse(text, path.name)
     if not isinstance(content, dict):
         raise ConfigError(f"{path.name}: expected sections such as `seed:` and `variants:`, found {shown(content)}")

@@ -23,10 +23,12 @@ _FILES = ("metrics.json", "correct.npz")
 @click.argument("variant")
 def command(variant: str) -> None:
     """Register the export as champion, then keep its evaluation."""
+    from pipeline.config import PARAMS_FILE, load
     from pipeline.registry import register
     from pipeline.workspace import find_workspace
 
     workspace = find_workspace()
+    load(workspace.root / PARAMS_FILE).item("export", variant)
     export, evaluation = workspace.root / "exports" / variant, workspace.root / "reports/evaluate" / variant
     _require_blessed(export, evaluation, variant)
     click.echo(register(workspace.home, export, variant, "champion"))
@@ -39,7 +41,8 @@ def command(variant: str) -> None:
 def _require_blessed(export: Path, evaluation: Path, variant: str) -> None:
     from alexnet_tf.errors import AlexNetError
 
-    blessing, metrics = _read(export / "blessing.json", variant), _read(evaluation / "metrics.json", variant)
+    blessing = _read(export / "blessing.json", variant, "blessed", "rules")
+    metrics = _read(evaluation / "metrics.json", variant, "ten_crop")
     if not blessing["blessed"]:
         raise AlexNetError(
             f"exports/{variant}/blessing.json: this model did not pass its gate, so it cannot be champion; "
@@ -50,14 +53,17 @@ def _require_blessed(export: Path, evaluation: Path, variant: str) -> None:
             f"exports/{variant} was judged by another evaluation than reports/evaluate/{variant}; "
             f"`dvc repro export@{variant}` makes them agree"
         )
+    if not (export / "saved_model").is_dir():
+        raise AlexNetError(f"exports/{variant}/saved_model is missing; `dvc repro -f export@{variant}` makes it")
 
 
-def _read(path: Path, variant: str) -> dict[str, Any]:
+def _read(path: Path, variant: str, *keys: str) -> dict[str, Any]:
     from alexnet_tf.errors import AlexNetError
 
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return {key: content[key] for key in keys}
+    except (OSError, ValueError, KeyError, TypeError):
         place = "/".join(path.parts[-3:])
         raise AlexNetError(f"{place} is missing or broken; `dvc repro export@{variant}` makes it") from None
 

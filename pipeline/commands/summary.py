@@ -43,7 +43,7 @@ def command(variant: str | None, num_classes: int | None, overrides: tuple[str, 
 def _classes_of(manifest: Path) -> int | None:
     try:
         return len(json.loads(manifest.read_text(encoding="utf-8"))["class_names"])
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 

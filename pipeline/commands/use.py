@@ -16,7 +16,7 @@ Without EXPERIMENT, list them.
 @click.argument("experiment", required=False)
 @click.option("--source-folder", metavar="DIR", help="Where data sets lie that are already on this machine.")
 @click.option("--dry-run", is_flag=True, help="Print the difference, change nothing.")
-@click.option("--force", is_flag=True, help="Also lose edits of params.yaml that are not committed.")
+@click.option("--force", is_flag=True, help="Also lose edits of params.yaml that are not committed, or a broken one.")
 def command(experiment: str | None, source_folder: str | None, dry_run: bool, force: bool) -> None:
     """Write params.yaml."""
     from pipeline import experiments
@@ -29,7 +29,7 @@ def command(experiment: str | None, source_folder: str | None, dry_run: bool, fo
             first = experiments.text_of(workspace.root, name).splitlines()[0]
             click.echo(f"{name}: {first.lstrip('# ')}")
         return
-    old, new = experiments.applied(workspace, experiment, source_folder)
+    old, new = experiments.applied(workspace, experiment, source_folder, force)
     for line in experiments.difference(old, new, experiment):
         click.echo(click.style(line, fg=_COLOURS.get(line[:1])))
     if old == new:

@@ -96,7 +96,7 @@ def augmentation(**changes) -> AugmentationSpec:
         "crop": "random",
         "crops_per": "image",
         "padding": 0,
-        "flip": True,
+        "flip": "random",
         "colour_noise": "sqrt_eigenvalue",
         "colour_noise_scale": 0.1,
         "colour_noise_until": 1.0,

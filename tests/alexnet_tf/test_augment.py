@@ -13,7 +13,7 @@ from pipeline.yaml_file import read
 from tests.alexnet_tf.small_training import augmentation, input_spec
 from tests.reference import pca as reference
 
-QUIET = {"colour_noise": "none", "flip": False}
+QUIET = {"colour_noise": "none", "flip": "none"}
 
 
 def pixels(count, side, seed=0):
@@ -40,10 +40,10 @@ def draw(count, *, step=0, seed=1):
     return Draw(tf.constant([seed, step]), tf.range(count), count)
 
 
-def train(views, images, noise_on=True, axes=None, step=0, draw_=None, **changes):
+def train(views, images, noise_on=True, axes=None, step=0, draw_=None, mirrored=None, **changes):
     axes = np.eye(3, dtype=np.float32) if axes is None else axes
     where = draw_ or draw(len(images), step=step)
-    return views.training(tf.constant(images), where, augmentation(**changes), axes, noise_on).numpy()
+    return views.training(tf.constant(images), where, augmentation(**changes), axes, noise_on, mirrored).numpy()
 
 
 def place_image(size, count):
@@ -159,19 +159,32 @@ def test_colour_axes_by_hand():
 
 def test_colour_noise_switched_off_leaves_neither_shift_nor_contrast():
     images = pixels(8, 8)
-    off = train(raw(crop_size=8, size=8), images, noise_on=False, flip=False)
+    off = train(raw(crop_size=8, size=8), images, noise_on=False, flip="none")
     np.testing.assert_array_equal(off, images)
 
 
 def test_noise_comes_after_the_mean_and_before_the_contrast_and_is_not_clipped():
     images = np.full((500, 8, 8, 3), 250, np.uint8)
     seen = views(crop_size=8, size=8, mean="channel")
-    crops = train(seen, images, axes=np.diag([30, 30, 30]).astype(np.float32), flip=False)
+    crops = train(seen, images, axes=np.diag([30, 30, 30]).astype(np.float32), flip="none")
     quiet = train(seen, images, **QUIET)
     np.testing.assert_array_equal(quiet[0, 0, 0], [150, 140, 130])
     shifts = crops[:, 0, 0] * 1.1 - quiet[:, 0, 0]
     assert shifts.std() == pytest.approx(30, rel=0.1)
     assert crops.max() > 155 / 1.1
+
+
+def test_alternating_mirrors_the_images_that_it_is_told_to():
+    images = pixels(6, 8)
+    mirrored = np.array([True, False, False, True, True, False])
+    changes = QUIET | {"crop": "center", "flip": "alternating"}
+    found = train(raw(crop_size=8, size=8), images, mirrored=mirrored, **changes)
+    np.testing.assert_array_equal(found, np.where(mirrored[:, None, None, None], images[:, :, ::-1], images))
+
+
+def test_alternating_with_one_draw_for_a_chunk_is_refused():
+    with pytest.raises(ValidationError, match="crops_per: image"):
+        augmentation(flip="alternating", crops_per="chunk")
 
 
 def test_two_epochs_differ_and_a_repeat_is_equal():
@@ -195,7 +208,7 @@ def test_any_split_of_the_batch_gives_the_same_views(stored_size):
 def test_the_views_are_the_same_in_a_graph(stored_size):
     images = pixels(8, stored_size)
     seen = raw(crop_size=12, size=20, stored_size=stored_size)
-    graph = tf.function(lambda x: seen.training(x, draw(8), augmentation(), np.eye(3, dtype=np.float32), True))
+    graph = tf.function(lambda x: seen.training(x, draw(8), augmentation(), np.eye(3, dtype=np.float32), True, None))
     np.testing.assert_allclose(graph(tf.constant(images)), train(seen, images), rtol=1e-5, atol=1e-4)
 
 

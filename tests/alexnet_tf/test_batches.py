@@ -14,7 +14,7 @@ def numbered(count):
 
 
 def collected(strategy, batches, first_step, last_step):
-    """Return (global batch, image numbers, labels, rows) of each step, replica after replica."""
+    """Return (global batch, image numbers, labels, rows, mirrored) of each step, replica after replica."""
     steps = []
     for parts in batches.dataset(strategy, first_step, last_step):
         local = [strategy.experimental_local_results(part) for part in parts]
@@ -53,10 +53,23 @@ def test_the_data_set_yields_the_images_labels_and_rows_of_its_steps():
     batches = Batches(numbered(50), 8, 3)
     steps = collected(tf.distribute.get_strategy(), batches, 4, 9)
     assert len(steps) == 5
-    for step, (images, labels, rows) in enumerate(steps, start=4):
+    for step, (images, labels, rows, mirrored) in enumerate(steps, start=4):
         np.testing.assert_array_equal(images[:, 0, 0, 0], batches.indices(step))
         np.testing.assert_array_equal(labels, batches.indices(step) % 3)
         np.testing.assert_array_equal(rows, np.arange(8))
+        np.testing.assert_array_equal(mirrored, batches.mirrored(step))
+
+
+def test_two_successive_epochs_mirror_every_image_once():
+    batches = Batches(numbered(400), 100, 3)
+    sides = [np.zeros(400, bool) for _ in range(4)]
+    for epoch, side in enumerate(sides):
+        for step in range(epoch * 4, epoch * 4 + 4):
+            side[batches.indices(step)] = batches.mirrored(step)
+    np.testing.assert_array_equal(sides[0], ~sides[1])
+    np.testing.assert_array_equal(sides[0], sides[2])
+    np.testing.assert_array_equal(sides[1], sides[3])
+    assert 160 < sides[0].sum() < 240  # 200, give or take 10
 
 
 def test_two_replicas_together_see_the_same_batches(two_replicas):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from alexnet_tf.errors import DataError
+from alexnet_tf.errors import DataError, TrainingError
 from alexnet_tf.schedule import Plateau
 from alexnet_tf.training import cross_entropy
 from alexnet_tf.whitening import whitening_kernel
@@ -17,7 +17,7 @@ from tests.alexnet_tf.small_training import (
     training,
 )
 
-STILL = augmentation(crop="center", flip=False, colour_noise="none")
+STILL = augmentation(crop="center", flip="none", colour_noise="none")
 
 
 def run(work, num_steps, first_step=0):
@@ -158,7 +158,7 @@ def test_conv1_does_not_move_when_frozen_from_the_start():
 
 def test_colour_noise_ends_at_its_share_of_the_training():
     def losses(until):
-        noise = augmentation(crop="center", flip=False, colour_noise_until=until)
+        noise = augmentation(crop="center", flip="none", colour_noise_until=until)
         rate = optimizer(learning_rate=1e-12, weight_decay=0.0)
         return run(training(alexnet_bn(dropout=0.0), augmentation=noise, optimizer=rate), 12)[0]
 
@@ -237,3 +237,25 @@ def test_a_batch_larger_than_the_split_is_refused():
     message = "training split has 7 images, fewer than training.global_batch_size = 8"
     with pytest.raises(DataError, match=message):
         training(train=split(7))
+
+
+@pytest.mark.parametrize("error", [DataError("shard 3 is damaged"), OSError(5, "Input/output error")])
+def test_records_that_cannot_be_read_are_that_error(error):
+    class Broken(MemorySplit):
+        def read(self, indices):
+            raise error
+
+    work = training(train=Broken(split(48).pixels, 68))
+    with pytest.raises(type(error), match=str(error).replace("[", r"\[")):
+        run(work, 1)
+
+
+def test_too_little_memory_is_a_sentence(monkeypatch):
+    work = training()
+
+    def exhausted(*_):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+
+    monkeypatch.setattr(work, "_run", exhausted)
+    with pytest.raises(TrainingError, match=r"step 1: .*global_batch_size = 8 on 1 .* smaller one"):
+        run(work, 1)

@@ -1,11 +1,15 @@
 import subprocess
+from pathlib import Path
 
 import pytest
 import stub_stages
 from click.testing import CliRunner
 
+from pipeline import yaml_file
 from pipeline.cli import alexnet
 
+ROOT = Path(__file__).parents[2]
+RUNTIME = (ROOT / "pipeline" / "runtime.yaml").read_text()
 OTHER = stub_stages.TEXT.replace("seed: 2012", "seed: 7").replace("EXPERIMENT stub", "EXPERIMENT other")
 BARE = OTHER.partition("\nruntime:")[0] + "\n"
 
@@ -58,6 +62,31 @@ def test_the_runtime_of_this_machine_stays_where_the_experiment_has_none(here):
 def test_the_source_folder_can_be_given(here, folder, line):
     assert _use("other", "--source-folder", folder).exit_code == 0
     assert line in (here / "params.yaml").read_text().splitlines()
+
+
+def test_without_a_params_file_the_runtime_is_that_of_a_new_machine(here):
+    (here / "params.yaml").unlink()
+    assert _use("bare").exit_code == 0
+    assert (here / "params.yaml").read_text() == BARE.rstrip("\n") + "\n\n" + RUNTIME
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [b"seed: [2012\n", b"\xff\xfe", b"runtime:\n  beam_workers: many\n", b"runtime: {{\n", b"runtime:\n- a\n"],
+)
+def test_force_replaces_a_broken_params_file(here, broken):
+    (here / "params.yaml").write_bytes(broken)
+    refused = _use("bare")
+    assert refused.exit_code in (1, 2)
+    assert "--force" in refused.stderr
+    assert (here / "params.yaml").read_bytes() == broken
+    assert _use("bare", "--force").exit_code == 0
+    assert (here / "params.yaml").read_text() == BARE.rstrip("\n") + "\n\n" + RUNTIME
+
+
+def test_the_runtime_of_a_new_machine_is_the_committed_one():
+    committed = (ROOT / "params.yaml").read_text()
+    assert yaml_file.parse(RUNTIME, "runtime.yaml")["runtime"] == yaml_file.parse(committed, "params.yaml")["runtime"]
 
 
 def test_edits_are_not_lost_without_force(here):

@@ -2,12 +2,14 @@ import base64
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,15 +20,18 @@ from alexnet_tf.errors import AlexNetError
 from pipeline import registry
 from pipeline.cli import alexnet
 
+ROOT = Path(__file__).parents[2]
+
 
 @pytest.fixture
 def workspace(tmp_path, monkeypatch):
     """A repository with a blessed export of `optimized`; what is registered is only noted."""
     for name in ("params.yaml", "dvc.yaml"):
-        (tmp_path / name).touch()
+        shutil.copy(ROOT / name, tmp_path)
     export, evaluation = tmp_path / "exports/optimized", tmp_path / "reports/evaluate/optimized"
     export.mkdir(parents=True)
     evaluation.mkdir(parents=True)
+    (export / "saved_model").mkdir()
     write_blessing(export, blessed=True, value=0.25)
     (evaluation / "metrics.json").write_text(json.dumps({"ten_crop": {"top1_error": 0.25}}))
     (evaluation / "correct.npz").write_bytes(b"bits")
@@ -79,9 +84,21 @@ def test_what_cannot_be_champion_is_said_in_one_sentence(workspace, registered):
     assert "did not pass its gate" in promote().stderr
     write_blessing(workspace / "exports/optimized", blessed=True, value=0.3)
     assert "was judged by another evaluation" in promote().stderr
-    assert (
-        "exports/paper/blessing.json is missing or broken; `dvc repro export@paper` makes it" in promote("paper").stderr
-    )
+    write_blessing(workspace / "exports/optimized", blessed=True, value=0.25)
+    (workspace / "exports/optimized/saved_model").rmdir()
+    assert "exports/optimized/saved_model is missing" in promote().stderr
+    for content in ("{}", "[]", "{"):
+        (workspace / "exports/optimized/blessing.json").write_text(content)
+        assert "exports/optimized/blessing.json is missing or broken" in promote().stderr
+    assert "`dvc repro export@faithful` makes it" in promote("faithful").stderr
+    assert registered == []
+
+
+def test_an_unknown_variant_is_a_usage_error(workspace, registered):
+    result = promote("optimised")
+    assert result.exit_code == 2
+    assert "no entry 'optimised' in the section variants" in result.stderr
+    assert "did you mean optimized?" in result.stderr
     assert registered == []
 
 
@@ -97,6 +114,7 @@ def test_a_registered_model_is_served(workspace, free_port):
     from tests.alexnet_tf.small_networks import bundle_of_six
 
     bundle, export = bundle_of_six(faithful=False), workspace / "exports/optimized"
+    (export / "saved_model").rmdir()
     serving.save(bundle, export / "saved_model")
     (export / "model_card.md").write_text("# card\n")
     first = registry.register(workspace, export, "optimized", "challenger")
