@@ -61,20 +61,22 @@ def ratios_table(rounds: dict[int, dict[Key, dict[str, float]]]) -> str:
     keras, torch, torch16 = ("Keras fit", "float32", 0), ("PyTorch", "float32", 0), ("PyTorch", "bfloat16", 0)
     many = (*real[:2], MANY_IMAGES)
     speed = "images_per_second"
+    # What is measured, against what, and what at best could stand above the line.
     wanted = [
-        ("float32 step, share of the ceiling", ours, product, speed, "at least 0.76"),
-        ("bfloat16 step, share of its ceiling", ours16, product16, speed, "at least 0.64"),
-        ("against PyTorch, float32", ours, torch, speed, "at least 3.0"),
-        ("against PyTorch, bfloat16", ours16, torch16, speed, "at least 3.5"),
-        ("against Keras `fit`, float32", ours, keras, speed, "at least 1.25"),
-        ("real data against one batch in memory, float32", real, ours, speed, "at least 0.95"),
-        ("the same, bfloat16", real16, ours16, speed, "at least 0.95"),
-        (f"peak memory at {MANY_IMAGES:,} images against 1,000", many, real, "mib", "within 5 %"),
+        ("float32 step, share of the ceiling", ours, product, product, speed, "at least 0.76"),
+        ("bfloat16 step, share of its ceiling", ours16, product16, product16, speed, "at least 0.64"),
+        ("against PyTorch, float32", ours, torch, product, speed, "at least 3.0"),
+        ("against PyTorch, bfloat16", ours16, torch16, product16, speed, "at least 3.5"),
+        ("against Keras `fit`, float32", ours, keras, product, speed, "at least 1.25"),
+        ("real data against one batch in memory, float32", real, ours, None, speed, "at least 0.95"),
+        ("the same, bfloat16", real16, ours16, None, speed, "at least 0.95"),
+        (f"peak memory at {MANY_IMAGES:,} images against 1,000", many, real, None, "mib", "within 5 %"),
     ]
-    lines = ["| figure | measured | wanted |", "| --- | --- | --- |"]
-    for text, over, under, figure, bound in wanted:
-        value = ratio(rounds, over, under, figure)
-        lines.append(f"| {text} | {'not measured' if value is None else f'{value:.2f}'} | {bound} |")
+    lines = ["| figure | measured | wanted | the ceiling itself |", "| --- | --- | --- | --- |"]
+    for text, over, under, best, figure, bound in wanted:
+        values = [each and ratio(rounds, each, under, figure) for each in (over, best)]
+        measured, ceiling = ("" if value is None else f"{value:.2f}" for value in values)
+        lines.append(f"| {text} | {measured or 'not measured'} | {bound} | {ceiling} |")
     return "\n".join(lines)
 
 

@@ -1,0 +1,27 @@
+from benchmarks import performance_page
+
+
+def test_the_page_is_that_of_the_measurements():
+    assert performance_page.PAGE.read_text() == performance_page.page()
+
+
+def test_ratios_are_taken_within_a_round_and_their_median_is_shown():
+    def milliseconds(name, value):
+        return {"name": name, "precision": "float32", "images": "0", "milliseconds": value, "batch_size": "128"}
+
+    rows = [
+        {"round": str(number), "peak_mib": "1000"} | row
+        for number, (ours, torch) in enumerate([(100, 300), (200, 300), (100, 200)], start=1)
+        for row in (milliseconds("ours", ours), milliseconds("PyTorch", torch))
+    ]
+    table = performance_page.ratios_table(performance_page.by_round(rows))
+    assert "| against PyTorch, float32 | 2.00 | at least 3.0 |  |" in table
+    assert "| against Keras `fit`, float32 | not measured | at least 1.25 |  |" in table
+
+
+def test_the_arithmetic_of_a_step_by_hand():
+    # Multiply-adds of §3.5 at 224 px: conv1 runs once forward and once for its kernels, the rest three times.
+    conv1 = 55 * 55 * 96 * 11 * 11 * 3
+    rest = 27 * 27 * 256 * 5 * 5 * 48 + 13 * 13 * 3 * 3 * (384 * 256 + 384 * 192 + 256 * 192)
+    dense = 9216 * 4096 + 4096 * 4096 + 4096 * 1000
+    assert performance_page.flop_per_image() == 2 * (2 * conv1 + 3 * (rest + dense))
