@@ -61,8 +61,14 @@ class Bundle:
         return self.views.ten(inputs)
 
 
-def save_bundle(folder: Path, bundle: Bundle) -> None:
-    """Write `model.json`, `weights.npz` and `mean.npy` into `folder`, which is made; equal bytes for equal bundles."""
+def save_bundle(folder: Path, bundle: Bundle, *, deflated: bool = False) -> None:
+    """Write `model.json`, `weights.npz` and `mean.npy`; equal bytes for equal bundles.
+
+    Args:
+        folder: Is made.
+        bundle: The model.
+        deflated: Take time to make the weights' file smaller.
+    """
     folder.mkdir()
     description = {
         "format": FORMAT,
@@ -75,7 +81,7 @@ def save_bundle(folder: Path, bundle: Bundle) -> None:
     }
     (folder / "model.json").write_text(json.dumps(description, indent=1, sort_keys=True) + "\n")
     np.save(folder / "mean.npy", bundle.views.mean)
-    save_arrays(folder / "weights.npz", model_arrays(bundle.model))
+    save_arrays(folder / "weights.npz", model_arrays(bundle.model), deflated=deflated)
 
 
 def load_bundle(folder: Path) -> Bundle:

@@ -14,19 +14,22 @@ from alexnet_tf.errors import DataError
 _META = "meta"
 
 
-def save_arrays(path: Path, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any] | None = None) -> None:
+def save_arrays(
+    path: Path, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any] | None = None, *, deflated: bool = False
+) -> None:
     """Write arrays, and a JSON object beside them, to `path`: a temporary file first, synced, then renamed.
 
     Args:
-        path: An uncompressed `.npz`, which `numpy.load` reads.
+        path: A `.npz`, which `numpy.load` reads.
         arrays: Any names but `meta`.
         meta: What else to remember; must be JSON.
+        deflated: Take time to make it smaller.
     """
     text = json.dumps(meta or {}, sort_keys=True).encode()
     temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
     try:
         with temporary.open("wb") as file:
-            np.savez(file, **{_META: np.frombuffer(text, np.uint8), **arrays})
+            (np.savez_compressed if deflated else np.savez)(file, **{_META: np.frombuffer(text, np.uint8), **arrays})
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

@@ -16,18 +16,22 @@ if TYPE_CHECKING:
 _BATCH = 32
 _MAX_FILE_BYTES = 2**28
 _ON_SHEET = 64
-_EXAMPLES = "alexnet predict photo.jpg\nalexnet predict photos/ --json > answers.jsonl\nalexnet predict photos/ --sheet"
+_EXAMPLES = """alexnet predict photo.jpg
+alexnet predict --pretrained cifar10 photo.jpg
+alexnet predict photos/ --json > answers.jsonl
+alexnet predict photos/ --sheet sheet.png"""
 _HELP = f"""Name the five most probable classes of image files, or of all images in folders.
 
 Images are prepared as in the pipeline, and ten views of each are averaged as in the tests. A file that cannot be
 read is reported and the others go on; the exit code is 1 then.
 
-{example(_EXAMPLES + " sheet.png")}"""
+{example(_EXAMPLES)}"""
 
 
 @click.command("predict", cls=Command, help=_HELP, short_help="Name the classes of image files.")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--variant", help="The model; by default the trained one with the lowest test error.")
+@click.option("--pretrained", metavar="NAME", help="A model of results/pretrained instead, such as cifar10.")
 @click.option("--center", is_flag=True, help="Look at the centre crop alone: a tenth of the work.")
 @click.option("--sheet", type=click.Path(path_type=Path), help=f"Also draw the first {_ON_SHEET} images, as a PNG.")
 @click.option(
@@ -43,6 +47,7 @@ def command(
     context: click.Context,
     paths: tuple[Path, ...],
     variant: str | None,
+    pretrained: str | None,
     center: bool,
     sheet: Path | None,
     max_pixels: int,
@@ -50,12 +55,16 @@ def command(
 ) -> None:
     """Predict file by file, in batches."""
     from pipeline.image_files import image_files
+    from pipeline.pretrained import folder_of
     from pipeline.workspace import find_workspace
 
+    if variant and pretrained:
+        raise click.UsageError("--variant and --pretrained name two models; take one of them")
     files = image_files(paths)
     if sheet and not sheet.resolve().parent.is_dir():
         raise click.UsageError(f"--sheet {sheet}: the folder {sheet.parent} does not exist; make it first")
-    folder = _model(find_workspace().root, variant)
+    root = find_workspace().root
+    folder = folder_of(root, pretrained) if pretrained else _model(root, variant)
     answers = _answers(folder, files, ten_crop=not center, max_pixels=max_pixels)
     failed, shown = 0, []
     width = min(48, max(len(str(path)) for path in files))
@@ -85,7 +94,9 @@ def _model(root: Path, variant: str | None) -> Path:
 
     trained = sorted(path.parent.name for path in (root / "models").glob("*/model.json"))
     if not trained:
-        raise AlexNetError("models/ holds no trained model; `dvc repro` or `alexnet train VARIANT` makes one")
+        raise AlexNetError(
+            "models/ holds no trained model; `dvc repro` makes one, `--pretrained NAME` takes one of results/pretrained"
+        )
     if variant and variant not in trained:
         found = ", ".join(trained)
         raise AlexNetError(f"--variant {variant}: expected a trained variant ({found}){nearest(variant, trained)}")

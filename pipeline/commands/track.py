@@ -1,14 +1,15 @@
 """`alexnet track`: what MLflow does not have yet, and rows made whole."""
 
 import json
+from pathlib import Path
 
 import click
 
-from pipeline.commands.base import Command, as_json, example
+from pipeline.commands.base import Command, as_json, example, say
 
 _HELP = f"""Bring MLflow up to date with this tree.
 
-{example("alexnet track rebuild" + chr(10) + "alexnet track sync")}"""
+{example("alexnet track rebuild" + chr(10) + "alexnet track sync" + chr(10) + "alexnet track import results")}"""
 _SYNC_HELP = f"""Send what could not be sent while a tracking server was down.
 
 Each stage run that waits lies in .alexnet/spool, whole; it goes from there once MLflow has it.
@@ -20,9 +21,21 @@ Every stage that is as dvc.lock has it is linked to the run that made its output
 fresh clone after `dvc pull`, a lost store), the run is made again from dvc.lock and the stage's reports.
 
 {example("alexnet track rebuild")}"""
+_KEEP_HELP = f"""Keep the results of this tree in results/, to be committed.
+
+Each variant that is trained and evaluated becomes one JSON file with its parameters, metrics, epochs, seed, commit,
+machine, versions and seconds; the comparison, where there is one, another. `python -m pipeline.results_page` renders
+the tables of README.md and docs/results.md from them.
+
+{example("alexnet track keep")}"""
+_IMPORT_HELP = f"""Make MLflow's rows of the results that are kept in a folder.
+
+Rows that are there already stay as they are, so it may be said again.
+
+{example("alexnet track import results" + chr(10) + "alexnet ui")}"""
 
 
-@click.group("track", help=_HELP, short_help="Complete the rows in MLflow; send what waits.")
+@click.group("track", help=_HELP, short_help="Complete the rows in MLflow; keep and import results.")
 def command() -> None:
     """Hold the commands together."""
 
@@ -91,3 +104,42 @@ def rebuild(as_json: bool) -> None:
     for variant, stages in found.items():
         gap = f"; out of date: {', '.join(missing[variant])} (`dvc repro`)" if missing[variant] else ", complete"
         click.echo(f"{variant}: {len(stages)} of {len(wanted[variant])} stages{gap}")
+
+
+@command.command("keep", cls=Command, help=_KEEP_HELP, short_help="Keep the results of this tree in results/.")
+@as_json
+def keep(as_json: bool) -> None:
+    """Write the results."""
+    from pipeline import results
+    from pipeline.config import PARAMS_FILE, load
+    from pipeline.workspace import find_workspace
+
+    workspace = find_workspace()
+    config = load(workspace.root / PARAMS_FILE)
+    found = results.collect(workspace, config)
+    paths = results.keep(workspace, config, found)
+    click.echo(json.dumps(paths) if as_json else "\n".join(paths))
+    if any(result.row["tags"].get("git.dirty") == "true" and not result.changes for result in found):
+        say("this tree has changes that are not committed, so its commit alone does not start these runs again")
+
+
+@command.command("import", cls=Command, help=_IMPORT_HELP, short_help="Make MLflow's rows of kept results.")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path), default="results")
+@as_json
+def import_(folder: Path, as_json: bool) -> None:
+    """Send the results."""
+    from alexnet_tf.errors import AlexNetError
+    from pipeline import linking, results
+    from pipeline.tracking_uri import tracking_uri
+    from pipeline.workspace import find_workspace
+
+    workspace = find_workspace()
+    found = results.load(folder)
+    results.put(workspace.home, found)
+    if problem := linking.send_all(workspace.home):
+        raise AlexNetError(f"MLflow: {problem}; the rows wait in .alexnet/spool, `alexnet track sync` sends them")
+    uri = tracking_uri(workspace.home)
+    if as_json:
+        click.echo(json.dumps({"uri": uri, "results": [result.path for result in found]}, indent=1))
+    else:
+        click.echo(f"{len(found)} results are rows in {uri}; `alexnet ui` shows them")

@@ -1,6 +1,7 @@
 import io
 import json
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -167,3 +168,41 @@ def test_files_too_large_are_not_read(tmp_path):
     ((read, _, unreadable),) = batches([tmp_path / "a.png"], lambda _: 1 / 0, batch_size=4, max_bytes=4)
     assert read == []
     assert unreadable[0].reason == "too large a file (5 bytes, at most 4 are read)"
+
+
+def test_a_model_that_is_kept_needs_no_training(workspace, bundle):
+    from alexnet_tf.bundle import save_bundle
+
+    shutil.rmtree(workspace / "models")
+    (workspace / "results/pretrained").mkdir(parents=True)
+    save_bundle(workspace / "results/pretrained/cifar10", bundle, deflated=True)
+    assert len(lines(invoke("--pretrained", "cifar10", "photos", "--json"))) == 3
+    unknown = invoke("--pretrained", "cifar", "photos")
+    assert unknown.exit_code == 2
+    assert "expected one of results/pretrained (cifar10); did you mean cifar10?" in unknown.stderr
+    assert invoke("--pretrained", "cifar10", "--variant", "optimized", "photos").exit_code == 2
+
+
+def test_a_model_that_is_kept_is_rounded_and_scored_before_and_after(tmp_path, bundle, monkeypatch):
+    from alexnet_tf import record_split
+    from alexnet_tf.bundle import load_bundle, save_bundle
+    from alexnet_tf.weights import model_arrays
+    from pipeline import pretrained
+    from tests.alexnet_tf.small_training import MemorySplit, images
+
+    monkeypatch.setattr(record_split.RecordSplit, "open", lambda *_: MemorySplit(images(9, 16), 16))
+    save_bundle(tmp_path / "models", bundle)
+    said = pretrained.keep(tmp_path, tmp_path / "models", tmp_path / "records", tmp_path / "kept")
+    assert said == json.loads((tmp_path / "kept/loss.json").read_text())
+    assert said["bytes_after"] < said["bytes_before"]
+    assert said["num_examples"] == 9
+    for view in ("center", "ten_crop"):
+        assert 0 < said["test"][view]["largest_probability_difference"] < 0.02
+    old, new = (model_arrays(load_bundle(tmp_path / name).model) for name in ("models", "kept"))
+    for name, array in old.items():
+        if name.endswith("kernel"):
+            np.testing.assert_allclose(new[name], array, rtol=2**-8)
+            assert not np.any(new[name].view(np.uint32) & 0xFFFF)
+            assert np.any(new[name] != array)
+        else:
+            np.testing.assert_array_equal(new[name], array)

@@ -195,3 +195,27 @@ def test_verify_says_what_is_wrong_with_its_arguments(repository, arguments, par
 def test_the_lock_is_read_as_dvc_writes_it(repository):
     content = read(repository.root / "dvc.lock")
     assert content["stages"]["train@faithful"]["params"]["params.yaml"]["variants.faithful.profile"] == "original"
+
+
+def test_results_that_are_kept_make_the_rows_again(repository, tmp_path):
+    """Last here, as it throws the store away."""
+    repository.run("alexnet", "track", "rebuild")
+    old = {row["name"]: row for row in repository.rows()}  # the newest of each variant
+    kept = json.loads(repository.run("alexnet", "track", "keep", "--json").stdout)
+    assert sum("-seed2012-" in path for path in kept) == 2
+    for name in ("mlflow.db", "mlruns", ".alexnet/linked.json"):
+        path = repository.root / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for _ in range(2):  # the second time changes nothing
+        assert "2 results are rows" in repository.run("alexnet", "track", "import").stdout
+        new = {row["name"]: row for row in repository.rows()}
+        assert sorted(new) == ["faithful", "optimized"]
+        for name, row in new.items():
+            assert row["params"] == old[name]["params"]
+            assert (
+                row["metrics"].items()
+                >= {key: value for key, value in old[name]["metrics"].items() if key.startswith("test/")}.items()
+            )
+            assert row["points"]["train/loss"] == [(1, 2.0), (2, 1.0)]
+            assert row["tags"]["alexnet.result"].startswith("results/stub/")
+            assert sorted(each.partition("@")[0] for each in row["below"]) == sorted(STAGES)

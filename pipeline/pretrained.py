@@ -1,0 +1,112 @@
+"""Keeps a trained model in results/pretrained/NAME, so that `alexnet predict --pretrained NAME` needs no training.
+
+    python -m pipeline.pretrained optimized cifar10
+
+The model is that of models/VARIANT, compressed (`alexnet_tf.compression`). Before it takes its place, both are scored
+on the test split; loss.json beside the model says what compression cost.
+"""
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+import click
+
+from alexnet_tf.errors import AlexNetError, ConfigError
+from pipeline.yaml_file import nearest
+
+FOLDER = "results/pretrained"
+_MAX_BYTES = 10_000_000
+
+
+def names(root: Path) -> list[str]:
+    """Name the models that are kept, sorted."""
+    return sorted(path.parent.name for path in (root / FOLDER).glob("*/model.json"))
+
+
+def folder_of(root: Path, name: str) -> Path:
+    """Find a model that is kept.
+
+    Raises:
+        ConfigError: There is none of that name.
+    """
+    known = names(root)
+    if name not in known:
+        raise ConfigError(
+            f"--pretrained {name}: expected one of {FOLDER} ({', '.join(known) or 'which is empty'})"
+            f"{nearest(name, known)}"
+        )
+    return root / FOLDER / name
+
+
+def keep(root: Path, model: Path, records: Path, target: Path) -> dict:
+    """Compress a model, score it before and after, and put it in place.
+
+    Args:
+        root: The repository, for names in messages.
+        model: As the stage train wrote it.
+        records: With the test split.
+        target: Replaced as a whole.
+
+    Returns:
+        What loss.json says.
+
+    Raises:
+        AlexNetError: It is larger than a model in Git may be.
+    """
+    from alexnet_tf.bundle import load_bundle, save_bundle
+    from alexnet_tf.compression import compressed, loss
+    from alexnet_tf.distribution import make_strategy
+    from alexnet_tf.evaluation import evaluate
+    from alexnet_tf.record_split import RecordSplit
+    from alexnet_tf.weights import assign_arrays, model_arrays
+    from pipeline.progress import progress_for
+
+    split = RecordSplit.open(records, "test")
+    strategy = make_strategy([])
+    with strategy.scope():
+        bundle = load_bundle(model)
+    with progress_for().task("score twice", total=2 * split.num_examples, unit="images") as task:
+        before = evaluate(bundle, split, batch_size=256, strategy=strategy, advance=task.advance)
+        assign_arrays(bundle.model, compressed(model_arrays(bundle.model)), source="compression")
+        after = evaluate(bundle, split, batch_size=256, strategy=strategy, advance=task.advance)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as place:
+        made = Path(place) / target.name
+        save_bundle(made, bundle, deflated=True)
+        size = sum(path.stat().st_size for path in made.iterdir())
+        if size > _MAX_BYTES:
+            raise AlexNetError(
+                f"{model.relative_to(root)} takes {size:,} bytes compressed, and a model in Git at most {_MAX_BYTES:,}"
+            )
+        said = {
+            "test": loss(before, after),
+            "num_examples": split.num_examples,
+            "bytes_before": sum(path.stat().st_size for path in model.iterdir()),
+            "bytes_after": size,
+        }
+        (made / "loss.json").write_text(json.dumps(said, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        shutil.rmtree(target, ignore_errors=True)
+        made.rename(target)
+    return said
+
+
+@click.command(help=__doc__)
+@click.argument("variant")
+@click.argument("name")
+def main(variant: str, name: str) -> None:
+    """Keep a model."""
+    from pipeline.config import PARAMS_FILE, load
+    from pipeline.workspace import find_workspace
+
+    root = find_workspace().root
+    config = load(root / PARAMS_FILE)
+    item = config.item("evaluate", variant)
+    inputs = item.inputs()
+    said = keep(root, root / inputs["model"], root / inputs["records"], root / FOLDER / name)
+    click.echo(json.dumps(said, indent=1))
+
+
+if __name__ == "__main__":
+    main()

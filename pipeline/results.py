@@ -1,0 +1,182 @@
+"""Results that are kept in Git: one small JSON file a run, from which MLflow's rows and the documents' tables are made.
+
+results/EXPERIMENT/VARIANT-seedSEED-STATE.json   one run, as its row in MLflow describes it
+results/EXPERIMENT/comparison.json               what `alexnet report` printed of the last one kept
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from alexnet_tf.errors import AlexNetError, DataError
+from pipeline import spool
+from pipeline.config import PARAMS_FILE, Config
+from pipeline.linking import describe
+from pipeline.report import costs, read_comparison
+from pipeline.workspace import Workspace
+from pipeline.yaml_file import parse, read
+
+FOLDER = "results"
+COMPARISON = "comparison.json"
+_COMPARED = ("baseline", "bootstrap_samples", "confidence", "errors", "num_examples", "paired", "training", "variants")
+
+
+@dataclass(frozen=True)
+class Result:
+    """One run of a variant, trained and evaluated.
+
+    Attributes:
+        experiment: The file of experiments/ that it started from.
+        variant: The variant.
+        seed: Its seed.
+        changes: What params.yaml had other than the experiment, of this variant: dotted key -> value.
+        time: When it was evaluated, in milliseconds since 1970.
+        row: Its row as an event of the spool has it: params, tags (commit, versions, machine) and the stages with
+            their metrics, costs and DVC hashes, of training also the history of the epochs.
+    """
+
+    experiment: str
+    variant: str
+    seed: int
+    changes: Mapping[str, Any]
+    time: int
+    row: Mapping[str, Any]
+
+    @property
+    def path(self) -> str:
+        """Where it is kept, in the repository."""
+        return f"{FOLDER}/{self.experiment}/{self.variant}-seed{self.seed}-{self.row['state'][:8]}.json"
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The numbers of its row by name, such as `test/ten_crop/top1_error` and `cost/cpu_seconds`."""
+        return {name: value for stage in self.row["standing"] for name, value in stage["metrics"].items()}
+
+    @property
+    def command(self) -> str:
+        """What starts it again, in a clone whose data are where the active params.yaml says."""
+        sets = "".join(f" -S '{key}={json.dumps(value)}'" for key, value in self.changes.items())
+        run = f"dvc exp run{sets}" if sets else "dvc repro"
+        commit = self.row["tags"].get("mlflow.source.git.commit", "COMMIT")
+        return f"git checkout {commit[:12]} && alexnet use {self.experiment} && {run} evaluate@{self.variant}"
+
+    def event(self) -> dict[str, Any]:
+        """Describe it to MLflow, as a state that stands."""
+        tags = {**self.row["state_tags"], "alexnet.result": self.path}
+        return {"event": "standing", "time": self.time, "rows": [{**self.row, "state_tags": tags}]}
+
+
+def collect(workspace: Workspace, config: Config) -> list[Result]:
+    """Describe each variant here that is trained and evaluated, and is as dvc.lock has it.
+
+    Raises:
+        AlexNetError: There is none, or params.yaml does not say which experiment it is.
+    """
+    event = describe(workspace, config)
+    experiment = _experiment(workspace)
+    found = []
+    for row in event["rows"] if event else []:
+        stages = {stage["stage"].partition("@")[0]: stage for stage in row["standing"]}
+        if not {"train", "evaluate"} <= stages.keys():
+            continue
+        for stage in stages.values():
+            stage["remake"]["reports"] = []  # paths of this machine
+        found.append(
+            Result(
+                experiment=experiment,
+                variant=row["variant"],
+                seed=config.values["seed"],
+                changes=_changes(workspace, experiment, row["variant"]),
+                time=stages["evaluate"]["remake"]["time"],
+                row=row,
+            )
+        )
+    if not found:
+        raise AlexNetError(
+            "no variant is trained and evaluated as dvc.lock has it, so there is no result to keep; `dvc repro` first"
+        )
+    return found
+
+
+def keep(workspace: Workspace, config: Config, results: list[Result]) -> list[str]:
+    """Write results, and the comparison where there is one; return their paths in the repository."""
+    contents = {result.path: asdict(result) for result in results}
+    try:
+        comparison = read_comparison(workspace)
+    except AlexNetError:  # a variant alone has none
+        comparison = None
+    if comparison and set(comparison["variants"]) == {result.variant for result in results}:
+        kept = {name: comparison[name] for name in _COMPARED}
+        path = f"{FOLDER}/{results[0].experiment}/{COMPARISON}"
+        contents[path] = {"comparison": kept, "costs": costs(workspace, config)}
+    for path, content in contents.items():
+        target = workspace.root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        written = target.with_name(f".{target.name}.partial")
+        written.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        os.replace(written, target)
+    return list(contents)
+
+
+def load(folder: Path) -> list[Result]:
+    """Read all results below a folder, by path.
+
+    Raises:
+        AlexNetError: There is none.
+        DataError: A file is none.
+    """
+    paths = [path for path in sorted(folder.rglob("*-seed*-*.json")) if path.is_file()]
+    if not paths:
+        raise AlexNetError(f"{folder} holds no result (EXPERIMENT/VARIANT-seedSEED-STATE.json); `alexnet track keep`")
+    return [_read(path) for path in paths]
+
+
+def put(home: Path, results: list[Result]) -> None:
+    """Put results into the spool, to be sent like any other run."""
+    for result in results:
+        spool.append(home / ".alexnet" / "spool" / f"{result.time}-{Path(result.path).stem}", result.event())
+
+
+def _read(path: Path) -> Result:
+    try:
+        result = Result(**json.loads(path.read_text(encoding="utf-8")))
+        _ = result.metrics, result.event(), result.command  # what is missing shows here
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise DataError(
+            f"{path}: expected a result that `alexnet track keep` wrote, found another file ({error}); take it out"
+        ) from error
+    return result
+
+
+def _experiment(workspace: Workspace) -> str:
+    first = (workspace.root / PARAMS_FILE).read_text(encoding="utf-8").partition("\n")[0]
+    name = first.removeprefix("# EXPERIMENT ").partition(":")[0]
+    if not (workspace.root / "experiments" / f"{name}.yaml").is_file():
+        raise AlexNetError(
+            f"{PARAMS_FILE}: the first line names no experiment (expected `# EXPERIMENT NAME: …`), so the result "
+            "could not be started again; copy it to experiments/NAME.yaml and `alexnet use NAME`"
+        )
+    return name
+
+
+def _changes(workspace: Workspace, experiment: str, variant: str) -> dict[str, Any]:
+    """Compare params.yaml with its experiment, the other variants and how fast it runs aside."""
+    text = (workspace.root / "experiments" / f"{experiment}.yaml").read_text(encoding="utf-8")
+    active, original = (
+        dict(_leaves(content, variant)) for content in (read(workspace.root / PARAMS_FILE), parse(text, experiment))
+    )
+    return {key: value for key, value in active.items() if key not in original or original[key] != value}
+
+
+def _leaves(content: Mapping[str, Any], variant: str, above: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in content.items():
+        key = f"{above}{name}"
+        if key == "runtime" or (above == "variants." and name != variant):
+            continue
+        if isinstance(value, Mapping):
+            yield from _leaves(value, variant, f"{key}.")
+        else:
+            yield key, value

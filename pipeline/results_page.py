@@ -1,0 +1,119 @@
+"""Renders the tables of README.md and docs/results.md from results/: `python -m pipeline.results_page`.
+
+A page says where a table stands: `<!-- results: KIND EXPERIMENT -->`, up to `<!-- end -->`. KIND is `comparison` (what
+`alexnet report` prints), `runs` (one line for each set of parameters, all its seeds together) or `commands` (what
+starts each of them again).
+"""
+
+import json
+import re
+import statistics
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from alexnet_tf.errors import DataError
+from alexnet_tf.report import headline, table
+from pipeline.results import COMPARISON, FOLDER, Result, load
+
+PAGES = ("README.md", "docs/results.md")
+_BLOCK = re.compile(r"<!-- results: (\w+) (\w+) -->\n.*?<!-- end -->", re.DOTALL)
+_ERRORS = {
+    "test, ten crops": "test/ten_crop/top1_error",
+    "test, centre": "test/center/top1_error",
+    "test top-5, ten crops": "test/ten_crop/top5_error",
+    "validation, centre": "train/last/validation_top1_error",
+}
+_COSTS: dict[str, tuple[str, Callable[[float], str]]] = {
+    "seconds per epoch": ("cost/seconds_per_epoch", "{:.0f}".format),
+    "training, minutes": ("cost/train_seconds", lambda value: f"{value / 60:.1f}"),
+    "training, CPU-minutes": ("cost/cpu_seconds", lambda value: f"{value / 60:.1f}"),
+    "images per second": ("cost/images_per_second", "{:.0f}".format),
+    "peak memory, MiB": ("cost/peak_memory_bytes", lambda value: f"{value / 2**20:.0f}"),
+    "checkpoints": ("cost/checkpoint_share", "{:.2%}".format),
+}
+
+
+def rendered(root: Path, text: str) -> str:
+    """Return a page with every table made anew from results/.
+
+    Args:
+        root: The repository.
+        text: The page.
+
+    Raises:
+        DataError: A table asks for results that are not kept, or for a kind that there is not.
+    """
+    return _BLOCK.sub(lambda block: f"{_opening(block)}\n{_content(root, block)}\n<!-- end -->", text)
+
+
+def _opening(block: re.Match[str]) -> str:
+    return f"<!-- results: {block[1]} {block[2]} -->"
+
+
+def _content(root: Path, block: re.Match[str]) -> str:
+    kind, experiment = block[1], block[2]
+    folder = root / FOLDER / experiment
+    if kind == "comparison":
+        content = json.loads((folder / COMPARISON).read_text(encoding="utf-8"))
+        lines = [table(content["comparison"], content["costs"]), "", *headline(content["comparison"])]
+        return "\n".join(["```text", *lines, "```"])
+    groups = grouped(load(folder))
+    if kind == "runs":
+        return runs_table(groups)
+    if kind == "commands":
+        return "\n".join(["```bash", *(each.command for group in groups for each in group), "```"])
+    raise DataError(f"{_opening(block)}: expected comparison, runs or commands, found {kind}")
+
+
+def grouped(results: Sequence[Result]) -> list[list[Result]]:
+    """Put results together that differ in nothing but their seed, by variant and changes, each by seed."""
+    groups: dict[str, list[Result]] = {}
+    for result in results:
+        groups.setdefault(f"{result.variant} {_changes(result)}", []).append(result)
+    return [sorted(group, key=lambda each: each.seed) for _, group in sorted(groups.items())]
+
+
+def runs_table(groups: Sequence[Sequence[Result]]) -> str:
+    """Lay the groups out, one line each: of one seed the number and its interval, of several mean and deviation."""
+    header = ["variant", "changed", "seeds", *_ERRORS, *_COSTS]
+    lines = [header, ["---"] * len(header)]
+    for group in groups:
+        errors = [_error(group, name) for name in _ERRORS.values()]
+        costs = [_cost(group, name, shown) for name, shown in _COSTS.values()]
+        seeds = ", ".join(str(each.seed) for each in group)
+        lines.append([f"`{group[0].variant}`", _changes(group[0]), seeds, *errors, *costs])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _changes(result: Result) -> str:
+    own = f"variants.{result.variant}."
+    named = {key.removeprefix(own): value for key, value in result.changes.items() if key != "seed"}
+    return ", ".join(f"`{key}={json.dumps(value)}`" for key, value in named.items())
+
+
+def _error(group: Sequence[Result], name: str) -> str:
+    values = [each.metrics[name] for each in group if name in each.metrics]
+    if len(values) > 1:
+        return f"{100 * statistics.mean(values):.2f} ± {100 * statistics.stdev(values):.2f} %"
+    if not values:
+        return ""
+    low, high = (group[0].metrics.get(f"{name}_{end}") for end in ("low", "high"))
+    interval = "" if low is None or high is None else f" ({100 * low:.2f} to {100 * high:.2f})"
+    return f"{100 * values[0]:.2f} %{interval}"
+
+
+def _cost(group: Sequence[Result], name: str, shown: Callable[[float], str]) -> str:
+    values = [each.metrics[name] for each in group if name in each.metrics]
+    return shown(statistics.median(values)) if values else ""
+
+
+def main() -> None:
+    """Write the pages."""
+    root = Path(__file__).resolve().parent.parent
+    for page in PAGES:
+        path = root / page
+        path.write_text(rendered(root, path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

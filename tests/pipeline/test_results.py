@@ -1,0 +1,100 @@
+"""Results kept in Git: what is written of a run, the rows that come back from it, the tables."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from alexnet_tf.errors import AlexNetError, DataError
+from pipeline import results
+from pipeline.results import Result
+from pipeline.results_page import PAGES, grouped, rendered, runs_table
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def result(seed=1, error=0.25, changes=None, **metrics):
+    """A result of `optimized`, with its two stages."""
+    values = {"test/ten_crop/top1_error": error, "test/ten_crop/top1_error_low": error - 0.01} | metrics
+    values |= {"test/ten_crop/top1_error_high": error + 0.02}
+    row = {
+        "variant": "optimized",
+        "state": f"{seed:x}abcdef012",
+        "state_tags": {"alexnet.state": f"{seed:x}abcdef012"},
+        "tags": {"mlflow.source.git.commit": "0123456789abcdef"},
+        "standing": [
+            {"stage": "train@optimized", "metrics": {"cost/cpu_seconds": 90.0}},
+            {"stage": "evaluate@optimized", "metrics": values},
+        ],
+    }
+    return Result("sample", "optimized", seed, changes or {}, 1_700_000_000_000, row)
+
+
+def write(folder, *found):
+    for each in found:
+        path = folder / each.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(each.__dict__))
+
+
+def test_what_is_written_is_read_back(tmp_path):
+    write(tmp_path, result(2), result(1))
+    assert results.load(tmp_path / "results") == [result(1), result(2)]
+
+
+def test_a_result_tells_how_it_is_started_again():
+    changed = result(changes={"seed": 7, "variants.optimized.training.epochs": 3})
+    assert changed.command == (
+        "git checkout 0123456789ab && alexnet use sample && "
+        "dvc exp run -S 'seed=7' -S 'variants.optimized.training.epochs=3' evaluate@optimized"
+    )
+    assert result().command.endswith("alexnet use sample && dvc repro evaluate@optimized")
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", '{"experiment": "sample"}', "null"])
+def test_another_file_is_one_sentence(tmp_path, content):
+    write(tmp_path, result())
+    path = tmp_path / result().path
+    path.write_text(content)
+    with pytest.raises(DataError, match=r"optimized-seed1-1abcdef0.json: expected a result .* take it out"):
+        results.load(tmp_path)
+
+
+def test_a_folder_without_results_is_one_sentence(tmp_path):
+    with pytest.raises(AlexNetError, match="holds no result"):
+        results.load(tmp_path)
+
+
+def test_seeds_stand_together_and_changes_apart():
+    other = replace(result(3), changes={"variants.optimized.training.epochs": 3})
+    seeded = replace(result(2), changes={"seed": 2})
+    assert [[each.seed for each in group] for group in grouped([seeded, other, result(1)])] == [[1, 2], [3]]
+
+
+def test_one_seed_shows_its_interval_and_several_their_deviation_by_hand():
+    one, several = runs_table([[result(1)]]), runs_table([[result(1, 0.1), result(2, 0.2), result(3, 0.3)]])
+    assert "| 25.00 % (24.00 to 27.00) |" in one
+    assert "| 1, 2, 3 | 20.00 ± 10.00 % |" in several
+    assert "| 1.5 |" in one  # 90 CPU-seconds
+
+
+def test_a_block_is_replaced_and_the_rest_stays(tmp_path):
+    write(tmp_path, result())
+    page = (
+        "a\n<!-- results: runs sample -->\nold\n<!-- end -->\nb\n<!-- results: commands sample -->\n<!-- end -->\nc\n"
+    )
+    found = rendered(tmp_path, page)
+    assert found.startswith("a\n<!-- results: runs sample -->\n| variant |")
+    assert "old" not in found
+    assert f"```bash\n{result().command}\n```\n<!-- end -->\nc\n" in found
+    assert rendered(tmp_path, found) == found
+    with pytest.raises(DataError, match="found walks"):
+        rendered(tmp_path, "<!-- results: walks sample -->\n<!-- end -->")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_pages_are_those_of_the_results(page):
+    text = (ROOT / page).read_text()
+    assert "<!-- results: " in text
+    assert rendered(ROOT, text) == text
