@@ -12,7 +12,7 @@ import numpy as np
 from alexnet_tf.errors import DataError
 from alexnet_tf.history import Epoch
 from alexnet_tf.schedule import Plateau
-from alexnet_tf.weights import parse_arrays, save_arrays
+from alexnet_tf.weights import assign_if_fitting, parse_arrays, save_arrays
 
 
 @dataclass
@@ -103,13 +103,8 @@ class Checkpoint:
                 f"{found[:12]}…; delete it, or train with --fresh"
             )
         best = {name.removeprefix("best/"): arrays.pop(name) for name in list(arrays) if name.startswith("best/")}
-        wrong = sorted(set(variables) ^ set(arrays)) or [
-            name for name, variable in variables.items() if tuple(variable.shape) != arrays[name].shape
-        ]
-        if wrong:
-            raise DataError(f"{self.path} does not fit this training at {wrong[0]}; delete it, or train with --fresh")
-        for name, variable in variables.items():
-            variable.assign(arrays[name])
+        if wrong := assign_if_fitting(variables, arrays):
+            raise DataError(f"{self.path} does not fit this training at {wrong}; delete it, or train with --fresh")
         return State.from_json(meta["state"]), best
 
     def delete(self) -> None:

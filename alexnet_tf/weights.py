@@ -96,11 +96,25 @@ def assign_arrays(model, arrays: Mapping[str, np.ndarray], *, source: str) -> No
     Raises:
         DataError: When a name or shape is not the model's; nothing is assigned then.
     """
-    variables = named_variables(model)
+    if wrong := assign_if_fitting(named_variables(model), arrays):
+        raise DataError(f"{source} does not fit the network at {wrong}: it was made with other network parameters")
+
+
+def assign_if_fitting(variables: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str | None:
+    """Give all variables their values, or none.
+
+    Args:
+        variables: What has a `shape` and can be assigned to, by name.
+        arrays: Exactly one for each.
+
+    Returns:
+        The first name that is on one side only or has another shape, None when all were assigned.
+    """
     wrong = sorted(set(variables) ^ set(arrays)) or [
         name for name, variable in variables.items() if tuple(variable.shape) != arrays[name].shape
     ]
     if wrong:
-        raise DataError(f"{source} does not fit the network at {wrong[0]}: it was made with other network parameters")
+        return wrong[0]
     for name, variable in variables.items():
         variable.assign(arrays[name])
+    return None
