@@ -52,6 +52,11 @@ def uncommitted_changes(root: Path) -> str:
     return _git(root, "diff", "HEAD", *_CODE_AND_PARAMS) or ""
 
 
+def changed_files(root: Path) -> list[str]:
+    """Name the tracked files but dvc.lock that differ from the commit."""
+    return (_git(root, "diff", "--name-only", "HEAD", *_CODE_AND_PARAMS) or "").splitlines()
+
+
 def committed(root: Path, revision: str, path: str) -> str | None:
     """The text of a file in a commit, or None where it is not there."""
     return _git(root, "show", f"{revision}:{path}")

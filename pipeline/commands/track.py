@@ -112,6 +112,7 @@ def keep(as_json: bool) -> None:
     """Write the results."""
     from pipeline import results
     from pipeline.config import PARAMS_FILE, load
+    from pipeline.provenance import changed_files
     from pipeline.workspace import find_workspace
 
     workspace = find_workspace()
@@ -119,8 +120,8 @@ def keep(as_json: bool) -> None:
     found = results.collect(workspace, config)
     paths = results.keep(workspace, config, found)
     click.echo(json.dumps(paths) if as_json else "\n".join(paths))
-    if any(result.row["tags"].get("git.dirty") == "true" and not result.changes for result in found):
-        say("this tree has changes that are not committed, so its commit alone does not start these runs again")
+    if changed := [file for file in changed_files(workspace.root) if file != PARAMS_FILE]:
+        say(f"{', '.join(changed)} differ from the commit, so that alone does not start these runs again")
 
 
 @command.command("import", cls=Command, help=_IMPORT_HELP, short_help="Make MLflow's rows of kept results.")
