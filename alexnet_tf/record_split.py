@@ -176,7 +176,7 @@ class RecordSplit:
             list(pool.map(decode, range(len(chosen))))
         return images
 
-    def _read_shard(self, shard: int, rows: Iterable[int], offsets: np.ndarray, stored: list[np.ndarray]) -> None:
+    def _read_shard(self, shard: int, rows: Iterable[int], offsets: np.ndarray, stored: list[Any]) -> None:
         path = self._files[shard]
         try:
             descriptor = os.open(path, os.O_RDONLY)
