@@ -1,13 +1,14 @@
 """One split of the prepared records, read at random from disk: memory does not grow with the data set.
 
 A records folder holds, per split, shards of `tf.train.Example` messages (`alexnet_tf.records`), an index with
-the place of every image's raw pixels, and the keys; `manifest.json` names and sizes them all.
+the place of every image's pixels, and the keys; `manifest.json` names and sizes them all.
 """
 
 import hashlib
 import json
 import os
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -15,22 +16,22 @@ from typing import Any, Self
 import numpy as np
 
 from alexnet_tf.errors import DataError
+from alexnet_tf.stored_pixels import CHANNELS, FEATURES, decode_pixels
 
-CHANNELS = 3
 INDEX = np.dtype(
     [
         ("shard", np.int32),  # position in the manifest's list of shards
-        ("offset", np.int64),  # of the first raw pixel, in bytes from the start of the shard file
+        ("offset", np.int64),  # of the stored pixels, in bytes from the start of the shard file
+        ("length", np.int32),  # of the stored pixels, in bytes
         ("label", np.int32),
         ("height", np.int32),  # of the original image, in pixels
         ("width", np.int32),
     ]
 )
 
-
 _MANIFEST_KEYS = {
     "download": ("source", "splits", "class_names"),
-    "preprocess": ("splits", "class_names", "size", "stored_size"),
+    "preprocess": ("splits", "class_names", "size", "stored_size", "encoding"),
 }
 
 
@@ -53,6 +54,8 @@ def read_manifest(folder: Path, *, stage: str = "preprocess") -> dict[str, Any]:
                 f"{path}: expected the manifest of the stage {stage}, found one without {key!r}; "
                 f"run the stage {stage} again."
             )
+    if (found := manifest.get("encoding", "raw")) not in FEATURES:
+        raise DataError(f"{path}: expected encoding {' or '.join(FEATURES)}, found {found!r}; run the stage again.")
     return manifest
 
 
@@ -68,6 +71,7 @@ class RecordSplit:
         class_names: K names; a label is a position here.
         size: Side of the images as training sees them, in pixels.
         stored_size: Side of the images as stored, S pixels.
+        encoding: "raw" or "jpeg", see `alexnet_tf.stored_pixels`.
     """
 
     folder: Path
@@ -79,9 +83,11 @@ class RecordSplit:
     class_names: tuple[str, ...]
     size: int
     stored_size: int
+    encoding: str
     _files: tuple[str, ...]
     _shards: np.ndarray
     _offsets: np.ndarray
+    _lengths: np.ndarray
 
     @classmethod
     def open(cls, folder: Path, split: str) -> Self:
@@ -120,9 +126,11 @@ class RecordSplit:
             class_names=tuple(manifest["class_names"]),
             size=manifest["size"],
             stored_size=manifest["stored_size"],
+            encoding=manifest["encoding"],
             _files=tuple(str(folder / shard["file"]) for shard in listed["shards"]),
             _shards=np.ascontiguousarray(index["shard"]),
             _offsets=np.ascontiguousarray(index["offset"]),
+            _lengths=np.ascontiguousarray(index["length"]),
         )
 
     def keys(self) -> list[str]:
@@ -132,8 +140,9 @@ class RecordSplit:
     def read(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
         """Read images by position, in any order, with repeats.
 
-        The file system's cache is the only cache, and the interpreter lock is free while bytes are copied.
-        Files are opened per call: a large data set has more shards than a process may keep open.
+        The file system's cache is the only cache. The interpreter lock is free while bytes are copied and while
+        JPEGs are decoded, by a pool of threads. Files are opened per call: a large data set has more shards than
+        a process may keep open.
 
         Args:
             indices: (B,) integers, 0..N-1.
@@ -143,18 +152,31 @@ class RecordSplit:
 
         Raises:
             IndexError: When a position is out of range.
-            DataError: When a shard is cut short or gone.
+            DataError: When a shard is cut short or gone, or a JPEG in it is damaged.
         """
         chosen = np.asarray(indices, dtype=np.int64)
         shards, offsets = self._shards[chosen], self._offsets[chosen]
         images = np.empty((len(chosen), self.stored_size, self.stored_size, CHANNELS), np.uint8)
         by_shard = np.argsort(shards, kind="stable")
         starts = np.flatnonzero(np.diff(shards[by_shard], prepend=-1))
+        stored = list(images) if self.encoding == "raw" else [np.empty(n, np.uint8) for n in self._lengths[chosen]]
         for group in np.split(by_shard, starts[1:]) if len(chosen) else ():
-            self._read_shard(int(shards[group[0]]), group.tolist(), offsets, images)
+            self._read_shard(int(shards[group[0]]), group.tolist(), offsets, stored)
+        if self.encoding == "raw":
+            return images
+
+        def decode(row: int) -> None:
+            try:
+                images[row] = decode_pixels(stored[row].tobytes(), encoding=self.encoding, size=self.stored_size)
+            except ValueError as error:
+                where = f"{self._files[shards[row]]}, byte {offsets[row]}"
+                raise DataError(f"{where}: {error}; run the stage preprocess again.") from error
+
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(decode, range(len(chosen))))
         return images
 
-    def _read_shard(self, shard: int, rows: Iterable[int], offsets: np.ndarray, images: np.ndarray) -> None:
+    def _read_shard(self, shard: int, rows: Iterable[int], offsets: np.ndarray, stored: list[Any]) -> None:
         path = self._files[shard]
         try:
             descriptor = os.open(path, os.O_RDONLY)
@@ -162,9 +184,9 @@ class RecordSplit:
             raise DataError(f"{path} has gone since it was opened; run the stage preprocess again.") from error
         try:
             for row in rows:
-                count = os.preadv(descriptor, [images[row]], int(offsets[row]))
-                if count != images[row].nbytes:
-                    expected = f"expected {images[row].nbytes} bytes at {offsets[row]}, found {count}"
+                count = os.preadv(descriptor, [stored[row]], int(offsets[row]))
+                if count != stored[row].nbytes:
+                    expected = f"expected {stored[row].nbytes} bytes at {offsets[row]}, found {count}"
                     raise DataError(f"{path}: {expected}; run the stage preprocess again.")
         finally:
             os.close(descriptor)

@@ -35,7 +35,7 @@ LIMITS = {
 }  # fmt: skip
 PREPROCESS = {
     "seed": 1, "size": 256, "stored_size": 256, "max_rejected_share": 0.0, "max_pixels": 50_000_000,
-    "images_per_shard": 512,
+    "images_per_shard": 512, "encoding": "raw", "jpeg_quality": 95,
 }  # fmt: skip
 
 

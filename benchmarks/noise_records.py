@@ -24,10 +24,11 @@ def write_records(folder: Path, count: int) -> None:
                 pixels = noise[start : start + SIZE * SIZE * 3].tobytes()
                 example = encode_example({"image/raw": pixels, "image/label": n % CLASSES})
                 offset = writer.write(example) + feature_offset(example, "image/raw")
-                index[n] = (shard, offset, n % CLASSES, SIZE, SIZE)
+                index[n] = (shard, offset, len(pixels), n % CLASSES, SIZE, SIZE)
         shards.append(vars(writer.info))
     np.save(folder / "train.index.npy", index)
     digest = hashlib.sha256((folder / "train.index.npy").read_bytes()).hexdigest()
     split = {"num_examples": count, "shards": shards, "index_sha256": digest}
-    manifest = {"size": SIZE, "stored_size": SIZE, "class_names": [f"class {n}" for n in range(CLASSES)]}
-    (folder / "manifest.json").write_text(json.dumps(manifest | {"splits": {"train": split}}))
+    manifest = {"size": SIZE, "stored_size": SIZE, "encoding": "raw", "splits": {"train": split}}
+    manifest["class_names"] = [f"class {n}" for n in range(CLASSES)]
+    (folder / "manifest.json").write_text(json.dumps(manifest))

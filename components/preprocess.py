@@ -4,10 +4,10 @@ Reads: the data set's shards and `manifest.json` (raw image bytes, labels, keys)
 
 Writes, in `records`:
     `<split>-<number>-of-<count>.tfrecord`: `tf.train.Example` of `image/raw` (stored_size × stored_size × 3
-        bytes, RGB, row by row), `image/key`, `image/label`, and `image/height`, `image/width` of the
-        original.
+        bytes, RGB, row by row) or `image/jpeg` (the same pixels, compressed), `image/key`, `image/label`, and
+        `image/height`, `image/width` of the original.
     `<split>.index.npy`, `<split>.keys.txt`: place, label, original size, and key of every image, in order.
-    `manifest.json`: sizes, class names, shards with count and SHA-256, what was rejected and why, software.
+    `manifest.json`: sizes, encoding, class names, shards with count and SHA-256, what was rejected and why, software.
 
 Guarantees: equal bytes whatever the Beam runner, its workers or their order, with equal Pillow and libjpeg.
 The order is that of a salted hash of the keys, so any slice is a fair mix of classes. An image that cannot be
@@ -18,23 +18,23 @@ Fails when: more than `max_rejected_share` of a split is rejected; the data set 
 two images of a split have one key; the verdict is neither "pass" nor "warn".
 """
 
-import hashlib
 import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, PositiveInt, model_validator
 
 from alexnet_tf.errors import DataError
-from alexnet_tf.record_split import CHANNELS, INDEX, read_manifest
+from alexnet_tf.record_split import read_manifest
+from alexnet_tf.stored_pixels import CHANNELS
 from alexnet_tf.upscale import whole_factor
 from components.beam import run_shards
 from components.interfaces import Runtime, StageParams
-from components.preprocess_shards import PLACE, IndexTask, ShardTask, index_shard, write_shard
+from components.preprocess_shards import PLACE, IndexTask, ShardTask, index_shard, join_parts, write_shard
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,12 @@ class Outputs:
 
 
 class Params(StageParams):
-    """Sizes in pixels; `size` is what training sees, a whole multiple of `stored_size`."""
+    """Sizes in pixels; `size` is what training sees, a whole multiple of `stored_size`.
+
+    Attributes:
+        encoding: "raw" takes the most room; "jpeg" takes less, is decoded while training, and loses a little.
+        jpeg_quality: libjpeg's, 1 to 100; "raw" does without.
+    """
 
     seed: int
     size: PositiveInt
@@ -61,6 +66,8 @@ class Params(StageParams):
     max_rejected_share: Annotated[float, Field(ge=0, le=1)]
     max_pixels: PositiveInt
     images_per_shard: PositiveInt
+    encoding: Literal["raw", "jpeg"]
+    jpeg_quality: Annotated[int, Field(ge=1, le=100)]
 
     @model_validator(mode="after")
     def _size_is_a_multiple(self) -> Self:
@@ -94,6 +101,8 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
                     shard=number,
                     parts=str(scratch / name),
                     stored_size=params.stored_size,
+                    encoding=params.encoding,
+                    jpeg_quality=params.jpeg_quality,
                     max_pixels=params.max_pixels,
                     num_classes=len(dataset["class_names"]),
                 )
@@ -103,6 +112,8 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
         "size": params.size,
         "stored_size": params.stored_size,
         "channels": CHANNELS,
+        "encoding": params.encoding,
+        **({"jpeg_quality": params.jpeg_quality} if params.encoding == "jpeg" else {}),
         "class_names": dataset["class_names"],
         "splits": {},
         "rejected": [],
@@ -116,7 +127,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
         manifest["splits"][split] = {
             "num_examples": sum(summaries[n]["shard"]["num_examples"] for n in of_split),
             "shards": [summaries[n]["shard"] for n in of_split],
-            "index_sha256": _join_parts(outputs.records, split, [tasks[n].parts for n in of_split]),
+            "index_sha256": join_parts(outputs.records, split, [tasks[n].parts for n in of_split]),
         }
     shutil.rmtree(scratch)
     (outputs.records / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
@@ -177,14 +188,3 @@ def _check_rejected(split: str, rejected: list[list[str]], num_images: int, max_
         first = "; ".join(f"{key}: {reason}" for key, reason in rejected[:3])
         way_out = "mend or remove them, or raise preprocess.max_rejected_share"
         raise DataError(f"{share}, expected a share of at most {max_share} (the first: {first}); {way_out}.")
-
-
-def _join_parts(records: Path, split: str, parts: list[str]) -> str:
-    """Write a split's index and keys from those of its shards and return the SHA-256 of the index."""
-    index = np.concatenate([np.empty(0, INDEX), *(np.load(f"{part}.index.npy") for part in parts)])
-    path = records / f"{split}.index.npy"
-    np.save(path, index)
-    with (records / f"{split}.keys.txt").open("w", encoding="utf-8") as keys:
-        for part in parts:
-            keys.write(Path(f"{part}.keys.txt").read_text(encoding="utf-8"))
-    return hashlib.sha256(path.read_bytes()).hexdigest()

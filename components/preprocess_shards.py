@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import PIL
@@ -20,6 +20,7 @@ from alexnet_tf.records import (
     indexed_records,
     read_record,
 )
+from alexnet_tf.stored_pixels import FEATURES, encode_pixels
 from components.beam_worker import COUNTERS
 
 # A SHA-256 as four big-endian numbers, so that their order is that of the digest; and where the record is.
@@ -49,6 +50,8 @@ class ShardTask:
     shard: int  # its position among the split's shards
     parts: str  # beginning of the names of `.index.npy` and `.keys.txt` of this shard
     stored_size: int
+    encoding: Literal["raw", "jpeg"]
+    jpeg_quality: int
     max_pixels: int
     num_classes: int
 
@@ -69,6 +72,7 @@ def write_shard(task: ShardTask) -> dict[str, Any]:
     places = np.load(task.places, mmap_mode="r")[task.start : task.stop]
     files = Path(task.files).read_text().splitlines()
     rows, keys, rejected = [], [], []
+    feature = FEATURES[task.encoding]
     with ShardWriter(Path(task.record)) as writer:
         for place in places:
             path, offset = Path(task.dataset, files[int(place["file"])]), int(place["offset"])
@@ -80,27 +84,39 @@ def write_shard(task: ShardTask) -> dict[str, Any]:
                 raise DataError(f"{where}, key {key}: {expected}, found {label}; run the stage download again.")
             try:
                 image = decode(encoded, max_pixels=task.max_pixels)
-                raw = to_square(image, task.stored_size).tobytes()
+                square = to_square(image, task.stored_size)
             except ImageRejected as error:
                 rejected.append([key, error.reason])
                 continue
             width, height = image.size
+            pixels = encode_pixels(square, encoding=task.encoding, jpeg_quality=task.jpeg_quality)
             example = encode_example(
                 {
-                    "image/raw": raw,
+                    feature: pixels,
                     "image/key": key,
                     "image/label": label,
                     "image/height": height,
                     "image/width": width,
                 }
             )
-            pixels = writer.write(example) + feature_offset(example, "image/raw")
-            rows.append((task.shard, pixels, label, height, width))
+            offset = writer.write(example) + feature_offset(example, feature)
+            rows.append((task.shard, offset, len(pixels), label, height, width))
             keys.append(key)
     np.save(f"{task.parts}.index.npy", np.array(rows, INDEX))
     Path(f"{task.parts}.keys.txt").write_text("".join(f"{key}\n" for key in keys), encoding="utf-8")
     counters = {"images": len(rows), "rejected": len(rejected), "bytes": writer.info.bytes}
     return {"shard": vars(writer.info), "rejected": rejected, "software": software(), COUNTERS: counters}
+
+
+def join_parts(records: Path, split: str, parts: list[str]) -> str:
+    """Write a split's index and keys from those that `write_shard` left; return the SHA-256 of the index."""
+    index = np.concatenate([np.empty(0, INDEX), *(np.load(f"{part}.index.npy") for part in parts)])
+    path = records / f"{split}.index.npy"
+    np.save(path, index)
+    with (records / f"{split}.keys.txt").open("w", encoding="utf-8") as keys:
+        for part in parts:
+            keys.write(Path(f"{part}.keys.txt").read_text(encoding="utf-8"))
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def software() -> dict[str, str | None]:

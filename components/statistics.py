@@ -9,7 +9,7 @@ Writes, in `statistics`:
     `sum_image.npy`: (stored_size, stored_size, 3) int64.
 
 Guarantees: bit-equal on any Beam runner and for any sharding, since all sums are integers. One pass; every
-record is checked against its checksum.
+record is checked against its checksum. Of JPEGs it sums the decoded pixels, those that training sees.
 
 Fails when: the split is empty, or differs from its manifest; the records were made for another size.
 """
@@ -25,10 +25,11 @@ import numpy as np
 from pydantic import PositiveInt
 
 from alexnet_tf.errors import DataError
-from alexnet_tf.moments import CHANNELS, Moments
+from alexnet_tf.moments import Moments
 from alexnet_tf.record_split import read_manifest
 from alexnet_tf.records import decode_example, read_shard
 from alexnet_tf.statistics import ColourStatistics, save_statistics
+from alexnet_tf.stored_pixels import FEATURES, decode_pixels
 from alexnet_tf.upscale import whole_factor
 from components.beam import run_shards
 from components.beam_worker import COUNTERS
@@ -64,6 +65,7 @@ class SumTask:
 
     shard: str
     stored_size: int
+    encoding: str
     factor: int
     sum_image: str
 
@@ -83,7 +85,13 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
     scratch = outputs.statistics / "scratch"
     scratch.mkdir()
     tasks = [
-        SumTask(str(inputs.records / shard["file"]), stored_size, factor, str(scratch / f"{number}.npy"))
+        SumTask(
+            shard=str(inputs.records / shard["file"]),
+            stored_size=stored_size,
+            encoding=manifest["encoding"],
+            factor=factor,
+            sum_image=str(scratch / f"{number}.npy"),
+        )
         for number, shard in enumerate(listed["shards"])
     ]
     summaries = run_shards(sum_shard, tasks, runtime=runtime, scratch=scratch, description="sum colours")
@@ -115,10 +123,13 @@ def sum_shard(task: SumTask) -> dict[str, Any]:
 
 
 def _images(task: SumTask) -> Iterator[np.ndarray]:
-    shape = (task.stored_size, task.stored_size, CHANNELS)
+    feature = FEATURES[task.encoding]
     for number, record in enumerate(read_shard(Path(task.shard))):
-        raw = decode_example(record).get("image/raw")
-        if not isinstance(raw, bytes) or len(raw) != np.prod(shape):
-            expected = f"expected image/raw of {np.prod(shape)} bytes"
-            raise DataError(f"{task.shard}, record {number}: {expected}; run the stage preprocess again.")
-        yield np.frombuffer(raw, np.uint8).reshape(shape)
+        stored = decode_example(record).get(feature)
+        try:
+            if not isinstance(stored, bytes):
+                raise ValueError(f"expected the feature {feature}, found none")
+            yield decode_pixels(stored, encoding=task.encoding, size=task.stored_size)
+        except ValueError as error:
+            found = f"{task.shard}, record {number}: {error}"
+            raise DataError(f"{found}; run the stage preprocess again.") from error

@@ -56,7 +56,7 @@ def load(path: Path, overrides: Iterable[str] = ()) -> Config:
     """Read and check the whole of params.yaml.
 
     Args:
-        path: The file.
+        path: The file; the folder `schemas` is looked for beside it.
         overrides: Texts `key=value` that take the place of what the file says.
 
     Raises:
@@ -64,7 +64,9 @@ def load(path: Path, overrides: Iterable[str] = ()) -> Config:
             fit.
     """
     content, changed = with_overrides(read(path), overrides)
-    return check(content, name=path.name, changed=changed)
+    config = check(content, name=path.name, changed=changed)
+    _check_schema(path.parent / "schemas", config.values["validate"]["reference_schema"], path.name)
+    return config
 
 
 def check(content: Mapping[str, Any], *, name: str = PARAMS_FILE, changed: Iterable[str] = ()) -> Config:
@@ -163,6 +165,16 @@ def _check_together(values: Mapping[str, Any], source: Any) -> None:
         raise ConfigError(
             f"{source('compare.baseline')}: compare.baseline must be a variant ({', '.join(variants)}), "
             f"got {baseline!r}{nearest(baseline, variants)}"
+        )
+
+
+def _check_schema(folder: Path, schema: str | None, name: str) -> None:
+    """Find out before the download that the stage after it would miss its reference; a scratch folder has none."""
+    known = sorted(path.stem for path in folder.glob("*.pbtxt"))
+    if schema and folder.is_dir() and schema not in known:
+        raise ConfigError(
+            f"{name} or -S: validate.reference_schema must be null or the NAME of a schemas/NAME.pbtxt "
+            f"({', '.join(known) or 'there is none'}), got {schema!r}{nearest(schema, known)}"
         )
 
 

@@ -122,7 +122,9 @@ STAGES: dict[str, Stage] = {
             outputs={"records": RECORDS},
             params={"seed": "seed"}
             | _section("images.{images}", "size", "stored_size")
-            | _section("preprocess", "max_rejected_share", "max_pixels", "images_per_shard"),
+            | _section(
+                "preprocess", "max_rejected_share", "max_pixels", "images_per_shard", "encoding", "jpeg_quality"
+            ),
         ),
         Stage(
             name="statistics",

@@ -4,7 +4,7 @@ import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import AfterValidator, Field, TypeAdapter
 from pydantic.fields import FieldInfo
 from typing_extensions import TypedDict
 
@@ -13,6 +13,27 @@ from components.interfaces import StageParams
 from pipeline.dag import STAGES
 
 NAME = r"^[a-z0-9][a-z0-9_-]*$"
+# Written out, since Beam takes a second to import; a test compares them with Beam's own list.
+BEAM_RUNNERS = (
+    "FnApiRunner",
+    "DaskRunner",
+    "PortableRunner",
+    "FlinkRunner",
+    "SparkRunner",
+    "DataflowRunner",
+    "PrismRunner",
+    "DirectRunner",
+    "BundleBasedDirectRunner",
+    "SwitchingDirectRunner",
+    "InteractiveRunner",
+    "KafkaStreamsRunner",
+)
+
+
+def _runner(name: str) -> str:
+    if name not in BEAM_RUNNERS and "." not in name:  # the full name of a class is looked up when it is used
+        raise ValueError(f"expected one of {', '.join(BEAM_RUNNERS)} or the full name of a class")
+    return name
 
 
 class RuntimeParams(StageParams):
@@ -21,7 +42,7 @@ class RuntimeParams(StageParams):
     source_folder: str | None = Field(description="Where data sets lie that are already on this machine.")
     devices: tuple[str, ...] = Field(description="TensorFlow device names; empty: every GPU, else the CPU.")
     checkpoint_interval_seconds: float = Field(gt=0, description="Seconds of training between two checkpoints.")
-    beam_runner: str = Field(min_length=1, description="Beam runner; never left open.")
+    beam_runner: Annotated[str, AfterValidator(_runner)] = Field(description="Beam runner; never left open.")
     beam_workers: int = Field(ge=0, description="Beam workers; 0: one a core.")
     beam_options: tuple[str, ...] = Field(description="Further Beam flags, for example --flink_master=HOST:PORT.")
 

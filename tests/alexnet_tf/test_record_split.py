@@ -5,10 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from alexnet_tf.errors import DataError
 from alexnet_tf.record_split import INDEX, RecordSplit
-from alexnet_tf.records import ShardWriter, encode_example, feature_offset
+from alexnet_tf.records import ShardWriter, decode_example, encode_example, feature_offset, read_shard
+from alexnet_tf.stored_pixels import encode_pixels
 
 SIZE, COUNTS = 6, (4, 3, 3)
 
@@ -20,23 +22,34 @@ def images():
 
 @pytest.fixture
 def folder(tmp_path, images):
+    return write_folder(tmp_path, images, "raw")
+
+
+@pytest.fixture
+def jpeg_folder(tmp_path, images):
+    return write_folder(tmp_path, images, "jpeg")
+
+
+def write_folder(tmp_path, images, encoding):
     """A records folder written by hand, so that this test does not lean on the stage that writes them."""
+    feature = f"image/{encoding}"
     rows, shards, keys = [], [], []
     for shard, count in enumerate(COUNTS):
         with ShardWriter(tmp_path / f"train-{shard:05d}-of-00003.tfrecord") as writer:
             for _ in range(count):
                 number = len(rows)
-                raw = images[number].tobytes()
-                example = encode_example({"image/raw": raw, "image/width": 40 + number, "image/label": number})
-                offset = writer.write(example) + feature_offset(example, "image/raw")
-                rows.append((shard, offset, number % 3, 30 + number, 40 + number))
+                pixels = encode_pixels(images[number], encoding=encoding, jpeg_quality=90)
+                example = encode_example({feature: pixels, "image/width": 40 + number, "image/label": number})
+                offset = writer.write(example) + feature_offset(example, feature)
+                rows.append((shard, offset, len(pixels), number % 3, 30 + number, 40 + number))
                 keys.append(f"train/{number}.jpeg")
         shards.append(vars(writer.info))
     np.save(tmp_path / "train.index.npy", np.array(rows, INDEX))
     (tmp_path / "train.keys.txt").write_text("".join(f"{key}\n" for key in keys))
     digest = hashlib.sha256((tmp_path / "train.index.npy").read_bytes()).hexdigest()
     split = {"num_examples": len(rows), "shards": shards, "index_sha256": digest}
-    manifest = {"size": 12, "stored_size": SIZE, "class_names": ["a", "b", "c"], "splits": {"train": split}}
+    manifest = {"size": 12, "stored_size": SIZE, "encoding": encoding, "class_names": ["a", "b", "c"]}
+    manifest["splits"] = {"train": split}
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     return tmp_path
 
@@ -47,6 +60,29 @@ def test_any_positions_in_any_order_are_read(folder, images):
         read = split.read(chosen)
         assert read.dtype == np.uint8
         np.testing.assert_array_equal(read, images[np.asarray(chosen, np.int64)])
+
+
+def test_of_jpegs_any_positions_are_read_as_tensorflow_decodes_them(jpeg_folder, images):
+    shards = sorted(jpeg_folder.glob("*.tfrecord"))
+    stored = [decode_example(record)["image/jpeg"] for shard in shards for record in read_shard(shard)]
+    expected = np.stack([tf.io.decode_jpeg(each, dct_method="INTEGER_ACCURATE").numpy() for each in stored])
+    assert len({len(each) for each in stored}) > 1  # so that the index must know each one's length
+    assert not np.array_equal(expected, images)
+    split = RecordSplit.open(jpeg_folder, "train")
+    assert split.encoding == "jpeg"
+    for chosen in ([0], [9, 0, 4, 4, 3, 8], list(range(10)), [], np.array([5, 2], np.int32)):
+        np.testing.assert_array_equal(split.read(chosen), expected[np.asarray(chosen, np.int64)])
+
+
+def test_a_damaged_jpeg_is_named_by_its_place(jpeg_folder):
+    split = RecordSplit.open(jpeg_folder, "train")
+    path = jpeg_folder / "train-00001-of-00003.tfrecord"
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"\xff\xd8\xff", b"\x00\x00\x00", 1))
+    with pytest.raises(
+        DataError, match=r"00001-of-00003.tfrecord, byte \d+: expected a JPEG of 6 x 6 RGB pixels, found"
+    ):
+        split.read([0, 4])
 
 
 def test_attributes_are_those_of_the_manifest_and_index(folder):
@@ -95,6 +131,7 @@ def edit_manifest(folder, **changes):
         (lambda folder: (folder / "manifest.json").write_text("{"), "manifest.json: expected JSON"),
         (lambda folder: (folder / "manifest.json").write_text("[]"), "found one without 'splits'; run the stage"),
         (lambda folder: edit_manifest(folder, class_names=None), "found one without 'class_names'; run the stage"),
+        (lambda folder: edit_manifest(folder, encoding="png"), "expected encoding raw or jpeg, found 'png'; run"),
         (
             lambda folder: edit_manifest(folder, class_names=["a", "b"]),
             r"index.npy: expected labels 0 to 1, one for each class of manifest.json, found 0 to 2; run the stage",

@@ -120,7 +120,14 @@ def outcome(tmp_path_factory):
     outputs = validate.Outputs(root / "report", root / "verdict.json")
     validate.run(validate.Inputs(dataset, root / "schemas"), outputs, validate.Params.model_validate(limits), runtime)
     settings = preprocess.Params(
-        seed=1, size=16, stored_size=16, max_rejected_share=0.9, max_pixels=50_000_000, images_per_shard=8
+        seed=1,
+        size=16,
+        stored_size=16,
+        max_rejected_share=0.9,
+        max_pixels=50_000_000,
+        images_per_shard=8,
+        encoding="raw",
+        jpeg_quality=95,
     )
     records = preprocess.Outputs(root / "records")
     preprocess.run(preprocess.Inputs(dataset, root / "verdict.json"), records, settings, runtime)

@@ -52,7 +52,14 @@ def test_the_records_of_converted_images_hold_the_same_pixels(folder, tmp_path):
         download.run(download.Inputs(), download.Outputs(dataset), loaded, Runtime(source_folder=source))
         (tmp_path / "verdict.json").write_text('{"verdict": "pass"}')
         settings = preprocess.Params(
-            seed=1, size=32, stored_size=32, max_rejected_share=0.0, max_pixels=10_000, images_per_shard=100
+            seed=1,
+            size=32,
+            stored_size=32,
+            max_rejected_share=0.0,
+            max_pixels=10_000,
+            images_per_shard=100,
+            encoding="raw",
+            jpeg_quality=95,
         )
         inputs = preprocess.Inputs(dataset, tmp_path / "verdict.json")
         preprocess.run(inputs, preprocess.Outputs(records), settings, RUNTIME)

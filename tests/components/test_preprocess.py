@@ -23,6 +23,7 @@ from tests.components.small_dataset import CLASS_NAMES, contents, jpeg, write_da
 
 IMAGES = {"train": [jpeg(n, width=30 + n % 7) for n in range(23)], "test": [jpeg(n) for n in range(50, 54)]}
 SETTINGS = {"seed": 3, "size": 16, "stored_size": 16, "max_rejected_share": 0.02, "max_pixels": 10_000}
+SETTINGS |= {"encoding": "raw", "jpeg_quality": 95}
 
 
 def run(inputs, records, *, num_workers=2, runner="FnApiRunner", options=(), images_per_shard=5, **settings):
@@ -55,6 +56,30 @@ def test_bytes_are_equal_on_a_portable_runner(tmp_path, inputs, records):
     options = ("--job_endpoint=embed", "--environment_type=LOOPBACK")
     run(inputs, tmp_path / "records", runner="PortableRunner", options=options)
     assert contents(tmp_path / "records") == contents(records)
+
+
+@pytest.mark.parametrize("num_workers", [1, 3])
+def test_jpegs_have_equal_bytes_too_and_are_nearly_the_raw_pixels(tmp_path, inputs, records, num_workers):
+    manifest = run(inputs, tmp_path / "one", encoding="jpeg", num_workers=2)
+    run(inputs, tmp_path / "other", encoding="jpeg", num_workers=num_workers)
+    assert contents(tmp_path / "one") == contents(tmp_path / "other")
+    assert (manifest["encoding"], manifest["jpeg_quality"]) == ("jpeg", 95)
+    split, raw = RecordSplit.open(tmp_path / "one", "train"), RecordSplit.open(records, "train")
+    assert split.keys() == raw.keys()
+    np.testing.assert_array_equal(split.labels, raw.labels)
+    difference = np.abs(split.read(range(23)).astype(int) - raw.read(range(23)))
+    assert 0 < difference.mean() < 2  # grey levels of 255
+    example = decode_example(next(read_shard(tmp_path / "one" / "train-00000-of-00005.tfrecord")))
+    assert sorted(example) == ["image/height", "image/jpeg", "image/key", "image/label", "image/width"]
+
+
+def test_the_quality_of_jpegs_is_the_parameter_and_raw_pixels_have_none(tmp_path, inputs, records):
+    run(inputs, tmp_path / "fine", encoding="jpeg")
+    run(inputs, tmp_path / "coarse", encoding="jpeg", jpeg_quality=40)
+    sizes = [sum(path.stat().st_size for path in (tmp_path / name).glob("*.tfrecord")) for name in ("fine", "coarse")]
+    assert sizes[1] < sizes[0]
+    run(inputs, tmp_path / "raw", jpeg_quality=40)
+    assert contents(tmp_path / "raw") == contents(records)
 
 
 def test_the_sharding_of_the_data_set_does_not_matter(tmp_path, records):

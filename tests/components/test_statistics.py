@@ -14,7 +14,7 @@ from tests.components.small_dataset import contents, jpeg, write_dataset
 IMAGES = [jpeg(n) for n in range(13)]
 
 
-def prepare(folder, *, images_per_shard, stored_size=8, seed=1, images=IMAGES):
+def prepare(folder, *, images_per_shard, stored_size=8, seed=1, images=IMAGES, encoding="raw"):
     inputs = write_dataset(folder, {"train": images, "test": IMAGES[:2]})
     params = preprocess.Params(
         seed=seed,
@@ -23,6 +23,8 @@ def prepare(folder, *, images_per_shard, stored_size=8, seed=1, images=IMAGES):
         max_rejected_share=0.0,
         max_pixels=10_000,
         images_per_shard=images_per_shard,
+        encoding=encoding,
+        jpeg_quality=60,  # far from lossless, so that it shows whose pixels are summed
     )
     preprocess.run(preprocess.Inputs(**inputs), preprocess.Outputs(folder / "records"), params, Runtime())
     return folder / "records"
@@ -34,9 +36,15 @@ def run(records, folder, *, size=32, num_workers=2, tracker=None):
     return contents(folder)
 
 
-@pytest.fixture(scope="module", params=[8, 32], ids=["enlarged", "as stored"])
+@pytest.fixture(
+    scope="module",
+    params=[(8, "raw"), (32, "raw"), (8, "jpeg"), (32, "jpeg")],
+    ids=["enlarged", "as stored", "enlarged jpeg", "jpeg"],
+)
 def records(tmp_path_factory, request):
-    return prepare(tmp_path_factory.mktemp("records"), images_per_shard=4, stored_size=request.param)
+    stored_size, encoding = request.param
+    folder = tmp_path_factory.mktemp("records")
+    return prepare(folder, images_per_shard=4, stored_size=stored_size, encoding=encoding)
 
 
 def test_it_equals_a_direct_computation_on_the_enlarged_images(tmp_path, records):
@@ -47,6 +55,7 @@ def test_it_equals_a_direct_computation_on_the_enlarged_images(tmp_path, records
     images = RecordSplit.open(records, "train").read(range(13))
     large = tf.image.resize(images, (32, 32), method="bilinear").numpy().astype(np.float64)
     pixels = large.reshape(-1, 3)
+    np.testing.assert_array_equal(np.load(tmp_path / "statistics" / "sum_image.npy"), images.sum(axis=0, dtype=int))
     # TensorFlow enlarges in float32, hence the tolerances.
     np.testing.assert_allclose(found.mean_image, large.mean(axis=0), atol=1e-3)
     np.testing.assert_allclose(found.channel_mean, pixels.mean(axis=0), rtol=1e-6)
@@ -57,8 +66,9 @@ def test_bytes_are_equal_for_any_workers_sharding_and_order(tmp_path, records):
     expected = run(records, tmp_path / "a", num_workers=1)
     assert sorted(expected) == ["mean_image.npy", "statistics.json", "sum_image.npy"]
     assert run(records, tmp_path / "b", num_workers=3) == expected
-    stored_size = json.loads((records / "manifest.json").read_text())["stored_size"]
-    other = prepare(tmp_path / "other", images_per_shard=13, stored_size=stored_size, seed=2)
+    manifest = json.loads((records / "manifest.json").read_text())
+    same = {name: manifest[name] for name in ("stored_size", "encoding")}
+    other = prepare(tmp_path / "other", images_per_shard=13, seed=2, **same)
     assert run(other, tmp_path / "c") == expected
 
 

@@ -34,7 +34,7 @@ def write_records(folder, *, train=24, validation=9):
     records, statistics = folder / "records", folder / "statistics"
     records.mkdir(parents=True)
     statistics.mkdir()
-    manifest = {"size": SIZE, "stored_size": SIZE, "channels": 3, "class_names": CLASS_NAMES, "splits": {}}
+    manifest = {"size": SIZE, "stored_size": SIZE, "encoding": "raw", "class_names": CLASS_NAMES, "splits": {}}
     for seed, (split, count) in enumerate({"train": train, "validation": validation}.items()):
         pixels = images(count, SIZE, seed=seed)
         index = np.zeros(count, INDEX)
@@ -42,7 +42,7 @@ def write_records(folder, *, train=24, validation=9):
             for n, image in enumerate(pixels):
                 example = encode_example({"image/raw": image.tobytes(), "image/label": n % 3})
                 offset = writer.write(example) + feature_offset(example, "image/raw")
-                index[n] = (0, offset, n % 3, SIZE, SIZE)
+                index[n] = (0, offset, image.nbytes, n % 3, SIZE, SIZE)
         np.save(records / f"{split}.index.npy", index)
         digest = hashlib.sha256((records / f"{split}.index.npy").read_bytes()).hexdigest()
         manifest["splits"][split] = {

@@ -87,7 +87,14 @@ def run(inputs, folder: Path, beam: BeamRuntime, progress=None) -> dict[str, byt
     folder.mkdir()
     runtime = Runtime(beam=beam) if progress is None else Runtime(beam=beam, progress=progress)
     params = preprocess.Params(
-        seed=3, size=128, stored_size=128, max_rejected_share=0.2, max_pixels=1_000_000, images_per_shard=20
+        seed=3,
+        size=128,
+        stored_size=128,
+        max_rejected_share=0.2,
+        max_pixels=1_000_000,
+        images_per_shard=20,
+        encoding="raw",
+        jpeg_quality=95,
     )
     preprocess.run(preprocess.Inputs(**inputs), preprocess.Outputs(folder / "records"), params, runtime)
     outputs = statistics.Outputs(folder / "statistics")

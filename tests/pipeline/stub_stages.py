@@ -81,6 +81,8 @@ class Preprocess(StageParams):
     max_rejected_share: float
     max_pixels: int
     images_per_shard: int
+    encoding: str
+    jpeg_quality: int
 
 
 class Statistics(StageParams):
@@ -147,6 +149,8 @@ preprocess:
   max_rejected_share: 0.02
   max_pixels: 50000000
   images_per_shard: 512
+  encoding: raw
+  jpeg_quality: 95
 variants:
   faithful:
     images: large

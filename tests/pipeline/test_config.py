@@ -4,6 +4,7 @@ import yaml
 
 from alexnet_tf.errors import ConfigError
 from pipeline.config import check, load
+from pipeline.schema import BEAM_RUNNERS
 from pipeline.yaml_file import parse, with_overrides
 
 FAULTS = [
@@ -45,6 +46,11 @@ FAULTS = [
     ("crop_size: 56", "crop_size: 65", ["variants.optimized.input.crop_size must be at most 64", "got 65"]),
     ("baseline: faithful", "baseline: faithfull", ["compare.baseline", "did you mean faithful?"]),
     ("beam_workers: 0", "beam_worker: 0", ["runtime.beam_worker", "did you mean beam_workers?"]),
+    (
+        "beam_runner: FnApiRunner",
+        "beam_runner: Foo",
+        ["params.yaml: runtime.beam_runner: expected one of FnApiRunner, DaskRunner, ", "full name", "got 'Foo'"],
+    ),
     ("compare:\n", "comparison:\n", ["comparison", "did you mean compare?"]),
     ("  small: {", "  Small Ones: {", ["images has an entry 'Small Ones'", "small letters"]),
     ("seed: 2012", "seed: 2012\nseed: 3", ["line 3", "seed"]),
@@ -125,6 +131,31 @@ def test_a_missing_file_names_the_way_out(stubs, tmp_path):
 def test_an_unknown_entry_suggests_the_nearest(stubs, tmp_path):
     with pytest.raises(ConfigError, match="did you mean optimized"):
         _load(tmp_path).item("train", "optimised")
+
+
+def test_known_runners_are_those_of_beam_and_one_that_it_forgot():
+    from apache_beam.options.pipeline_options import StandardOptions
+
+    from components.beam import FULL_NAMES
+
+    of_beam = {name for name in StandardOptions.KNOWN_RUNNER_NAMES if not name.startswith("Test")}
+    assert set(BEAM_RUNNERS) == of_beam | set(FULL_NAMES)
+
+
+def test_a_runner_may_be_a_class_by_its_full_name(stubs, tmp_path):
+    assert _load(tmp_path, "runtime.beam_runner=my.runners.Mine").runtime.beam_runner == "my.runners.Mine"
+
+
+def test_a_reference_schema_that_is_not_there_is_found_out_before_any_stage(stubs, tmp_path):
+    schemas = tmp_path / "schemas"
+    _load(tmp_path, "validate.reference_schema=nosuch")  # a training's scratch folder holds no schemas
+    schemas.mkdir()
+    with pytest.raises(ConfigError, match=r"reference_schema must be .*\(there is none\), got 'nosuch'"):
+        _load(tmp_path, "validate.reference_schema=nosuch")
+    (schemas / "sample.pbtxt").touch()
+    with pytest.raises(ConfigError, match=r"schemas/NAME.pbtxt \(sample\), got 'sampel'; did you mean sample\?"):
+        _load(tmp_path, "validate.reference_schema=sampel")
+    assert _load(tmp_path, "validate.reference_schema=sample").values["validate"]["reference_schema"] == "sample"
 
 
 def test_content_can_be_checked_without_a_file(stubs):

@@ -60,20 +60,26 @@ def builder_class(name):
     return tfds.builder_cls(name)
 
 
-@pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
-def test_greyscale_sets_come_from_their_four_files(tmp_path, monkeypatch, name):
+def place_digits(folder, name, monkeypatch, *, train=30, test=20):
+    """Place the four files of MNIST or its like, of noise, and return per split: pixels -> label."""
     cls = builder_class(name)
-    monkeypatch.setattr("tensorflow_datasets.image_classification.mnist._TRAIN_EXAMPLES", 30)
-    monkeypatch.setattr("tensorflow_datasets.image_classification.mnist._TEST_EXAMPLES", 20)
+    monkeypatch.setattr("tensorflow_datasets.image_classification.mnist._TRAIN_EXAMPLES", train)
+    monkeypatch.setattr("tensorflow_datasets.image_classification.mnist._TEST_EXAMPLES", test)
     files, pixels = {}, {}
-    for split, stem, count in (("train", "train", 30), ("test", "t10k", 20)):
+    for split, stem, count in (("train", "train", train), ("test", "t10k", test)):
         images = RNG.integers(0, 256, (count, 28, 28), np.uint8)
         labels = np.arange(count, dtype=np.uint8) % 10
         head = struct.pack(">IIII", 2051, count, 28, 28), struct.pack(">II", 2049, count)
         files[f"{cls.URL}{stem}-images-idx3-ubyte.gz"] = gzip.compress(head[0] + images.tobytes())
         files[f"{cls.URL}{stem}-labels-idx1-ubyte.gz"] = gzip.compress(head[1] + labels.tobytes())
         pixels[split] = {image.tobytes(): label for image, label in zip(images, labels, strict=True)}
-    place(tmp_path, cls, files, monkeypatch)
+    place(folder, cls, files, monkeypatch)
+    return pixels
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
+def test_greyscale_sets_come_from_their_four_files(tmp_path, monkeypatch, name):
+    pixels = place_digits(tmp_path, name, monkeypatch)
     source = tfds_source(name, tmp_path)
     assert (len(source.class_names), source.class_names[9]) == (10, {"mnist": "9", "fashion_mnist": "Ankle boot"}[name])
     for split, expected in pixels.items():

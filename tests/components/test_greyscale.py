@@ -1,0 +1,94 @@
+"""A greyscale set in the exact shape of MNIST's four files, from its download to a step of training."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from alexnet_tf.record_split import RecordSplit
+from alexnet_tf.statistics import ColourStatistics
+from components import download, preprocess, statistics, train, validate
+from components.interfaces import BeamRuntime, Runtime
+from components.sources import tfds_preparation
+from tests.alexnet_tf.small_training import alexnet_bn, input_spec, recipe
+from tests.components.sources.test_tfds_preparation import place_digits
+
+# tensorflow-datasets 4.9.10 asks protobuf for a field's deprecated label.
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings(r"ignore:label\(\) is deprecated:DeprecationWarning")]
+
+SIDE, SIZE = 28, 56
+
+
+@pytest.mark.parametrize("encoding", ["raw", "jpeg"])
+def test_a_greyscale_set_goes_through_to_a_step_of_training(tmp_path, monkeypatch, encoding):
+    monkeypatch.setattr(tfds_preparation, "_unreachable", lambda url: "no network")
+    placed = place_digits(tmp_path / "sources", "mnist", monkeypatch, train=60, test=20)
+    runtime = Runtime(beam=BeamRuntime(num_workers=2), source_folder=tmp_path / "sources")
+
+    dataset, verdict, schemas = tmp_path / "dataset", tmp_path / "verdict.json", tmp_path / "schemas"
+    wanted = download.Params.model_validate(
+        {
+            "seed": 1,
+            "source": "tfds:mnist",
+            "validation_share": 0.2,
+            "subset": {"classes": None, "images_per_class": None},
+            "sample": {f"{split}_images_per_class": 1 for split in ("train", "validation", "test")},
+        }
+    )
+    download.run(download.Inputs(), download.Outputs(dataset), wanted, runtime)
+
+    limits = validate.Params(
+        max_corrupt_share=0.0,
+        max_class_imbalance=60.0,
+        allow_split_leakage=False,
+        near_copy_bits=None,
+        allow_near_leakage=False,
+        reference_schema=None,
+        min_side_px=8,
+        max_aspect=2.0,
+    )
+    validate.run(validate.Inputs(dataset, schemas), validate.Outputs(tmp_path / "report", verdict), limits, runtime)
+    modes = json.loads((tmp_path / "report" / "validation.json").read_text())["splits"]["train"]["modes"]
+    assert list(modes) == ["L"]
+
+    records = tmp_path / "records"
+    sizes = preprocess.Params(
+        seed=1,
+        size=SIZE,
+        stored_size=SIDE,
+        max_rejected_share=0.0,
+        max_pixels=10_000,
+        images_per_shard=16,
+        encoding=encoding,
+        jpeg_quality=95,
+    )
+    preprocess.run(preprocess.Inputs(dataset, verdict), preprocess.Outputs(records), sizes, runtime)
+    splits = {name: RecordSplit.open(records, name) for name in ("train", "validation", "test")}
+    assert splits["train"].num_examples + splits["validation"].num_examples == 60
+    for name, split in splits.items():
+        images = split.read(range(split.num_examples))
+        assert (images == images[..., :1]).all()
+        if encoding == "raw":
+            expected = placed["test" if name == "test" else "train"]
+            grey = [image.tobytes() for image in images[..., 0]]
+            assert [expected[each] for each in grey] == split.labels.tolist()
+
+    statistics_folder = tmp_path / "statistics"
+    only_size = statistics.Params(size=SIZE)
+    statistics.run(statistics.Inputs(records), statistics.Outputs(statistics_folder), only_size, runtime)
+    colours = ColourStatistics.load(statistics_folder)
+    assert len(set(colours.channel_mean.tolist())) == 1
+    np.testing.assert_array_equal(colours.eigenvalues[1:], 0)  # one axis: from black to white
+
+    one_step = train.Params(
+        seed=1,
+        input=input_spec(crop_size=48, mean="pixel", divide_by=64.0),
+        network=alexnet_bn(),
+        training=recipe(epochs=1, global_batch_size=splits["train"].num_examples),
+    )
+    outputs = train.Outputs(tmp_path / "model", tmp_path / "training")
+    train.run(train.Inputs(records, statistics_folder), outputs, one_step, runtime)
+    (row,) = csv.DictReader((tmp_path / "training" / "history.csv").read_text().splitlines())
+    assert row["step"] == "1"
+    assert 0 < float(row["train_loss"]) < 10

@@ -1,0 +1,94 @@
+"""Download and statistics, ended by SIGKILL half-way: what has its name is whole, and the next run ends in equal bytes.
+
+The stage preprocess has the like in test_preprocess.py, train in test_train.py.
+"""
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from alexnet_tf.errors import DataError
+from alexnet_tf.record_split import read_manifest
+from alexnet_tf.records import read_shard
+from alexnet_tf.statistics import ColourStatistics
+from components import statistics
+from components.interfaces import Runtime
+from components.sources.shards import EXAMPLES_PER_SHARD
+from tests.components.small_dataset import contents, jpeg
+from tests.components.test_download import run as run_download
+from tests.components.test_download import write_image
+from tests.components.test_statistics import prepare
+
+# tensorflow-datasets 4.9.10 asks protobuf for a field's deprecated label.
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings(r"ignore:label\(\) is deprecated:DeprecationWarning")]
+
+DOWNLOAD = """
+import sys
+from pathlib import Path
+from tests.components.test_download import run
+
+run(Path(sys.argv[2]), "image_folder", Path(sys.argv[1]))
+"""
+
+STATISTICS = """
+import sys
+from pathlib import Path
+from components import statistics
+from components.interfaces import BeamRuntime, Runtime
+
+records, out = map(Path, sys.argv[1:])
+runtime = Runtime(beam=BeamRuntime(num_workers=2))
+statistics.run(statistics.Inputs(records), statistics.Outputs(out), statistics.Params(size=32), runtime)
+"""
+
+
+def kill(script, source, out, *, once):
+    """Run a script on `source` and `out`, and end it by SIGKILL once so many files as `once` says are there."""
+    pattern, count = once
+    process = subprocess.Popen([sys.executable, "-c", script, source, out])
+    try:
+        while len(list(out.glob(pattern))) < count:
+            assert process.poll() is None, "it ended before it was killed"
+            time.sleep(0.002)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait(30)
+
+
+@pytest.mark.parametrize("shards", [0, 2])
+def test_a_killed_download_leaves_whole_shards_and_no_manifest(tmp_path, shards):
+    source, killed = tmp_path / "source", tmp_path / "killed"
+    for number in range(2200):
+        write_image(source / "train" / f"c{number % 2}" / f"{number}.png", number)
+    for number in range(6):
+        write_image(source / "val" / f"c{number % 2}" / f"{number}.png", 3000 + number)
+    once = ("*.tfrecord-*.tmp-*", 1) if shards == 0 else ("*.tfrecord-0000?", shards)
+    kill(DOWNLOAD, source, killed, once=once)
+    assert not (killed / "manifest.json").exists()
+    whole = [path for path in killed.iterdir() if ".tmp-" not in path.name]
+    assert len(whole) >= shards
+    for path in whole:
+        assert sum(1 for _ in read_shard(path)) == EXAMPLES_PER_SHARD
+    with pytest.raises(DataError, match=r"manifest\.json does not exist, expected the data of the stage download"):
+        read_manifest(killed, stage="download")
+    run_download(tmp_path / "again", "image_folder", source)
+    run_download(tmp_path / "whole", "image_folder", source)
+    assert contents(tmp_path / "again") == contents(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("shards", [1, 60])
+def test_killed_statistics_are_not_taken_for_whole_ones(tmp_path, shards):
+    records = prepare(tmp_path, images_per_shard=2, images=[jpeg(n) for n in range(200)])
+    before, killed = contents(records), tmp_path / "killed"
+    kill(STATISTICS, records, killed, once=("scratch/*.npy", shards))
+    assert not (killed / "statistics.json").exists()
+    with pytest.raises(DataError, match=r"statistics\.json"):
+        ColourStatistics.load(killed)
+    assert contents(records) == before
+    for name in ("again", "whole"):
+        outputs = statistics.Outputs(tmp_path / name)
+        statistics.run(statistics.Inputs(records), outputs, statistics.Params(size=32), Runtime())
+    assert contents(tmp_path / "again") == contents(tmp_path / "whole")
