@@ -7,12 +7,13 @@ if TYPE_CHECKING:
     from alexnet_tf.bundle import Bundle
 
 
-def model_card(bundle: "Bundle", metrics: Mapping[str, Any]) -> str:
+def model_card(bundle: "Bundle", metrics: Mapping[str, Any], tflite: Mapping[str, Any] | None = None) -> str:
     """Describe an exported model.
 
     Args:
         bundle: The model with its preprocessing and class names.
         metrics: Of its evaluation, as metrics.json holds them.
+        tflite: Of its TensorFlow Lite file, as `tflite.measure` returns them, where there is one.
 
     Returns:
         Markdown, the same for the same numbers.
@@ -63,5 +64,27 @@ def model_card(bundle: "Bundle", metrics: Mapping[str, Any]) -> str:
             "The signature `center` does a tenth of the work. The model names one of its classes for any"
             " image, also for one that shows none of them; EXIF orientation is ignored, as in training.",
             "",
+            *(_tflite_section(bundle, tflite) if tflite else ()),
         ]
     )
+
+
+def _tflite_section(bundle: "Bundle", measured: Mapping[str, Any]) -> list[str]:
+    side = bundle.crop_size
+    enlarged = "" if bundle.stored_size == bundle.size else f", enlarged to {bundle.size} × {bundle.size} bilinearly"
+    which = f"{measured['images']:,} of the {measured['of']:,} test images, evenly spaced"
+    if measured["images"] == measured["of"]:
+        which = f"all {measured['of']:,} test images"
+    return [
+        "## TensorFlow Lite",
+        "",
+        f"`model.tflite` ({measured['bytes'] / 1e6:.1f} MB) holds the network alone, with float16 weights and float32"
+        f" arithmetic. Its input `images` is one image, (1, {side}, {side}, 3) float32, RGB, 0 to 255: short side"
+        f" scaled to {bundle.stored_size} pixels{enlarged}, the central {side} × {side} pixels cut out. It returns"
+        " `logits`, in the order of class_names.txt.",
+        "",
+        f"On {which}, its logits are within {measured['max_logit_difference']:.3g} of the trained network's on the"
+        f" same crops, the largest of which is {measured['largest_logit']:.3g}; the most probable class is the same on"
+        f" {100 * measured['top1_agreement']:.1f} %.",
+        "",
+    ]

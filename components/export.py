@@ -14,6 +14,8 @@ Writes `export/`:
     model.keras: the network alone, centred images in, logits out; loads where `alexnet_tf` is installed.
     class_names.txt: one name a line, in the order of the outputs.
     model_card.md: what it is, how well it does, how to call it.
+    model.tflite, tflite.json: where `export.tflite` asks for it, the network with half-precision weights, and how far
+        its answers are from the trained one's on test images; see `alexnet_tf.tflite`.
     A model that did not pass leaves blessing.json alone, and the stage succeeds.
 
 Guarantees:
@@ -22,7 +24,7 @@ Guarantees:
     No file holds a clock, a host or a path.
 
 Fails when:
-    an input is missing or broken, or the fresh process answers otherwise.
+    an input is missing or broken, or the fresh process or the TensorFlow Lite file answers otherwise.
 """
 
 import csv
@@ -31,14 +33,16 @@ import logging
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
 from components.interfaces import Runtime, StageParams
 
 if TYPE_CHECKING:
+    from alexnet_tf.bundle import Bundle
     from alexnet_tf.gate import Rule
+    from alexnet_tf.record_split import RecordSplit
 
 log = logging.getLogger(__name__)
 
@@ -78,10 +82,21 @@ class Gate(StageParams):
     bootstrap_samples: Annotated[int, Field(ge=100)]
 
 
+class Package(StageParams):
+    """What is written of a model that passed.
+
+    Attributes:
+        tflite: `none`, or `float16`: also a TensorFlow Lite file with weights of that precision.
+    """
+
+    tflite: Literal["none", "float16"]
+
+
 class Params(StageParams):
     """What changes the result."""
 
     gate: Gate
+    export: Package
 
 
 def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> None:
@@ -98,8 +113,9 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
         if rule.verdict == "fail":
             log.warning("Not exported: %s.", rule.sentence())
     if verdict["blessed"]:
-        with runtime.progress.task("export", total=2, unit="steps") as task:
-            _export(inputs, outputs.export, metrics, runtime, task)
+        steps = 2 if params.export.tflite == "none" else 3
+        with runtime.progress.task("export", total=steps, unit="steps") as task:
+            _export(inputs, outputs.export, params.export, metrics, runtime, task)
 
 
 def _judge(inputs: Inputs, gate: Gate, metrics: dict[str, Any]) -> "list[Rule]":
@@ -115,7 +131,7 @@ def _judge(inputs: Inputs, gate: Gate, metrics: dict[str, Any]) -> "list[Rule]":
     return judge(metrics, found, champion, **gate.model_dump())
 
 
-def _export(inputs: Inputs, folder: Path, metrics: dict[str, Any], runtime: Runtime, task) -> None:
+def _export(inputs: Inputs, folder: Path, package: Package, metrics: dict[str, Any], runtime: Runtime, task) -> None:
     from alexnet_tf import serving
     from alexnet_tf.bundle import load_bundle
     from alexnet_tf.export_check import compare_in_fresh_process
@@ -133,8 +149,24 @@ def _export(inputs: Inputs, folder: Path, metrics: dict[str, Any], runtime: Runt
     task.advance()
     save_keras(bundle.model, folder / "model.keras")
     (folder / "class_names.txt").write_text("".join(f"{name}\n" for name in bundle.class_names), encoding="utf-8")
-    (folder / "model_card.md").write_text(model_card(bundle, metrics), encoding="utf-8")
+    lite = None
+    if package.tflite == "float16":
+        lite = _write_tflite(bundle, split, folder, runtime)
+        task.advance()
+    (folder / "model_card.md").write_text(model_card(bundle, metrics, lite), encoding="utf-8")
     runtime.tracker.metrics({"export/largest_logit_difference": difference})
+
+
+def _write_tflite(bundle: "Bundle", split: "RecordSplit", folder: Path, runtime: Runtime) -> dict[str, Any]:
+    from alexnet_tf import tflite
+
+    content = tflite.convert(bundle)
+    measured = tflite.measure(content, bundle, split)
+    (folder / "model.tflite").write_bytes(content)
+    (folder / "tflite.json").write_text(json.dumps(measured, indent=1, sort_keys=True) + "\n")
+    tracked = ("bytes", "max_logit_difference", "top1_agreement")
+    runtime.tracker.metrics({f"export/tflite_{name}": float(measured[name]) for name in tracked})
+    return measured
 
 
 def _recorded(path: Path, *, num: int) -> list[dict[str, str]]:

@@ -166,7 +166,7 @@ STAGES: dict[str, Stage] = {
                 "champions": "results/champions",
             },
             outputs={"export": "exports/{variant}"},
-            params={"gate": "variants.{variant}.gate"},
+            params=_section("variants.{variant}", "gate", "export"),
         ),
     )
 }

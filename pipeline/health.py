@@ -3,10 +3,12 @@
 import importlib
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from importlib import metadata
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -17,6 +19,7 @@ from pipeline.tracking_uri import probe, tracking_uri
 from pipeline.workspace import Workspace
 
 _GB = 1e9
+_OLD_DAYS = 7
 _PYTHON = ((3, 11), (3, 14))
 _IMPORTED = ("tensorflow", "keras", "apache-beam", "mlflow", "dvc", "pydantic", "click")
 
@@ -33,7 +36,7 @@ class Finding(NamedTuple):
 def examine(workspace: Workspace) -> list[Finding]:
     """Run every check; a check that breaks is itself a warning."""
     checks: list[Callable[[Workspace], Finding]] = [
-        _python, _versions, _git, _dvc, _disk, _memory, _cpu, _gpus, _store, _spool, _params,
+        _python, _versions, _git, _dvc, _disk, _memory, _cpu, _gpus, _store, _spool, _checkpoints, _params,
     ]  # fmt: skip
     findings = []
     for check in checks:
@@ -151,6 +154,34 @@ def _spool(workspace: Workspace) -> Finding:
     return Finding(
         "spool", "warn", f"{len(waiting)} stage runs were not sent to MLflow", "`alexnet track sync` sends them"
     )
+
+
+def _checkpoints(workspace: Workspace) -> Finding:
+    """Name what trainings left that did not end; only a person knows whether one is still to go on."""
+    folder = workspace.scratch / "checkpoints"
+    entries = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    sizes = {path: sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) for path in entries}
+    now = time.time()
+    old = [path for path in entries if (now - _last_written(path)) > _OLD_DAYS * 86400]
+    if not old:
+        recent = f"{len(entries)} of trainings that may go on, {_megabytes(sizes.values())}"
+        return Finding("checkpoint", "ok", recent if entries else "none kept")
+    shown = [f"{path.name[:12]}… {_megabytes([sizes[path]])}" for path in old[:3]]
+    more = f" and {len(old) - 3} more" if len(old) > 3 else ""
+    found = (
+        f"{len(old)} not written to for {_OLD_DAYS} days, {_megabytes(sizes[path] for path in old)}: "
+        f"{', '.join(shown)}{more}"
+    )
+    away = " ".join(shlex.quote(os.path.relpath(path)) for path in old)
+    return Finding("checkpoint", "warn", found, f"if no training is to go on from there: rm -r {away}")
+
+
+def _last_written(folder: Path) -> float:
+    return max(path.stat().st_mtime for path in (folder, *folder.rglob("*")))
+
+
+def _megabytes(sizes: Iterable[int]) -> str:
+    return f"{sum(sizes) / 1e6:.0f} MB"
 
 
 def _params(workspace: Workspace) -> Finding:

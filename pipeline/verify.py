@@ -116,7 +116,7 @@ def verify(
             environment.pop(name, None)
         done = subprocess.run(command, cwd=folder, env=environment, check=False)
         if done.returncode:
-            raise AlexNetError(f"verify: the rerun in {folder} failed, as said above")
+            raise AlexNetError(f"verify: the rerun in {folder} failed, as said above; `--keep` keeps the folder")
         outputs = tuple(
             _compared(workspace, folder, item, path, claimed, tolerance)
             for item in wanted

@@ -39,7 +39,7 @@ def find_workspace(start: Path | None = None) -> Workspace:
             home = Path(dvc_root).resolve() if dvc_root and _is_root(Path(dvc_root)) else folder
             return Workspace(root=folder, home=home)
     raise AlexNetError(
-        f"{here}: neither this folder nor one above it holds dvc.yaml and params.yaml; "
+        f"{here}: neither this folder nor one above it holds params.yaml and dvc.yaml; "
         "change into the folder of the repository"
     )
 

@@ -7,9 +7,9 @@ import click
 from pipeline.commands.base import Command, as_json, example
 
 _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
-_HELP = f"""Check Python, packages, Git, DVC, disk, memory, devices, tracking and params.yaml.
+_HELP = f"""Check Python, packages, Git, DVC, disk, memory, devices, tracking, checkpoints and params.yaml.
 
-Exits with 1 if anything fails; a warning does not count.
+Changes nothing. Exits with 1 if anything fails; a warning does not count.
 
 {example("alexnet doctor")}"""
 
@@ -29,5 +29,5 @@ def command(ctx: click.Context, as_json: bool) -> None:
         for finding in findings:
             level = click.style(f"{finding.level:4}", fg=_COLOURS[finding.level])
             fix = f" -> {finding.fix}" if finding.fix else ""
-            click.echo(f"{level}  {finding.name:9} {finding.found}{fix}")
+            click.echo(f"{level}  {finding.name:10} {finding.found}{fix}")
     ctx.exit(1 if any(finding.level == "fail" for finding in findings) else 0)

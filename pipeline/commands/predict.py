@@ -23,14 +23,14 @@ alexnet predict photos/ --sheet sheet.png"""
 _HELP = f"""Name the five most probable classes of image files, or of all images in folders.
 
 Images are prepared as in the pipeline, and ten views of each are averaged as in the tests. A file that cannot be
-read is reported and the others go on; the exit code is 1 then.
+read is reported on standard error and the others are answered all the same; the exit code is 1 then.
 
 {example(_EXAMPLES)}"""
 
 
 @click.command("predict", cls=Command, help=_HELP, short_help="Name the classes of image files.")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--variant", help="The model; by default the trained one with the lowest test error.")
+@click.option("--variant", help="Whose model; by default the one trained here with the lowest test error.")
 @click.option("--pretrained", metavar="NAME", help="A model of results/pretrained instead, such as cifar10.")
 @click.option("--center", is_flag=True, help="Look at the centre crop alone: a tenth of the work.")
 @click.option("--sheet", type=click.Path(path_type=Path), help=f"Also draw the first {_ON_SHEET} images, as a PNG.")
@@ -39,7 +39,7 @@ read is reported and the others go on; the exit code is 1 then.
     type=click.IntRange(min=1),
     default=50_000_000,
     show_default=True,
-    help="Images of more pixels are not decoded.",
+    help="A larger image counts as one that cannot be read.",
 )
 @as_json
 @click.pass_context

@@ -10,10 +10,11 @@ import click
 
 from pipeline.commands.base import Command, example
 
-_HELP = f"""Make the exported model of a variant its champion.
+_HELP = f"""Make the exported model of VARIANT its champion: the one that later exports of it are held against.
 
-MLflow's registry gets the alias `champion`, and results/champions/VARIANT what the model got right, image by image:
-`export` holds later models against it. Commit that folder.
+MLflow's registry gets the alias `champion`, and results/champions/VARIANT which test images the model got right.
+Commit that folder. From then on `export` refuses a model of VARIANT that may be worse on the same images by more than
+variants.VARIANT.gate.champion_margin in params.yaml.
 
 {example("alexnet promote optimized")}"""
 _FILES = ("metrics.json", "correct.npz")

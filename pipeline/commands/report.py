@@ -6,9 +6,10 @@ import click
 
 from pipeline.commands.base import Command, as_json, example, say
 
-_HELP = f"""Print the comparison of the variants and write reports/report.html.
+_HELP = f"""Print how the variants of the last run compare, and write it as one page that opens without a network.
 
-With --rev, past runs stand beside them, from DVC's cache, and the page is reports/compared.html.
+The page is reports/report.html. With --rev, the variants of past runs stand beside them, taken from DVC's cache, and
+the page is reports/compared.html; runs that were tested on other images are refused. With --json no page is written.
 
 {example("alexnet report" + chr(10) + "alexnet report --rev HEAD~1 --rev brave-exp")}"""
 

@@ -10,7 +10,8 @@ from pipeline.commands.base import Command, example, say
 
 _HELP = f"""Serve MLflow's pages on this machine until Ctrl-C, and open the comparison of the variants.
 
-Nothing is reachable from other machines. From one of them, forward the port with ssh, as the command says.
+Nothing is reachable from other machines. From one of them, forward the port with the ssh command that is printed.
+With MLFLOW_TRACKING_URI set to a server, its address is printed and nothing is started.
 
 {example("alexnet ui" + chr(10) + "alexnet ui --port 5001 --no-browser")}"""
 
@@ -32,7 +33,7 @@ def command(port: int | None, browser: bool | None) -> None:
     if problem := complete(workspace, load(workspace.root / PARAMS_FILE)):
         say(f"MLflow: {problem}; what it lacks waits in .alexnet/spool, `alexnet track sync` sends it")
     if chosen is None:
-        click.echo(f"MLFLOW_TRACKING_URI is set: the runs are at {uri}")
+        click.echo(f"MLFLOW_TRACKING_URI is set, so nothing is started here: the runs are at {uri}")
         return
 
     def ready(address: str) -> None:

@@ -3,6 +3,7 @@ import hashlib
 import json
 import zipfile
 from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from alexnet_tf.correctness import Correctness, write_correctness
 from alexnet_tf.errors import DataError
 from alexnet_tf.scoring import score_views
 from components import export
-from components.interfaces import Runtime
+from components.interfaces import Runtime, SilentTracker
 
 NUM = 400
 GATE = {"max_top1_error": 0.5, "champion_margin": 0.05, "confidence": 0.95, "bootstrap_samples": 500}
@@ -36,15 +37,15 @@ def paths(tmp_path):
     return tmp_path
 
 
-def _run(root, **changes):
+def _run(root, *, tflite="none", runtime=None, **changes):
     inputs = export.Inputs(
         model=root / "model",
         evaluation=root / "evaluate" / "faithful",
         records=root / "records",
         champions=root / "champions",
     )
-    params = export.Params(gate=export.Gate(**(GATE | changes)))
-    export.run(inputs, export.Outputs(export=root / "export"), params, Runtime())
+    params = export.Params(gate=export.Gate(**(GATE | changes)), export=export.Package(tflite=tflite))
+    export.run(inputs, export.Outputs(export=root / "export"), params, runtime or Runtime())
     return root / "export"
 
 
@@ -109,15 +110,49 @@ def model(paths):
     return bundle
 
 
-def test_a_blessed_model_is_exported_and_asked_in_a_fresh_process(paths, model, monkeypatch):
-    import keras
-
+@pytest.fixture
+def images(paths, model, monkeypatch):
+    """Nine test images, and what the evaluation said of them."""
     from alexnet_tf import record_split
 
     images = np.random.default_rng(0).integers(0, 256, (9, 20, 20, 3), dtype=np.uint8)
     split = SimpleNamespace(num_examples=9, read=lambda indices: images[np.asarray(indices)])
     monkeypatch.setattr(record_split, "RecordSplit", SimpleNamespace(open=lambda folder, name: split))
     write_predictions(paths / "evaluate" / "faithful", model, images)
+    return images
+
+
+def test_a_tflite_file_comes_with_what_it_costs(paths, images, monkeypatch):
+    from alexnet_tf import export_check
+
+    class Noting(SilentTracker):
+        noted: ClassVar[dict] = {}
+
+        def metrics(self, values, *, step=None):
+            self.noted.update(values)
+
+    monkeypatch.setattr(export_check, "compare_in_fresh_process", lambda *_: 0.0)  # the next test runs it
+    folder = _run(paths, tflite="float16", runtime=Runtime(tracker=Noting()))
+    measured = json.loads((folder / "tflite.json").read_text())
+    assert (measured["images"], measured["of"], measured["top1_agreement"]) == (9, 9, 1.0)
+    assert measured["bytes"] == (folder / "model.tflite").stat().st_size
+    assert {name: value for name, value in Noting.noted.items() if "tflite" in name} == {
+        f"export/tflite_{name}": measured[name] for name in ("bytes", "max_logit_difference", "top1_agreement")
+    }
+    card = (folder / "model_card.md").read_text()
+    assert "(1, 32, 32, 3) float32, RGB, 0 to 255" in card
+    assert f"On all 9 test images, its logits are within {measured['max_logit_difference']:.3g} of" in card
+
+
+@pytest.mark.parametrize("value", ["int8", True, None])
+def test_another_kind_of_tflite_file_is_refused(value):
+    with pytest.raises(ValidationError, match="'none' or 'float16'"):
+        export.Package(tflite=value)
+
+
+def test_a_blessed_model_is_exported_and_asked_in_a_fresh_process(paths, model, images):
+    import keras
+
     folder = _run(paths)
     assert {path.name for path in folder.iterdir()} == {
         "blessing.json",
@@ -130,6 +165,7 @@ def test_a_blessed_model_is_exported_and_asked_in_a_fresh_process(paths, model, 
     card = (folder / "model_card.md").read_text()
     assert "| top-1, ten crops | 40.0 % (30.0 to 50.0) |" in card
     assert "top-5" not in card
+    assert "Lite" not in card
     assert "enlarged to 40 × 40" in card
     x = model.center_view(model.inputs(images))
     network = keras.saving.load_model(folder / "model.keras")

@@ -108,8 +108,13 @@ class Compare(StageParams):
     variants: dict[str, dict[str, Any]]
 
 
+class Package(StageParams):
+    tflite: Literal["none", "float16"]
+
+
 class Export(StageParams):
     gate: Gate
+    export: Package
 
 
 PARAMS: dict[str, type[StageParams]] = {
@@ -164,6 +169,7 @@ variants:
         name: profile
     evaluation: {batch_size: 64, neighbour_pool: 0}
     gate: {max_top1_error: 0.5}
+    export: {tflite: none}
   optimized:
     images: small
     profile: none
@@ -172,6 +178,7 @@ variants:
     training: {epochs: 30, learning_rate: 0.1, schedule: {name: one_cycle}}
     evaluation: {batch_size: 256, neighbour_pool: 0}
     gate: {max_top1_error: 0.3}
+    export: {tflite: none}
 compare:
   baseline: faithful
   confidence: 0.95

@@ -1,6 +1,9 @@
 import json
+import os
+import shutil
 import subprocess
 import sys
+import time
 
 from click.testing import CliRunner
 
@@ -41,6 +44,26 @@ def test_a_server_that_is_down_is_a_warning(workspace, monkeypatch):
     monkeypatch.chdir(workspace.root)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     assert _findings()["tracking"]["level"] == "warn"
+
+
+def test_old_checkpoints_are_named_with_their_size_and_left_alone(workspace, monkeypatch):
+    monkeypatch.chdir(workspace.root)
+    assert _findings()["checkpoint"]["found"] == "none kept"
+    folder = workspace.scratch / "checkpoints"
+    for name, days in (("aaaa1111bbbb2222", 8), ("cccc3333dddd4444", 1)):
+        (folder / name).mkdir(parents=True)
+        for file, each in (("checkpoint.npz", days), ("first.npz", 30)):
+            (folder / name / file).write_bytes(bytes(3_000_000))
+            os.utime(folder / name / file, (0, time.time() - each * 86400))
+        os.utime(folder / name, (0, time.time() - days * 86400))
+    finding = _findings()["checkpoint"]
+    assert finding["level"] == "warn"
+    assert finding["found"] == "1 not written to for 7 days, 6 MB: aaaa1111bbbb… 6 MB"
+    *_, removal = finding["fix"].partition("rm -r ")
+    assert removal == ".alexnet/checkpoints/aaaa1111bbbb2222"
+    assert (workspace.root / removal / "checkpoint.npz").exists()
+    shutil.rmtree(removal)
+    assert _findings()["checkpoint"]["found"] == "1 of trainings that may go on, 6 MB"
 
 
 def test_setup_makes_dvc_work_without_git_and_again_with_it(workspace, monkeypatch):
