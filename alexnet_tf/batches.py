@@ -41,7 +41,7 @@ class Batches:
         """Return which images of a step `flip: alternating` mirrors, bool (global_batch_size,).
 
         In the first epoch each image with probability 1/2, in every later one the other way round than before: two
-        successive epochs show both sides of every image, where independent draws repeat half of them
+        successive epochs that show an image show both its sides, where independent draws repeat half of them
         (Jordan, "94% on CIFAR-10 in 3.29 seconds on a single GPU", 2024).
         """
         epoch = step // self.steps_per_epoch

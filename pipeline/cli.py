@@ -90,7 +90,7 @@ def _use_code_of_this_tree() -> None:
     own = Path(__file__).resolve().parent.parent
     here = Path.cwd()
     for folder in (here, *here.parents):
-        if (folder / "params.yaml").is_file() and (folder / "pipeline/cli.py").is_file():
+        if (folder / "dvc.yaml").is_file() and (folder / "pipeline/cli.py").is_file():
             if folder.resolve() != own:
                 path = os.pathsep.join(part for part in (str(folder), os.environ.get("PYTHONPATH", "")) if part)
                 os.environ["PYTHONPATH"] = path

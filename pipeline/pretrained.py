@@ -7,6 +7,7 @@ on the test split; loss.json beside the model says what compression cost.
 """
 
 import json
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 import click
 
 from alexnet_tf.errors import AlexNetError, ConfigError
+from pipeline.commands.base import Command
 from pipeline.yaml_file import nearest
 
 FOLDER = "results/pretrained"
@@ -67,9 +69,15 @@ def keep(root: Path, model: Path, records: Path, target: Path) -> dict:
     strategy = make_strategy([])
     with strategy.scope():
         bundle = load_bundle(model)
+    arrays = compressed(model_arrays(bundle.model))
+    if (least := sum(array.nbytes for array in arrays.values()) // 4) > _MAX_BYTES:
+        raise AlexNetError(
+            f"{model.relative_to(root)} has {least:,} bytes of weights at best, and a model in Git at most "
+            f"{_MAX_BYTES:,}; keep a smaller variant"
+        )
     with progress_for().task("score twice", total=2 * split.num_examples, unit="images") as task:
         before = evaluate(bundle, split, batch_size=256, strategy=strategy, advance=task.advance)
-        assign_arrays(bundle.model, compressed(model_arrays(bundle.model)), source="compression")
+        assign_arrays(bundle.model, arrays, source="compression")
         after = evaluate(bundle, split, batch_size=256, strategy=strategy, advance=task.advance)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as place:
@@ -78,7 +86,8 @@ def keep(root: Path, model: Path, records: Path, target: Path) -> dict:
         size = sum(path.stat().st_size for path in made.iterdir())
         if size > _MAX_BYTES:
             raise AlexNetError(
-                f"{model.relative_to(root)} takes {size:,} bytes compressed, and a model in Git at most {_MAX_BYTES:,}"
+                f"{model.relative_to(root)} takes {size:,} bytes compressed, and a model in Git at most "
+                f"{_MAX_BYTES:,}; keep a smaller variant"
             )
         said = {
             "test": loss(before, after),
@@ -92,7 +101,7 @@ def keep(root: Path, model: Path, records: Path, target: Path) -> dict:
     return said
 
 
-@click.command(help=__doc__)
+@click.command(cls=Command, help=__doc__)
 @click.argument("variant")
 @click.argument("name")
 def main(variant: str, name: str) -> None:
@@ -100,6 +109,8 @@ def main(variant: str, name: str) -> None:
     from pipeline.config import PARAMS_FILE, load
     from pipeline.workspace import find_workspace
 
+    if not re.fullmatch(r"\w[\w-]*", name):
+        raise ConfigError(f"NAME: expected letters, digits, - and _, found {name!r}")
     root = find_workspace().root
     config = load(root / PARAMS_FILE)
     item = config.item("evaluate", variant)

@@ -24,7 +24,7 @@ From the 2012 code, in `original`:
 | conv1's rate lowered once more at epoch 68 of 93, conv1 frozen at 72 | frozen at 0.77 of the training | four epochs at a thousandth of the first rate |
 | the biases' rate scheduled apart: lowered once in the 2010 run, never in the 2012 run | always twice the weights' rate | lowered by hand; no rule to follow |
 | training stopped, and rates lowered, by looking at the validation error | at fixed shares of the training | runs of any length; `schedule.name: plateau` looks at the error |
-| images resized by an unnamed filter, stored as JPEG | Pillow's antialiased bilinear, stored as raw pixels | nothing lost twice |
+| images resized by an unnamed filter, stored as JPEG | Pillow's antialiased bilinear, stored as raw pixels unless `preprocess.encoding: jpeg` asks for less room | nothing lost twice |
 | an ensemble's weights tuned on the validation set | no ensembles | |
 
 From the text, in `paper`:

@@ -73,7 +73,7 @@ def collect(workspace: Workspace, config: Config) -> list[Result]:
     """Describe each variant here that is trained and evaluated, and is as dvc.lock has it.
 
     Raises:
-        AlexNetError: There is none, or params.yaml does not say which experiment it is.
+        AlexNetError: There is none, one was trained elsewhere, or params.yaml does not say which experiment it is.
     """
     event = describe(workspace, config)
     experiment = _experiment(workspace)
@@ -82,6 +82,11 @@ def collect(workspace: Workspace, config: Config) -> list[Result]:
         stages = {stage["stage"].partition("@")[0]: stage for stage in row["standing"]}
         if not {"train", "evaluate"} <= stages.keys():
             continue
+        if not stages["train"]["remake"]["cost"]:
+            raise AlexNetError(
+                f"train@{row['variant']} did not run on this machine, so its seconds, versions and machine are not "
+                "known here; keep the result where it ran"
+            )
         for stage in stages.values():
             stage["remake"]["reports"] = []  # paths of this machine
         found.append(
@@ -104,11 +109,9 @@ def collect(workspace: Workspace, config: Config) -> list[Result]:
 def keep(workspace: Workspace, config: Config, results: list[Result]) -> list[str]:
     """Write results, and the comparison where there is one; return their paths in the repository."""
     contents = {result.path: asdict(result) for result in results}
-    try:
+    # Where one variant alone was run, what lies there is an older comparison or none.
+    if all("compare" in [stage["stage"] for stage in result.row["standing"]] for result in results):
         comparison = read_comparison(workspace)
-    except AlexNetError:  # a variant alone has none
-        comparison = None
-    if comparison and set(comparison["variants"]) == {result.variant for result in results}:
         kept = {name: comparison[name] for name in _COMPARED}
         path = f"{FOLDER}/{results[0].experiment}/{COMPARISON}"
         contents[path] = {"comparison": kept, "costs": costs(workspace, config)}
@@ -130,7 +133,9 @@ def load(folder: Path) -> list[Result]:
     """
     paths = [path for path in sorted(folder.rglob("*-seed*-*.json")) if path.is_file()]
     if not paths:
-        raise AlexNetError(f"{folder} holds no result (EXPERIMENT/VARIANT-seedSEED-STATE.json); `alexnet track keep`")
+        raise AlexNetError(
+            f"{folder} holds no result (EXPERIMENT/VARIANT-seedSEED-STATE.json); `alexnet track keep` makes some"
+        )
     return [_read(path) for path in paths]
 
 
@@ -146,7 +151,8 @@ def _read(path: Path) -> Result:
         _ = result.metrics, result.event(), result.command  # what is missing shows here
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise DataError(
-            f"{path}: expected a result that `alexnet track keep` wrote, found another file ({error}); take it out"
+            f"{path}: expected a result that `alexnet track keep` wrote, found another file "
+            f"({type(error).__name__}); take it out"
         ) from error
     return result
 

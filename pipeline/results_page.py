@@ -9,14 +9,18 @@ import json
 import re
 import statistics
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
+
+import click
 
 from alexnet_tf.errors import DataError
 from alexnet_tf.report import headline, table
+from pipeline.commands.base import Command
 from pipeline.results import COMPARISON, FOLDER, Result, load
 
 PAGES = ("README.md", "docs/results.md")
-_BLOCK = re.compile(r"<!-- results: (\w+) (\w+) -->\n.*?<!-- end -->", re.DOTALL)
+_BLOCK = re.compile(r"<!-- results: (\S+) (\S+) -->\n(?:(?!<!-- results:).)*?<!-- end -->", re.DOTALL)
 _ERRORS = {
     "test, ten crops": "test/ten_crop/top1_error",
     "test, centre": "test/center/top1_error",
@@ -41,8 +45,13 @@ def rendered(root: Path, text: str) -> str:
         text: The page.
 
     Raises:
-        DataError: A table asks for results that are not kept, or for a kind that there is not.
+        DataError: A table asks for results that are not kept, or for a kind that there is not, or has no end.
     """
+    if (found := len(_BLOCK.findall(text))) != (begun := text.count("<!-- results:")):
+        raise DataError(
+            f"expected every `<!-- results: KIND EXPERIMENT -->` to go up to its own `<!-- end -->`, found {found} "
+            f"of {begun} that do"
+        )
     return _BLOCK.sub(lambda block: f"{_opening(block)}\n{_content(root, block)}\n<!-- end -->", text)
 
 
@@ -54,7 +63,12 @@ def _content(root: Path, block: re.Match[str]) -> str:
     kind, experiment = block[1], block[2]
     folder = root / FOLDER / experiment
     if kind == "comparison":
-        content = json.loads((folder / COMPARISON).read_text(encoding="utf-8"))
+        try:
+            content = json.loads((folder / COMPARISON).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise DataError(
+                f"{FOLDER}/{experiment}/{COMPARISON} is missing or broken ({error}); `alexnet track keep` makes it"
+            ) from error
         lines = [table(content["comparison"], content["costs"]), "", *headline(content["comparison"])]
         return "\n".join(["```text", *lines, "```"])
     groups = grouped(load(folder))
@@ -66,11 +80,21 @@ def _content(root: Path, block: re.Match[str]) -> str:
 
 
 def grouped(results: Sequence[Result]) -> list[list[Result]]:
-    """Put results together that differ in nothing but their seed, by variant and changes, each by seed."""
+    """Put results together that differ in nothing but their seed, by variant and changes, each by seed.
+
+    Raises:
+        DataError: The same parameters are there twice with the same seed.
+    """
     groups: dict[str, list[Result]] = {}
     for result in results:
-        groups.setdefault(f"{result.variant} {_changes(result)}", []).append(result)
-    return [sorted(group, key=lambda each: each.seed) for _, group in sorted(groups.items())]
+        params = {name: word for name, word in result.row["params"].items() if name != "seed"}
+        groups.setdefault(f"{result.variant} {_changes(result)} {sorted(params.items())}", []).append(result)
+    for group in groups.values():
+        group.sort(key=lambda each: each.seed)
+        for one, other in pairwise(group):
+            if one.seed == other.seed:
+                raise DataError(f"{one.path} and {other.path} are of the same parameters and seed; take one out")
+    return [group for _, group in sorted(groups.items())]
 
 
 def runs_table(groups: Sequence[Sequence[Result]]) -> str:
@@ -107,6 +131,7 @@ def _cost(group: Sequence[Result], name: str, shown: Callable[[float], str]) -> 
     return shown(statistics.median(values)) if values else ""
 
 
+@click.command(cls=Command, help=__doc__)
 def main() -> None:
     """Write the pages."""
     root = Path(__file__).resolve().parent.parent

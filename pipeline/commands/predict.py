@@ -95,7 +95,7 @@ def _model(root: Path, variant: str | None) -> Path:
     trained = sorted(path.parent.name for path in (root / "models").glob("*/model.json"))
     if not trained:
         raise AlexNetError(
-            "models/ holds no trained model; `dvc repro` makes one, `--pretrained NAME` takes one of results/pretrained"
+            "models/ holds no trained model; `dvc repro` makes one, `--pretrained cifar10` takes one that is kept"
         )
     if variant and variant not in trained:
         found = ", ".join(trained)

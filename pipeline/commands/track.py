@@ -24,11 +24,11 @@ fresh clone after `dvc pull`, a lost store), the run is made again from dvc.lock
 _KEEP_HELP = f"""Keep the results of this tree in results/, to be committed.
 
 Each variant that is trained and evaluated becomes one JSON file with its parameters, metrics, epochs, seed, commit,
-machine, versions and seconds; the comparison, where there is one, another. `python -m pipeline.results_page` renders
-the tables of README.md and docs/results.md from them.
+machine, versions and seconds, on the machine that trained it; the comparison, where it is up to date, another.
+`python -m pipeline.results_page` renders the tables of README.md and docs/results.md from them.
 
 {example("alexnet track keep")}"""
-_IMPORT_HELP = f"""Make MLflow's rows of the results that are kept in a folder.
+_IMPORT_HELP = f"""Make MLflow's rows of the results that are kept in FOLDER, by default results/ of the repository.
 
 Rows that are there already stay as they are, so it may be said again.
 
@@ -125,9 +125,9 @@ def keep(as_json: bool) -> None:
 
 
 @command.command("import", cls=Command, help=_IMPORT_HELP, short_help="Make MLflow's rows of kept results.")
-@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path), default="results")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path), required=False)
 @as_json
-def import_(folder: Path, as_json: bool) -> None:
+def import_(folder: Path | None, as_json: bool) -> None:
     """Send the results."""
     from alexnet_tf.errors import AlexNetError
     from pipeline import linking, results
@@ -135,7 +135,8 @@ def import_(folder: Path, as_json: bool) -> None:
     from pipeline.workspace import find_workspace
 
     workspace = find_workspace()
-    found = results.load(folder)
+    found = results.load(folder or workspace.root / results.FOLDER)
+    say(f"{len(found)} results go to {tracking_uri(workspace.home)}")
     results.put(workspace.home, found)
     if problem := linking.send_all(workspace.home):
         raise AlexNetError(f"MLflow: {problem}; the rows wait in .alexnet/spool, `alexnet track sync` sends them")

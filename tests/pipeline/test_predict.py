@@ -2,14 +2,18 @@ import io
 import json
 import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from alexnet_tf.errors import AlexNetError
 from pipeline.cli import alexnet
 from pipeline.image_files import batches, image_files
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -206,3 +210,27 @@ def test_a_model_that_is_kept_is_rounded_and_scored_before_and_after(tmp_path, b
             assert np.any(new[name] != array)
         else:
             np.testing.assert_array_equal(new[name], array)
+
+
+@pytest.mark.parametrize(("variant", "name", "said"), [("nosuch", "x", "nosuch"), ("optimized", "../x", "'../x'")])
+def test_keeping_what_cannot_be_kept_is_a_usage_error(monkeypatch, variant, name, said):
+    from pipeline import pretrained
+
+    monkeypatch.chdir(ROOT)
+    answer = CliRunner().invoke(pretrained.main, [variant, name])
+    assert answer.exit_code == 2
+    assert said in answer.stderr
+
+
+def test_a_model_that_is_too_large_is_told_before_it_is_scored(tmp_path, bundle, monkeypatch):
+    from alexnet_tf import record_split
+    from alexnet_tf.bundle import save_bundle
+    from pipeline import pretrained
+    from tests.alexnet_tf.small_training import MemorySplit, images
+
+    monkeypatch.setattr(record_split.RecordSplit, "open", lambda *_: MemorySplit(images(9, 16), 16))
+    monkeypatch.setattr(pretrained, "_MAX_BYTES", 100)
+    save_bundle(tmp_path / "models", bundle)
+    with pytest.raises(AlexNetError, match=r"models has [\d,]+ bytes of weights at best .* at most 100"):
+        pretrained.keep(tmp_path, tmp_path / "models", tmp_path / "records", tmp_path / "kept")
+    assert not (tmp_path / "kept").exists()

@@ -10,6 +10,7 @@ from alexnet_tf.errors import AlexNetError, DataError
 from pipeline import results
 from pipeline.results import Result
 from pipeline.results_page import PAGES, grouped, rendered, runs_table
+from pipeline.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -21,6 +22,7 @@ def result(seed=1, error=0.25, changes=None, **metrics):
     row = {
         "variant": "optimized",
         "state": f"{seed:x}abcdef012",
+        "params": {"seed": str(seed), "training.epochs": "4"},
         "state_tags": {"alexnet.state": f"{seed:x}abcdef012"},
         "tags": {"mlflow.source.git.commit": "0123456789abcdef"},
         "standing": [
@@ -72,6 +74,18 @@ def test_seeds_stand_together_and_changes_apart():
     assert [[each.seed for each in group] for group in grouped([seeded, other, result(1)])] == [[1, 2], [3]]
 
 
+def test_an_experiment_that_was_edited_is_no_other_seed():
+    old = result(2)
+    old.row["params"]["training.epochs"] = "3"
+    assert [[each.seed for each in group] for group in grouped([old, result(1)])] in ([[1], [2]], [[2], [1]])
+
+
+def test_the_same_seed_twice_is_one_sentence():
+    again = replace(result(1), row={**result(1).row, "state": "ffffffffff"})
+    with pytest.raises(DataError, match=r"-1abcdef0.json and .*-ffffffff.json are of the same parameters and seed"):
+        grouped([result(1), again])
+
+
 def test_one_seed_shows_its_interval_and_several_their_deviation_by_hand():
     one, several = runs_table([[result(1)]]), runs_table([[result(1, 0.1), result(2, 0.2), result(3, 0.3)]])
     assert "| 25.00 % (24.00 to 27.00) |" in one
@@ -91,6 +105,36 @@ def test_a_block_is_replaced_and_the_rest_stays(tmp_path):
     assert rendered(tmp_path, found) == found
     with pytest.raises(DataError, match="found walks"):
         rendered(tmp_path, "<!-- results: walks sample -->\n<!-- end -->")
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<!-- results: runs sample -->\nno end",
+        "<!-- results: runs -->\n<!-- end -->",
+        "<!-- results: runs sample -->\n<!-- results: commands sample -->\n<!-- end -->",
+    ],
+)
+def test_a_block_that_is_none_is_one_sentence(tmp_path, page):
+    write(tmp_path, result())
+    with pytest.raises(DataError, match=r"found [01] of [12] that do"):
+        rendered(tmp_path, page)
+
+
+def test_a_comparison_that_is_not_kept_is_one_sentence(tmp_path):
+    with pytest.raises(DataError, match=r"results/sample/comparison.json is missing or broken"):
+        rendered(tmp_path, "<!-- results: comparison sample -->\n<!-- end -->")
+
+
+def test_changes_are_those_of_the_variant_and_what_it_shares(tmp_path):
+    text = (ROOT / "params.yaml").read_text()
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments/sample.yaml").write_text((ROOT / "experiments/sample.yaml").read_text())
+    changed = text.replace("epochs: 12", "epochs: 13").replace("beam_workers: 0", "beam_workers: 5")
+    (tmp_path / "params.yaml").write_text(changed.replace("seed: 2012", "seed: 3", 1))
+    workspace = Workspace(tmp_path, tmp_path)
+    assert results._changes(workspace, "sample", "optimized") == {"seed": 3, "variants.optimized.training.epochs": 13}
+    assert results._changes(workspace, "sample", "faithful") == {"seed": 3}
 
 
 @pytest.mark.parametrize("page", PAGES)
