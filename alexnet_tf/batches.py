@@ -78,6 +78,8 @@ class Batches:
 
             options = tf.data.Options()
             options.deterministic = True
+            # Its thread sleeps for up to a minute, and an iterator that is thrown away waits for it.
+            options.autotune.enabled = False
             numbers = tf.data.Dataset.range((last_step - first_step) * here)
             return numbers.map(load, num_parallel_calls=2).prefetch(2).with_options(options)
 
