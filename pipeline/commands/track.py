@@ -120,7 +120,7 @@ def keep(as_json: bool) -> None:
     found = results.collect(workspace, config)
     paths = results.keep(workspace, config, found)
     click.echo(json.dumps(paths) if as_json else "\n".join(paths))
-    if changed := [file for file in changed_files(workspace.root) if file != PARAMS_FILE]:
+    if changed := [file for file in changed_files(workspace.root) if not file.startswith((PARAMS_FILE, "results/"))]:
         say(f"{', '.join(changed)} differ from the commit, so that alone does not start these runs again")
 
 
