@@ -112,6 +112,10 @@ def keep(workspace: Workspace, config: Config, results: list[Result]) -> list[st
     # Where one variant alone was run, what lies there is an older comparison or none.
     if all("compare" in [stage["stage"] for stage in result.row["standing"]] for result in results):
         comparison = read_comparison(workspace)
+        if missing := [name for name in _COMPARED if name not in comparison]:
+            raise AlexNetError(
+                f"reports/compare/comparison.json has no {missing[0]!r}; `dvc repro -f compare` makes it anew"
+            )
         kept = {name: comparison[name] for name in _COMPARED}
         path = f"{FOLDER}/{results[0].experiment}/{COMPARISON}"
         contents[path] = {"comparison": kept, "costs": costs(workspace, config)}

@@ -142,3 +142,11 @@ def test_the_pages_are_those_of_the_results(page):
     text = (ROOT / page).read_text()
     assert "<!-- results: " in text
     assert rendered(ROOT, text) == text
+
+
+def test_a_kept_training_has_the_history_of_its_epochs():
+    for found in results.load(ROOT / "results"):
+        train = next(stage for stage in found.row["standing"] if stage["stage"].startswith("train@"))
+        curve = [epoch["values"]["validation/top1_error"] for epoch in train["remake"]["curves"]]
+        assert len(curve) == int(found.row["params"]["training.epochs"]), found.path
+        assert curve[-1] == found.metrics["train/last/validation_top1_error"]
