@@ -7,8 +7,6 @@ import tensorflow as tf
 
 from alexnet_tf.evaluation import Evaluated
 
-_KERNELS = "kernel"
-
 
 def rounded_to_bfloat16(array: np.ndarray) -> np.ndarray:
     """Return float32 values of which the low 16 bits are zero: deflated, they take half the room."""
@@ -24,7 +22,7 @@ def compressed(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     Args:
         arrays: As `weights.model_arrays` returns them.
     """
-    return {name: rounded_to_bfloat16(array) if name.endswith(_KERNELS) else array for name, array in arrays.items()}
+    return {name: rounded_to_bfloat16(array) if name.endswith("kernel") else array for name, array in arrays.items()}
 
 
 def loss(before: Evaluated, after: Evaluated) -> dict[str, dict[str, Any]]:

@@ -30,20 +30,29 @@ class Result:
 
     Attributes:
         experiment: The file of experiments/ that it started from.
-        variant: The variant.
-        seed: Its seed.
         changes: What params.yaml had other than the experiment, of this variant: dotted key -> value.
-        time: When it was evaluated, in milliseconds since 1970.
         row: Its row as an event of the spool has it: params, tags (commit, versions, machine) and the stages with
             their metrics, costs and DVC hashes, of training also the history of the epochs.
     """
 
     experiment: str
-    variant: str
-    seed: int
     changes: Mapping[str, Any]
-    time: int
     row: Mapping[str, Any]
+
+    @property
+    def variant(self) -> str:
+        """The variant."""
+        return self.row["variant"]
+
+    @property
+    def seed(self) -> int:
+        """Its seed."""
+        return int(self.row["params"]["seed"])
+
+    @property
+    def time(self) -> int:
+        """When it was evaluated, in milliseconds since 1970."""
+        return next(each["remake"]["time"] for each in self.row["standing"] if each["stage"].startswith("evaluate@"))
 
     @property
     def path(self) -> str:
@@ -92,10 +101,7 @@ def collect(workspace: Workspace, config: Config) -> list[Result]:
         found.append(
             Result(
                 experiment=experiment,
-                variant=row["variant"],
-                seed=config.values["seed"],
                 changes=_changes(workspace, experiment, row["variant"]),
-                time=stages["evaluate"]["remake"]["time"],
                 row=row,
             )
         )
@@ -153,7 +159,7 @@ def _read(path: Path) -> Result:
     try:
         result = Result(**json.loads(path.read_text(encoding="utf-8")))
         _ = result.metrics, result.event(), result.command  # what is missing shows here
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, StopIteration) as error:
         raise DataError(
             f"{path}: expected a result that `alexnet track keep` wrote, found another file "
             f"({type(error).__name__}); take it out"

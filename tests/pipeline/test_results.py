@@ -27,10 +27,10 @@ def result(seed=1, error=0.25, changes=None, **metrics):
         "tags": {"mlflow.source.git.commit": "0123456789abcdef"},
         "standing": [
             {"stage": "train@optimized", "metrics": {"cost/cpu_seconds": 90.0}},
-            {"stage": "evaluate@optimized", "metrics": values},
+            {"stage": "evaluate@optimized", "metrics": values, "remake": {"time": 1_700_000_000_000}},
         ],
     }
-    return Result("sample", "optimized", seed, changes or {}, 1_700_000_000_000, row)
+    return Result("sample", changes or {}, row)
 
 
 def write(folder, *found):

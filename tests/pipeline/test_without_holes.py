@@ -204,7 +204,7 @@ def test_results_that_are_kept_make_the_rows_again(repository, tmp_path):
     repository.rows()  # the courier has ended
     kept = json.loads(repository.run("alexnet", "track", "keep", "--json").stdout)
     old = [json.loads((repository.root / path).read_text()) for path in kept if "-seed2012-" in path]
-    assert [each["variant"] for each in old] == ["faithful", "optimized"]
+    assert [each["row"]["variant"] for each in old] == ["faithful", "optimized"]
     for name in ("mlflow.db", "mlruns", ".alexnet/linked.json"):
         path = repository.root / name
         shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -214,7 +214,7 @@ def test_results_that_are_kept_make_the_rows_again(repository, tmp_path):
         assert sorted(row["name"] for row in rows) == ["faithful", "optimized"]
         new = {row["name"]: row for row in rows}
         for each in old:
-            row = new[each["variant"]]
+            row = new[each["row"]["variant"]]
             assert row["params"] == each["row"]["params"]
             evaluate = next(stage for stage in each["row"]["standing"] if stage["stage"].startswith("evaluate@"))
             assert row["metrics"].items() >= evaluate["metrics"].items()
