@@ -12,7 +12,7 @@ from PIL import Image, PngImagePlugin
 from components import download, preprocess, validate
 from components.interfaces import BeamRuntime, Runtime
 from tests.alexnet_tf.test_images import png_header
-from tests.components.small_dataset import jpeg
+from tests.components.small_dataset import jpeg, preprocess_params
 
 PHOTO = Image.open(io.BytesIO(jpeg(1, width=60, height=40))).convert("RGB")
 
@@ -119,16 +119,7 @@ def outcome(tmp_path_factory):
     }
     outputs = validate.Outputs(root / "report", root / "verdict.json")
     validate.run(validate.Inputs(dataset, root / "schemas"), outputs, validate.Params.model_validate(limits), runtime)
-    settings = preprocess.Params(
-        seed=1,
-        size=16,
-        stored_size=16,
-        max_rejected_share=0.9,
-        max_pixels=50_000_000,
-        images_per_shard=8,
-        encoding="raw",
-        jpeg_quality=95,
-    )
+    settings = preprocess_params(16, max_rejected_share=0.9, images_per_shard=8)
     records = preprocess.Outputs(root / "records")
     preprocess.run(preprocess.Inputs(dataset, root / "verdict.json"), records, settings, runtime)
     folders = (root / "report" / "validation.json", dataset / "manifest.json", root / "records" / "manifest.json")

@@ -11,7 +11,7 @@ from alexnet_tf.images import decode, to_square
 from components import conversion, download, preprocess
 from components.conversion import convert
 from components.interfaces import BeamRuntime, Runtime
-from tests.components.small_dataset import contents, jpeg
+from tests.components.small_dataset import contents, jpeg, preprocess_params
 
 RUNTIME = Runtime(beam=BeamRuntime(num_workers=2))
 
@@ -51,16 +51,7 @@ def test_the_records_of_converted_images_hold_the_same_pixels(folder, tmp_path):
         loaded = download.Params.model_validate(params)
         download.run(download.Inputs(), download.Outputs(dataset), loaded, Runtime(source_folder=source))
         (tmp_path / "verdict.json").write_text('{"verdict": "pass"}')
-        settings = preprocess.Params(
-            seed=1,
-            size=32,
-            stored_size=32,
-            max_rejected_share=0.0,
-            max_pixels=10_000,
-            images_per_shard=100,
-            encoding="raw",
-            jpeg_quality=95,
-        )
+        settings = preprocess_params(32, max_pixels=10_000)
         inputs = preprocess.Inputs(dataset, tmp_path / "verdict.json")
         preprocess.run(inputs, preprocess.Outputs(records), settings, RUNTIME)
         from alexnet_tf.record_split import RecordSplit

@@ -12,6 +12,7 @@ from components import download, preprocess, statistics, train, validate
 from components.interfaces import BeamRuntime, Runtime
 from components.sources import tfds_preparation
 from tests.alexnet_tf.small_training import alexnet_bn, input_spec, recipe
+from tests.components.small_dataset import preprocess_params
 from tests.components.sources.test_tfds_preparation import place_digits
 
 # tensorflow-datasets 4.9.10 asks protobuf for a field's deprecated label.
@@ -53,16 +54,7 @@ def test_a_greyscale_set_goes_through_to_a_step_of_training(tmp_path, monkeypatc
     assert list(modes) == ["L"]
 
     records = tmp_path / "records"
-    sizes = preprocess.Params(
-        seed=1,
-        size=SIZE,
-        stored_size=SIDE,
-        max_rejected_share=0.0,
-        max_pixels=10_000,
-        images_per_shard=16,
-        encoding=encoding,
-        jpeg_quality=95,
-    )
+    sizes = preprocess_params(SIZE, stored_size=SIDE, max_pixels=10_000, images_per_shard=16, encoding=encoding)
     preprocess.run(preprocess.Inputs(dataset, verdict), preprocess.Outputs(records), sizes, runtime)
     splits = {name: RecordSplit.open(records, name) for name in ("train", "validation", "test")}
     assert splits["train"].num_examples + splits["validation"].num_examples == 60

@@ -18,7 +18,7 @@ import pytest
 
 from components import preprocess, statistics
 from components.interfaces import BeamRuntime, Runtime
-from tests.components.small_dataset import contents, jpeg, write_dataset
+from tests.components.small_dataset import contents, jpeg, preprocess_params, write_dataset
 
 pytestmark = [
     pytest.mark.engine,
@@ -86,16 +86,7 @@ def run(inputs, folder: Path, beam: BeamRuntime, progress=None) -> dict[str, byt
     """Run preprocess and statistics, and return all bytes that they wrote."""
     folder.mkdir()
     runtime = Runtime(beam=beam) if progress is None else Runtime(beam=beam, progress=progress)
-    params = preprocess.Params(
-        seed=3,
-        size=128,
-        stored_size=128,
-        max_rejected_share=0.2,
-        max_pixels=1_000_000,
-        images_per_shard=20,
-        encoding="raw",
-        jpeg_quality=95,
-    )
+    params = preprocess_params(128, seed=3, max_rejected_share=0.2, max_pixels=1_000_000, images_per_shard=20)
     preprocess.run(preprocess.Inputs(**inputs), preprocess.Outputs(folder / "records"), params, runtime)
     outputs = statistics.Outputs(folder / "statistics")
     statistics.run(statistics.Inputs(folder / "records"), outputs, statistics.Params(size=128), runtime)
