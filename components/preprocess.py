@@ -108,6 +108,8 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
                 )
             )
     summaries = run_shards(write_shard, tasks, runtime=runtime, scratch=scratch, description="decode images")
+    for left in outputs.records.glob("*.tmp-*"):  # of a worker that was killed, whose shard another one wrote
+        left.unlink(missing_ok=True)
     manifest: dict[str, Any] = {
         "size": params.size,
         "stored_size": params.stored_size,
