@@ -31,9 +31,8 @@ def encode_example(features: Mapping[str, Scalar | Sequence[Scalar]]) -> bytes:
     """
     entries = []
     for name in sorted(features):
-        entry = _field(1, name.encode()) + _field(2, _feature(name, features[name]))
-        entries.append(_field(1, entry))
-    return _field(1, b"".join(entries))
+        entries += _field(1, [*_field(1, [name.encode()]), *_field(2, _feature(name, features[name]))])
+    return b"".join(_field(1, entries))
 
 
 def decode_example(example: bytes) -> dict[str, bytes | int | float | list]:
@@ -66,21 +65,22 @@ def feature_offset(example: bytes, name: str) -> int:
     raise KeyError(name)
 
 
-def _feature(name: str, value: Scalar | Sequence[Scalar]) -> bytes:
+def _feature(name: str, value: Scalar | Sequence[Scalar]) -> list[bytes]:
     items = [value] if isinstance(value, bytes | str | int | float) else list(value)
     encoded = [item.encode() if isinstance(item, str) else item for item in items if isinstance(item, bytes | str)]
     if len(encoded) == len(items):
-        return _field(_BYTES_LIST, b"".join(_field(1, item) for item in encoded))
+        return _field(_BYTES_LIST, [part for item in encoded for part in _field(1, [item])])
     if all(hasattr(item, "__index__") for item in items):  # int, bool and NumPy's integers
-        packed = b"".join(_varint(int(item) & 0xFFFFFFFFFFFFFFFF) for item in items)
+        packed = [_varint(int(item) & 0xFFFFFFFFFFFFFFFF) for item in items]
         return _field(_INT64_LIST, _field(1, packed))
     if all(hasattr(item, "__float__") and not isinstance(item, bytes | str) for item in items):
-        return _field(_FLOAT_LIST, _field(1, struct.pack(f"<{len(items)}f", *items)))
+        return _field(_FLOAT_LIST, _field(1, [struct.pack(f"<{len(items)}f", *items)]))
     raise TypeError(f"Feature {name!r}: expected bytes, text, integers or floats of one kind, found {value!r}.")
 
 
-def _field(number: int, payload: bytes) -> bytes:
-    return _varint(number << 3 | _DELIMITED) + _varint(len(payload)) + payload
+def _field(number: int, payload: list[bytes]) -> list[bytes]:
+    """Return a field in parts: pixels are copied once, when all parts are joined."""
+    return [_varint(number << 3 | _DELIMITED) + _varint(sum(map(len, payload))), *payload]
 
 
 def _varint(value: int) -> bytes:

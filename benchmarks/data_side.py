@@ -1,34 +1,37 @@
 """The data side at growing sizes: validate, preprocess and statistics over generated JPEGs of ImageNet's sizes.
 
-    python benchmarks/data_side.py --images 1000 --images 10000 --images 100000 --folder FOLDER
+    python -m benchmarks.data_side --images 1000 --images 10000 --images 100000 --folder FOLDER
 
-Prints CSV: stage, images, seconds, images/s, largest process's memory in MB (each stage is a process of its own, so
-that one's memory is not the other's), bytes written, and for `pool` and `read` their time against a stage's: `pool`
-is a plain pool of processes that decodes, resizes and writes the same images, `read` one that only reads the records,
-checks and parses them. FOLDER needs room for the JPEGs and for two sets of records of 200 MB for each thousand images;
-nothing in it is kept. Sizes are drawn around those of ImageNet: 500 x 375 for half of the images, and log-normal around
-that, up to 4,000 pixels wide. 1,000 distinct pictures are made; the others repeat them with other bytes.
+Writes benchmarks/results/data_side.csv, from which `python -m benchmarks.data_side_page` renders the tables of
+docs/scale.md: seconds, the largest process's memory (each stage is a process of its own, so that one's memory is not
+the other's) and bytes written. `pool` is a plain pool of processes that decodes, resizes and writes the same images,
+`read` one that only reads the records, checks and parses them. A size that is given more than once is measured as
+often, on images made anew. FOLDER needs room for the JPEGs and for a set of records, 320 MB for each thousand images;
+nothing in it is kept. Sizes are drawn around those of ImageNet: 500 x 375 for half of the images, and log-normal
+around that, up to 4,000 pixels wide. 1,000 distinct pictures are made; the others repeat them with other bytes.
 """
 
+import csv
 import json
 import multiprocessing
 import os
-import platform
 import resource
 import shutil
 import subprocess
 import sys
 import time
-from io import BytesIO
 from pathlib import Path
 
 import click
 import numpy as np
-from PIL import Image
 
 from alexnet_tf.records import ShardWriter, decode_example, encode_example, indexed_records, read_shard
+from benchmarks.generated_jpegs import CLASSES, make_dataset
+from benchmarks.machine import describe
 
-DISTINCT, PER_SHARD, CLASSES = 1000, 512, 1000
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "benchmarks" / "results" / "data_side.csv"
+COLUMNS = ("stage", "images", "seconds", "mib", "bytes")
 LIMITS = {
     "max_corrupt_share": 0.02, "max_class_imbalance": 1e9, "allow_split_leakage": True, "near_copy_bits": None,
     "allow_near_leakage": True, "reference_schema": None, "min_side_px": 8, "max_aspect": 20.0,
@@ -40,79 +43,34 @@ PREPROCESS = {
 
 
 @click.command()
-@click.option("--images", "sizes", multiple=True, type=int, default=(1000,), show_default=True)
+@click.option("--images", "sizes", multiple=True, type=click.IntRange(CLASSES), default=(CLASSES,), show_default=True)
 @click.option("--folder", type=click.Path(path_type=Path), required=True, help="A folder that does not exist yet.")
 @click.option("--workers", default=os.cpu_count(), show_default=True, help="Beam workers, and processes of the pool.")
 def main(sizes: tuple[int, ...], folder: Path, workers: int) -> None:
-    """Print the curve."""
-    print(f"# {platform.processor() or platform.machine()}, {os.cpu_count()} cores, python {platform.python_version()}")
-    print("stage,images,seconds,images_per_second,largest_process_mb,bytes_written,against")
-    for images in sizes:
-        folder.mkdir(parents=True)
-        try:
-            one_size(images, folder, workers)
-        finally:
-            shutil.rmtree(folder)
+    """Measure the curve, and write it row by row."""
+    with RESULTS.open("w", newline="") as file:
+        file.writelines(f"# {line}\n" for line in describe())
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(COLUMNS)
+        for images in sizes:
+            folder.mkdir(parents=True)
+            try:
+                make_dataset(folder / "dataset", images)
+                for name in ("validate", "pool", "preprocess", "read", "statistics"):
+                    row = (name, images, *measured(name, folder, workers))
+                    rows.writerow(row)
+                    file.flush()
+                    click.echo(" ".join(f"{column}={value}" for column, value in zip(COLUMNS, row, strict=True)))
+            finally:
+                shutil.rmtree(folder)
 
 
-def one_size(images: int, folder: Path, workers: int) -> None:
-    """Measure one number of images."""
-    make_dataset(folder / "dataset", images)
-    seconds = {}
-    for stage in ("validate", "preprocess", "pool", "statistics", "read"):
-        command = [sys.executable, __file__, "--stage", stage, str(folder), str(workers)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        measured = json.loads(done.stdout.splitlines()[-1])
-        seconds[stage] = measured["seconds"]
-        against = {"pool": "preprocess", "read": "statistics"}.get(stage)
-        share = f"{seconds[stage] / seconds[against]:.2f} x {against}" if against else ""
-        print(
-            f"{stage},{images},{measured['seconds']:.1f},{images / measured['seconds']:.0f},{measured['mb']:.0f},"
-            f"{measured['bytes']},{share}",
-            flush=True,
-        )
-
-
-def make_dataset(folder: Path, images: int) -> None:
-    """Write shards and manifest as the stage download does."""
-    folder.mkdir()
-    pictures = [picture(n) for n in range(min(DISTINCT, images))]
-    shards, written = [], 0
-    while written < images:
-        count = min(PER_SHARD, images - written)
-        with ShardWriter(folder / f"dataset-train.tfrecord-{len(shards):05d}") as writer:
-            for number in range(written, written + count):
-                content = commented(pictures[number % len(pictures)], number)
-                key = f"train/{number % CLASSES}/{number}.JPEG"
-                writer.write(encode_example({"image": content, "label": number % CLASSES, "key": key}))
-        shards.append(vars(writer.info))
-        written += count
-    splits = {"train": {"num_examples": images, "shards": shards}}
-    manifest = {"source": "benchmark", "class_names": [f"class {n}" for n in range(CLASSES)], "splits": splits}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-
-
-def picture(seed: int) -> bytes:
-    """A JPEG with detail at every scale, as photographs have; its size is drawn from ImageNet's."""
-    rng = np.random.default_rng(seed)
-    width, height = (500, 375) if rng.random() < 0.5 else np.clip(rng.lognormal(6.1, 0.35, 2), 60, 4000).astype(int)
-    if rng.random() < 0.25:
-        width, height = height, width
-    pixels = np.zeros((height, width, 3))
-    for scale in (4, 16, 64, 256):
-        side = (min(scale, width), min(scale, height))
-        noise = Image.fromarray(rng.integers(0, 256, (side[1], side[0], 3), np.uint8))
-        pixels += np.asarray(noise.resize((width, height), Image.Resampling.BICUBIC), float) / scale**0.35
-    pixels = (pixels - pixels.min()) / (pixels.max() - pixels.min()) * 255
-    stream = BytesIO()
-    Image.fromarray(pixels.astype(np.uint8)).save(stream, "JPEG", quality=int(rng.integers(80, 97)))
-    return stream.getvalue()
-
-
-def commented(content: bytes, number: int) -> bytes:
-    """The same picture in other bytes: a comment segment behind the first marker."""
-    text = f"{number:08d}".encode()
-    return content[:2] + b"\xff\xfe" + (len(text) + 2).to_bytes(2, "big") + text + content[2:]
+def measured(name: str, folder: Path, workers: int) -> tuple[str, str, int]:
+    """Run a stage in a process of its own; return seconds, MiB of the largest process, bytes written."""
+    command = [sys.executable, "-m", "benchmarks.data_side", "--stage", name, str(folder), str(workers)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT)
+    found = json.loads(done.stdout.splitlines()[-1])
+    return f"{found['seconds']:.2f}", f"{found['mib']:.0f}", found["bytes"]
 
 
 def stage(name: str, folder: Path, workers: int) -> None:
@@ -120,8 +78,6 @@ def stage(name: str, folder: Path, workers: int) -> None:
     before = size_of(folder)
     if name in ("validate", "preprocess", "statistics"):
         import apache_beam  # noqa: F401  its second is not part of the work
-    else:
-        pass
     started = time.perf_counter()
     {"validate": validate, "preprocess": preprocess, "statistics": statistics, "pool": pool, "read": read}[name](
         folder, workers
@@ -129,9 +85,9 @@ def stage(name: str, folder: Path, workers: int) -> None:
     seconds = time.perf_counter() - started
     kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     memory = max(resource.getrusage(kind).ru_maxrss for kind in kinds) / 1024
-    print(json.dumps({"seconds": seconds, "mb": memory, "bytes": size_of(folder) - before}))
+    print(json.dumps({"seconds": seconds, "mib": memory, "bytes": size_of(folder) - before}))
     if name == "pool":
-        shutil.rmtree(folder / "pool")
+        shutil.rmtree(folder / "pool")  # the room is needed
 
 
 def size_of(folder: Path) -> int:

@@ -29,7 +29,7 @@ from alexnet_tf.moments import Moments
 from alexnet_tf.record_split import read_manifest
 from alexnet_tf.records import decode_example, read_shard
 from alexnet_tf.statistics import ColourStatistics, save_statistics
-from alexnet_tf.stored_pixels import FEATURES, decode_pixels
+from alexnet_tf.stored_pixels import CHANNELS, FEATURES, decode_pixels
 from alexnet_tf.upscale import whole_factor
 from components.beam import run_shards
 from components.beam_worker import COUNTERS
@@ -115,8 +115,14 @@ def sum_shard(task: SumTask) -> dict[str, Any]:
     """Write the sum image of one shard and return its other moments."""
     moments = Moments.zero(task.stored_size, task.factor)
     images = _images(task)
-    while batch := list(islice(images, IMAGES_AT_ONCE)):
-        moments += Moments.of(np.stack(batch), task.factor)
+    batch = np.empty((IMAGES_AT_ONCE, task.stored_size, task.stored_size, CHANNELS), np.uint8)
+    filled = 1
+    while filled:
+        filled = 0
+        for image in islice(images, IMAGES_AT_ONCE):
+            batch[filled] = image
+            filled += 1
+        moments += Moments.of(batch[:filled], task.factor)
     np.save(task.sum_image, moments.sum_image)
     counters = {"images": moments.num_images}
     return {"num_images": moments.num_images, "gram": moments.gram, COUNTERS: counters}

@@ -53,6 +53,13 @@ def test_gram_is_exact_where_a_32_bit_sum_would_wrap():
     assert Moments.of(white, 1).gram[2][0] == 2 * 260 * 260 * 255**2
 
 
+@pytest.mark.parametrize("side", [37, 64])  # pixels that leave a rest, and that fill the matrices of the product
+def test_gram_of_bright_noise_is_exact_to_the_last_digit(side):
+    bright = np.random.default_rng(1).integers(240, 256, (5, side, side, 3), np.uint8)
+    pixels = bright.reshape(-1, 3).astype(np.int64)
+    assert Moments.of(bright, 1).gram == tuple(map(tuple, (pixels.T @ pixels).tolist()))
+
+
 def test_gram_is_exact_at_the_largest_enlargement_in_use():
     white = np.full((3, 32, 32, 3), 255, np.uint8)
     moments = Moments.of(white, 8)
