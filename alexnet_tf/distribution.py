@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from alexnet_tf.cluster import cluster
-from alexnet_tf.errors import ConfigError, TrainingError
+from alexnet_tf.errors import ConfigError, DataError, TrainingError
 
 _LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError, tf.errors.DeadlineExceededError)
 
@@ -103,6 +103,20 @@ def from_chief(strategy: tf.distribute.Strategy, content: bytes) -> bytes:
     padded = np.zeros(-(-length // 4) * 4, np.uint8)
     padded[: len(mine)] = np.frombuffer(mine, np.uint8)
     return _sum(strategy, padded.view(np.int32)).tobytes()[:length]
+
+
+def require_same_training(strategy: tf.distribute.Strategy, fingerprint: str) -> None:
+    """Compare what the workers train. All of them must call it at the same point.
+
+    Raises:
+        DataError: When the chief's fingerprint is another one.
+    """
+    chiefs = from_chief(strategy, fingerprint.encode()).decode()
+    if chiefs != fingerprint:
+        raise DataError(
+            f"worker 0 trains something else (fingerprint {chiefs[:12]}…, here {fingerprint[:12]}…): params.yaml, "
+            "data and code must be the same on every host"
+        )
 
 
 def _sum(strategy: tf.distribute.Strategy, values: np.ndarray) -> np.ndarray:

@@ -12,8 +12,7 @@ import numpy as np
 from alexnet_tf import guards
 from alexnet_tf.checkpoint import Checkpoint, State
 from alexnet_tf.cluster import cluster
-from alexnet_tf.distribution import from_chief, naming_lost_workers
-from alexnet_tf.errors import DataError
+from alexnet_tf.distribution import from_chief, naming_lost_workers, require_same_training
 from alexnet_tf.history import Epoch
 from alexnet_tf.record_split import RecordSplit
 from alexnet_tf.scoring import score_center
@@ -177,19 +176,11 @@ class Fit:
         checkpoint = self._checkpoint
         if checkpoint is None:
             return
-        self._agree(checkpoint.fingerprint)
+        require_same_training(self._training.strategy, checkpoint.fingerprint)
         workers = cluster()
         mine = checkpoint.read() if workers is None or workers.is_chief else b""
         if content := from_chief(self._training.strategy, mine):
             self._state, self._best = checkpoint.restore(content, self._training.variables)
-
-    def _agree(self, fingerprint: str) -> None:
-        chiefs = from_chief(self._training.strategy, fingerprint.encode()).decode()
-        if chiefs != fingerprint:
-            raise DataError(
-                f"worker 0 trains something else (fingerprint {chiefs[:12]}…, here {fingerprint[:12]}…): params.yaml, "
-                "data and code must be the same on every host"
-            )
 
     def _save(self) -> None:
         workers = cluster()

@@ -1,6 +1,9 @@
 """What a training says of each epoch: a row of `history.csv`."""
 
-from dataclasses import dataclass, fields
+import csv
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -20,3 +23,11 @@ class Epoch:
 def history_columns() -> list[str]:
     """Return the columns of `history.csv`, in order."""
     return [column.name for column in fields(Epoch)]
+
+
+def write_history(path: Path, rows: Sequence[Epoch]) -> None:
+    """Write `history.csv`: a header, then a row an epoch."""
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, history_columns(), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(row) for row in rows)

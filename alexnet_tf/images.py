@@ -86,7 +86,7 @@ def decode(encoded: bytes, *, max_pixels: int) -> Image.Image:
         if image.mode in ("I", "F"):
             raise ImageRejected(f"pixels of unknown range (mode {image.mode})")
         image.info.pop("transparency", None)
-        return image.convert("RGB")
+        return image if image.mode == "RGB" else image.convert("RGB")
     except OSError as error:
         raise ImageRejected(f"cannot be decoded ({error})") from error
     except ImageRejected:

@@ -5,7 +5,7 @@ A step is a pure function of (seed, step, variables): order, crops, flips, colou
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 import numpy as np
 import tensorflow as tf
@@ -13,6 +13,7 @@ import tensorflow as tf
 from alexnet_tf import networks
 from alexnet_tf.architecture import AlexNet, AlexNetBN
 from alexnet_tf.augment import Views
+from alexnet_tf.averaging import WeightAverages
 from alexnet_tf.batches import Batches
 from alexnet_tf.errors import DataError, TrainingError
 from alexnet_tf.inference import Inference
@@ -71,11 +72,8 @@ class Training:
             if isinstance(network, AlexNetBN) and network.conv1 == "whitening":
                 networks.whiten(self.model, views.center(views.enlarged(train.read(chosen_images(train.num_examples)))))
             self.optimizer = MomentumSGD(recipe.optimizer, self.model.trainable_variables)
-            self._averages = [
-                tf.Variable(variable.value.read_value(), trainable=False)
-                for variable in self.model.trainable_variables
-                if recipe.weight_averaging
-            ]
+            weights = [variable.value for variable in self.model.trainable_variables]
+            self._averages = WeightAverages(weights, recipe.weight_averaging)
         self._run = tf.function(self._run_steps, reduce_retracing=True)
         self._inference = Inference(self._center_logits, strategy=strategy, batch_size=recipe.global_batch_size)
 
@@ -127,21 +125,9 @@ class Training:
         with self.averaged():
             yield from self._inference.logits(split)
 
-    @contextmanager
-    def averaged(self):
-        """Give the network the averaged weights for as long as the context lasts."""
-        if not self._averages:
-            yield
-            return
-        variables = [variable.value for variable in self.model.trainable_variables]
-        present = [variable.numpy() for variable in variables]
-        for variable, average in zip(variables, self._averages, strict=True):
-            variable.assign(average.numpy())
-        try:
-            yield
-        finally:
-            for variable, value in zip(variables, present, strict=True):
-                variable.assign(value)
+    def averaged(self) -> AbstractContextManager[None]:
+        """Give the network the averaged weights, where there are any, for as long as the context lasts."""
+        return self._averages.in_use()
 
     def weights(self) -> dict[str, np.ndarray]:
         """Return the network's weights and moving statistics by path, such as `conv1/kernel`, float32."""
@@ -152,7 +138,7 @@ class Training:
         """All variables that a step reads and changes, by name."""
         named = {f"weights/{name}": variable.value for name, variable in named_variables(self.model).items()}
         named |= {f"velocities/{index}": variable for index, variable in enumerate(self.optimizer.velocities)}
-        return named | {f"averages/{index}": variable for index, variable in enumerate(self._averages)}
+        return named | {f"averages/{index}": variable for index, variable in enumerate(self._averages.variables)}
 
     def _run_steps(self, iterator, first_step, rates, conv1_rates):
         num_steps = tf.shape(rates)[0]
@@ -177,22 +163,9 @@ class Training:
             logits = self.model(inputs, training=True, draw=draw)
             loss = tf.reduce_sum(cross_entropy(logits, labels, recipe.label_smoothing)) / batch_size
         self.optimizer.apply(tape.gradient(loss, weights), rate, conv1_rate)
-        if self._averages:
-            tf.distribute.get_replica_context().merge_call(self._average, args=(weights, step))
+        self._averages.update(step)
         wrong = tf.cast(tf.argmax(logits, axis=-1, output_type=tf.int32) != labels, tf.float32)
         return loss, tf.reduce_sum(wrong) / batch_size
-
-    def _average(self, strategy, weights, step):
-        # Early on the average follows quickly, so that it never remembers the initial weights.
-        count = tf.cast(strategy.experimental_local_results(step)[0], tf.float32)
-        kept = tf.minimum(self.recipe.weight_averaging, (1.0 + count) / (10.0 + count))
-        for average, variable in zip(self._averages, self.model.trainable_variables, strict=True):
-            strategy.extended.update(
-                average,
-                lambda a, w: a.assign(kept * a + (1.0 - kept) * w),
-                args=(variable.value,),
-                group=True,
-            )
 
     def _center_logits(self, images):
         return self.model(self.views.center(self.views.enlarged(images)), training=False)[:, None]

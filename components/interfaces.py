@@ -111,4 +111,4 @@ class Runtime:
     source_folder: Path | None = None
     scratch: Path | None = None
     fresh: bool = False
-    checkpoint_interval_seconds: float = 120.0
+    checkpoint_interval_seconds: float = 180.0

@@ -18,7 +18,6 @@ Fails when:
     stayed at ln K, or records and statistics do not belong together.
 """
 
-import csv
 import json
 import statistics as stats
 import time
@@ -184,13 +183,10 @@ def _tracked(row: "Epoch") -> dict[str, float]:
 
 
 def _write_report(folder: Path, fitted: "Fitted") -> None:
-    from alexnet_tf.history import history_columns
+    from alexnet_tf.history import write_history
 
     folder.mkdir()
-    with (folder / "history.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, history_columns(), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(asdict(row) for row in fitted.history)
+    write_history(folder / "history.csv", fitted.history)
     best = min(fitted.history, key=lambda row: (row.validation_top1_error, row.epoch))
     metrics = {
         "kept_epoch": fitted.epoch,
