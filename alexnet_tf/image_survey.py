@@ -5,6 +5,7 @@ One pass decodes every image of a shard; the columns of all shards are then join
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,14 +116,33 @@ def copies(surveys: Mapping[str, Survey]) -> list[list[tuple[str, int]]]:
 
     What cannot be decoded is no copy of anything: two empty files have nothing in common.
     """
-    places = [(split, row) for split, survey in surveys.items() for row in np.flatnonzero(survey.decodable).tolist()]
-    if not places:
+    names = list(surveys)
+    rows = [np.flatnonzero(survey.decodable) for survey in surveys.values()]
+    firsts = np.cumsum([0, *map(len, rows)])
+    if not firsts[-1]:
         return []
-    digests = np.concatenate([survey.digests[survey.decodable] for survey in surveys.values()])
+    digests = np.concatenate(
+        [survey.digests[of_split] for survey, of_split in zip(surveys.values(), rows, strict=True)]
+    )
     order = np.argsort(digests, kind="stable")
-    starts = np.flatnonzero(np.concatenate([[True], digests[order][1:] != digests[order][:-1]]))
-    groups = [group.tolist() for group in np.split(order, starts[1:]) if len(group) > 1]
-    return [[places[row] for row in group] for group in sorted(groups)]
+    digests = digests[order]
+    starts = np.flatnonzero(np.concatenate([[True], digests[1:] != digests[:-1]]))
+    sizes = np.diff(starts, append=len(order))
+
+    def place(number: int) -> tuple[str, int]:
+        split = int(np.searchsorted(firsts, number, side="right")) - 1
+        return names[split], int(rows[split][number - firsts[split]])
+
+    # Only what comes more than once becomes a list: of a million images that is little.
+    many = sizes > 1
+    groups = [order[start : start + size].tolist() for start, size in zip(starts[many], sizes[many], strict=True)]
+    return [[place(number) for number in group] for group in sorted(groups)]
+
+
+def tally(values: np.ndarray) -> Counter[str]:
+    """Return how often each word or number of a column comes; empty words do not count."""
+    words, counts = np.unique(values, return_counts=True)
+    return Counter({str(word): int(count) for word, count in zip(words, counts, strict=True) if word != ""})
 
 
 _TEXTS = ("keys", "reasons")

@@ -11,7 +11,7 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
 from alexnet_tf.anomalies import Anomaly, Limits
-from alexnet_tf.image_survey import Survey
+from alexnet_tf.image_survey import Survey, tally
 
 _BINS = 10
 _TOP_VALUES = 20
@@ -39,15 +39,13 @@ def statistics_proto(
             kind = "FLOAT" if name == "aspect" else "INT"
             _feature(dataset, name, kind).num_stats.CopyFrom(_numeric_statistics(values, len(survey.keys)))
         words = {
-            "label": [class_names[label] for label in survey.labels],
-            "format": filter(None, survey.formats.tolist()),
-            "mode": filter(None, survey.modes.tolist()),
-            "orientation": map(str, survey.orientations.tolist()),
+            "label": Counter({class_names[int(label)]: count for label, count in tally(survey.labels).items()}),
+            "format": tally(survey.formats),
+            "mode": tally(survey.modes),
+            "orientation": tally(survey.orientations),
         }
-        for name, values in words.items():
-            _feature(dataset, name, "STRING").string_stats.CopyFrom(
-                _word_statistics(Counter[str](values), len(survey.keys))
-            )
+        for name, counts in words.items():
+            _feature(dataset, name, "STRING").string_stats.CopyFrom(_word_statistics(counts, len(survey.keys)))
     return proto
 
 

@@ -1,13 +1,12 @@
 """A survey as a report that JSON can hold."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from alexnet_tf.anomalies import Anomaly
-from alexnet_tf.image_survey import Survey, copies
+from alexnet_tf.image_survey import Survey, copies, tally
 
 _LISTED = 100
 
@@ -44,9 +43,9 @@ def _split_report(survey: Survey, class_names: Sequence[str]) -> dict[str, Any]:
         "width": _range(widths),
         "height": _range(heights),
         "aspect": _range(widths / heights),
-        "formats": dict(Counter(filter(None, survey.formats.tolist()))),
-        "modes": dict(Counter(filter(None, survey.modes.tolist()))),
-        "orientations": dict(Counter(map(str, survey.orientations.tolist()))),
+        "formats": dict(tally(survey.formats)),
+        "modes": dict(tally(survey.modes)),
+        "orientations": dict(tally(survey.orientations)),
     }
 
 
