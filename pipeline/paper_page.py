@@ -13,7 +13,7 @@ from pipeline.yaml_file import read
 
 FILE = "docs/paper.yaml"
 Table = Literal["claims", "differences"]
-Status = Literal["exact", "code-variant", "scaled", "not attempted", "erratum"]
+Status = Literal["exact", "code-variant", "scaled", "not attempted"]
 Symbol = Annotated[str, Field(pattern=r"^[a-z_.]+:\w[\w.]*$")]
 Test = Annotated[str, Field(pattern=r"^tests/[\w/]+/test_\w+\.py::test_\w+$")]
 
@@ -21,7 +21,6 @@ MEANINGS: dict[Status, str] = {
     "exact": "as the paper says; the 2012 code agrees",
     "code-variant": "the text is silent, or the code differs: `original` follows the code and `paper` the text, or "
     "the row says otherwise",
-    "erratum": "the text is wrong; what is right is pinned",
     "scaled": "done here at a smaller scale than the paper's; the row says what came of it",
     "not attempted": "the row says what is there and what is not",
 }
