@@ -1,0 +1,153 @@
+"""Renders the tables of docs/ that stand on benchmarks/results/: `python -m benchmarks.pages`.
+
+A page says where: `<!-- benchmark: NAME -->`, up to `<!-- end -->`; NAME is one of `TABLES`.
+"""
+
+import csv
+import re
+import statistics
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+IMAGENET = 1_281_167 + 50_000  # ILSVRC-2012, training and validation
+PAGES = ("docs/results.md", "docs/scale.md")
+_BLOCK = re.compile(r"<!-- benchmark: (\w+) -->\n.*?<!-- end -->", re.DOTALL)
+Row = dict[str, str]
+
+
+def load(name: str) -> tuple[list[str], list[Row]]:
+    """Return the comment lines and the rows of benchmarks/results/NAME.csv."""
+    lines = (ROOT / "benchmarks" / "results" / f"{name}.csv").read_text().splitlines()
+    comments = [line.removeprefix("# ") for line in lines if line.startswith("#")]
+    return comments, list(csv.DictReader(line for line in lines if not line.startswith("#")))
+
+
+def rendered(text: str) -> str:
+    """Return a page with every table made anew."""
+    return _BLOCK.sub(lambda block: f"<!-- benchmark: {block[1]} -->\n{TABLES[block[1]]()}\n<!-- end -->", text)
+
+
+def machine(name: str) -> str:
+    """Return a line that says where a result is from."""
+    return "; ".join(load(name)[0]) + "."
+
+
+def stall_rate(rows: Sequence[Row]) -> str:
+    """Return a line for each profile: how many seeds stalled, and the validation error of each."""
+    groups: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[row["profile"]].append(row)
+    lines = [("profile", "stalled", "training loss of the last epoch", "validation top-1 error", "by seed")]
+    for profile, group in groups.items():
+        stalled = sum(row["stalled"] == "True" for row in group)
+        losses = sorted(float(row["train_loss"]) for row in group)
+        errors = [100 * float(row["validation_top1_error"]) for row in group]
+        lines.append(
+            (
+                f"`{profile}`",
+                f"{stalled} of {len(group)}",
+                f"{losses[0]:.2f} to {losses[-1]:.2f}",
+                f"{statistics.mean(errors):.1f} ± {statistics.stdev(errors):.1f} %",
+                ", ".join(f"{error:.1f}" for error in errors),
+            )
+        )
+    return _markdown(lines)
+
+
+def data_side(rows: Sequence[Row]) -> str:
+    """Return a line for each stage and number of images; the medians of its rounds."""
+    lines = [("images", "stage", "rounds", "seconds", "images/s", "largest process, MiB", "bytes written an image")]
+    for (images, stage), group in _by_size(rows).items():
+        seconds, mib, written = (statistics.median(float(row[name]) for row in group) for name in _FIGURES)
+        speed = images / seconds
+        lines.append(
+            (
+                f"{images:,}",
+                f"`{stage}`",
+                len(group),
+                f"{seconds:.1f}",
+                f"{speed:,.0f}",
+                f"{mib:.0f}",
+                f"{written / images:,.0f}",
+            )
+        )
+    return _markdown(lines)
+
+
+def data_side_wanted(rows: Sequence[Row]) -> str:
+    """Return what was to be reached and what was: ratios within a round, and their medians, by number of images."""
+    groups = _by_size(rows)
+    sizes = sorted({images for images, _ in groups})
+
+    def over(images: int, upper: str, lower: str) -> str:
+        pairs = zip(groups[images, upper], groups[images, lower], strict=True)
+        return f"{statistics.median(float(above['seconds']) / float(below['seconds']) for above, below in pairs):.2f}"
+
+    def median(images: int, stage: str, name: str) -> float:
+        return statistics.median(float(row[name]) for row in groups[images, stage])
+
+    stages = ("validate", "preprocess", "statistics")
+    largest = {images: max(median(images, stage, "mib") for stage in stages) for images in sizes}
+    lines = [("figure", *(f"{images:,} images" for images in sizes), "wanted")]
+    lines.append(
+        ("preprocess, images/s, of the pool's", *(over(each, "pool", "preprocess") for each in sizes), "at least 0.85")
+    )
+    lines.append(
+        ("statistics, time, of reading alone", *(over(each, "statistics", "read") for each in sizes), "at most 1.5")
+    )
+    first = sizes[0]
+    memory = (f"{largest[each] / largest[first]:.2f} ({largest[each]:.0f} MiB)" for each in sizes)
+    lines.append((f"memory of the largest process, of that at {first:,}", *memory, "at most 1.2, 1.5 GB"))
+    for stage in stages:
+        base = first / median(first, stage, "seconds")
+        speeds = (f"{each / median(each, stage, 'seconds') / base:.2f}" for each in sizes)
+        lines.append((f"{stage}, images/s, of those at {first:,}", *speeds, "at least 0.9"))
+    return _markdown(lines)
+
+
+def imagenet_hours(rows: Sequence[Row]) -> str:
+    """Return hours for ImageNet, from the images/s of the largest number of images, by number of cores."""
+    groups = _by_size(rows)
+    images = max(size for size, _ in groups)
+    cores = int(load("data_side")[0][0].split()[0])
+    many = (cores, 16, 64, 256)
+    lines = [("stage", *(f"{number} cores, hours" for number in many))]
+    for stage in ("validate", "preprocess", "statistics"):
+        seconds = statistics.median(float(row["seconds"]) for row in groups[images, stage]) / images * IMAGENET
+        lines.append((f"`{stage}`", *(f"{seconds * cores / number / 3600:.2f}" for number in many)))
+    return _markdown(lines)
+
+
+_FIGURES = ("seconds", "mib", "bytes")
+TABLES = {
+    "stall_rate": lambda: stall_rate(load("stall_rate")[1]),
+    "data_side": lambda: data_side(load("data_side")[1]),
+    "data_side_wanted": lambda: data_side_wanted(load("data_side")[1]),
+    "data_side_machine": lambda: machine("data_side"),
+    "imagenet_hours": lambda: imagenet_hours(load("data_side")[1]),
+}
+
+
+def _by_size(rows: Sequence[Row]) -> dict[tuple[int, str], list[Row]]:
+    groups: dict[tuple[int, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[int(row["images"]), row["stage"]].append(row)
+    return groups
+
+
+def _markdown(lines: Sequence[Sequence[object]]) -> str:
+    ruled = [lines[0], ["---"] * len(lines[0]), *lines[1:]]
+    return "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in ruled)
+
+
+def main() -> None:
+    """Write the pages."""
+    for page in PAGES:
+        path = ROOT / page
+        path.write_text(rendered(path.read_text()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+from benchmarks import pages
+
+
+def test_the_pages_are_those_of_the_measurements():
+    for page in pages.PAGES:
+        text = (pages.ROOT / page).read_text()
+        assert "<!-- benchmark: " in text
+        assert text == pages.rendered(text)
+
+
+def test_every_table_stands_on_a_page():
+    together = "".join((pages.ROOT / page).read_text() for page in pages.PAGES)
+    assert [name for name in pages.TABLES if f"<!-- benchmark: {name} -->" not in together] == []
+
+
+def rows(*cells):
+    return [dict(zip(("images", "stage", "seconds", "mib", "bytes"), cell, strict=True)) for cell in cells]
+
+
+ROUNDS = rows(
+    *(
+        (images, stage, seconds, mib, "5000")
+        for images, scale in (("1000", 1), ("2000", 3))
+        for stage, times, mib in (
+            ("validate", (1, 1, 1), "90"),
+            ("pool", (4, 5, 9), "999"),
+            ("preprocess", (5, 5, 10), "100"),
+            ("read", (1, 1, 1), "999"),
+            ("statistics", (2, 3, 4), "80"),
+        )
+        for seconds in (str(scale * time) for time in times)
+    )
+)
+
+
+def test_ratios_are_taken_within_a_round_and_their_median_is_shown():
+    lines = pages.data_side_wanted(ROUNDS).splitlines()
+    assert "| preprocess, images/s, of the pool's | 0.90 | 0.90 | at least 0.85 |" in lines
+    assert "| statistics, time, of reading alone | 3.00 | 3.00 | at most 1.5 |" in lines
+    assert (
+        "| memory of the largest process, of that at 1,000 | 1.00 (100 MiB) | 1.00 (100 MiB) | at most 1.2, 1.5 GB |"
+        in lines
+    )
+    assert "| preprocess, images/s, of those at 1,000 | 1.00 | 0.67 | at least 0.9 |" in lines
+
+
+def test_the_curve_shows_medians():
+    assert "| 2,000 | `preprocess` | 3 | 15.0 | 133 | 100 | 2 |" in pages.data_side(ROUNDS).splitlines()
+
+
+def test_hours_are_in_proportion_to_the_images_and_the_cores(monkeypatch):
+    monkeypatch.setattr(pages, "load", lambda name: (["2 cores of something"], []))
+    hours = 15 / 2000 * pages.IMAGENET / 3600
+    line = f"| `preprocess` | {hours:.2f} | {hours / 8:.2f} | {hours / 32:.2f} | {hours / 128:.2f} |"
+    assert line in pages.imagenet_hours(ROUNDS).splitlines()
+
+
+def test_a_stall_is_counted_and_the_errors_stand_by_seed():
+    names = ("profile", "seed", "stalled", "train_loss", "validation_top1_error")
+    measured = [("paper", "1", "False", "1.5", "0.3"), ("paper", "2", "True", "2.3", "0.9")]
+    table = pages.stall_rate([dict(zip(names, row, strict=True)) for row in measured])
+    assert table.splitlines()[-1] == "| `paper` | 1 of 2 | 1.50 to 2.30 | 60.0 ± 42.4 % | 30.0, 90.0 |"
