@@ -1,24 +1,22 @@
-"""The two networks as data, and the geometry of their windows. No TensorFlow.
+"""The networks as data, and the geometry of their windows. No TensorFlow.
 
 `AlexNet` is the network of the paper's §3.5 with every choice of the 2012 code and its successors as a field;
-`AlexNetBN` keeps its five convolutions and three dense layers, with batch normalization in place of §3.3.
+`AlexNetBN` keeps its five convolutions and three dense layers, with batch normalization in place of §3.3. The network
+of the experiments on CIFAR-10 is in `four_layer_spec`.
 """
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from alexnet_tf.four_layer_spec import FourLayer
+from alexnet_tf.spec import Spec
 
 Five = Annotated[list[Annotated[int, Field(gt=0)]], Field(min_length=5, max_length=5)]
 Two = Annotated[list[Annotated[int, Field(gt=0)]], Field(min_length=2, max_length=2)]
 EightFloats = Annotated[list[float], Field(min_length=8, max_length=8)]
 
 LAYER_NAMES = ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8")
-
-
-class Spec(BaseModel):
-    """A frozen, strict description; an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class AlexNet(Spec):
@@ -128,7 +126,7 @@ class AlexNetBN(Spec):
         return self
 
 
-Network = Annotated[AlexNet | AlexNetBN, Field(discriminator="name")]
+Network = Annotated[AlexNet | AlexNetBN | FourLayer, Field(discriminator="name")]
 
 
 def pool_geometry(pooling: str) -> tuple[int, int]:

@@ -28,7 +28,7 @@ class Bundle:
         precision: `float32` or `bfloat16`, as trained.
     """
 
-    model: networks.AlexNet | networks.AlexNetBN
+    model: networks.Model
     views: Views
     class_names: tuple[str, ...]
     precision: str

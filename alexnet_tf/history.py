@@ -8,7 +8,11 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Epoch:
-    """A row of the history. Errors are fractions, losses nats, and the learning rate is that of the last step."""
+    """A row of the history. Errors are fractions, losses nats, and the learning rate is that of the last step.
+
+    Loss and error of the training split are means over the epoch's batches, each as the network saw it, augmented, and
+    before the update that it led to; those of the validation split are of the weights at the end of the epoch.
+    """
 
     epoch: int
     step: int

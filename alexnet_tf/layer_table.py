@@ -7,6 +7,7 @@ from alexnet_tf.architecture import (
     LAYER_NAMES,
     AlexNet,
     AlexNetBN,
+    Network,
     bn_conv1_padding,
     bn_head_size,
     conv1_padding,
@@ -14,6 +15,7 @@ from alexnet_tf.architecture import (
     pool_geometry,
     pool_padding,
 )
+from alexnet_tf.four_layer_spec import CONV_SIZE, LOCAL_SIZE, POOL, FourLayer
 
 
 @dataclass(frozen=True)
@@ -35,20 +37,22 @@ class LayerRow:
     multiply_adds: int
 
 
-def layer_table(network: AlexNet | AlexNetBN, crop_size: int, channels: int, num_classes: int) -> list[LayerRow]:
+def layer_table(network: Network, crop_size: int, channels: int, num_classes: int) -> list[LayerRow]:
     """Return one row a layer, from the arithmetic of the layers alone.
 
     Args:
         network: What to count.
         crop_size: Height and width of the input in pixels.
         channels: Channels of the input.
-        num_classes: Units of fc8.
+        num_classes: Units of the last layer.
 
     Raises:
         ValueError: When the crop is too small for the network.
     """
     if isinstance(network, AlexNet):
         return _alexnet_table(network, crop_size, channels, num_classes)
+    if isinstance(network, FourLayer):
+        return _four_layer_table(network, crop_size, channels, num_classes)
     return _alexnet_bn_table(network, crop_size, channels, num_classes)
 
 
@@ -108,6 +112,28 @@ def _alexnet_bn_table(network: AlexNetBN, crop_size: int, channels: int, num_cla
     for index, units in ((2, network.dense_units[1]), (1, network.dense_units[0])):
         dense.insert(index, LayerRow(f"norm{index + 5}", "batch norm", (units,), _norm_parameters(network, units), 0))
     return rows + dense
+
+
+def _four_layer_table(network: FourLayer, crop_size: int, channels: int, num_classes: int) -> list[LayerRow]:
+    rows = []
+    size, depth = crop_size, channels
+    window, stride = POOL
+    for number, filters in enumerate(network.filters, start=1):
+        kind = f"{CONV_SIZE}x{CONV_SIZE}/1 conv"
+        rows.append(_row(f"conv{number}", kind, (size, size, filters), CONV_SIZE**2 * depth, filters))
+        pooled, depth = _windows(size, window, stride, pool_padding(size, window, stride)), filters
+        steps = [_layer(f"pool{number}", f"{window}x{window}/{stride} max", pooled, depth)]
+        if network.lrn:
+            first = number == 2 or network.lrn_order == "before_pool"
+            steps.insert(0 if first else 1, _layer(f"norm{number}", "LRN", size if first else pooled, depth))
+        rows += steps
+        size = pooled
+    for number, filters in enumerate(network.local_filters, start=3):
+        products = size * size * LOCAL_SIZE**2 * depth * filters  # a weight is used once
+        shape, parameters = (size, size, filters), products + size * size * filters
+        rows.append(LayerRow(f"local{number}", f"{LOCAL_SIZE}x{LOCAL_SIZE}/1 local", shape, parameters, products))
+        depth = filters
+    return [*rows, _row("fc10", "dense", (num_classes,), size * size * depth, num_classes)]
 
 
 def _bn_padding(network: AlexNetBN, index: int, size: int, kernel: int, stride: int) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Both networks, made and initialized from one seed."""
+"""The networks, made and initialized from one seed."""
 
 import keras
 import numpy as np
@@ -7,18 +7,22 @@ import tensorflow as tf
 from alexnet_tf import architecture
 from alexnet_tf.alexnet import AlexNet
 from alexnet_tf.alexnet_bn import AlexNetBN
+from alexnet_tf.four_layer import FourLayer
+from alexnet_tf.four_layer_spec import FOUR_LAYER_NAMES
 from alexnet_tf.layer_table import layer_table
 from alexnet_tf.whitening import whitening_kernel
 
+Model = AlexNet | AlexNetBN | FourLayer
+
 
 def build(
-    spec: architecture.AlexNet | architecture.AlexNetBN,
+    spec: architecture.Network,
     *,
     crop_size: int,
     num_classes: int,
     seed: int = 0,
     precision: str = "float32",
-) -> AlexNet | AlexNetBN:
+) -> Model:
     """Return the network with its variables made and initialized from `seed`.
 
     Args:
@@ -33,8 +37,8 @@ def build(
     """
     layer_table(spec, crop_size, 3, num_classes)
     policy = keras.DTypePolicy("mixed_bfloat16" if precision == "bfloat16" else "float32")
-    network = AlexNet if isinstance(spec, architecture.AlexNet) else AlexNetBN
-    model = network(spec, crop_size, num_classes, dtype=policy, name=spec.name)
+    networks = {"alexnet": AlexNet, "alexnet_bn": AlexNetBN, "four_layer": FourLayer}
+    model = networks[spec.name](spec, crop_size, num_classes, dtype=policy, name=spec.name)
     model(tf.zeros((1, crop_size, crop_size, 3)))
     for position, variable in enumerate(model.weights):
         if variable.path.endswith("/kernel"):
@@ -49,12 +53,13 @@ def whiten(model: AlexNetBN, images) -> None:
 
 
 def _initial_weights(variable, spec, seed: tuple[int, int]):
-    """Draw an untruncated normal: σ of §5 by layer, or He's √(2 / fan-in)."""
+    """Draw an untruncated normal: the description's σ by layer, or He's √(2 / fan-in)."""
     layer = variable.path.split("/")[-2]
-    if isinstance(spec, architecture.AlexNet):
-        stddev = spec.weight_stddev[architecture.LAYER_NAMES.index(layer)]
-    else:
+    if isinstance(spec, architecture.AlexNetBN):
         stddev = float(np.sqrt(2.0 / np.prod(variable.shape[:-1])))
+    else:
+        names = FOUR_LAYER_NAMES if isinstance(spec, architecture.FourLayer) else architecture.LAYER_NAMES
+        stddev = spec.weight_stddev[names.index(layer)]
     weights = stddev * tf.random.stateless_normal(variable.shape, seed, alg="philox")
     if isinstance(spec, architecture.AlexNetBN) and spec.initialization == "identity" and "conv1" < layer < "conv6":
         return _pass_on_maps(weights.numpy())

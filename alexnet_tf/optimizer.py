@@ -52,7 +52,12 @@ class MomentumSGD:
         ]
         self._variables = [variable.value for variable in variables]
         self._is_bias = [not variable.path.endswith("/kernel") for variable in variables]
-        self._is_conv1 = [variable.path.split("/")[-2] == "conv1" for variable in variables]
+        layers = [variable.path.split("/")[-2] for variable in variables]
+        self._is_conv1 = [layer == "conv1" for layer in layers]
+        self._decays = [
+            spec.bias_decay if is_bias else spec.convolution_decay or not layer.startswith("conv")
+            for is_bias, layer in zip(self._is_bias, layers, strict=True)
+        ]
 
     def apply(self, gradients, learning_rate, conv1_learning_rate):
         """Update all variables once; call it in replica context, where it sums the gradients over the replicas.
@@ -69,12 +74,12 @@ class MomentumSGD:
     def _update_all(self, strategy, gradients, learning_rate, conv1_learning_rate):
         for index, (variable, velocity) in enumerate(zip(self._variables, self.velocities, strict=True)):
             rate = conv1_learning_rate if self._is_conv1[index] else learning_rate
-            arguments = (velocity, gradients[index], rate, self._is_bias[index])
+            arguments = (velocity, gradients[index], rate, self._is_bias[index], self._decays[index])
             strategy.extended.update(variable, self._update, args=arguments, group=True)
 
-    def _update(self, variable, velocity, gradient, learning_rate, is_bias: bool):
+    def _update(self, variable, velocity, gradient, learning_rate, is_bias: bool, decays: bool):
         spec = self.spec
-        decay = spec.weight_decay if spec.bias_decay or not is_bias else 0.0
+        decay = spec.weight_decay if decays else 0.0
         coupled, decoupled = (decay, 0.0) if spec.decay_form == "coupled" else (0.0, decay)
         rate = learning_rate * (spec.bias_learning_rate_factor if is_bias else 1.0)
         updated, moved = momentum_update(

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from alexnet_tf.architecture import Spec
+from alexnet_tf.spec import Spec
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -38,6 +38,8 @@ class OptimizerSpec(Spec):
         bias_learning_rate_factor: The rate of biases, and of batch normalization's γ and β, over the weights' (2012
             code: 2).
         bias_decay: Whether these decay too (2012 code: no).
+        convolution_decay: Whether the kernels of convolutions decay (cuda-convnet on CIFAR-10: wc = 0 for conv1 and
+            conv2 in layer-params-conv-local-11pct.cfg).
     """
 
     learning_rate: Annotated[float, Field(gt=0)]
@@ -47,6 +49,7 @@ class OptimizerSpec(Spec):
     decay_form: Literal["coupled", "decoupled"]
     bias_learning_rate_factor: Annotated[float, Field(ge=0)]
     bias_decay: bool
+    convolution_decay: bool
 
     @model_validator(mode="after")
     def _combine(self) -> Self:

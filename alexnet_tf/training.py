@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from alexnet_tf import networks
-from alexnet_tf.architecture import AlexNet, AlexNetBN
+from alexnet_tf.architecture import AlexNetBN, Network
 from alexnet_tf.augment import Views
 from alexnet_tf.averaging import WeightAverages
 from alexnet_tf.batches import Batches
@@ -43,7 +43,7 @@ class Training:
     def __init__(
         self,
         *,
-        network: AlexNet | AlexNetBN,
+        network: Network,
         recipe: TrainingSpec,
         views: Views,
         colour_axes: np.ndarray,

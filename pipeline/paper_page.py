@@ -14,7 +14,7 @@ from pipeline.yaml_file import read
 FILE = "docs/paper.yaml"
 Table = Literal["claims", "differences"]
 Status = Literal["exact", "code-variant", "scaled", "not attempted"]
-Symbol = Annotated[str, Field(pattern=r"^[a-z_.]+:\w[\w.]*$")]
+Symbol = Annotated[str, Field(pattern=r"^[a-z0-9_.]+:\w[\w.]*$")]
 Test = Annotated[str, Field(pattern=r"^tests/[\w/]+/test_\w+\.py::test_\w+$")]
 
 MEANINGS: dict[Status, str] = {

@@ -1,15 +1,14 @@
 """Renders the tables of README.md and docs/results.md from results/: `python -m pipeline.results_page`.
 
 A page says where a table stands: `<!-- results: KIND EXPERIMENT -->`, up to `<!-- end -->`. KIND is `comparison` (what
-`alexnet report` prints), `runs` (one line for each set of parameters, all its seeds together) or `commands` (what
-starts each of them again).
+`alexnet report` prints), `runs` (one line for each set of parameters, all its seeds together), `commands` (what
+starts each of them again) or `figure1` (epochs to 25 % training error, ReLU against tanh).
 """
 
 import json
 import re
 import statistics
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 from pathlib import Path
 
 import click
@@ -17,6 +16,8 @@ import click
 from alexnet_tf.errors import DataError
 from alexnet_tf.report import headline, table
 from pipeline.commands.base import Command
+from pipeline.figure1 import epochs_table
+from pipeline.result_groups import grouped, shown_changes
 from pipeline.results import COMPARISON, FOLDER, Result, load
 
 PAGES = ("README.md", "docs/results.md")
@@ -76,25 +77,9 @@ def _content(root: Path, block: re.Match[str]) -> str:
         return runs_table(groups)
     if kind == "commands":
         return "\n".join(["```bash", *(each.command for group in groups for each in group), "```"])
-    raise DataError(f"{_opening(block)}: expected comparison, runs or commands, found {kind}")
-
-
-def grouped(results: Sequence[Result]) -> list[list[Result]]:
-    """Put results together that differ in nothing but their seed, by variant and changes, each by seed.
-
-    Raises:
-        DataError: The same parameters are there twice with the same seed.
-    """
-    groups: dict[str, list[Result]] = {}
-    for result in results:
-        params = {name: word for name, word in result.row["params"].items() if name != "seed"}
-        groups.setdefault(f"{result.variant} {_changes(result)} {sorted(params.items())}", []).append(result)
-    for group in groups.values():
-        group.sort(key=lambda each: each.seed)
-        for one, other in pairwise(group):
-            if one.seed == other.seed:
-                raise DataError(f"{one.path} and {other.path} are of the same parameters and seed; take one out")
-    return [group for _, group in sorted(groups.items())]
+    if kind == "figure1":
+        return epochs_table(groups)
+    raise DataError(f"{_opening(block)}: expected comparison, runs, commands or figure1, found {kind}")
 
 
 def runs_table(groups: Sequence[Sequence[Result]]) -> str:
@@ -105,14 +90,8 @@ def runs_table(groups: Sequence[Sequence[Result]]) -> str:
         errors = [_error(group, name) for name in _ERRORS.values()]
         costs = [_cost(group, name, shown) for name, shown in _COSTS.values()]
         seeds = ", ".join(str(each.seed) for each in group)
-        lines.append([f"`{group[0].variant}`", _changes(group[0]), seeds, *errors, *costs])
+        lines.append([f"`{group[0].variant}`", shown_changes(group[0]), seeds, *errors, *costs])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _changes(result: Result) -> str:
-    own = f"variants.{result.variant}."
-    named = {key.removeprefix(own): value for key, value in result.changes.items() if key != "seed"}
-    return ", ".join(f"`{key}={json.dumps(value)}`" for key, value in named.items())
 
 
 def _error(group: Sequence[Result], name: str) -> str:

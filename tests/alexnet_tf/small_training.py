@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alexnet_tf.architecture import AlexNet, AlexNetBN
+from alexnet_tf.architecture import AlexNet, AlexNetBN, FourLayer
 from alexnet_tf.recipe import AugmentationSpec, InputSpec, OptimizerSpec, ScheduleSpec, TrainingSpec
 
 PAPER_BIAS = [0.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.0]
@@ -61,6 +61,24 @@ def alexnet_bn(**changes) -> AlexNetBN:
     return AlexNetBN.model_validate(values | changes)
 
 
+def four_layer(**changes) -> FourLayer:
+    """cuda-convnet's network with few kernels, and initial weights for inputs of unit size."""
+    values = {
+        "name": "four_layer",
+        "filters": [8, 8],
+        "local_filters": [6, 4],
+        "activation": "relu",
+        "lrn": True,
+        "lrn_alpha": 2e-4,
+        "lrn_beta": 0.75,
+        "lrn_k": 1.0,
+        "lrn_size": 5,
+        "lrn_order": "before_pool",
+        "weight_stddev": [0.1] * 5,
+    }
+    return FourLayer.model_validate(values | changes)
+
+
 def input_spec(**changes) -> InputSpec:
     return InputSpec.model_validate({"crop_size": 63, "mean": "channel", "divide_by": 1.0, "test_border": 0} | changes)
 
@@ -74,6 +92,7 @@ def optimizer(**changes) -> OptimizerSpec:
         "decay_form": "coupled",
         "bias_learning_rate_factor": 2.0,
         "bias_decay": False,
+        "convolution_decay": True,
     }
     return OptimizerSpec.model_validate(values | changes)
 

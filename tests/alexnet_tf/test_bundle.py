@@ -8,7 +8,7 @@ from alexnet_tf import networks
 from alexnet_tf.augment import Views
 from alexnet_tf.bundle import Bundle, load_bundle, save_bundle
 from alexnet_tf.errors import DataError
-from tests.alexnet_tf.small_training import alexnet, alexnet_bn, images, input_spec
+from tests.alexnet_tf.small_training import alexnet, alexnet_bn, four_layer, images, input_spec
 from tests.components.small_dataset import contents
 
 CLASS_NAMES = ("tench", "church", "golf ball")
@@ -33,7 +33,9 @@ def logits(bundle):
 
 
 @pytest.mark.parametrize(("mean", "precision"), [("pixel", "float32"), ("channel", "bfloat16")])
-@pytest.mark.parametrize("spec", [alexnet(weight_stddev=[0.1] * 8), alexnet_bn()], ids=["2012", "bn"])
+@pytest.mark.parametrize(
+    "spec", [alexnet(weight_stddev=[0.1] * 8), alexnet_bn(), four_layer()], ids=["2012", "bn", "four"]
+)
 def test_a_round_trip_keeps_logits_and_bytes(tmp_path, spec, mean, precision):
     bundle = make_bundle(spec, precision=precision, mean=mean)
     save_bundle(tmp_path / "a", bundle)

@@ -6,7 +6,7 @@ from alexnet_tf import guards
 from alexnet_tf.errors import DataError, TrainingError
 from alexnet_tf.fit import Fit
 from alexnet_tf.schedule import Plateau
-from tests.alexnet_tf.small_training import alexnet, alexnet_bn, optimizer, schedule, split, training
+from tests.alexnet_tf.small_training import alexnet, alexnet_bn, four_layer, optimizer, schedule, split, training
 
 HELD_OUT = split(9, seed=5)
 
@@ -79,6 +79,7 @@ def test_the_history_says_the_mean_loss_of_the_epoch():
     [
         (alexnet(weight_stddev=[0.1] * 8), 8),
         (alexnet_bn(), 6),
+        (four_layer(), 7),
         *(pytest.param(alexnet_bn(), steps, marks=pytest.mark.slow) for steps in (1, 2, 7, 12, 18)),
     ],
 )

@@ -110,6 +110,15 @@ def test_biases_learn_faster_and_do_not_decay_when_asked(model):
     np.testing.assert_allclose(found["fc8/kernel"], 1 - 0.01 * (1 + 0.5), rtol=1e-6)
 
 
+def test_convolutions_keep_their_weights_when_asked(model):
+    # layer-params-conv-local-11pct.cfg: wc = 0 for conv1 and conv2, 0.004 for the layers above.
+    found = apply(model, optimizer(weight_decay=0.5, convolution_decay=False), [1])
+    np.testing.assert_allclose(found["conv1/kernel"], 1 - 0.01 * 1, rtol=1e-6)
+    np.testing.assert_allclose(found["fc8/kernel"], 1 - 0.01 * (1 + 0.5), rtol=1e-6)
+    found = apply(model, optimizer(weight_decay=0.5, convolution_decay=False, bias_decay=True), [0])
+    np.testing.assert_allclose(found["conv1/kernel"], 1 - 0.01 * 1, rtol=1e-6)
+
+
 def test_biases_decay_when_asked(model):
     found = apply(model, optimizer(weight_decay=0.5, bias_learning_rate_factor=2.0, bias_decay=True), [1])
     np.testing.assert_allclose(found["fc8/bias"], 1 - 2 * 0.01 * (1 + 0.5), rtol=1e-6)

@@ -12,7 +12,7 @@ from alexnet_tf.augment import Views
 from alexnet_tf.bundle import Bundle
 from alexnet_tf.errors import AlexNetError
 from alexnet_tf.networks import build
-from tests.alexnet_tf.small_training import MemorySplit, alexnet, alexnet_bn, images, input_spec
+from tests.alexnet_tf.small_training import MemorySplit, alexnet, alexnet_bn, four_layer, images, input_spec
 
 NAMES = ("ash", "elm", "fir")
 
@@ -54,6 +54,13 @@ def test_the_2012_network_answers_nearly_the_same():
     found = tflite.measure(tflite.convert(bundle), bundle, split(bundle))
     assert found["largest_logit"] > 0.1
     assert 0 < found["max_logit_difference"] < 2e-3 * found["largest_logit"]
+
+
+def test_the_four_layer_network_answers_nearly_the_same():
+    bundle = make_bundle(four_layer(weight_stddev=[0.05, 0.05, 0.1, 0.1, 0.1]), 24)
+    found = tflite.measure(tflite.convert(bundle), bundle, split(bundle))
+    assert found["largest_logit"] > 0.1
+    assert 0 < found["max_logit_difference"] < 5e-3 * found["largest_logit"]
 
 
 def test_the_optimized_network_answers_nearly_the_same(bundle, content):

@@ -11,6 +11,7 @@ from tests.alexnet_tf.small_training import (
     alexnet,
     alexnet_bn,
     augmentation,
+    four_layer,
     optimizer,
     schedule,
     split,
@@ -45,8 +46,8 @@ def test_cross_entropy_by_hand():
 
 @pytest.mark.parametrize(
     "network",
-    [alexnet(weight_stddev=[0.1] * 8), alexnet_bn()],
-    ids=["alexnet", "alexnet_bn"],
+    [alexnet(weight_stddev=[0.1] * 8), alexnet_bn(), four_layer(lrn=False)],
+    ids=["alexnet", "alexnet_bn", "four_layer"],
 )
 def test_two_replicas_equal_one_to_rounding_and_each_other_exactly(two_replicas, network):
     # A small rate keeps the trajectories together; rounding grows with it in any network.

@@ -23,7 +23,7 @@ from alexnet_tf.records import ShardWriter, encode_example, feature_offset
 from alexnet_tf.statistics import save_statistics
 from components import train
 from components.interfaces import Runtime, SilentTracker
-from tests.alexnet_tf.small_training import alexnet, alexnet_bn, augmentation, images, input_spec, recipe
+from tests.alexnet_tf.small_training import alexnet, alexnet_bn, augmentation, four_layer, images, input_spec, recipe
 from tests.components.small_dataset import CLASS_NAMES, contents
 
 SIZE = 68
@@ -223,8 +223,13 @@ train.run(inputs, train.Outputs(out / "model", out / "report"), params, runtime)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("network", "devices"),
-    [(alexnet(weight_stddev=[0.1] * 8), []), (alexnet_bn(), []), (alexnet_bn(), ["CPU:0", "CPU:1"])],
-    ids=["2012", "bn", "bn on two replicas"],
+    [
+        (alexnet(weight_stddev=[0.1] * 8), []),
+        (alexnet_bn(), []),
+        (alexnet_bn(), ["CPU:0", "CPU:1"]),
+        (four_layer(), []),
+    ],
+    ids=["2012", "bn", "bn on two replicas", "four layers"],
 )
 def test_killed_at_any_moment_it_ends_at_the_same_bytes(inputs, tmp_path, root, network, devices):
     params = parameters(network, epochs=30, weight_averaging=0.9, keep="best")

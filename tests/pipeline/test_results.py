@@ -8,8 +8,9 @@ import pytest
 
 from alexnet_tf.errors import AlexNetError, DataError
 from pipeline import results
+from pipeline.result_groups import grouped
 from pipeline.results import Result
-from pipeline.results_page import PAGES, grouped, rendered, runs_table
+from pipeline.results_page import PAGES, rendered, runs_table
 from pipeline.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]
