@@ -25,7 +25,7 @@ from typing import Any
 
 from alexnet_tf import errors
 from alexnet_tf.errors import ConfigError
-from components.beam_worker import COUNTERS, run_task
+from components.beam_worker import COUNTERS, RESERVE, RESERVE_BYTES, run_task
 from components.interfaces import BeamRuntime, Runtime, Task
 
 LOCAL_RUNNER = "FnApiRunner"
@@ -69,6 +69,7 @@ def run_shards(
         return []
     folder = Path(tempfile.mkdtemp(prefix="tasks-", dir=scratch)).absolute()
     try:
+        (folder / RESERVE).write_bytes(os.urandom(RESERVE_BYTES))  # zeros might take no room
         with runtime.progress.task(description, total=len(tasks), unit=unit) as task, _watched(folder, task):
             failure = _run_pipeline(function, tasks, folder, runtime.beam)
         results = _results(folder, len(tasks), failure)

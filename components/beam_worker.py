@@ -13,6 +13,10 @@ from alexnet_tf.errors import AlexNetError
 COUNTERS = "counters"
 """Key of a result under which it says what was done, name to number; these also are Beam's own counters."""
 
+RESERVE = "reserve"
+"""A file of `RESERVE_BYTES` beside the results that goes when a task fails: on a full disk the error needs its room."""
+RESERVE_BYTES = 65_536
+
 
 def run_task(numbered: tuple[int, Any], *, function: Callable[[Any], Any], folder: str, engine_retries: bool) -> None:
     """Run one task in a worker and leave `<number>.result` or `<number>.error` in `folder`.
@@ -37,6 +41,7 @@ def run_task(numbered: tuple[int, Any], *, function: Callable[[Any], Any], folde
         text = {"kind": type(error).__name__, "message": str(error), "trace": traceback.format_exc()}
         if isinstance(error, OSError):
             text |= {"arguments": [error.errno, error.strerror, str(error.filename or folder)]}
+        (place / RESERVE).unlink(missing_ok=True)
         _write(place / f"{number:06d}.error", text)
         if engine_retries and not isinstance(error, AlexNetError):
             raise

@@ -1,4 +1,4 @@
-"""Real distributed engines, started as processes on this machine: same stage, same bytes as the embedded run.
+"""Real distributed engines, started as processes on this machine: every file of every Beam stage as embedded.
 
 Dask: its own scheduler and two workers; also with one worker killed by SIGKILL half-way. Beam's portable job service
 with an EXTERNAL worker pool: the protocol of Flink, Spark and Dataflow, with user code in a process of another parent.
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from components import preprocess, statistics
+from components import preprocess, statistics, validate
 from components.interfaces import BeamRuntime, Runtime
 from tests.components.small_dataset import contents, jpeg, preprocess_params, write_dataset
 from tests.engines.processes import Processes, kill
@@ -66,12 +66,20 @@ def inputs(tmp_path_factory):
     return write_dataset(tmp_path_factory.mktemp("inputs"), {"train": images, "test": images[:12]})
 
 
-def run(inputs, folder: Path, beam: BeamRuntime, progress=None) -> dict[str, bytes]:
-    """Run preprocess and statistics, and return all bytes that they wrote."""
+def run(inputs, folder: Path, beam: BeamRuntime) -> dict[str, bytes]:
+    """Run validate, preprocess and statistics, and return all bytes that they wrote."""
     folder.mkdir()
-    runtime = Runtime(beam=beam) if progress is None else Runtime(beam=beam, progress=progress)
+    runtime = Runtime(beam=beam)
+    limits = validate.Params(
+        max_corrupt_share=0.2, max_class_imbalance=2.0, allow_split_leakage=True, near_copy_bits=4,
+        allow_near_leakage=True, reference_schema=None, min_side_px=8, max_aspect=9.0,
+    )  # fmt: skip
+    report = validate.Outputs(folder / "report", folder / "verdict.json")
+    validate.run(validate.Inputs(inputs["dataset"], folder), report, limits, runtime)
     params = preprocess_params(128, seed=3, max_rejected_share=0.2, max_pixels=1_000_000, images_per_shard=20)
-    preprocess.run(preprocess.Inputs(**inputs), preprocess.Outputs(folder / "records"), params, runtime)
+    preprocess.run(
+        preprocess.Inputs(inputs["dataset"], report.verdict), preprocess.Outputs(folder / "records"), params, runtime
+    )
     outputs = statistics.Outputs(folder / "statistics")
     statistics.run(statistics.Inputs(folder / "records"), outputs, statistics.Params(size=128), runtime)
     return contents(folder)
@@ -83,7 +91,7 @@ def embedded(inputs, tmp_path_factory):
 
 
 @pytest.mark.parametrize("num_workers", [1, 3])
-def test_the_embedded_run_does_not_depend_on_its_workers(inputs, embedded, tmp_path, num_workers):
+def test_one_two_and_three_embedded_workers_give_the_same_bytes(inputs, embedded, tmp_path, num_workers):
     assert run(inputs, tmp_path / "out", BeamRuntime(num_workers=num_workers)) == embedded
 
 
