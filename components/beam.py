@@ -61,7 +61,8 @@ def run_shards(
         The results in the order of `tasks`.
 
     Raises:
-        AlexNetError, OSError: As raised by `function`; the tasks not yet begun are then skipped.
+        AlexNetError, OSError: As raised by `function`; the tasks not yet begun are then skipped. The former also when
+            the runner ended before its work did.
         ConfigError: When the runner or its options are not known.
         RuntimeError: When `function` failed otherwise, with the worker's trace, or the runner did.
     """
@@ -181,4 +182,7 @@ def _results(folder: Path, num_tasks: int, failure: Exception | None) -> list[An
         raise RuntimeError(f"A worker failed with {text['kind']}: {text['message']}\n{text['trace']}")
     if failure is not None:
         raise failure
-    raise RuntimeError(f"The Beam runner ended without error, but {len(missing)} of {num_tasks} tasks were not run.")
+    raise errors.AlexNetError(  # Dask says no more when its scheduler goes
+        f"Beam: expected the runner to carry out {num_tasks} tasks, found {len(missing)} not done when it ended; was "
+        f"it shut down? See its log, and run the same command again."
+    )

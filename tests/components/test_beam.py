@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from alexnet_tf.errors import ConfigError, DataError
+from alexnet_tf.errors import AlexNetError, ConfigError, DataError
 from components.beam import run_shards
 from components.beam_worker import run_task
 from components.interfaces import BeamRuntime, Runtime, SilentTracker
@@ -109,6 +109,12 @@ def test_an_unknown_runner_is_one_sentence(tmp_path):
     wrong = Runtime(beam=BeamRuntime(runner="FlinkyRunner"))
     with pytest.raises(ConfigError, match=r"beam_runner: expected .* found 'FlinkyRunner'"):
         run_shards(square, [1], runtime=wrong, scratch=tmp_path, description="square")
+
+
+def test_a_runner_that_ends_early_is_one_sentence(tmp_path):
+    early = Runtime(beam=BeamRuntime(runner="tests.components.quitter.Quitter"))
+    with pytest.raises(AlexNetError, match=r"expected the runner to carry out 3 tasks, found 3 not done when it ended"):
+        run_shards(square, [1, 2, 3], runtime=early, scratch=tmp_path, description="square")
 
 
 def test_a_wrong_option_is_one_sentence(tmp_path, capfd):
