@@ -1,34 +1,42 @@
-"""Records of noise, in the layout of the stage preprocess: what an input pipeline reads when pixels do not matter."""
+"""Records in the layout of the stage preprocess, without that stage: of noise, for what reads them, or as given."""
 
 import hashlib
 import json
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from alexnet_tf.record_split import INDEX
 from alexnet_tf.records import ShardWriter, encode_example, feature_offset
+from alexnet_tf.stored_pixels import FEATURES
 
 CLASSES = 1000
 SIZE = 256  # pixels (§2)
 
 
 def write_records(folder: Path, count: int) -> None:
-    """Write `count` images of noise as the stage preprocess stores them, 512 a shard."""
-    generator, index, shards = np.random.default_rng(0), np.zeros(count, INDEX), []
-    noise = generator.integers(0, 256, 2 * SIZE * SIZE * 3, np.uint8)
+    """Write `count` images of noise as the stage preprocess stores them."""
+    generator, length = np.random.default_rng(0), SIZE * SIZE * 3
+    noise = generator.integers(0, 256, 2 * length, np.uint8)
+    starts = (int(generator.integers(0, length)) for _ in range(count))
+    write_split(folder, count, (noise[start : start + length].tobytes() for start in starts), encoding="raw", size=SIZE)
+
+
+def write_split(folder: Path, count: int, stored: Iterator[bytes], *, encoding: str, size: int) -> None:
+    """Write `count` encoded images as the split "train", 512 a shard; image n has label n % CLASSES."""
+    index, shards, feature = np.zeros(count, INDEX), [], FEATURES[encoding]
     for shard in range(-(-count // 512)):
         with ShardWriter(folder / f"train-{shard:05d}.tfrecord") as writer:
-            for n in range(shard * 512, min(count, shard * 512 + 512)):
-                start = int(generator.integers(0, SIZE * SIZE * 3))
-                pixels = noise[start : start + SIZE * SIZE * 3].tobytes()
-                example = encode_example({"image/raw": pixels, "image/label": n % CLASSES})
-                offset = writer.write(example) + feature_offset(example, "image/raw")
-                index[n] = (shard, offset, len(pixels), n % CLASSES, SIZE, SIZE)
+            for n, pixels in enumerate(islice(stored, 512), start=shard * 512):
+                example = encode_example({feature: pixels, "image/label": n % CLASSES})
+                offset = writer.write(example) + feature_offset(example, feature)
+                index[n] = (shard, offset, len(pixels), n % CLASSES, size, size)
         shards.append(vars(writer.info))
     np.save(folder / "train.index.npy", index)
     digest = hashlib.sha256((folder / "train.index.npy").read_bytes()).hexdigest()
     split = {"num_examples": count, "shards": shards, "index_sha256": digest}
-    manifest = {"size": SIZE, "stored_size": SIZE, "encoding": "raw", "splits": {"train": split}}
+    manifest = {"size": size, "stored_size": size, "encoding": encoding, "splits": {"train": split}}
     manifest["class_names"] = [f"class {n}" for n in range(CLASSES)]
     (folder / "manifest.json").write_text(json.dumps(manifest))

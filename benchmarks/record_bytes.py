@@ -1,41 +1,68 @@
-"""What an image costs on disk, raw and as JPEG, and what JPEG takes from it.
+"""What an image costs raw and as JPEG: bytes on disk, time to read, and what JPEG takes from it.
 
 `python -m benchmarks.record_bytes FOLDER` takes images evenly from all files below the folder and prints CSV: bytes an
-image, the largest of them, and the mean absolute difference from the raw pixels in grey levels of 255.
+image, the largest of them, the mean absolute difference from the raw pixels in grey levels of 255, and images/s of
+`RecordSplit.read` at random, in batches as training reads them, its threads decoding and the files in memory: the
+median of some rounds after a warm-up.
 """
 
+import statistics
+import tempfile
+import time
 from pathlib import Path
 
 import click
 import numpy as np
 
 from alexnet_tf.images import decode, to_square
+from alexnet_tf.record_split import RecordSplit
 from alexnet_tf.stored_pixels import decode_pixels, encode_pixels
+from benchmarks.machine import describe
+from benchmarks.noise_records import write_split
+
+BATCH_SIZE = 128  # §5
+BATCHES = 16
+ROUNDS = 5
+
+
+def images_per_second(stored: list[bytes], *, encoding: str, size: int) -> float:
+    """Write records and measure how fast they are read."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_split(Path(folder), len(stored), iter(stored), encoding=encoding, size=size)
+        split = RecordSplit.open(Path(folder), "train")
+        batches = np.random.default_rng(0).integers(0, len(stored), (BATCHES, BATCH_SIZE))
+        rates = []
+        for _ in range(1 + ROUNDS):
+            start = time.perf_counter()
+            for batch in batches:
+                split.read(batch)
+            rates.append(batches.size / (time.perf_counter() - start))
+    return statistics.median(rates[1:])
 
 
 @click.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--images", default=300, show_default=True, type=click.IntRange(min=1))
+@click.option("--images", default=300, show_default=True, type=click.IntRange(min=1), help="All are held in memory.")
 @click.option("--size", default=256, show_default=True, help="Side of the stored images, in pixels.")
 @click.option("--quality", "qualities", multiple=True, type=int, default=(85, 95), show_default=True)
 def main(folder: Path, images: int, size: int, qualities: tuple[int, ...]) -> None:
     """Print the table."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     chosen = files[:: max(1, len(files) // images)][:images]
-    lengths: dict[int, list[int]] = {quality: [] for quality in qualities}
-    errors: dict[int, list[float]] = {quality: [] for quality in qualities}
-    for path in chosen:
-        square = to_square(decode(path.read_bytes(), max_pixels=50_000_000), size)
-        for quality in qualities:
-            stored = encode_pixels(square, encoding="jpeg", jpeg_quality=quality)
-            decoded = decode_pixels(stored, encoding="jpeg", size=size)
-            lengths[quality].append(len(stored))
-            errors[quality].append(float(np.abs(decoded.astype(int) - square).mean()))
-    print("encoding,images,bytes_per_image,largest,mean_difference")
-    print(f"raw,{len(chosen)},{size * size * 3},{size * size * 3},0")
+    squares = [to_square(decode(path.read_bytes(), max_pixels=50_000_000), size) for path in chosen]
+    for line in describe():
+        print(f"# {line}")
+    print("encoding,images,bytes_per_image,largest,mean_difference,images_per_second")
+    rate = images_per_second([square.tobytes() for square in squares], encoding="raw", size=size)
+    print(f"raw,{len(chosen)},{size * size * 3},{size * size * 3},0,{rate:.0f}")
     for quality in qualities:
-        found, difference = lengths[quality], np.mean(errors[quality])
-        print(f"jpeg {quality},{len(chosen)},{np.mean(found):.0f},{max(found)},{difference:.2f}")
+        stored = [encode_pixels(square, encoding="jpeg", jpeg_quality=quality) for square in squares]
+        lengths = [len(content) for content in stored]
+        decoded = (decode_pixels(content, encoding="jpeg", size=size) for content in stored)
+        errors = [np.abs(pixels.astype(int) - square).mean() for pixels, square in zip(decoded, squares, strict=True)]
+        rate = images_per_second(stored, encoding="jpeg", size=size)
+        figures = f"{np.mean(lengths):.0f},{max(lengths)},{np.mean(errors):.2f},{rate:.0f}"
+        print(f"jpeg {quality},{len(chosen)},{figures}")
 
 
 if __name__ == "__main__":

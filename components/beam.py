@@ -25,7 +25,7 @@ from typing import Any
 
 from alexnet_tf import errors
 from alexnet_tf.errors import ConfigError
-from components.beam_worker import COUNTERS, run_task
+from components.beam_worker import COUNTERS, RESERVE, RESERVE_BYTES, run_task
 from components.interfaces import BeamRuntime, Runtime, Task
 
 LOCAL_RUNNER = "FnApiRunner"
@@ -61,7 +61,8 @@ def run_shards(
         The results in the order of `tasks`.
 
     Raises:
-        AlexNetError, OSError: As raised by `function`; the tasks not yet begun are then skipped.
+        AlexNetError, OSError: As raised by `function`; the tasks not yet begun are then skipped. The former also when
+            the runner ended before its work did.
         ConfigError: When the runner or its options are not known.
         RuntimeError: When `function` failed otherwise, with the worker's trace, or the runner did.
     """
@@ -69,6 +70,7 @@ def run_shards(
         return []
     folder = Path(tempfile.mkdtemp(prefix="tasks-", dir=scratch)).absolute()
     try:
+        (folder / RESERVE).write_bytes(os.urandom(RESERVE_BYTES))  # zeros might take no room
         with runtime.progress.task(description, total=len(tasks), unit=unit) as task, _watched(folder, task):
             failure = _run_pipeline(function, tasks, folder, runtime.beam)
         results = _results(folder, len(tasks), failure)
@@ -180,4 +182,7 @@ def _results(folder: Path, num_tasks: int, failure: Exception | None) -> list[An
         raise RuntimeError(f"A worker failed with {text['kind']}: {text['message']}\n{text['trace']}")
     if failure is not None:
         raise failure
-    raise RuntimeError(f"The Beam runner ended without error, but {len(missing)} of {num_tasks} tasks were not run.")
+    raise errors.AlexNetError(  # Dask says no more when its scheduler goes
+        f"Beam: expected the runner to carry out {num_tasks} tasks, found {len(missing)} not done when it ended; was "
+        f"it shut down? See its log, and run the same command again."
+    )

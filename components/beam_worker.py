@@ -13,9 +13,15 @@ from alexnet_tf.errors import AlexNetError
 COUNTERS = "counters"
 """Key of a result under which it says what was done, name to number; these also are Beam's own counters."""
 
+RESERVE = "reserve"
+"""A file of `RESERVE_BYTES` beside the results that goes when a task fails: on a full disk the error needs its room."""
+RESERVE_BYTES = 65_536
+
 
 def run_task(numbered: tuple[int, Any], *, function: Callable[[Any], Any], folder: str, engine_retries: bool) -> None:
     """Run one task in a worker and leave `<number>.result` or `<number>.error` in `folder`.
+
+    A task that has its result is not run again: Dask asks for all that a lost worker had done.
 
     An error is raised only where the engine will then try again, and never if it is ours, since the next
     try would fail as well; raising in a local runner prints traces and, with processes, can hang it.
@@ -23,14 +29,19 @@ def run_task(numbered: tuple[int, Any], *, function: Callable[[Any], Any], folde
     (number, task), place = numbered, Path(folder)
     if (place / "failed").exists() or not place.is_dir():
         return  # another task has failed, or the stage was interrupted
+    done = place / f"{number:06d}.result"
     try:
+        if done.exists():
+            _count(json.loads(done.read_text()))
+            return
         result = function(task)
         _count(result)
-        _write(place / f"{number:06d}.result", result)
+        _write(done, result)
     except Exception as error:
         text = {"kind": type(error).__name__, "message": str(error), "trace": traceback.format_exc()}
         if isinstance(error, OSError):
             text |= {"arguments": [error.errno, error.strerror, str(error.filename or folder)]}
+        (place / RESERVE).unlink(missing_ok=True)
         _write(place / f"{number:06d}.error", text)
         if engine_retries and not isinstance(error, AlexNetError):
             raise

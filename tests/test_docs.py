@@ -73,6 +73,14 @@ def test_the_page_of_profiles_is_current():
     assert (ROOT / "docs/profiles.md").read_text() == render()
 
 
+def test_the_page_on_scale_shows_the_job_scripts_whole():
+    shown = re.findall(r"```bash\n(.*?)```", (ROOT / "docs/scale.md").read_text(), re.DOTALL)
+    scripts = sorted((ROOT / "docs/slurm").iterdir())
+    assert [script.name for script in scripts] == ["driver.sbatch", "workers.sbatch"]
+    for script in scripts:
+        assert script.read_text() in shown, f"docs/scale.md shows {script.name} otherwise"
+
+
 def test_links_lead_somewhere():
     for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text()):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from alexnet_tf.errors import ConfigError, DataError
+from alexnet_tf.errors import AlexNetError, ConfigError, DataError
 from components.beam import run_shards
 from components.beam_worker import run_task
 from components.interfaces import BeamRuntime, Runtime, SilentTracker
@@ -80,6 +80,13 @@ def test_a_bug_shows_the_line_in_the_worker(tmp_path):
         run_shards(bug, [1, 2], runtime=runtime(), scratch=tmp_path, description="fail")
 
 
+def test_what_a_lost_worker_had_done_is_not_done_again(tmp_path):
+    settings = {"folder": str(tmp_path), "engine_retries": True}
+    run_task((4, 3), function=square, **settings)
+    run_task((4, 3), function=bug, **settings)  # which would leave an error
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"000004.result": '{"square": 9}'}
+
+
 def test_progress_counts_shards_while_they_are_done(tmp_path):
     advances = []
 
@@ -102,6 +109,12 @@ def test_an_unknown_runner_is_one_sentence(tmp_path):
     wrong = Runtime(beam=BeamRuntime(runner="FlinkyRunner"))
     with pytest.raises(ConfigError, match=r"beam_runner: expected .* found 'FlinkyRunner'"):
         run_shards(square, [1], runtime=wrong, scratch=tmp_path, description="square")
+
+
+def test_a_runner_that_ends_early_is_one_sentence(tmp_path):
+    early = Runtime(beam=BeamRuntime(runner="tests.components.quitter.Quitter"))
+    with pytest.raises(AlexNetError, match=r"expected the runner to carry out 3 tasks, found 3 not done when it ended"):
+        run_shards(square, [1, 2, 3], runtime=early, scratch=tmp_path, description="square")
 
 
 def test_a_wrong_option_is_one_sentence(tmp_path, capfd):

@@ -170,6 +170,14 @@ def test_too_many_broken_images_stop_the_stage(tmp_path):
     run(inputs, tmp_path / "again", max_rejected_share=0.12)
 
 
+def test_workers_with_other_software_are_refused(tmp_path, inputs, monkeypatch):
+    versions = iter([{"pillow": "12.3.0"}] * 3 + [{"pillow": "11.0.0"}] * 9)
+    monkeypatch.setattr("components.preprocess_shards.software", lambda: next(versions))
+    found = r"expected equal software, found \{'pillow': '1\d.*'\} and .*: pixels would differ; install the same"
+    with pytest.raises(DataError, match=found):
+        run(inputs, tmp_path / "records", num_workers=1)
+
+
 def test_an_empty_split_stays_an_empty_split(tmp_path):
     inputs = write_dataset(tmp_path, {"train": IMAGES["train"][:3], "validation": []})
     run(inputs, tmp_path / "records")
