@@ -1,5 +1,6 @@
 """What the documents say is true: every command of the README runs, every page is what its command prints."""
 
+import importlib
 import os
 import re
 import signal
@@ -79,6 +80,19 @@ def test_the_page_on_scale_shows_the_job_scripts_whole():
     assert [script.name for script in scripts] == ["driver.sbatch", "workers.sbatch"]
     for script in scripts:
         assert script.read_text() in shown, f"docs/scale.md shows {script.name} otherwise"
+
+
+def test_every_beam_flag_of_the_page_on_scale_is_one_that_beam_knows(caplog):
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    importlib.import_module("apache_beam.runners.dask.dask_runner")  # adds its flags
+    page = (ROOT / "docs/scale.md").read_text()
+    blocks = re.findall(r"```text\n(.*?)```|beam_options[:=] ?\[(.*?)\]", page, re.DOTALL)
+    listed = " ".join(part for block in blocks for part in block)
+    flags = re.findall(r"--\w+(?:=[^\s\"',]+)?", listed.replace("=N", "=4"))
+    assert {"--flink_submit_uber_jar", "--dask_scheduler_file=.alexnet/scheduler.json"} <= set(flags)
+    PipelineOptions(flags).get_all_options()
+    assert "unparseable" not in caplog.text.lower()
 
 
 def test_links_lead_somewhere():
