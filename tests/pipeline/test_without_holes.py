@@ -60,7 +60,7 @@ def repository(tmp_path_factory) -> Repository:
 
 def test_after_dvc_has_ended_every_row_has_every_stage_with_its_hashes(repository):
     rows = repository.rows()
-    assert sorted(row["name"] for row in rows) == ["faithful", "optimized"]
+    assert sorted(row["variant"] for row in rows) == ["faithful", "optimized"]
     hashes = read_lock(repository.root).hashes
     assert len(hashes) == 16
     for row in rows:
@@ -82,7 +82,7 @@ def test_the_hash_of_an_output_is_the_one_that_dvc_computes(repository):
 
 
 def test_the_numbers_in_mlflow_are_those_that_dvc_shows(repository):
-    rows = {row["name"]: row for row in repository.rows()}
+    rows = {row["variant"]: row for row in repository.rows()}
     shown = json.loads(repository.run("dvc", "metrics", "show", "--json").stdout)[""]["data"]
     for variant in ("faithful", "optimized"):
         data = shown[f"reports/evaluate/{variant}/metrics.json"]["data"]
@@ -95,12 +95,12 @@ def test_skipped_stages_are_linked_and_their_numbers_stand_on_the_row(repository
     assert len(repository.rows()) == len(before), "a run that skipped everything changes nothing"
     repository.edit("learning_rate: 0.1,", "learning_rate: 0.2,")
     repository.run("dvc", "repro")
-    new = {row["name"]: row for row in repository.rows() if row["id"] not in before}
+    new = {row["variant"]: row for row in repository.rows() if row["id"] not in before}
     assert sorted(new) == ["faithful", "optimized"]
     assert sorted(new["optimized"]["below"]) == [
         "compare", "evaluate@optimized", "export@optimized", "train@optimized",
     ]  # fmt: skip
-    old = {row["name"]: row for row in before.values()}
+    old = {row["variant"]: row for row in before.values()}
     for stage in ("download", "validate", "preprocess", "statistics", "train", "evaluate", "export"):
         made = next(run for name, run in old["faithful"]["below"].items() if name.partition("@")[0] == stage)
         linked = new["faithful"]["tags"][f"skipped.{stage}"]
@@ -109,7 +109,7 @@ def test_skipped_stages_are_linked_and_their_numbers_stand_on_the_row(repository
     assert new["faithful"]["points"]["train/loss"] == old["faithful"]["points"]["train/loss"] == [(1, 2.0), (2, 1.0)]
     for row in new.values():
         assert row["tags"]["alexnet.complete"] == "true"
-        assert sorted(row["metrics"]) == sorted(old[row["name"]]["metrics"])
+        assert sorted(row["metrics"]) == sorted(old[row["variant"]]["metrics"])
         assert row["datasets"]
 
 
@@ -118,7 +118,7 @@ def test_an_experiment_in_a_folder_of_its_own_lands_in_the_same_store_whole(repo
     repository.commit()
     known = {row["id"] for row in repository.rows()}
     repository.run("dvc", "exp", "run", "--temp", "-n", "apart", "-S", "variants.faithful.gate.max_top1_error=0.6")
-    new = {row["name"]: row for row in repository.rows() if row["id"] not in known}
+    new = {row["variant"]: row for row in repository.rows() if row["id"] not in known}
     assert sorted(new) == ["faithful", "optimized"]
     for variant, row in new.items():
         assert row["tags"]["dvc.exp_name"] == "apart"
@@ -128,21 +128,23 @@ def test_an_experiment_in_a_folder_of_its_own_lands_in_the_same_store_whole(repo
 
 
 def test_a_lost_store_is_made_again_from_the_lock_and_the_reports(repository):
-    old = {row["name"]: row for row in repository.rows()}
+    old = {row["variant"]: row for row in repository.rows()}
     (repository.root / "mlflow.db").unlink()
     shutil.rmtree(repository.root / "mlruns")
     said = repository.run("alexnet", "track", "rebuild").stdout
     assert "faithful: 8 of 8 stages, complete" in said
     rows = repository.rows()
-    assert sorted(row["name"] for row in rows) == ["faithful", "optimized"]
+    assert sorted(row["variant"] for row in rows) == ["faithful", "optimized"]
     for row in rows:
         assert row["tags"]["alexnet.complete"] == "true"
-        assert row["params"].items() <= {**old[row["name"]]["params"], **row["params"]}.items()
+        assert row["params"].items() <= {**old[row["variant"]]["params"], **row["params"]}.items()
         assert row["metrics"]["test/center/top1_error"] == 0.25
-        train = row["below"][f"train@{row['name']}"]
+        assert row["name"] == f"{row['variant']} sample"
+        train = row["below"][f"train@{row['variant']}"]
         assert train["tags"]["alexnet.remade"]
-        assert train["params"] == old[row["name"]]["below"].get(f"train@{row['name']}", train)["params"]
-        assert (repository.root / "mlruns" / train["id"] / "artifacts" / row["name"] / "metrics.json").is_file()
+        assert train["end"] - train["start"] == pytest.approx(1000 * train["metrics"]["cost/wall_seconds"], abs=1)
+        assert train["params"] == old[row["variant"]]["below"].get(f"train@{row['variant']}", train)["params"]
+        assert (repository.root / "mlruns" / train["id"] / "artifacts" / row["variant"] / "metrics.json").is_file()
     repository.run("alexnet", "track", "rebuild")
     assert len(repository.rows()) == 2, "rebuilding twice makes nothing twice"
 
@@ -211,10 +213,12 @@ def test_results_that_are_kept_make_the_rows_again(repository, tmp_path):
     for _ in range(2):  # the second time changes nothing
         assert "2 results are rows" in repository.run("alexnet", "track", "import").stdout
         rows = repository.rows()
-        assert sorted(row["name"] for row in rows) == ["faithful", "optimized"]
-        new = {row["name"]: row for row in rows}
+        assert sorted(row["variant"] for row in rows) == ["faithful", "optimized"]
+        new = {row["variant"]: row for row in rows}
         for each in old:
             row = new[each["row"]["variant"]]
+            took = sum(stage["remake"]["cost"]["wall_seconds"] for stage in each["row"]["standing"])
+            assert row["end"] - row["start"] == pytest.approx(1000 * took, abs=1)
             assert row["params"] == each["row"]["params"]
             evaluate = next(stage for stage in each["row"]["standing"] if stage["stage"].startswith("evaluate@"))
             assert row["metrics"].items() >= evaluate["metrics"].items()
