@@ -45,7 +45,7 @@ class Repository:
 
     def commit(self):
         self.run("git", "add", "-A")
-        self.run("git", "commit", "-qm", "more")
+        self.run("git", "commit", "-qm", "more", "--allow-empty")
 
 
 @pytest.fixture(scope="module")
