@@ -60,6 +60,8 @@ def test_the_prepared_view_shows_both_variants_side_by_side(workspace, free_port
         page = process.stdout.readline().split(": ", 1)[1].strip()
         with chromium.screen(width=1600, height=1600) as screen:
             text = screen.show(page, "What differs")
+        if sys.platform == "linux":
+            assert _listening(free_port) == {"0100007F"}, "it listens beyond 127.0.0.1"
     finally:
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
@@ -69,3 +71,15 @@ def test_the_prepared_view_shows_both_variants_side_by_side(workspace, free_port
     assert "Something went wrong" not in text
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(page, timeout=5)
+
+
+def _listening(port: int) -> set[str]:
+    """Addresses, as Linux writes them, on which something listens on a port."""
+    found = set()
+    for name in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]:
+            _, local, _, state, *_ = line.split()
+            address, _, number = local.partition(":")
+            if state == "0A" and int(number, 16) == port:
+                found.add(address)
+    return found
