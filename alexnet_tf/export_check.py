@@ -41,11 +41,13 @@ def compare_in_fresh_process(
         AlexNetError: The fresh process failed, or a logit, a class name or a recorded probability differs.
     """
     answers = ask(saved_model, images)
+    # One function as in the evaluation: layer by layer, TensorFlow would trace each layer's own and warn of so many.
+    network = tf.function(lambda inputs: bundle.model(inputs, training=False))
     with tf.device("CPU:0"):
         x = bundle.inputs(images)
         views = bundle.ten_views(x)
-        center = bundle.model(bundle.center_view(x), training=False).numpy()
-        ten_crop = bundle.model(tf.reshape(views, [-1, *views.shape[2:]]), training=False).numpy()
+        center = network(bundle.center_view(x)).numpy()
+        ten_crop = network(tf.reshape(views, [-1, *views.shape[2:]])).numpy()
     ten_crop = ten_crop.reshape(len(images), 10, -1)
     tolerance = TOLERANCES[bundle.model.compute_dtype]
     largest = max(float(np.abs(center).max()), float(np.abs(ten_crop).max()), 1e-6)

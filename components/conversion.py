@@ -16,7 +16,7 @@ from typing import Literal
 
 from PIL import Image
 
-from alexnet_tf.errors import DataError
+from alexnet_tf.errors import ConfigError, DataError
 from alexnet_tf.images import ImageRejected, decode, to_square
 from components.beam import run_shards
 from components.interfaces import Runtime
@@ -62,12 +62,17 @@ def convert(source: Path, destination: Path, *, size: int, encoding: Encoding, r
         What `conversion.json` in `destination` then says: size, encoding, num_images, rejected: [{file, reason}].
 
     Raises:
-        DataError: When there is no image, or `destination` will not do.
+        ConfigError: When `source` is no folder, or `destination` a file or a folder in `source`.
+        DataError: When there is no image, or `destination` holds other files.
     """
     if not source.is_dir():
-        raise DataError(f"{source}: expected a folder of images, found none; name the one that holds train/ and val/.")
+        raise ConfigError(
+            f"{source}: expected a folder of images, found none; name the one that holds train/ and val/."
+        )
+    if destination.exists() and not destination.is_dir():
+        raise ConfigError(f"{destination}: expected a folder or a new name, found a file; name another.")
     if destination.resolve().is_relative_to(source.resolve()):
-        raise DataError(f"{destination}: expected a folder outside of {source}; name another.")
+        raise ConfigError(f"{destination}: expected a folder outside of {source}; name another.")
     settings = {"size": size, "encoding": encoding}
     _check_destination(destination, settings)
     files, _ = find_files(source)

@@ -1,88 +1,102 @@
-"""Looks at the report as people do and keeps docs/img true: `python docs/screenshots.py`, with Chromium installed.
+"""Draws the pages that docs/ shows: `python docs/screenshots.py [report] [mlflow]`, with Chromium; both without a word.
 
-Needs reports/report.html (`dvc repro`, `alexnet report`). Writes docs/img/report-desktop.png and report-phone.png,
-and fails when the page is wider than a screen.
+`report` draws reports/report.html (`dvc repro`, `alexnet report`) and fails when it is wider than a screen. `mlflow`
+makes a store of the results of CIFAR-10 that are kept in results/, serves it for the while, and draws its runs as a
+table, the prepared view, and both variants side by side, with *Show diff only* switched on and, on a phone, MLflow's
+sidebar folded.
 """
 
-import io
-import re
-import shutil
-import subprocess
+import json
+import os
+import socket
 import sys
 import tempfile
+import urllib.parse
 from pathlib import Path
 
+from chromium import look, screen
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
-SCREENS = {"desktop": (1280, 1600), "phone": (390, 1600)}
-_NARROWEST_WINDOW = 500  # Chromium opens no narrower one, so a phone is a frame in it
-_FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--allow-file-access-from-files",
-    "--force-color-profile=srgb", "--virtual-time-budget=4000",
-)  # fmt: skip
-# The page tells the frame around it how wide it is, which a browser would keep to itself for files.
-_MEASURE = "<script>onload=()=>parent.postMessage(document.documentElement.scrollWidth,'*')</script></body>"
-_FRAME = """<!doctype html><style>body{{margin:0}}iframe{{border:0;width:{width}px;height:{height}px}}</style>
-<iframe src="page.html"></iframe><output>not measured</output>
-<script>onmessage=event=>document.querySelector("output").textContent="width "+event.data</script>"""
+SCREENS = {"desktop": 1400, "phone": 390}  # pixels
+# MLflow opens its Assistant beside the first page that a browser sees of it; this browser is always new.
+_MLFLOW_SEEN_BEFORE = "localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLoad_v1', 'true')"
+_SHOW_DIFFERENCES_ONLY = """document.querySelectorAll('[aria-label$="Show diff only"]').forEach(each => each.click())"""
+_FOLD_SIDEBAR = """document.querySelector('[aria-label="Toggle sidebar"]').click()"""
 
 
-def chromium() -> str | None:
-    """Find Chromium or Chrome on this machine."""
-    return next(
-        (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
-    )
+def draw_report() -> None:
+    """Draw the report on each screen."""
+    page = (ROOT / "reports/report.html").read_text(encoding="utf-8")
+    for name, width in SCREENS.items():
+        picture, taken = look(page, width=width, height=1600)
+        if taken > width:
+            raise SystemExit(f"reports/report.html takes {taken} pixels on a {name} of {width}: it scrolls sideways")
+        _keep(picture, f"report-{name}")
 
 
-def look(page: str, *, width: int, height: int, dark: bool = False) -> tuple[Image.Image, int]:
-    """Draw a page on a screen.
+def draw_mlflow() -> None:
+    """Draw MLflow's pages of the results of CIFAR-10 on each screen."""
+    from pipeline import linking, results
+    from pipeline.mlflow_runs import Runs
+    from pipeline.mlflow_server import board_path, serve
 
-    Args:
-        page: HTML.
-        width: Of the screen, pixels.
-        height: Likewise; what lies below is not drawn.
-        dark: Whether the reader prefers dark pages.
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
+    with tempfile.TemporaryDirectory() as place, socket.socket() as probe:
+        home = Path(place)
+        results.put(home, results.load(ROOT / "results/cifar10"))
+        if problem := linking.send_all(home):
+            raise SystemExit(f"the results of CIFAR-10 cannot be imported: {problem}")
+        uri = f"sqlite:///{home / 'mlflow.db'}"
+        board, runs = board_path(uri, home), Runs(uri, home)
+        rows = sorted(runs.search("tags.`alexnet.row` LIKE '%'"), key=lambda run: str(run.info.run_name))
+        chosen = {"runs": [run.info.run_id for run in rows], "experiments": [runs.experiment]}
+        both = urllib.parse.urlencode({key: json.dumps(ids) for key, ids in chosen.items()})
+        pages = {
+            "mlflow-runs": (board.replace("=CHART", "=TABLE"), "optimized", {"desktop": 560, "phone": 860}),
+            "mlflow-board": (board, "What differs", {"desktop": 1620}),  # on a phone MLflow has no room for charts
+            "mlflow-compare": (
+                f"#/compare-runs?{both}&workflowType=machine_learning",
+                "Parameters",
+                dict.fromkeys(SCREENS, 2000),
+            ),
+        }
 
-    Returns:
-        The picture (RGB), and the width in pixels that the page takes: more than `width` means that it scrolls
-        sideways.
-    """
-    browser = chromium()
-    if browser is None:
-        raise SystemExit("Chromium is not installed; it is needed to look at pages (Debian: apt-get install chromium)")
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        (folder / "page.html").write_text(page.replace("</body>", _MEASURE), encoding="utf-8")
-        (folder / "frame.html").write_text(_FRAME.format(width=width, height=height), encoding="utf-8")
-        window = f"--window-size={max(width, _NARROWEST_WINDOW)},{height}"
-        theme = ["--blink-settings=preferredColorScheme=0"] if dark else []
-        command = [browser, *_FLAGS, *theme, window, f"--user-data-dir={folder / 'profile'}"]
-        frame = (folder / "frame.html").as_uri()
-        subprocess.run(
-            [*command, f"--screenshot={folder / 'shot.png'}", frame], check=True, capture_output=True, timeout=300
-        )
-        dom = subprocess.run([*command, "--dump-dom", frame], check=True, capture_output=True, text=True, timeout=300)
-        measured = re.search(r"<output>width (\d+)</output>", dom.stdout)
-        if measured is None:
-            raise SystemExit("Chromium did not say how wide the page is; its answer began with " + dom.stdout[:200])
-        with Image.open(io.BytesIO((folder / "shot.png").read_bytes())) as shot:
-            return shot.convert("RGB").crop((0, 0, width, height)), int(measured[1])
+        def ready(address: str) -> None:
+            for page, (path, wanted, heights) in pages.items():
+                for name, height in heights.items():
+                    with screen(width=SCREENS[name], height=height) as seen:
+                        seen.ask("Page.addScriptToEvaluateOnNewDocument", source=_MLFLOW_SEEN_BEFORE)
+                        seen.show(f"{address}/{path}", wanted)
+                        seen.tell(_SHOW_DIFFERENCES_ONLY)
+                        seen.tell(_FOLD_SIDEBAR if name == "phone" else "")
+                        seen.settle()
+                        _keep(seen.picture(), f"{page}-{name}")
+            raise KeyboardInterrupt  # as a person ends the server
+
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+        probe.close()
+        serve(uri, home, port, ready)
+
+
+def _keep(picture: Image.Image, name: str) -> None:
+    target = ROOT / f"docs/img/{name}.png"
+    picture.quantize(128, dither=Image.Dither.NONE).save(target, optimize=True)
+    place, size = target.relative_to(ROOT), target.stat().st_size
+    print(f"{place}: {picture.width} x {picture.height}, {size:,} bytes", flush=True)
 
 
 def main() -> None:
-    """Draw the report on each screen."""
-    page = (ROOT / "reports/report.html").read_text(encoding="utf-8")
+    """Draw what the command line asks for."""
+    drawings = {"report": draw_report, "mlflow": draw_mlflow}
+    wanted = sys.argv[1:] or list(drawings)
+    if unknown := [word for word in wanted if word not in drawings]:
+        raise SystemExit(f"expected report or mlflow, received {' '.join(unknown)}")
     (ROOT / "docs/img").mkdir(exist_ok=True)
-    for name, (width, height) in SCREENS.items():
-        picture, taken = look(page, width=width, height=height)
-        if taken > width:
-            raise SystemExit(f"reports/report.html takes {taken} pixels on a {name} of {width}: it scrolls sideways")
-        target = ROOT / f"docs/img/report-{name}.png"
-        picture.quantize(128, dither=Image.Dither.NONE).save(target, optimize=True)
-        print(f"{target.relative_to(ROOT)}: {width} x {height}, {target.stat().st_size:,} bytes")
+    for word in wanted:
+        drawings[word]()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

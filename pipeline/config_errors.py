@@ -104,6 +104,8 @@ def _described(schema: Mapping[str, Any]) -> str:
         return f"a list{count} {inner}" if count else f"a list of {inner}"
     bounds = [f"{word} {schema[name]:g}" for name, word in _BOUNDS.items() if name in schema]
     text = _TYPES.get(kind, "")
+    if pattern := schema.get("pattern"):
+        return f"{text} that matches {pattern}"
     return f"{text} of {' and '.join(bounds)}" if text and bounds else text
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from alexnet_tf.errors import AlexNetError
+from alexnet_tf.errors import AlexNetError, ConfigError
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
@@ -27,7 +27,8 @@ def image_files(paths: Iterable[Path]) -> list[Path]:
             suffixes than those of images are passed over.
 
     Raises:
-        AlexNetError: A path does not exist, or there is no image at all.
+        ConfigError: A path does not exist.
+        AlexNetError: There is no image at all.
     """
     found: dict[Path, None] = {}
     asked = list(paths)
@@ -39,7 +40,7 @@ def image_files(paths: Iterable[Path]) -> list[Path]:
         elif path.exists():
             found[path] = None
         else:
-            raise AlexNetError(f"{path} does not exist; expected an image file or a folder of them")
+            raise ConfigError(f"{path} does not exist; expected an image file or a folder of them")
     if not found:
         names = ", ".join(str(path) for path in asked)
         raise AlexNetError(f"{names}: no image file in it or below; looked for names that end in {', '.join(SUFFIXES)}")

@@ -2,9 +2,12 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+
+from pipeline.cost import PREFIX
 
 _MAX_PARAM_CHARACTERS = 6000
 _MAX_TAG_CHARACTERS = 5000
@@ -35,6 +38,16 @@ def dataset_input(entry: Mapping[str, str]) -> DatasetInput:
     source = json.dumps({"uri": entry["path"]})
     data = Dataset(name=entry["name"], digest=entry["digest"], source_type="local", source=source)
     return DatasetInput(data, [InputTag("mlflow.data.context", entry["context"])])
+
+
+def took(stages: Iterable[Mapping[str, Any]]) -> int:
+    """How long stages took that are described for a remake, in milliseconds; 0 where it was not measured here."""
+    return round(1000 * sum(stage["remake"]["cost"].get("wall_seconds", 0.0) for stage in stages if "remake" in stage))
+
+
+def costs(cost: Mapping[str, float]) -> dict[str, float]:
+    """What a stage's run cost, by the names that its metrics have."""
+    return {f"{PREFIX}{name}": value for name, value in cost.items()}
 
 
 def _key(name: str) -> str:

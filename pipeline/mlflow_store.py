@@ -68,7 +68,7 @@ class MlflowStore:
     def _end(self, event: dict[str, Any], _folder: Path) -> None:
         time, status, cost = event["time"], event["status"], event["cost"]
         on_row = cost_metrics(self._stage["name"].partition("@")[0], cost) if status == "FINISHED" else {}
-        for run_ids, values in ((self._children, _costs(cost)), (self._rows, on_row)):
+        for run_ids, values in ((self._children, entities.costs(cost)), (self._rows, on_row)):
             for run_id in run_ids:
                 self._runs.log_metrics(run_id, entities.metrics(values, time))
                 self._runs.client.set_terminated(run_id, status, time)
@@ -78,7 +78,8 @@ class MlflowStore:
         with self._runs.locked():
             for row in event["rows"]:
                 known = self._runs.find(alexnet__state=row["state"], alexnet__variant=row["variant"])
-                row_id = known.info.run_id if known and not row["pipeline"] else self._row(row, event["time"])
+                began = event["time"] - (0 if row["pipeline"] else entities.took(row["standing"]))
+                row_id = known.info.run_id if known and not row["pipeline"] else self._row(row, began)
                 self._adopt(row_id, row["standing"])
                 self._runs.tag(row_id, row["state_tags"])
                 self._runs.client.log_inputs(row_id, [entities.dataset_input(entry) for entry in row["datasets"]])
@@ -99,7 +100,8 @@ class MlflowStore:
             "alexnet.pipeline": row["pipeline"],
             "alexnet.variant": row["variant"],
         }
-        return self._runs.make(row["variant"], time, tags | row["tags"], row["params"])
+        name = f"{row['variant']} {row['params']['download.source'].rpartition(':')[2]}"
+        return self._runs.make(name, time, tags | row["tags"], row["params"])
 
     def _child(self, row_id: str, row: dict[str, Any], event: dict[str, Any]) -> str:
         """Find or make the run of the stage below a row; found again only when a spool is sent twice."""
@@ -182,9 +184,10 @@ class MlflowStore:
             "alexnet.variant": row.data.tags["alexnet.variant"],
             "alexnet.remade": "from dvc.lock and the stage's outputs",
         }
-        run_id = self._runs.make(stage["stage"], time, tags | made["tags"] | stage["outs"], made["params"])
+        began = time - entities.took([stage])
+        run_id = self._runs.make(stage["stage"], began, tags | made["tags"] | stage["outs"], made["params"])
         headline = {name: value for name, value in stage["metrics"].items() if not name.startswith(PREFIX)}
-        points = entities.metrics(headline | _costs(made["cost"]), time)
+        points = entities.metrics(headline | entities.costs(made["cost"]), time)
         for epoch in made["curves"]:
             points += entities.metrics(epoch["values"], time, epoch["step"])
         self._runs.log_metrics(run_id, points)
@@ -193,7 +196,3 @@ class MlflowStore:
                 self._runs.client.log_artifacts(run_id, report, Path(report).name)
         self._runs.client.set_terminated(run_id, "FINISHED", time)
         return self._runs.client.get_run(run_id)
-
-
-def _costs(cost: dict[str, float]) -> dict[str, float]:
-    return {f"{PREFIX}{name}": value for name, value in cost.items()}

@@ -1,4 +1,4 @@
-"""Runs stages one after the other and records nothing: `python -m pipeline.rerun ADDRESS...`."""
+"""Runs one stage and records nothing: `python -m pipeline.rerun ADDRESS`."""
 
 import sys
 
@@ -11,14 +11,13 @@ from pipeline.workspace import find_workspace
 
 
 def main() -> int:
-    """Run the stages that are named, in pipeline order."""
+    """Run the stage that is named."""
     workspace = find_workspace()
     config = load(workspace.root / PARAMS_FILE)
     try:
-        for item in all_items(config.values):
-            if item.address in sys.argv[1:]:
-                print(f"running {item.address}", file=sys.stderr, flush=True)
-                run_stage(workspace, config, item, progress=progress_for())
+        item = next(each for each in all_items(config.values) if each.address == sys.argv[1])
+        print(f"running {item.address}", file=sys.stderr, flush=True)
+        run_stage(workspace, config, item, progress=progress_for())
     except (AlexNetError, Interrupted) as error:
         print(error, file=sys.stderr)
         return 1

@@ -36,7 +36,8 @@ def compare_with(
         As `alexnet_tf.comparison.compare`, and the pictures by file name.
 
     Raises:
-        AlexNetError: A revision or its reports cannot be had, or it was tested on other images.
+        ConfigError: There is no such revision.
+        AlexNetError: Its reports cannot be had, or it was tested on other images.
     """
     from alexnet_tf.comparison import compare
     from components.compare import read_evaluation, read_training
@@ -51,12 +52,13 @@ def compare_with(
         variants[name] = params
         figures.update({f"{path.stem}_{name}.png": path.read_bytes() for path in evaluation.glob("*.png")})
 
+    past = {revision: _variants(workspace.root, revision) for revision in revisions}
     for variant, params in config.values["variants"].items():
         reports = workspace.root / "reports"
         take(variant, reports / "train" / variant, reports / "evaluate" / variant, params)
-    for revision in revisions:
+    for revision in past:
         with tempfile.TemporaryDirectory() as place:
-            for variant, params in _variants(workspace.root, revision).items():
+            for variant, params in past[revision].items():
                 training, evaluation = (Path(place) / stage / variant for stage in ("train", "evaluate"))
                 for folder in (training, evaluation):
                     folder.parent.mkdir(exist_ok=True)
@@ -80,7 +82,7 @@ def _variants(root: Path, revision: str) -> dict[str, Any]:
         ["git", "show", f"{revision}:{PARAMS_FILE}"], cwd=root, capture_output=True, text=True, check=False
     )
     if shown.returncode:
-        raise AlexNetError(
+        raise ConfigError(
             f"--rev {revision}: no Git revision or DVC experiment of that name holds {PARAMS_FILE}; `dvc exp show` and"
             " `git log` list them"
         )

@@ -100,9 +100,9 @@ def verify(
     commit, config, lock = _claims(workspace)
     wanted = [item for item in all_items(config.values) if address in ("", item.address)]
     if not wanted:
-        known = ", ".join(item.address for item in all_items(config.values))
-        guess = nearest(address, [item.address for item in all_items(config.values)])
-        raise ConfigError(f"verify: no stage {address!r} in the committed pipeline, which has {known}{guess}")
+        known = [item.address for item in all_items(config.values)]
+        told = f"{', '.join(known)}{nearest(address, known)}"
+        raise ConfigError(f"verify: no stage {address!r} in the committed pipeline, which has {told}")
     if missing := [item.address for item in wanted if not lock.outputs(item)]:
         raise AlexNetError(
             f"verify: the committed {LOCK_FILE} has no outputs of {', '.join(missing)}; `dvc repro` and commit it"
@@ -110,13 +110,12 @@ def verify(
     with _clean_folder(workspace, commit, config, keep=keep, say=say) as folder:
         if address:
             _bring_inputs(workspace, folder, wanted[0], config)
-        command = [sys.executable, "-m", "pipeline.rerun", *(item.address for item in wanted)]
-        environment = {"TF_CPP_MIN_LOG_LEVEL": "3"} | own_environment() | {"PYTHONPATH": str(folder)}
-        for name in ("DVC_ROOT", "DVC_STAGE", "DVC_EXP_NAME"):
-            environment.pop(name, None)
-        done = subprocess.run(command, cwd=folder, env=environment, check=False)
-        if done.returncode:
-            raise AlexNetError(f"verify: the rerun in {folder} failed, as said above; `--keep` keeps the folder")
+        own = {name: word for name, word in own_environment().items() if not name.startswith("DVC_")}
+        environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **own, "PYTHONPATH": str(folder)}
+        for item in wanted:  # in a process each, as for DVC: a saved model holds names that are counted in its process
+            command = [sys.executable, "-m", "pipeline.rerun", item.address]
+            if subprocess.run(command, cwd=folder, env=environment, check=False).returncode:
+                raise AlexNetError(f"verify: {item.address} failed as said above; `--keep` keeps the folder {folder}")
         outputs = tuple(
             _compared(workspace, folder, item, path, claimed, tolerance)
             for item in wanted

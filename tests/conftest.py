@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "pipeline")]  # helpers: clone, stub_stages
+# Helpers: clone, stub_stages, chromium.
+sys.path[:0] = [str(ROOT / name) for name in ("tests", "tests/pipeline", "docs")]
 
 # A shell that runs the tests in the background has them ignore Ctrl-C, and so would every process that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)

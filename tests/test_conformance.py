@@ -9,6 +9,7 @@ import pytest
 from dvc.parsing import DataResolver
 from dvc.repo import Repo
 
+from alexnet_tf.errors import ConfigError
 from components.interfaces import Runtime, StageParams
 from pipeline.commands.params import schema_text
 from pipeline.config import load
@@ -97,6 +98,11 @@ def test_every_experiment_is_valid(root):
         assert text.startswith("# EXPERIMENT"), path.name
         if "\nruntime:" in text:
             load(path)
+
+
+def test_a_source_that_is_none_is_told_with_what_may_stand_there(root):
+    with pytest.raises(ConfigError, match=r"download\.source must be .*sample\|image_folder\|.*, got 'smaple'"):
+        load(root / "params.yaml", ["download.source=smaple"])
 
 
 def test_params_yaml_is_an_experiment_card(root):

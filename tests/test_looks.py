@@ -1,23 +1,18 @@
 """Headless Chromium opens the report as people do."""
 
-import importlib.util
 import io
 
+import chromium
 import numpy as np
 import pytest
 from PIL import Image
 
 from alexnet_tf import report
 from tests.alexnet_tf.test_report import make_comparison
-from tests.conftest import ROOT
-
-_spec = importlib.util.spec_from_file_location("screenshots", ROOT / "docs/screenshots.py")
-screenshots = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(screenshots)
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(screenshots.chromium() is None, reason="Chromium is not installed on this machine"),
+    pytest.mark.skipif(chromium.installed() is None, reason="Chromium is not installed on this machine"),
 ]
 
 
@@ -33,18 +28,18 @@ def page():
 
 @pytest.mark.parametrize("width", [320, 390, 820, 1280])
 def test_nothing_scrolls_sideways_but_tables(page, width):
-    picture, taken = screenshots.look(page, width=width, height=1000)
+    picture, taken = chromium.look(page, width=width, height=1000)
     assert taken <= width
     ink = np.asarray(picture.convert("L")) < 128
     assert ink[:200, : width // 2].any(), "there is no headline"
 
 
 def test_a_page_that_is_too_wide_is_found_out(page):
-    _, taken = screenshots.look(page.replace("<main>", '<main><p style="width:2000px">wide</p>'), width=390, height=500)
+    _, taken = chromium.look(page.replace("<main>", '<main><p style="width:2000px">wide</p>'), width=390, height=500)
     assert taken > 1900
 
 
 def test_dark_pages_are_dark(page):
-    dark, _ = screenshots.look(page, width=390, height=600, dark=True)
-    light, _ = screenshots.look(page, width=390, height=600)
+    dark, _ = chromium.look(page, width=390, height=600, dark=True)
+    light, _ = chromium.look(page, width=390, height=600)
     assert np.asarray(dark).mean() < 80 < 180 < np.asarray(light).mean()

@@ -63,6 +63,10 @@ def command(
     files = image_files(paths)
     if sheet and not sheet.resolve().parent.is_dir():
         raise click.UsageError(f"--sheet {sheet}: the folder {sheet.parent} does not exist; make it first")
+    if sheet and sheet.is_dir():
+        raise click.UsageError(
+            f"--sheet {sheet}: expected a file to write, found a folder; add a name such as sheet.png"
+        )
     root = find_workspace().root
     folder = folder_of(root, pretrained) if pretrained else _model(root, variant)
     answers = _answers(folder, files, ten_crop=not center, max_pixels=max_pixels)
@@ -89,7 +93,7 @@ def command(
 
 def _model(root: Path, variant: str | None) -> Path:
     """Find the folder of the model: the named one, or the best of those that were trained."""
-    from alexnet_tf.errors import AlexNetError
+    from alexnet_tf.errors import AlexNetError, ConfigError
     from pipeline.yaml_file import nearest
 
     trained = sorted(path.parent.name for path in (root / "models").glob("*/model.json"))
@@ -99,7 +103,7 @@ def _model(root: Path, variant: str | None) -> Path:
         )
     if variant and variant not in trained:
         found = ", ".join(trained)
-        raise AlexNetError(f"--variant {variant}: expected a trained variant ({found}){nearest(variant, trained)}")
+        raise ConfigError(f"--variant {variant}: expected a trained variant ({found}){nearest(variant, trained)}")
     chosen = variant or min(trained, key=lambda name: (_test_error(root, name), name))
     if not variant and len(trained) > 1:
         say(f"model: {chosen} (of {', '.join(trained)}, the one with the lowest test error)")

@@ -1,4 +1,6 @@
+import io
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -76,6 +78,32 @@ def test_a_truncated_file_is_a_data_error(folder, name):
     (folder / name).write_bytes((folder / name).read_bytes()[:20])
     with pytest.raises(DataError, match=r"no usable model|damaged"):
         load_bundle(folder)
+
+
+class Trap:
+    """Its pickle makes a file when it is read."""
+
+    def __init__(self, marker):
+        self.marker = marker
+
+    def __reduce__(self):
+        return Path.touch, (self.marker,)
+
+
+def test_no_code_in_a_model_is_run(folder, tmp_path):
+    trap = np.array([Trap(tmp_path / "sprung")], dtype=object)
+    np.load(io.BytesIO(_saved(trap)), allow_pickle=True)
+    (tmp_path / "sprung").unlink()  # so it works
+    (folder / "mean.npy").write_bytes(_saved(trap))
+    with pytest.raises(DataError, match="holds no usable model"):
+        load_bundle(folder)
+    assert not (tmp_path / "sprung").exists()
+
+
+def _saved(array):
+    content = io.BytesIO()
+    np.save(content, array, allow_pickle=True)
+    return content.getvalue()
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,22 @@ def test_answers_of_a_fresh_process_are_those_of_the_bundle(saved, bundle, answe
     assert export_check.compare_in_fresh_process(saved, bundle, CANARIES) < 1e-5
 
 
+def test_the_network_answers_as_one_function(saved, bundle, answers, monkeypatch):
+    """Called by itself it has TensorFlow trace the programs of its layers one by one, and warn of so many."""
+    eagerly = []
+
+    class Watched:
+        compute_dtype = "float32"
+
+        def __call__(self, inputs, training):
+            eagerly.append(tf.executing_eagerly())
+            return bundle.model(inputs, training=training)
+
+    monkeypatch.setattr(export_check, "ask", lambda *_: answers)
+    export_check.compare_in_fresh_process(saved, SmallBundle(model=Watched()), CANARIES)
+    assert eagerly == [False, False]  # traced for the centre and for the ten views
+
+
 def test_another_model_is_found_out(saved, answers, monkeypatch):
     monkeypatch.setattr(export_check, "ask", lambda *_: answers)
     other = SmallBundle(model=build(SPEC, crop_size=32, num_classes=6, seed=4))

@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 import subprocess
 import sys
@@ -99,6 +100,19 @@ def test_at_most_so_many_images_are_used_from_first_to_last(bundle, content, mon
 
     found = tflite.measure(content, bundle, Noted())
     assert (found["images"], found["of"], asked) == (4, 10, [0, 3, 6, 9])
+
+
+def test_the_network_answers_as_one_function(bundle, content, monkeypatch):
+    """Called by itself it has TensorFlow trace the programs of its layers one by one, and warn of so many."""
+    eagerly = []
+
+    def watched(inputs, training):
+        eagerly.append(tf.executing_eagerly())
+        return bundle.model(inputs, training=training)
+
+    monkeypatch.setattr(tflite, "_BATCH", 4)
+    tflite.measure(content, dataclasses.replace(bundle, model=watched), split(bundle))
+    assert eagerly == [False, False]  # traced for whole batches and for the last
 
 
 def test_a_file_of_another_model_is_found_out(content):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from alexnet_tf.errors import DataError
+from alexnet_tf.errors import ConfigError, DataError
 from alexnet_tf.images import decode, to_square
 from components import conversion, download, preprocess
 from components.conversion import convert
@@ -117,12 +117,16 @@ def test_after_a_kill_it_goes_on_and_ends_the_same(folder, tmp_path, monkeypatch
 
 
 def test_a_destination_that_will_not_do_is_refused(folder, tmp_path):
-    with pytest.raises(DataError, match="expected a folder outside of"):
+    with pytest.raises(ConfigError, match="expected a folder outside of"):
         run(folder, folder / "squares")
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="expected a folder or a new name, found a file"):
+        run(folder, tmp_path / "file")
     with pytest.raises(DataError, match="found files in it"):
         run(folder, tmp_path)
-    with pytest.raises(DataError, match="expected a folder of images, found none"):
-        run(tmp_path / "none", tmp_path / "out")
+    for source in ("none", "file"):
+        with pytest.raises(ConfigError, match="expected a folder of images, found none"):
+            run(tmp_path / source, tmp_path / "out")
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="expected image files, found none"):
         run(tmp_path / "empty", tmp_path / "out")

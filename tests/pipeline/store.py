@@ -11,8 +11,10 @@ def read_runs(home: Path) -> list[dict[str, Any]]:
     connection = sqlite3.connect(home / "mlflow.db")
     try:
         found: dict[str, dict[str, Any]] = {}
-        for identity, name, status, start in connection.execute("select run_uuid, name, status, start_time from runs"):
-            found[identity] = {"id": identity, "name": name, "status": status, "start": start, "datasets": []}
+        for row in connection.execute("select run_uuid, name, status, start_time, end_time from runs"):
+            identity, name, status, start, end = row
+            found[identity] = {"id": identity, "name": name, "status": status, "start": start, "end": end}
+            found[identity]["datasets"] = []
             found[identity] |= {"tags": {}, "params": {}, "metrics": {}, "points": defaultdict(list)}
         for kind in ("tags", "params"):
             for identity, key, value in connection.execute(f"select run_uuid, key, value from {kind}"):
@@ -32,9 +34,10 @@ def read_runs(home: Path) -> list[dict[str, Any]]:
 
 
 def read_rows(home: Path) -> list[dict[str, Any]]:
-    """List the rows, the oldest first, each with the runs below it by name."""
+    """List the rows, the oldest first, each with its variant and the runs below it by name."""
     runs = read_runs(home)
     rows = sorted((run for run in runs if "mlflow.parentRunId" not in run["tags"]), key=lambda run: run["start"])
     for row in rows:
+        row["variant"] = row["tags"].get("alexnet.variant")
         row["below"] = {run["name"]: run for run in runs if run["tags"].get("mlflow.parentRunId") == row["id"]}
     return rows

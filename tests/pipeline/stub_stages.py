@@ -1,6 +1,7 @@
 """Stages that write tiny files, and a repository for them: the wiring is tested without the real ones."""
 
 import dataclasses
+import itertools
 import json
 import shutil
 import subprocess
@@ -194,8 +195,12 @@ runtime:  # of this machine
 """
 
 
+_RUNS = itertools.count(1)  # as TensorFlow counts names, which a saved model holds
+
+
 def run(inputs: Any, outputs: Any, params: StageParams, runtime: Any) -> None:
-    """Write what was given into every output, and metrics where the wiring reads them."""
+    """Write what was given into every output, which run of its process it is, and metrics where the wiring reads."""
+    number = next(_RUNS)
     for field in dataclasses.fields(outputs):
         path = getattr(outputs, field.name)
         if path.name.lstrip(".").startswith("verdict.json"):
@@ -203,6 +208,7 @@ def run(inputs: Any, outputs: Any, params: StageParams, runtime: Any) -> None:
             continue
         path.mkdir()
         (path / "params.json").write_text(params.model_dump_json())
+        (path / "run_of_this_process.txt").write_text(f"{number}\n")
         if field.name == "export":
             (path / "blessing.json").write_text('{"blessed": false}')
         if path.name.lstrip(".").startswith("compare"):

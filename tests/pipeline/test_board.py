@@ -5,6 +5,7 @@ import json
 import zlib
 
 from pipeline.mlflow_board import SAVED_VIEWS, SHARE_KEY
+from pipeline.results import load
 
 
 def _state():
@@ -25,6 +26,15 @@ def test_every_chart_stands_in_a_section_of_the_view():
     sections = {section["uuid"] for section in state["compareRunSections"]}
     assert {chart["metricSectionId"] for chart in state["compareRunCharts"]} <= sections
     assert len({chart["uuid"] for chart in state["compareRunCharts"]}) == len(state["compareRunCharts"])
+
+
+def test_charts_that_mlflow_adds_wait_folded(root):
+    """It puts a metric into the section of what stands before its last slash, and makes one, unfolded, if need be."""
+    names = {name for result in load(root / "results") for name in result.metrics}
+    curves = {"learning_rate", "train/loss", "validation/loss", "perf/epoch_seconds"}
+    prefixes = {name.rpartition("/")[0] or "Model metrics" for name in names | curves}
+    assert len(prefixes) > 5
+    assert prefixes <= {section["name"] for section in _state()["compareRunSections"] if not section["display"]}
 
 
 def test_the_errors_are_named_as_evaluation_names_them():

@@ -124,20 +124,21 @@ def test_a_sheet_is_drawn(workspace):
     with Image.open(workspace / "sheet.png") as sheet:
         assert sheet.width > 400
     assert "sheet.png: 3 images" in result.stderr
-    assert invoke("photos", "--sheet", "nowhere/sheet.png").exit_code == 2
+    for wrong in ("nowhere/sheet.png", "photos"):
+        assert invoke("photos", "--sheet", wrong).exit_code == 2
 
 
 @pytest.mark.parametrize(
-    ("arguments", "sentence"),
+    ("arguments", "code", "sentence"),
     [
-        (["nothing.jpg"], "nothing.jpg does not exist; expected an image file or a folder of them"),
-        (["reports"], "reports: no image file in it or below; looked for names that end in .bmp"),
-        (["photos", "--variant", "optimised"], "expected a trained variant (faithful, optimized)"),
+        (["nothing.jpg"], 2, "nothing.jpg does not exist; expected an image file or a folder of them"),
+        (["photos", "--variant", "optimised"], 2, "(faithful, optimized); did you mean optimized?"),
+        (["reports"], 1, "reports: no image file in it or below; looked for names that end in .bmp"),
     ],
 )
-def test_what_is_asked_for_wrongly_is_one_sentence(workspace, arguments, sentence):
+def test_what_is_asked_for_wrongly_is_one_sentence(workspace, arguments, code, sentence):
     result = invoke(*arguments)
-    assert result.exit_code == 1
+    assert result.exit_code == code
     assert sentence in result.stderr
     assert len(result.stderr.splitlines()) == 1
 

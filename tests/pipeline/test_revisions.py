@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-from alexnet_tf.errors import AlexNetError, DataError
+from alexnet_tf.errors import AlexNetError, ConfigError, DataError
 from pipeline.revisions import compare_with
 from pipeline.workspace import Workspace
 from tests.components.test_compare import VARIANTS, write_reports
@@ -69,8 +70,9 @@ def test_a_past_run_is_compared_image_by_image(folder):
         compared(folder, "past")
 
 
-def test_a_revision_that_is_none_is_named(folder):
-    with pytest.raises(AlexNetError, match=r"--rev nowhere: no Git revision or DVC experiment of that name"):
+def test_a_revision_that_is_none_is_named_before_reports_are_read(folder):
+    shutil.rmtree(folder / "reports")
+    with pytest.raises(ConfigError, match=r"--rev nowhere: no Git revision or DVC experiment of that name"):
         compared(folder, "nowhere")
 
 

@@ -1,17 +1,14 @@
 """`alexnet ui`: ports, and the page that it opens, looked at in headless Chromium."""
 
-import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import time
-import urllib.error
 import urllib.request
 from pathlib import Path
 
+import chromium
 import pytest
 from click.testing import CliRunner
 
@@ -21,11 +18,6 @@ from pipeline.config import load
 from pipeline.graph import all_items
 from pipeline.recorder import Recorder
 from pipeline.runner import run_stage
-
-_FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update", "--window-size=1600,1600",
-]  # fmt: skip
 
 
 def test_a_taken_port_is_one_sentence(workspace, monkeypatch):
@@ -54,7 +46,7 @@ def test_with_a_server_it_names_that(workspace, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not shutil.which("chromedriver"), reason="looks at the page in Chromium, which is not installed")
+@pytest.mark.skipif(chromium.installed() is None, reason="looks at the page in Chromium, which is not installed")
 def test_the_prepared_view_shows_both_variants_side_by_side(workspace, free_port):
     config = load(workspace.root / "params.yaml")
     for item in all_items(config.values):
@@ -66,49 +58,28 @@ def test_the_prepared_view_shows_both_variants_side_by_side(workspace, free_port
     assert process.stdout is not None
     try:
         page = process.stdout.readline().split(": ", 1)[1].strip()
-        text = _seen(page)
+        with chromium.screen(width=1600, height=1600) as screen:
+            text = screen.show(page, "What differs")
+        if sys.platform == "linux":
+            assert _listening(free_port) == {"0100007F"}, "it listens beyond 127.0.0.1"
     finally:
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
         process.stdout.close()
-    for part in ("Errors on the test split", "Training", "Cost", "What differs", "faithful", "optimized"):
+    for part in ("Errors on the test split", "Training", "Cost", "What differs", "faithful sample", "optimized sample"):
         assert part in text
     assert "Something went wrong" not in text
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(page, timeout=5)
 
 
-def _seen(page: str) -> str:
-    """The text of a page once its charts are drawn."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    driver = subprocess.Popen(["chromedriver", f"--port={port}"], **quiet)  # type: ignore[call-overload]
-
-    def call(path, body):
-        data = json.dumps(body).encode()
-        request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=120) as answer:
-            return json.load(answer)["value"]
-
-    try:
-        options = {"args": _FLAGS}
-        wanted = {"capabilities": {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": options}}}
-        for _ in range(100):
-            try:
-                session = call("/session", wanted)["sessionId"]
-                break
-            except urllib.error.URLError:
-                time.sleep(0.2)
-        call(f"/session/{session}/url", {"url": page})
-        text = ""
-        for _ in range(60):
-            text = call(f"/session/{session}/execute/sync", {"script": "return document.body.innerText", "args": []})
-            if "What differs" in text:
-                break
-            time.sleep(1)
-        return text
-    finally:
-        driver.terminate()
-        driver.wait(30)
+def _listening(port: int) -> set[str]:
+    """Addresses, as Linux writes them, on which something listens on a port."""
+    found = set()
+    for name in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]:
+            _, local, _, state, *_ = line.split()
+            address, _, number = local.partition(":")
+            if state == "0A" and int(number, 16) == port:
+                found.add(address)
+    return found
