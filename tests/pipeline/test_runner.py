@@ -19,7 +19,7 @@ from pipeline.runner import Interrupted, run_stage
 def test_a_stage_writes_its_outputs_and_its_cost(workspace):
     item = _run(workspace, "download")
     dataset = workspace.root / "data/dataset"
-    assert sorted(path.name for path in dataset.iterdir()) == ["params.json"]
+    assert sorted(path.name for path in dataset.iterdir()) == ["params.json", "run_of_this_process.txt"]
     assert _leftovers(workspace) == []
     identity = fingerprint(workspace.root, item, _config(workspace).params["download"])
     cost = read_timings(workspace.scratch / "timings", item, identity)
