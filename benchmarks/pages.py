@@ -107,16 +107,16 @@ def data_side_wanted(rows: Sequence[Row]) -> str:
     return _markdown(lines)
 
 
-def imagenet_hours(rows: Sequence[Row]) -> str:
-    """Return hours for ImageNet, from the images/s of the largest number of images, by number of cores."""
+def imagenet_minutes(rows: Sequence[Row]) -> str:
+    """Return minutes for ImageNet, from the images/s of the largest number of images, by number of cores."""
     groups = _by_size(rows)
     images = max(size for size, _ in groups)
     cores = int(load("data_side")[0][0].split()[0])
     many = (cores, 16, 64, 256)
-    lines = [("stage", *(f"{number} cores, hours" for number in many))]
+    lines = [("stage", *(f"{number} cores, minutes" for number in many))]
     for stage in ("validate", "preprocess", "statistics"):
         seconds = statistics.median(float(row["seconds"]) for row in groups[images, stage]) / images * IMAGENET
-        lines.append((f"`{stage}`", *(f"{seconds * cores / number / 3600:.2f}" for number in many)))
+        lines.append((f"`{stage}`", *(f"{seconds * cores / number / 60:.1f}" for number in many)))
     return _markdown(lines)
 
 
@@ -126,7 +126,7 @@ TABLES = {
     "data_side": lambda: data_side(load("data_side")[1]),
     "data_side_wanted": lambda: data_side_wanted(load("data_side")[1]),
     "data_side_machine": lambda: machine("data_side"),
-    "imagenet_hours": lambda: imagenet_hours(load("data_side")[1]),
+    "imagenet_minutes": lambda: imagenet_minutes(load("data_side")[1]),
 }
 
 

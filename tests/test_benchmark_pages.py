@@ -48,11 +48,11 @@ def test_the_curve_shows_medians():
     assert "| 2,000 | `preprocess` | 3 | 15.0 | 133 | 100 | 2 |" in pages.data_side(ROUNDS).splitlines()
 
 
-def test_hours_are_in_proportion_to_the_images_and_the_cores(monkeypatch):
+def test_minutes_are_in_proportion_to_the_images_and_the_cores(monkeypatch):
     monkeypatch.setattr(pages, "load", lambda name: (["2 cores of something"], []))
-    hours = 15 / 2000 * pages.IMAGENET / 3600
-    line = f"| `preprocess` | {hours:.2f} | {hours / 8:.2f} | {hours / 32:.2f} | {hours / 128:.2f} |"
-    assert line in pages.imagenet_hours(ROUNDS).splitlines()
+    minutes = 15 / 2000 * pages.IMAGENET / 60
+    line = f"| `preprocess` | {minutes:.1f} | {minutes / 8:.1f} | {minutes / 32:.1f} | {minutes / 128:.1f} |"
+    assert line in pages.imagenet_minutes(ROUNDS).splitlines()
 
 
 def test_a_stall_is_counted_and_the_errors_stand_by_seed():
