@@ -35,18 +35,19 @@ def machine(name: str) -> str:
 
 
 def stall_rate(rows: Sequence[Row]) -> str:
-    """Return a line for each profile: how many seeds stalled, and the validation error of each."""
-    groups: dict[str, list[Row]] = defaultdict(list)
+    """Return a line for each profile and each change of one: how many seeds stalled, and how far they got."""
+    groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
-        groups[row["profile"]].append(row)
-    lines = [("profile", "stalled", "training loss of the last epoch", "validation top-1 error", "by seed")]
-    for profile, group in groups.items():
+        groups[row["profile"], row["changed"]].append(row)
+    lines = [("profile", "changed", "stalled", "training loss of the last epoch", "validation top-1 error", "by seed")]
+    for (profile, changed), group in groups.items():
         stalled = sum(row["stalled"] == "True" for row in group)
         losses = sorted(float(row["train_loss"]) for row in group)
         errors = [100 * float(row["validation_top1_error"]) for row in group]
         lines.append(
             (
                 f"`{profile}`",
+                changed and f"`{changed}`",
                 f"{stalled} of {len(group)}",
                 f"{losses[0]:.2f} to {losses[-1]:.2f}",
                 f"{statistics.mean(errors):.1f} ± {statistics.stdev(errors):.1f} %",

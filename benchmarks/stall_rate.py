@@ -1,24 +1,27 @@
 """How often the network of 2012 fails to leave ln K, by profile and seed, on the data of the active params.yaml.
 
     python -m benchmarks.stall_rate                # 3 profiles x 5 seeds; started again, it goes on where it was
-    python -m benchmarks.stall_rate --profile paper --seeds 1
+    python -m benchmarks.stall_rate --profile paper -S variants.faithful.network.bias=[0,0,0,0,0,0,0,0]
 
-Writes benchmarks/results/stall_rate.csv and prints it as a table. A training has stalled when the mean loss of its last
-epoch is above 0.98 ln K. The data are those of `dvc repro statistics`; a seed changes the training alone.
+Writes its rows into benchmarks/results/stall_rate.csv, beside those of other profiles and changes. A training has
+stalled when the mean loss of its last epoch is above 0.98 ln K. The data are those of `dvc repro statistics`; a seed
+changes the training alone.
 """
 
 import csv
+import hashlib
 import json
 from pathlib import Path
 
 import click
 
+from benchmarks import pages
 from benchmarks.machine import describe
 from pipeline import arena
 from pipeline.workspace import find_workspace
 
 PROFILES = ("original", "paper", "caffe")
-COLUMNS = ("profile", "seed", "stalled", "train_loss", "validation_top1_error")
+COLUMNS = ("profile", "changed", "seed", "stalled", "train_loss", "validation_top1_error")
 
 
 @click.command()
@@ -28,23 +31,20 @@ COLUMNS = ("profile", "seed", "stalled", "train_loss", "validation_top1_error")
 def main(profiles: tuple[str, ...], seeds: int, changes: tuple[str, ...]) -> None:
     """Train what is not trained yet, and print the table."""
     root = find_workspace().root
-    rows = []
+    changed, rows = " ".join(change.removeprefix("variants.faithful.") for change in changes), []
     for profile in profiles:
         for seed in range(1, seeds + 1):
-            folder = root / ".alexnet" / "stall_rate" / f"{profile}-{seed}"
+            own = f"-{hashlib.sha256(changed.encode()).hexdigest()[:8]}" if changed else ""
+            folder = root / ".alexnet" / "stall_rate" / f"{profile}-{seed}{own}"
             metrics = folder / "reports" / "train" / "faithful" / "metrics.json"
             if not metrics.exists():
                 _train(folder, root, (*changes, f"variants.faithful.profile={profile}", f"seed={seed}"))
             content = json.loads(metrics.read_text())
             last = content["last"]
-            rows.append((profile, seed, content["stalled"], last["train_loss"], last["validation_top1_error"]))
+            rows.append((profile, changed, seed, content["stalled"], last["train_loss"], last["validation_top1_error"]))
             click.echo(" ".join(f"{name}={value}" for name, value in zip(COLUMNS, rows[-1], strict=True)), err=True)
     _write(root / "benchmarks" / "results" / "stall_rate.csv", rows)
-    click.echo("| profile | stalled | validation top-1 error of each seed |\n| --- | --- | --- |")
-    for profile in profiles:
-        mine = [row for row in rows if row[0] == profile]
-        errors = ", ".join(f"{row[4]:.3f}" for row in mine)
-        click.echo(f"| `{profile}` | {sum(row[2] for row in mine)} of {len(mine)} | {errors} |")
+    click.echo(pages.stall_rate(pages.load("stall_rate")[1]))
 
 
 def _train(folder: Path, root: Path, changes: tuple[str, ...]) -> None:
@@ -56,6 +56,12 @@ def _train(folder: Path, root: Path, changes: tuple[str, ...]) -> None:
 
 def _write(path: Path, rows: list[tuple]) -> None:
     path.parent.mkdir(exist_ok=True)
+    if path.exists():
+        mine = {(profile, changed) for profile, changed, *_ in rows}
+        kept = [
+            tuple(row.values()) for row in pages.load("stall_rate")[1] if (row["profile"], row["changed"]) not in mine
+        ]
+        rows = kept + rows
     with path.open("w", newline="") as file:
         file.writelines(f"# {line}\n" for line in describe())
         writer = csv.writer(file, lineterminator="\n")

@@ -56,7 +56,7 @@ def test_minutes_are_in_proportion_to_the_images_and_the_cores(monkeypatch):
 
 
 def test_a_stall_is_counted_and_the_errors_stand_by_seed():
-    names = ("profile", "seed", "stalled", "train_loss", "validation_top1_error")
-    measured = [("paper", "1", "False", "1.5", "0.3"), ("paper", "2", "True", "2.3", "0.9")]
+    names = ("profile", "changed", "seed", "stalled", "train_loss", "validation_top1_error")
+    measured = [("paper", "", "1", "False", "1.5", "0.3"), ("paper", "", "2", "True", "2.3", "0.9")]
     table = pages.stall_rate([dict(zip(names, row, strict=True)) for row in measured])
-    assert table.splitlines()[-1] == "| `paper` | 1 of 2 | 1.50 to 2.30 | 60.0 ± 42.4 % | 30.0, 90.0 |"
+    assert table.splitlines()[-1] == "| `paper` |  | 1 of 2 | 1.50 to 2.30 | 60.0 ± 42.4 % | 30.0, 90.0 |"
