@@ -23,6 +23,7 @@ from pipeline.workspace import Workspace
 
 _CHECKPOINTS_PER_TRAINING = 20
 _SECONDS_BETWEEN_LOOKS = 0.002
+_WHOLE, _HALF_WRITTEN = "*/checkpoint.npz", "*/.checkpoint.npz.tmp-*"
 
 
 class Verdict(NamedTuple):
@@ -72,7 +73,7 @@ def chaos(
         if child.poll() is None:
             os.kill(child.pid, signal.SIGKILL)
             done, in_write = done + 1, in_write + writing
-            resumable += any((broken / ".alexnet" / "checkpoints").glob("*/checkpoint.npz"))
+            resumable += any((broken / ".alexnet" / "checkpoints").glob(_WHOLE))
             say(f"kill {number} of {kills}{' within the write of a checkpoint' if writing else ''}")
         child.wait()
         if (broken / item.outputs()["model"]).exists():
@@ -91,14 +92,22 @@ def chaos(
 
 
 def _wait(child: subprocess.Popen, folder: Path, seconds: float, *, for_write: bool) -> bool:
-    """Wait until it is time to kill; return whether a checkpoint is being written just then."""
+    """Wait until it is time to kill; return whether a checkpoint is being written just then.
+
+    A write that is waited for is one over an earlier checkpoint, which has to survive it.
+    """
     until = time.monotonic() + seconds
     checkpoints = folder / ".alexnet" / "checkpoints"
+    left = set(checkpoints.glob(_HALF_WRITTEN))  # by the kills before
+
+    def writing() -> bool:
+        return not left.issuperset(checkpoints.glob(_HALF_WRITTEN))
+
     while child.poll() is None and (for_write or time.monotonic() < until):
-        if for_write and any(checkpoints.glob("*/.checkpoint.npz.tmp-*")):
+        if for_write and writing() and any(checkpoints.glob(_WHOLE)):
             break
         time.sleep(_SECONDS_BETWEEN_LOOKS)
-    return any(checkpoints.glob("*/.checkpoint.npz.tmp-*"))
+    return writing()
 
 
 def _differing(one: Path, other: Path, item: Item) -> Iterator[str]:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.clone import Clone
 
-SMALL = ("-S", "variants.optimized.training.epochs=2", "-S", "download.sample.train_images_per_class=60")
+SMALL = ("-S", "variants.optimized.training.epochs=6", "-S", "download.sample.train_images_per_class=60")
 
 
 @pytest.fixture(scope="module")
