@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -147,8 +146,8 @@ def _imbalance(survey: Survey, limits: Limits) -> list[Anomaly]:
 
 
 def _repeated_keys(surveys: Mapping[str, Survey]) -> list[Anomaly]:
-    keys = sorted(key for survey in surveys.values() for key in survey.keys)
-    repeated = [key for key, following in pairwise(keys) if key == following]
+    keys = np.sort(np.concatenate([survey.keys for survey in surveys.values()]))
+    repeated = keys[:-1][keys[:-1] == keys[1:]].tolist()
     if not repeated:
         return []
     text = f"{len(repeated)} keys name more than one image: {some(repeated)}."

@@ -28,22 +28,22 @@ class Survey:
     """The images of one split; row i of every column is one image.
 
     Attributes:
-        keys: N unique names.
-        labels: (N,) int64.
+        keys: (N,) unique names.
+        labels: (N,) int32.
         num_bytes: (N,) int64, encoded size.
-        widths: (N,) int64 in pixels, 0 where the header cannot be read.
-        heights: (N,) int64 likewise.
+        widths: (N,) int32 in pixels, 0 where the header cannot be read.
+        heights: (N,) int32 likewise.
         digests: (N,) 32 bytes each, SHA-256 of the encoded bytes.
         hashes: (N,) uint64, perceptual; 0 where it cannot be decoded.
-        formats: N of Pillow's names, "JPEG"; empty where the header cannot be read.
-        modes: N of Pillow's names, "RGB", "L", "CMYK"; empty likewise.
-        orientations: N EXIF orientations, 1 is upright, 0 is none given.
+        formats: (N,) of Pillow's names, "JPEG"; empty where the header cannot be read.
+        modes: (N,) of Pillow's names, "RGB", "L", "CMYK"; empty likewise.
+        orientations: (N,) int32 EXIF orientations, 1 is upright, 0 is none given.
         offsets: (N,) int64, where the example begins in its shard, in bytes.
-        shards: (N,) int64, the position of its shard in the split's list.
+        shards: (N,) int32, the position of its shard in the split's list.
         reasons: N reasons why an image cannot be decoded; empty where it can.
     """
 
-    keys: Sequence[str]
+    keys: np.ndarray
     labels: np.ndarray
     num_bytes: np.ndarray
     widths: np.ndarray
@@ -92,23 +92,26 @@ def survey_images(examples: Iterable[tuple[int, Mapping[str, Any]]]) -> dict[str
 def save_columns(path: Path, columns: Mapping[str, Sequence[Any]]) -> None:
     """Write what `survey_images` returned to a .npz file; a million rows are a few dozen megabytes."""
     texts: dict[str, Any] = {name: np.frombuffer(json.dumps(columns[name]).encode(), np.uint8) for name in _TEXTS}
-    arrays: dict[str, Any] = {name: np.array(columns[name], kind) for name, kind in _KINDS.items() if name != "shards"}
+    arrays: dict[str, Any] = {
+        name: np.array(columns[name], np.str_ if kind == _WORDS else kind)
+        for name, kind in _KINDS.items()
+        if name not in ("keys", "shards")
+    }
     np.savez(path, **texts, **arrays)
 
 
 def load_surveys(paths: Iterable[Path]) -> Survey:
     """Put the columns of all shards of a split together, in the given order."""
-    columns: dict[str, Any] = {name: [] for name in Survey.__dataclass_fields__}
+    reasons: list[str] = []
+    columns: dict[str, list] = {name: [np.empty(0, kind)] for name, kind in _KINDS.items()}
     for shard, path in enumerate(paths):
         with np.load(path) as part:
-            for name in _TEXTS:
-                columns[name] += [text or "" for text in json.loads(part[name].tobytes())]
-            for name in _KINDS:
-                values = part[name] if name != "shards" else np.full(len(part["labels"]), shard)
-                columns[name].append(values)
-    for name, kind in _KINDS.items():
-        columns[name] = np.concatenate([np.empty(0, kind), *columns[name]])
-    return Survey(**columns)
+            keys, found = (json.loads(part[name].tobytes()) for name in _TEXTS)
+            reasons += [reason or "" for reason in found]
+            whole = {**part, "keys": keys, "shards": np.full(len(keys), shard)}
+        for name, kind in _KINDS.items():
+            columns[name].append(np.array(whole[name], kind))
+    return Survey(**{name: np.concatenate(columns.pop(name)) for name in _KINDS}, reasons=reasons)
 
 
 def copies(surveys: Mapping[str, Survey]) -> list[list[tuple[str, int]]]:
@@ -146,18 +149,20 @@ def tally(values: np.ndarray) -> Counter[str]:
 
 
 _TEXTS = ("keys", "reasons")
+_WORDS = np.dtypes.StringDType()  # of any length, in less room than Python's strings
 _KINDS: dict[str, Any] = {
-    "labels": np.int64,
+    "keys": _WORDS,
+    "labels": np.int32,
     "num_bytes": np.int64,
-    "widths": np.int64,
-    "heights": np.int64,
+    "widths": np.int32,
+    "heights": np.int32,
     "digests": "S32",
     "hashes": np.uint64,
-    "formats": "U8",
-    "modes": "U8",
-    "orientations": np.int64,
+    "formats": _WORDS,
+    "modes": _WORDS,
+    "orientations": np.int32,
     "offsets": np.int64,
-    "shards": np.int64,
+    "shards": np.int32,
 }
 
 
