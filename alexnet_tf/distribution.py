@@ -105,13 +105,18 @@ def from_chief(strategy: tf.distribute.Strategy, content: bytes) -> bytes:
     return _sum(strategy, padded.view(np.int32)).tobytes()[:length]
 
 
-def require_same_training(strategy: tf.distribute.Strategy, fingerprint: str) -> None:
-    """Compare what the workers train. All of them must call it at the same point.
+def require_same_training(strategy: tf.distribute.Strategy, fingerprint: str, precision: str) -> None:
+    """Compare what the workers train, and in which precision. All of them must call it at the same point.
 
     Raises:
-        DataError: When the chief's fingerprint is another one.
+        DataError: When the chief's is another one.
     """
-    chiefs = from_chief(strategy, fingerprint.encode()).decode()
+    chiefs_precision, chiefs = from_chief(strategy, f"{precision} {fingerprint}".encode()).decode().split()
+    if chiefs_precision != precision:
+        raise DataError(
+            f"worker 0 trains in {chiefs_precision}, this one in {precision}, as its devices are of another kind; "
+            "set training.precision to float32 or bfloat16 instead of auto on every host"
+        )
     if chiefs != fingerprint:
         raise DataError(
             f"worker 0 trains something else (fingerprint {chiefs[:12]}…, here {fingerprint[:12]}…): params.yaml, "

@@ -67,7 +67,7 @@ class Fit:
         on_epoch: Callable[[Epoch, float | None], None],
     ):
         self._training, self._validation = training, validation
-        self._checkpoint = None if folder is None else Checkpoint(folder)
+        self._checkpoint = None if folder is None else Checkpoint(folder, training.precision)
         self._interval = checkpoint_interval_seconds
         self._advance, self._on_epoch = advance, on_epoch
         self._state = State()
@@ -176,7 +176,7 @@ class Fit:
         checkpoint = self._checkpoint
         if checkpoint is None:
             return
-        require_same_training(self._training.strategy, checkpoint.fingerprint)
+        require_same_training(self._training.strategy, checkpoint.fingerprint, checkpoint.precision)
         workers = cluster()
         mine = checkpoint.read() if workers is None or workers.is_chief else b""
         if content := from_chief(self._training.strategy, mine):

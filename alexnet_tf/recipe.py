@@ -131,7 +131,8 @@ class TrainingSpec(Spec):
     Attributes:
         epochs: Passes over the training split; a last incomplete batch is dropped, another one each epoch.
         global_batch_size: Images of a step, all replicas together (§5: 128).
-        precision: `float32`, or `bfloat16` layers over float32 weights.
+        precision: `float32`, `bfloat16` layers over float32 weights, or `auto`: bfloat16 where the devices have
+            instructions for it, else float32.
         label_smoothing: Share of the target spread over all classes.
         weight_averaging: Decay per step of an exponential average of the weights that is evaluated and kept; 0 is off.
         keep: Which weights are the result: those of the `last` epoch or of the `best` validation top-1 error.
@@ -142,7 +143,7 @@ class TrainingSpec(Spec):
 
     epochs: Annotated[int, Field(gt=0)]
     global_batch_size: Annotated[int, Field(gt=0)]
-    precision: Literal["float32", "bfloat16"]
+    precision: Literal["auto", "float32", "bfloat16"]
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
     weight_averaging: Annotated[float, Field(ge=0, lt=1)]
     keep: Literal["last", "best"]

@@ -19,6 +19,7 @@ from alexnet_tf.errors import DataError, TrainingError
 from alexnet_tf.inference import Inference
 from alexnet_tf.layers import Draw
 from alexnet_tf.optimizer import MomentumSGD
+from alexnet_tf.precision import Precision, choose_precision
 from alexnet_tf.recipe import TrainingSpec
 from alexnet_tf.record_split import RecordSplit
 from alexnet_tf.schedule import Plateau, conv1_factor, learning_rate_factor
@@ -53,6 +54,7 @@ class Training:
         strategy: tf.distribute.Strategy,
     ):
         self.recipe, self.views, self.strategy, self.seed = recipe, views, strategy, seed
+        self.precision: Precision = choose_precision(recipe.precision, strategy)
         self.batches = Batches(train, recipe.global_batch_size, seed)
         if self.batches.steps_per_epoch == 0:
             raise DataError(
@@ -67,7 +69,7 @@ class Training:
                 crop_size=views.crop_size,
                 num_classes=num_classes,
                 seed=seed,
-                precision=recipe.precision,
+                precision=self.precision,
             )
             if isinstance(network, AlexNetBN) and network.conv1 == "whitening":
                 networks.whiten(self.model, views.center(views.enlarged(train.read(chosen_images(train.num_examples)))))

@@ -6,12 +6,14 @@ Reads:
 
 Writes:
     model: `model.json`, `weights.npz`, `mean.npy` (layout: `alexnet_tf.bundle`).
-    report: `history.csv`, one row an epoch; `metrics.json`, the last epoch's errors, the best epoch's, and
-        `stalled`: whether the last epoch's mean loss was still at ln K.
+    report: `history.csv`, one row an epoch; `metrics.json`, the last epoch's errors, the best epoch's, `stalled`:
+        whether the last epoch's mean loss was still at ln K, and `precision_bits`: 16 where layers computed in
+        bfloat16, else 32.
 
 Guarantees:
-    The result is a function of params and inputs: order, crops, flips, noise and dropout come from (seed, step,
-    position in the global batch). Killed at any moment and started again it ends at the same weights, bit by bit.
+    The result is a function of params and inputs, rounded as the kind of machine does: order, crops, flips, noise and
+    dropout come from (seed, step, position in the global batch). Killed at any moment and started again it ends at the
+    same weights, bit by bit.
 
 Fails when:
     the batch does not divide among the replicas, the crop does not fit the image, the loss is not finite or has
@@ -89,6 +91,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
     from alexnet_tf.distribution import make_training_strategy, naming_lost_workers, per_replica_batch_size
     from alexnet_tf.errors import ConfigError, DataError
     from alexnet_tf.fit import Fit
+    from alexnet_tf.precision import BITS
     from alexnet_tf.record_split import RecordSplit
     from alexnet_tf.statistics import ColourStatistics
     from alexnet_tf.training import Training
@@ -170,8 +173,8 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
     runtime.tracker.tags({"devices": ", ".join(strategy.extended.worker_devices), "tensorflow": tf.__version__})
 
     assign_arrays(training.model, fitted.weights, source="the training")
-    save_bundle(outputs.model, Bundle(training.model, views, tuple(train.class_names), params.training.precision))
-    _write_report(outputs.report, fitted)
+    save_bundle(outputs.model, Bundle(training.model, views, tuple(train.class_names), training.precision))
+    _write_report(outputs.report, fitted, BITS[training.precision])
     runtime.tracker.artifact(outputs.report / "history.csv", folder="training")
 
 
@@ -182,7 +185,7 @@ def _tracked(row: "Epoch") -> dict[str, float]:
     return {name: value for name, value in named.items() if value is not None and name not in ("epoch", "step")}
 
 
-def _write_report(folder: Path, fitted: "Fitted") -> None:
+def _write_report(folder: Path, fitted: "Fitted", precision_bits: int) -> None:
     from alexnet_tf.history import write_history
 
     folder.mkdir()
@@ -191,6 +194,7 @@ def _write_report(folder: Path, fitted: "Fitted") -> None:
     metrics = {
         "kept_epoch": fitted.epoch,
         "stalled": fitted.stalled,
+        "precision_bits": precision_bits,
         "last": asdict(fitted.history[-1]),
         "best": asdict(best),
     }

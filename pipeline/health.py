@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from alexnet_tf.errors import AlexNetError
+from alexnet_tf.processor import NAMES, processor_features, processor_has_bfloat16
 from pipeline.commands.setup import has_git, is_no_scm
 from pipeline.tracking_uri import probe, tracking_uri
 from pipeline.workspace import Workspace
@@ -111,18 +112,7 @@ def _memory(_: Workspace) -> Finding:
 
 
 def _cpu(_: Workspace) -> Finding:
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return Finding("cpu", "ok", f"{os.cpu_count()} cores, features unknown")
-    flags = next((line.split() for line in text.splitlines() if line.startswith("flags")), [])
-    names = {
-        "avx2": "AVX2",
-        "avx512f": "AVX-512",
-        "avx512_bf16": "AVX-512 bfloat16",
-        "amx_bf16": "AMX bfloat16",
-    }
-    found = [word for flag, word in names.items() if flag in flags]
+    found = [NAMES[flag] for flag in processor_features()]
     return Finding("cpu", "ok", f"{os.cpu_count()} cores, {', '.join(found) or 'no vector features known here'}")
 
 
@@ -190,4 +180,8 @@ def _params(workspace: Workspace) -> Finding:
         variants = config.load(workspace.root / config.PARAMS_FILE).values["variants"]
     except AlexNetError as error:
         return Finding("params", "fail", str(error), "mend params.yaml, or `alexnet use sample --force`")
+    slow = [name for name, variant in variants.items() if variant.get("training", {}).get("precision") == "bfloat16"]
+    if slow and not processor_has_bfloat16() and not shutil.which("nvidia-smi"):
+        found = f"{', '.join(slow)}: training.precision is bfloat16, which this processor has no instructions for"
+        return Finding("params", "warn", found, "auto takes float32 where that is many times faster, as here")
     return Finding("params", "ok", f"valid; variants {', '.join(variants)}")

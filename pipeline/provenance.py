@@ -11,6 +11,8 @@ import uuid
 from importlib import metadata
 from pathlib import Path
 
+from alexnet_tf.processor import processor_features, processor_name
+
 _PACKAGES = ("tensorflow", "keras", "apache-beam", "tensorflow-datasets", "numpy", "pillow", "mlflow", "dvc")
 
 
@@ -81,6 +83,7 @@ def _machine() -> dict[str, str]:
     tags = {
         "host.platform": platform.platform(),
         "host.cpus": str(os.cpu_count()),
+        "host.cpu": ", ".join(filter(None, (processor_name(), " ".join(processor_features())))),
         "host.memory_gib": f"{gibibytes:.1f}",
     }
     if tool := shutil.which("nvidia-smi"):

@@ -9,7 +9,7 @@ from pipeline.results import Result
 
 
 def grouped(results: Sequence[Result]) -> list[list[Result]]:
-    """Put results together that differ in nothing but their seed, by variant and changes, each by seed.
+    """Put results together that differ in nothing but their seed, by variant, changes and precision, each by seed.
 
     Raises:
         DataError: The same parameters are there twice with the same seed.
@@ -17,7 +17,8 @@ def grouped(results: Sequence[Result]) -> list[list[Result]]:
     groups: dict[str, list[Result]] = {}
     for result in results:
         params = {name: word for name, word in result.row["params"].items() if name != "seed"}
-        groups.setdefault(f"{result.variant} {shown_changes(result)} {sorted(params.items())}", []).append(result)
+        identity = f"{result.variant} {shown_changes(result)} {result.precision} {sorted(params.items())}"
+        groups.setdefault(identity, []).append(result)
     for group in groups.values():
         group.sort(key=lambda each: each.seed)
         for one, other in pairwise(group):

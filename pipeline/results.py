@@ -65,6 +65,12 @@ class Result:
         return {name: value for stage in self.row["standing"] for name, value in stage["metrics"].items()}
 
     @property
+    def precision(self) -> str:
+        """What its layers computed in, `float32` or `bfloat16`; older results name it as a parameter alone."""
+        bits = self.metrics.get("train/precision_bits")
+        return self.row["params"]["training.precision"] if bits is None else f"{'b' * (bits == 16)}float{bits:.0f}"
+
+    @property
     def command(self) -> str:
         """What starts it again, in a clone whose data are where the active params.yaml says."""
         sets = "".join(f" -S '{key}={json.dumps(value)}'" for key, value in self.changes.items())

@@ -2,8 +2,10 @@ import json
 import math
 
 import numpy as np
+import pytest
 
 from alexnet_tf.checkpoint import Checkpoint, State
+from alexnet_tf.errors import DataError
 from alexnet_tf.history import Epoch, history_columns
 from alexnet_tf.schedule import Plateau
 
@@ -31,7 +33,7 @@ class Variable:
 
 
 def test_what_is_saved_is_restored_bit_by_bit(tmp_path):
-    checkpoint = Checkpoint(tmp_path / "fingerprint")
+    checkpoint = Checkpoint(tmp_path / "fingerprint", "float32")
     assert checkpoint.read() == b""
     arrays = {"weights/conv1/kernel": np.arange(3, dtype=np.float32), "velocities/0": np.float32([-0.0, 1e-45])}
     checkpoint.save(STATE, arrays, {"conv1/kernel": np.float32([7])})
@@ -44,6 +46,13 @@ def test_what_is_saved_is_restored_bit_by_bit(tmp_path):
     assert best.keys() == {"conv1/kernel"}
     checkpoint.delete()
     assert not (tmp_path / "fingerprint").exists()
+
+
+def test_a_checkpoint_of_another_precision_is_refused(tmp_path):
+    Checkpoint(tmp_path / "fingerprint", "bfloat16").save(STATE, {}, {})
+    checkpoint = Checkpoint(tmp_path / "fingerprint", "float32")
+    with pytest.raises(DataError, match=r"was begun in bfloat16, and the devices here train in float32 .* --fresh"):
+        checkpoint.restore(checkpoint.read(), {})
 
 
 def test_the_columns_of_the_history():

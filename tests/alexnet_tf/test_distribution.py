@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from alexnet_tf.distribution import make_strategy, per_replica_batch_size
-from alexnet_tf.errors import ConfigError
+from alexnet_tf import distribution
+from alexnet_tf.distribution import make_strategy, per_replica_batch_size, require_same_training
+from alexnet_tf.errors import ConfigError, DataError
 from tests.alexnet_tf.small_training import alexnet_bn, training
 
 
@@ -31,6 +32,20 @@ def test_the_batch_is_shared_evenly_or_refused(two_replicas):
     assert per_replica_batch_size(8, two_replicas) == 4
     with pytest.raises(ConfigError, match=r"divisible by the number of replicas \(2\), got 7"):
         per_replica_batch_size(7, two_replicas)
+
+
+@pytest.mark.parametrize(
+    ("chiefs", "message"),
+    [
+        (b"bfloat16 abc", "worker 0 trains in bfloat16, this one in float32.*instead of auto"),
+        (b"float32 def", "worker 0 trains something else .*def.*here abc"),
+    ],
+)
+def test_workers_that_train_something_else_are_refused(monkeypatch, two_replicas, chiefs, message):
+    require_same_training(two_replicas, "abc", "float32")
+    monkeypatch.setattr(distribution, "from_chief", lambda strategy, content: chiefs)
+    with pytest.raises(DataError, match=message):
+        require_same_training(two_replicas, "abc", "float32")
 
 
 def test_networks_of_other_shapes_can_be_trained_one_after_the_other_in_a_process(two_devices):

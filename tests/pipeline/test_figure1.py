@@ -21,7 +21,7 @@ def result(activation, errors, seed=1, changes=None, **params):
     row = {
         "variant": activation,
         "state": f"{seed:x}{activation}abcdef012",
-        "params": named | {"training.optimizer.learning_rate": "0.01"} | params,
+        "params": named | {"training.optimizer.learning_rate": "0.01", "training.precision": "float32"} | params,
         "state_tags": {},
         "tags": {},
         "standing": [

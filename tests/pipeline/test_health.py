@@ -1,14 +1,20 @@
+import importlib
 import json
 import os
 import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from click.testing import CliRunner
 
+from pipeline import health
 from pipeline.cli import alexnet
 from pipeline.commands.setup import is_no_scm
+from pipeline.workspace import Workspace
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def _doctor(*arguments):
@@ -81,3 +87,15 @@ def test_setup_makes_dvc_work_without_git_and_again_with_it(workspace, monkeypat
     subprocess.run(["git", "init", "-q"], cwd=workspace.root, check=True)
     assert "both work" in CliRunner().invoke(alexnet, ["setup"]).output
     assert not is_no_scm(workspace.root)
+
+
+def test_bfloat16_that_the_processor_only_emulates_is_a_warning(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    config = importlib.import_module("pipeline.config")
+    checked = config.load(ROOT / "params.yaml", ["variants.optimized.training.precision=bfloat16"])
+    monkeypatch.setattr(config, "load", lambda path: checked)
+    monkeypatch.setattr(health.shutil, "which", lambda tool: None)
+    for has, level in ((True, "ok"), (False, "warn")):
+        monkeypatch.setattr(health, "processor_has_bfloat16", lambda has=has: has)
+        finding = health._params(Workspace(ROOT, ROOT))
+        assert (finding.level, "optimized: training.precision is bfloat16" in finding.found) == (level, not has)

@@ -23,7 +23,7 @@ def result(seed=1, error=0.25, changes=None, **metrics):
     row = {
         "variant": "optimized",
         "state": f"{seed:x}abcdef012",
-        "params": {"seed": str(seed), "training.epochs": "4"},
+        "params": {"seed": str(seed), "training.epochs": "4", "training.precision": "float32"},
         "state_tags": {"alexnet.state": f"{seed:x}abcdef012"},
         "tags": {"mlflow.source.git.commit": "0123456789abcdef"},
         "standing": [
@@ -81,6 +81,16 @@ def test_an_experiment_that_was_edited_is_no_other_seed():
     assert [[each.seed for each in group] for group in grouped([old, result(1)])] in ([[1], [2]], [[2], [1]])
 
 
+def test_auto_is_what_it_was_on_the_machine_of_the_run():
+    runs = [result(1), result(2), result(3)]
+    for run, bits in zip(runs, (16.0, 32.0, 32.0), strict=True):
+        run.row["params"]["training.precision"] = "auto"
+        run.row["standing"][0]["metrics"]["train/precision_bits"] = bits
+    assert [run.precision for run in runs] == ["bfloat16", "float32", "float32"]
+    assert [[run.seed for run in group] for group in grouped(runs)] == [[1], [2, 3]]
+    assert result(1).precision == "float32"  # kept before the metric was
+
+
 def test_the_same_seed_twice_is_one_sentence():
     again = replace(result(1), row={**result(1).row, "state": "ffffffffff"})
     with pytest.raises(DataError, match=r"-1abcdef0.json and .*-ffffffff.json are of the same parameters and seed"):
@@ -90,7 +100,7 @@ def test_the_same_seed_twice_is_one_sentence():
 def test_one_seed_shows_its_interval_and_several_their_deviation_by_hand():
     one, several = runs_table([[result(1)]]), runs_table([[result(1, 0.1), result(2, 0.2), result(3, 0.3)]])
     assert "| 25.00 % (24.00 to 27.00) |" in one
-    assert "| 1, 2, 3 | 20.00 ± 10.00 % |" in several
+    assert "| 1, 2, 3 | float32 | 20.00 ± 10.00 % |" in several
     assert "| 1.5 |" in one  # 90 CPU-seconds
 
 

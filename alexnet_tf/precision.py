@@ -1,0 +1,35 @@
+"""Which arithmetic a network is trained in, where the recipe leaves it to the devices."""
+
+from typing import Literal
+
+import tensorflow as tf
+
+from alexnet_tf.processor import processor_has_bfloat16
+
+Precision = Literal["float32", "bfloat16"]
+BITS: dict[Precision, int] = {"float32": 32, "bfloat16": 16}
+_GPU_WITH_BFLOAT16 = (8, 0)  # compute capability of the first NVIDIA generation that multiplies bfloat16
+
+
+def choose_precision(wanted: Precision | Literal["auto"], strategy: tf.distribute.Strategy) -> Precision:
+    """Return what to compute in.
+
+    Args:
+        wanted: `auto` is bfloat16 where every device of this host has instructions for it, else float32.
+        strategy: Its devices train.
+    """
+    if wanted != "auto":
+        return wanted
+    return "bfloat16" if all(map(_has_bfloat16, _physical(strategy))) else "float32"
+
+
+def _physical(strategy: tf.distribute.Strategy) -> list[tf.config.PhysicalDevice]:
+    kinds = {tf.DeviceSpec.from_string(name).device_type for name in strategy.extended.worker_devices}
+    return [device for kind in sorted(kinds) for device in tf.config.list_physical_devices(kind)]
+
+
+def _has_bfloat16(device: tf.config.PhysicalDevice) -> bool:
+    if device.device_type == "CPU":
+        return processor_has_bfloat16()
+    capability = tf.config.experimental.get_device_details(device).get("compute_capability", (0, 0))
+    return capability >= _GPU_WITH_BFLOAT16
