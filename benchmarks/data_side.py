@@ -1,12 +1,14 @@
 """The data side at growing sizes: validate, preprocess and statistics over generated JPEGs of ImageNet's sizes.
 
-    python -m benchmarks.data_side --images 1000 --images 10000 --images 100000 --folder FOLDER
+    python -m benchmarks.data_side --jpeg 1000 --jpeg 10000 --jpeg 100000 --raw 1000 --raw 10000 --folder FOLDER
 
-Writes benchmarks/results/data_side.csv, from which `python -m benchmarks.data_side_page` renders the tables of
-docs/scale.md: seconds, the largest process's memory (each stage is a process of its own, so that one's memory is not
-the other's) and bytes written. `pool` is a plain pool of processes that decodes, resizes and writes the same images,
-`read` one that only reads the records, checks and parses them. A size that is given more than once is measured as
-often, on images made anew. FOLDER needs room for the JPEGs and for a set of records, 320 MB for each thousand images;
+Writes benchmarks/results/data_side.csv, from which `python -m benchmarks.pages` renders the tables of docs/scale.md.
+`--jpeg` and `--raw` say how many images, and how the records hold their pixels (`preprocess.encoding`): as JPEG, as
+experiments/imagenet2012.yaml has it, or raw. Of each: seconds, the
+largest process's memory (each stage is a process of its own, so that one's memory is not the other's) and bytes
+written. `pool` is a plain pool of processes that decodes, resizes and writes the same images, `read` one that only
+reads the records, checks, parses and decodes them. A size that is given more than once is measured as often, on images
+made anew. FOLDER needs room for the JPEGs and for a set of records, 320 MB for each thousand images where they are raw;
 nothing in it is kept. Sizes are drawn around those of ImageNet: 500 x 375 for half of the images, and log-normal
 around that, up to 4,000 pixels wide. 1,000 distinct pictures are made; the others repeat them with other bytes.
 """
@@ -20,44 +22,50 @@ import shutil
 import subprocess
 import sys
 import time
+from functools import partial
+from itertools import product
 from pathlib import Path
 
 import click
-import numpy as np
 
 from alexnet_tf.records import ShardWriter, decode_example, encode_example, indexed_records, read_shard
+from alexnet_tf.stored_pixels import FEATURES, decode_pixels, encode_pixels
 from benchmarks.generated_jpegs import CLASSES, make_dataset
 from benchmarks.machine import describe
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "data_side.csv"
-COLUMNS = ("stage", "images", "seconds", "mib", "bytes")
+COLUMNS = ("records", "images", "stage", "seconds", "mib", "bytes")
 LIMITS = {
     "max_corrupt_share": 0.02, "max_class_imbalance": 1e9, "allow_split_leakage": True, "near_copy_bits": None,
     "allow_near_leakage": True, "reference_schema": None, "min_side_px": 8, "max_aspect": 20.0,
 }  # fmt: skip
+SIDE = 256
 PREPROCESS = {
-    "seed": 1, "size": 256, "stored_size": 256, "max_rejected_share": 0.0, "max_pixels": 50_000_000,
-    "images_per_shard": 512, "encoding": "raw", "jpeg_quality": 95,
+    "seed": 1, "size": SIDE, "stored_size": SIDE, "max_rejected_share": 0.0, "max_pixels": 50_000_000,
+    "images_per_shard": 512, "jpeg_quality": 95,
 }  # fmt: skip
 
 
 @click.command()
-@click.option("--images", "sizes", multiple=True, type=click.IntRange(CLASSES), default=(CLASSES,), show_default=True)
+@click.option("--jpeg", multiple=True, type=click.IntRange(CLASSES), help="So many images, records of JPEGs.")
+@click.option("--raw", multiple=True, type=click.IntRange(CLASSES), help="So many images, records of raw pixels.")
 @click.option("--folder", type=click.Path(path_type=Path), required=True, help="A folder that does not exist yet.")
 @click.option("--workers", default=os.cpu_count(), show_default=True, help="Beam workers, and processes of the pool.")
-def main(sizes: tuple[int, ...], folder: Path, workers: int) -> None:
+def main(jpeg: tuple[int, ...], raw: tuple[int, ...], folder: Path, workers: int) -> None:
     """Measure the curve, and write it row by row."""
+    if not jpeg + raw:
+        raise click.UsageError("expected at least one --jpeg IMAGES or --raw IMAGES, for example --jpeg 1000")
     with RESULTS.open("w", newline="") as file:
         file.writelines(f"# {line}\n" for line in describe())
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(COLUMNS)
-        for images in sizes:
+        for encoding, images in (*product(["jpeg"], jpeg), *product(["raw"], raw)):
             folder.mkdir(parents=True)
             try:
                 make_dataset(folder / "dataset", images)
                 for name in ("validate", "pool", "preprocess", "read", "statistics"):
-                    row = (name, images, *measured(name, folder, workers))
+                    row = (encoding, images, name, *measured(name, encoding, folder, workers))
                     rows.writerow(row)
                     file.flush()
                     click.echo(" ".join(f"{column}={value}" for column, value in zip(COLUMNS, row, strict=True)))
@@ -65,23 +73,27 @@ def main(sizes: tuple[int, ...], folder: Path, workers: int) -> None:
                 shutil.rmtree(folder)
 
 
-def measured(name: str, folder: Path, workers: int) -> tuple[str, str, int]:
+def measured(name: str, encoding: str, folder: Path, workers: int) -> tuple[str, str, int]:
     """Run a stage in a process of its own; return seconds, MiB of the largest process, bytes written."""
-    command = [sys.executable, "-m", "benchmarks.data_side", "--stage", name, str(folder), str(workers)]
+    command = [sys.executable, "-m", "benchmarks.data_side", "--stage", name, encoding, str(folder), str(workers)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT)
     found = json.loads(done.stdout.splitlines()[-1])
     return f"{found['seconds']:.2f}", f"{found['mib']:.0f}", found["bytes"]
 
 
-def stage(name: str, folder: Path, workers: int) -> None:
+def stage(name: str, encoding: str, folder: Path, workers: int) -> None:
     """Run one stage in this process and print what it took."""
     before = size_of(folder)
     if name in ("validate", "preprocess", "statistics"):
         import apache_beam  # noqa: F401  its second is not part of the work
     started = time.perf_counter()
-    {"validate": validate, "preprocess": preprocess, "statistics": statistics, "pool": pool, "read": read}[name](
-        folder, workers
-    )
+    {
+        "validate": validate,
+        "preprocess": partial(preprocess, encoding),
+        "statistics": statistics,
+        "pool": partial(pool, encoding),
+        "read": partial(read, encoding),
+    }[name](folder, workers)
     seconds = time.perf_counter() - started
     kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     memory = max(resource.getrusage(kind).ru_maxrss for kind in kinds) / 1024
@@ -108,11 +120,11 @@ def validate(folder: Path, workers: int) -> None:
     validate.run(validate.Inputs(folder / "dataset", folder), outputs, params, runtime(workers))
 
 
-def preprocess(folder: Path, workers: int) -> None:
+def preprocess(encoding: str, folder: Path, workers: int) -> None:
     from components import preprocess
 
     inputs = preprocess.Inputs(folder / "dataset", folder / "verdict.json")
-    params = preprocess.Params(**PREPROCESS)
+    params = preprocess.Params(**PREPROCESS, encoding=encoding)
     preprocess.run(inputs, preprocess.Outputs(folder / "records"), params, runtime(workers))
 
 
@@ -120,42 +132,43 @@ def statistics(folder: Path, workers: int) -> None:
     from components import statistics
 
     outputs = statistics.Outputs(folder / "statistics")
-    statistics.run(statistics.Inputs(folder / "records"), outputs, statistics.Params(size=256), runtime(workers))
+    statistics.run(statistics.Inputs(folder / "records"), outputs, statistics.Params(size=SIDE), runtime(workers))
 
 
-def pool(folder: Path, workers: int) -> None:
+def pool(encoding: str, folder: Path, workers: int) -> None:
     """What a program without Beam, order, manifest or checks would do: a pool of processes, a shard each."""
     (folder / "pool").mkdir()
     shards = sorted((folder / "dataset").glob("*.tfrecord-*"))
     with multiprocessing.get_context("spawn").Pool(workers) as processes:
-        processes.map(pool_shard, [(str(path), str(folder / "pool" / path.name)) for path in shards], chunksize=1)
+        processes.starmap(pool_shard, [(path, folder / "pool" / path.name, encoding) for path in shards], chunksize=1)
 
 
-def pool_shard(paths: tuple[str, str]) -> None:
+def pool_shard(source: Path, target: Path, encoding: str) -> None:
     from alexnet_tf.images import decode, to_square
 
-    with ShardWriter(Path(paths[1])) as writer:
-        for _, payload in indexed_records(Path(paths[0])):
+    with ShardWriter(target) as writer:
+        for _, payload in indexed_records(source):
             example = decode_example(payload)
-            raw = to_square(decode(example["image"], max_pixels=50_000_000), 256).tobytes()
-            row = {"image/raw": raw, "image/key": example["key"], "image/label": example["label"]}
+            square = to_square(decode(example["image"], max_pixels=PREPROCESS["max_pixels"]), SIDE)
+            stored = encode_pixels(square, encoding=encoding, jpeg_quality=PREPROCESS["jpeg_quality"])
+            row = {FEATURES[encoding]: stored, "image/key": example["key"], "image/label": example["label"]}
             writer.write(encode_example(row))
 
 
-def read(folder: Path, workers: int) -> None:
-    """Read and check the records and parse them, and no more."""
+def read(encoding: str, folder: Path, workers: int) -> None:
+    """Read and check the records, parse and decode them, and no more."""
     shards = sorted((folder / "records").glob("*.tfrecord"))
     with multiprocessing.get_context("spawn").Pool(workers) as processes:
-        processes.map(read_shard_only, [str(path) for path in shards], chunksize=1)
+        processes.starmap(read_shard_only, [(path, encoding) for path in shards], chunksize=1)
 
 
-def read_shard_only(path: str) -> None:
-    for payload in read_shard(Path(path)):
-        np.frombuffer(decode_example(payload)["image/raw"], np.uint8).reshape(256, 256, 3)
+def read_shard_only(path: Path, encoding: str) -> None:
+    for payload in read_shard(path):
+        decode_pixels(decode_example(payload)[FEATURES[encoding]], encoding=encoding, size=SIDE)
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--stage"]:
-        stage(sys.argv[2], Path(sys.argv[3]), int(sys.argv[4]))
+        stage(sys.argv[2], sys.argv[3], Path(sys.argv[4]), int(sys.argv[5]))
     else:
         main()
