@@ -2,7 +2,7 @@
 
     python -m benchmarks.data_side --images 1000 --images 10000 --images 100000 --folder FOLDER
 
-Writes benchmarks/results/data_side.csv, from which `python -m benchmarks.data_side_page` renders the tables of
+Writes benchmarks/results/data_side.csv, from which `python -m benchmarks.pages` renders the tables of
 docs/scale.md: seconds, the largest process's memory (each stage is a process of its own, so that one's memory is not
 the other's) and bytes written. `pool` is a plain pool of processes that decodes, resizes and writes the same images,
 `read` one that only reads the records, checks and parses them. A size that is given more than once is measured as
