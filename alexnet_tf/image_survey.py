@@ -21,6 +21,7 @@ MAX_PIXELS = 178_956_970
 """Pillow's own limit for a decompression bomb; a survey calls a larger image corrupt."""
 
 _EXIF_ORIENTATION = 0x0112
+_UINT16_MAX = 65_535
 
 
 @dataclass(frozen=True)
@@ -184,4 +185,4 @@ def _orientation(image: Image.Image) -> int:
         value = image.getexif().get(_EXIF_ORIENTATION, 0)
     except Exception:  # a broken EXIF block raises whatever its parser met; the image may still be whole
         return 0
-    return value if isinstance(value, int) else 0
+    return value if isinstance(value, int) and 0 <= value <= _UINT16_MAX else 0  # EXIF has it in two bytes

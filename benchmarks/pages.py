@@ -44,13 +44,14 @@ def stall_rate(rows: Sequence[Row]) -> str:
         stalled = sum(row["stalled"] == "True" for row in group)
         losses = sorted(float(row["train_loss"]) for row in group)
         errors = [100 * float(row["validation_top1_error"]) for row in group]
+        spread = f" ± {statistics.stdev(errors):.1f}" if len(errors) > 1 else ""
         lines.append(
             (
                 f"`{profile}`",
                 changed and f"`{changed}`",
                 f"{stalled} of {len(group)}",
                 f"{losses[0]:.2f} to {losses[-1]:.2f}",
-                f"{statistics.mean(errors):.1f} ± {statistics.stdev(errors):.1f} %",
+                f"{statistics.mean(errors):.1f}{spread} %",
                 ", ".join(f"{error:.1f}" for error in errors),
             )
         )
@@ -78,7 +79,7 @@ def data_side(rows: Sequence[Row]) -> str:
                 records,
                 f"{images:,}",
                 f"`{stage}`",
-                len(group),
+                str(len(group)),
                 f"{seconds:.1f}",
                 f"{images / seconds:,.0f}",
                 f"{mib:.0f}",

@@ -3,9 +3,9 @@
     python -m benchmarks.stall_rate                # 3 profiles x 5 seeds; started again, it goes on where it was
     python -m benchmarks.stall_rate --profile paper -S variants.faithful.network.bias=[0,0,0,0,0,0,0,0]
 
-Writes its rows into benchmarks/results/stall_rate.csv, beside those of other profiles and changes. A training has
-stalled when the mean loss of its last epoch is above 0.98 ln K. The data are those of `dvc repro statistics`; a seed
-changes the training alone.
+Writes its rows into benchmarks/results/stall_rate.csv, beside those of other profiles, changes and seeds. A training
+has stalled when the mean loss of its last epoch is above 0.98 ln K. The data are those of `dvc repro statistics`; a
+seed changes the training alone.
 """
 
 import csv
@@ -56,17 +56,13 @@ def _train(folder: Path, root: Path, changes: tuple[str, ...]) -> None:
 
 def _write(path: Path, rows: list[tuple]) -> None:
     path.parent.mkdir(exist_ok=True)
-    if path.exists():
-        mine = {(profile, changed) for profile, changed, *_ in rows}
-        kept = [
-            tuple(row.values()) for row in pages.load("stall_rate")[1] if (row["profile"], row["changed"]) not in mine
-        ]
-        rows = kept + rows
+    before = [tuple(row.values()) for row in pages.load("stall_rate")[1]] if path.exists() else []
+    whole = {tuple(map(str, row[:3])): row for row in (*before, *rows)}  # of profile, change and seed the latest
     with path.open("w", newline="") as file:
         file.writelines(f"# {line}\n" for line in describe())
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
-        writer.writerows(rows)
+        writer.writerows(whole.values())
 
 
 if __name__ == "__main__":

@@ -55,14 +55,14 @@ def sentence(
 def _worded(error: ErrorDetails, path: Sequence[Any], values: Mapping[str, Any], source: str) -> str:
     key = dotted(path)
     if error["type"] == "extra_forbidden":
-        siblings = [name for each in subschemas(json_schema(), path[:-1]) for name in each.get("properties", {})]
-        known = sorted(set(siblings))
+        sections = subschemas(json_schema(), path[:-1], values)
+        known = sorted({name for each in sections for name in each.get("properties", {})})
         where = f"under {dotted(path[:-1])}" if len(path) > 1 else "at the top level"
         return (
             f"{source}: unknown key {key} (value {shown(error['input'])}); expected {where} "
             f"one of {', '.join(known)}{nearest(path[-1], known)}"
         )
-    expected = expectation(path)
+    expected = expectation(path, values)
     if error["type"] in _ABSENT:
         return f"{source}: {key} is missing; expected {expected}"
     value = _value_at(path, values)
@@ -76,14 +76,14 @@ def _worded(error: ErrorDetails, path: Sequence[Any], values: Mapping[str, Any],
         name = path[-2]
         where = dotted(path[:-2])
         return f"{source}: {where} has an entry {name!r}; expected a name of small letters, digits, - and _"
-    choices = [choice for each in subschemas(json_schema(), path) for choice in _choices(each)]
+    choices = [choice for each in subschemas(json_schema(), path, values) for choice in _choices(each)]
     guess = nearest(received.strip("'"), choices)
     return f"{source}: {key} must be {expected}, got {received}{guess}"
 
 
-def expectation(path: Sequence[Any]) -> str:
-    """Say in words what may stand at a path of params.yaml."""
-    found = [text for each in subschemas(json_schema(), path) if (text := _described(each))]
+def expectation(path: Sequence[Any], values: Mapping[str, Any]) -> str:
+    """Say in words what may stand at a path of params.yaml that holds `values`."""
+    found = [text for each in subschemas(json_schema(), path, values) if (text := _described(each))]
     return " or ".join(dict.fromkeys(found)) or "a value"
 
 

@@ -73,7 +73,7 @@ def ratio(groups: Sequence[Sequence[Result]]) -> str:
         if sooner is None:
             return f"ReLU did not reach {TARGET:.0%} training error with seed {seed}, so there is no ratio."
         if later is None:
-            bounds.append(len(training_errors(tanh[seed])) / sooner)
+            bounds.append((len(training_errors(tanh[seed])) - 0.5) / sooner)  # where the last mean stands
         else:
             times.append(later / sooner)
     paper = f"the paper reads off {PAPER_TIMES}"
@@ -138,6 +138,8 @@ def _shown(result: Result) -> str:
 @click.option("--plot", "picture", type=click.Path(dir_okay=False, path_type=Path), help="Write the curves as PNG.")
 def main(experiment: str, picture: Path | None) -> None:
     """Print the table, and draw."""
+    if picture and not picture.resolve().parent.is_dir():
+        raise click.UsageError(f"--plot {picture}: the folder {picture.parent} does not exist; make it first")
     groups = grouped(load(Path(__file__).resolve().parent.parent / FOLDER / experiment))
     click.echo(epochs_table(groups))
     if picture:

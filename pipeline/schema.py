@@ -108,12 +108,13 @@ def json_schema() -> dict[str, Any]:
     } | schema
 
 
-def subschemas(schema: Mapping[str, Any], path: Sequence[object]) -> list[dict[str, Any]]:
+def subschemas(schema: Mapping[str, Any], path: Sequence[object], values: Any = None) -> list[dict[str, Any]]:
     """Find what describes `path`, following references, unions and free names.
 
     Args:
         schema: A JSON Schema with its `$defs`.
         path: Keys and list positions; a step that no branch knows (the tag of a union) is passed over.
+        values: What is described; of a union whose members have each a name, only the member that it names is followed.
     """
     found = list(_branches(schema, schema))
     for step in path:
@@ -127,9 +128,17 @@ def subschemas(schema: Mapping[str, Any], path: Sequence[object]) -> list[dict[s
                 inner.append(free)
             elif isinstance(step, int) and isinstance(branch.get("items"), dict):
                 inner.append(branch["items"])
+        values = values.get(step) if isinstance(values, Mapping) else None
         if inner:
             found = [branch for each in inner for branch in _branches(schema, each)]
+            found = [branch for branch in found if _named(branch, values)] or found
     return found
+
+
+def _named(branch: Mapping[str, Any], values: Any) -> bool:
+    """Say whether all constants of a section, such as its `name`, are those of `values`."""
+    constants = {key: each["const"] for key, each in branch.get("properties", {}).items() if "const" in each}
+    return not isinstance(values, Mapping) or all(values.get(key) == word for key, word in constants.items())
 
 
 def _branches(schema: Mapping[str, Any], node: Any) -> Iterator[dict[str, Any]]:

@@ -60,3 +60,5 @@ def test_a_stall_is_counted_and_the_errors_stand_by_seed():
     measured = [("paper", "", "1", "False", "1.5", "0.3"), ("paper", "", "2", "True", "2.3", "0.9")]
     table = pages.stall_rate([dict(zip(names, row, strict=True)) for row in measured])
     assert table.splitlines()[-1] == "| `paper` |  | 1 of 2 | 1.50 to 2.30 | 60.0 ± 42.4 % | 30.0, 90.0 |"
+    alone = pages.stall_rate([dict(zip(names, measured[0], strict=True))])
+    assert alone.splitlines()[-1] == "| `paper` |  | 0 of 1 | 1.50 to 1.50 | 30.0 % | 30.0 |"

@@ -105,6 +105,20 @@ def test_a_source_that_is_none_is_told_with_what_may_stand_there(root):
         load(root / "params.yaml", ["download.source=smaple"])
 
 
+@pytest.mark.parametrize(
+    ("change", "wanted", "unwanted"),
+    [
+        ("optimized.network.name=four_layer", "unknown key variants.optimized.network.", "kernel_sizes, "),
+        ("faithful.network.weight_stddev=[1]", "must be profile or a list of 8 numbers, got [1]", "list of 5"),
+    ],
+)
+def test_of_several_networks_a_fault_speaks_of_the_one_that_is_named(root, change, wanted, unwanted):
+    with pytest.raises(ConfigError) as caught:
+        load(root / "params.yaml", [f"variants.{change}"])
+    assert wanted in str(caught.value)
+    assert unwanted not in str(caught.value)
+
+
 def test_params_yaml_is_an_experiment_card(root):
     assert (root / "params.yaml").read_text(encoding="utf-8").startswith("# EXPERIMENT")
 

@@ -36,6 +36,12 @@ def turned(orientation: int) -> bytes:
     return encoded(exif=exif)
 
 
+def turned_by_too_much() -> bytes:
+    """Its orientation takes four bytes, of which EXIF gives it two."""
+    entry = struct.pack("<HHIII", 0x0112, 4, 1, 0xFFFFFFFF, 0)
+    return encoded(exif=b"Exif\0\0II*\0" + struct.pack("<IH", 8, 1) + entry)
+
+
 def animated(format: str) -> bytes:
     return encoded(PHOTO, format, save_all=True, append_images=[Image.new("RGB", PHOTO.size, "red")] * 3)
 
@@ -65,6 +71,7 @@ GOOD = {
     "two\nlines.jpg": encoded(quality=61),
     "name in latin1 \udce9.jpg": encoded(quality=62),
     **{f"exif {n}.jpg": turned(n) for n in range(1, 9)},
+    "exif of four bytes.jpg": turned_by_too_much(),
 }
 BAD = {
     "zero.jpg": (b"", "empty file"),
@@ -171,3 +178,4 @@ def test_the_strip_is_warned_of(outcome):
 def test_all_orientations_are_counted(outcome):
     found = outcome[0]["splits"]["train"]["orientations"]
     assert {number: found[str(number)] for number in range(1, 9)} == dict.fromkeys(range(1, 9), 1)
+    assert sum(found.values()) == found["0"] + 8

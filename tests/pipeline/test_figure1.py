@@ -63,7 +63,7 @@ def test_the_ratio_is_that_of_the_same_seeds_by_hand():
 
 def test_a_tanh_that_never_arrives_bounds_the_ratio():
     found = ratio([[result("relu", [0.5, 0.0])], [result("tanh", [0.5] * 8)]])
-    assert "did not reach 25% training error in 1 of 1 runs: ReLU is there more than 8.0 times sooner" in found
+    assert "did not reach 25% training error in 1 of 1 runs: ReLU is there more than 7.5 times sooner" in found
 
 
 @pytest.mark.parametrize(
@@ -123,3 +123,6 @@ def test_the_command_prints_the_table_and_draws(tmp_path, monkeypatch):
     assert asked[0].parts[-2:] == ("results", "relu_tanh")
     assert "3.0 times sooner than tanh (seed 1: 3.0)" in found.output
     assert (tmp_path / "figure1.png").read_bytes().startswith(b"\x89PNG")
+    found = CliRunner().invoke(figure1.main, ["relu_tanh", "--plot", str(tmp_path / "nowhere" / "figure1.png")])
+    assert found.exit_code == 2
+    assert "does not exist; make it first" in found.output
