@@ -7,9 +7,10 @@ Writes benchmarks/results/data_side.csv, from which `python -m benchmarks.pages`
 experiments/imagenet2012.yaml has it, or raw. Of each: seconds, the largest process's memory (each stage is a process of
 its own, so that one's memory is not the other's) and bytes written. `pool` is a plain pool of processes that decodes,
 resizes and writes the same images, `read` one that only reads the records, checks, parses and decodes them. A size that
-is given more than once is measured as often, on images made anew. FOLDER needs room for the JPEGs and for a set of records, 320 MB for each thousand images where they are raw;
-nothing in it is kept. Sizes are drawn around those of ImageNet: 500 x 375 for half of the images, and log-normal
-around that, up to 4,000 pixels wide. 1,000 distinct pictures are made; the others repeat them with other bytes.
+is given more than once is measured as often, on images made anew. FOLDER needs room for the JPEGs and for a set of
+records, 320 MB for each thousand images where they are raw; nothing in it is kept. Sizes are drawn around those of
+ImageNet: 500 x 375 for half of the images, and log-normal around that, up to 4,000 pixels wide. 1,000 distinct pictures
+are made; the others repeat them with other bytes.
 """
 
 import csv
