@@ -96,21 +96,21 @@ def test_every_beam_flag_of_the_page_on_scale_is_one_that_beam_knows(caplog):
 
 
 @pytest.mark.parametrize("engine", ["Dask", "Portable", "Flink", "Spark", "Dataflow"])
-def test_a_command_of_the_page_on_scale_is_taken_as_it_stands(engine):
+def test_a_command_of_the_page_on_scale_is_taken_as_it_stands(engine, caplog):
     from components.beam import _options
     from components.interfaces import BeamRuntime
     from pipeline.cli import alexnet
     from pipeline.config import load
 
+    importlib.import_module("apache_beam.runners.dask.dask_runner")  # adds its flags
     blocks = re.findall(r"```bash\n(.*?)```", (ROOT / "docs/scale.md").read_text(), re.DOTALL)
     (command,) = [block[block.index("alexnet ") :] for block in blocks if f"beam_runner={engine}Runner" in block]
     name, stage, *arguments = shlex.split(command.replace("\\\n", " "))
     context = alexnet.commands[stage].make_context(f"{name} {stage}", arguments)
     assert context.params["entry"] in load(ROOT / "params.yaml").values["images"]
     settings = load(ROOT / "params.yaml", context.params["overrides"]).runtime
-    options = _options(BeamRuntime(runner=settings.beam_runner, options=settings.beam_options))
-    known = {f"--{name}" for name in options.get_all_options()}
-    assert {flag.partition("=")[0] for flag in settings.beam_options} <= known
+    _options(BeamRuntime(runner=settings.beam_runner, options=settings.beam_options))
+    assert "unparseable" not in caplog.text.lower()
     assert settings.beam_runner == f"{engine}Runner"
     assert len(settings.beam_options) == {"Dask": 1, "Portable": 3, "Flink": 7, "Spark": 5, "Dataflow": 10}[engine]
 

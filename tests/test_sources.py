@@ -47,7 +47,7 @@ FEW = ("download.validation_share=0.4",)
 # Source: experiment, what puts its files into a folder, changes of the experiment, classes, images.
 SOURCES = {
     "cifar10": ("cifar10", lambda f, patch: place_cifar(f, "cifar10", patch, per_file=40), (), 10, 240),
-    "cifar100": ("cifar100", lambda f, patch: place_cifar(f, "cifar100", patch), (), 100, 400),
+    "cifar100": ("cifar100", lambda f, patch: place_cifar(f, "cifar100", patch, per_file=600), (), 100, 1200),
     "mnist": ("mnist", digits("mnist"), (), 10, 140),
     "fashion_mnist": ("fashion_mnist", digits("fashion_mnist"), (), 10, 140),
     "imagenette, its archive": (
