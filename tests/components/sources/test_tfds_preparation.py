@@ -20,7 +20,6 @@ from tests.components.small_dataset import jpeg
 # tensorflow-datasets 4.9.10 asks protobuf for a field's deprecated label; and its progress bars' threads outlive them.
 pytestmark = pytest.mark.filterwarnings(r"ignore:label\(\) is deprecated:DeprecationWarning")
 
-RNG = np.random.default_rng(0)
 TINY = "components.sources.tiny_imagenet"
 
 
@@ -66,9 +65,9 @@ def place_digits(folder, name, monkeypatch, *, train=30, test=20):
     cls = builder_class(name)
     monkeypatch.setattr("tensorflow_datasets.image_classification.mnist._TRAIN_EXAMPLES", train)
     monkeypatch.setattr("tensorflow_datasets.image_classification.mnist._TEST_EXAMPLES", test)
-    files, pixels = {}, {}
+    files, pixels, rng = {}, {}, np.random.default_rng(0)
     for split, stem, count in (("train", "train", train), ("test", "t10k", test)):
-        images = RNG.integers(0, 256, (count, 28, 28), np.uint8)
+        images = rng.integers(0, 256, (count, 28, 28), np.uint8)
         labels = np.arange(count, dtype=np.uint8) % 10
         head = struct.pack(">IIII", 2051, count, 28, 28), struct.pack(">II", 2049, count)
         files[f"{cls.URL}{stem}-images-idx3-ubyte.gz"] = gzip.compress(head[0] + images.tobytes())
@@ -88,9 +87,9 @@ def test_greyscale_sets_come_from_their_four_files(tmp_path, monkeypatch, name):
         assert found == expected
 
 
-def cifar_rows(count, *, label_bytes, classes):
+def cifar_rows(rng, count, *, label_bytes, classes):
     """Images of noise as CIFAR's files have them; the last byte of label before each is the one that counts."""
-    rows = RNG.integers(0, 256, (count, label_bytes + 3072), np.uint8)
+    rows = rng.integers(0, 256, (count, label_bytes + 3072), np.uint8)
     rows[:, 0] %= 10
     rows[:, label_bytes - 1] = np.arange(count) % classes
     pixels = [row[label_bytes:].reshape(3, 32, 32).transpose(1, 2, 0) for row in rows]
@@ -108,10 +107,10 @@ def place_cifar(folder, name, monkeypatch, *, per_file=200):
     words["cifar100"] = {"coarse_label_names.txt": ("coarse", 20), "fine_label_names.txt": ("fine", 100)}
     root, url = {"cifar10": ("cifar-10-batches-bin", "cifar-10"), "cifar100": ("cifar-100-binary", "cifar-100")}[name]
     label_bytes, classes = {"cifar10": (1, 10), "cifar100": (2, 100)}[name]
-    stream, expected = io.BytesIO(), {}
+    stream, expected, rng = io.BytesIO(), {}, np.random.default_rng(0)
     with tarfile.open(fileobj=stream, mode="w:gz") as archive:
         for file in whole[name]:
-            content, images = cifar_rows(per_file, label_bytes=label_bytes, classes=classes)
+            content, images = cifar_rows(rng, per_file, label_bytes=label_bytes, classes=classes)
             expected |= images
             add(archive, f"{root}/{file}", content)
         for file, (word, number) in words[name].items():
