@@ -36,8 +36,10 @@ def find_drift(
         for name in ("format", "mode"):
             if name in features and features[name].string_domain.value:
                 found += _new_words(split, name, words[name], set(features[name].string_domain.value))
-        found += [anomaly for name in ("width", "height") if name in features for anomaly in _range(
-            split, name, getattr(survey, f"{name}s"), features[name].int_domain)]  # fmt: skip
+        for name, values in _sizes(survey).items():
+            if name in features:
+                domain = features[name].float_domain if name == "aspect" else features[name].int_domain
+                found += _range(split, name, values, domain.min, domain.max)
         reference = _reference_shares(statistics, split)
         for name, shares in reference.items():
             limit = features[name].drift_comparator.infinity_norm.threshold if name in features else 0.0
@@ -77,13 +79,21 @@ def _new_words(split: str, feature: str, counts: Counter[str], known: set[str]) 
     return [Anomaly(f"new_{feature}", split, "WARNING", text, feature)]
 
 
-def _range(split: str, feature: str, values: np.ndarray, domain: schema_pb2.IntDomain) -> list[Anomaly]:
-    rows = np.flatnonzero((values > 0) & ((values < domain.min) | ((values > domain.max) if domain.max else False)))
+def _sizes(survey: Survey) -> dict[str, np.ndarray]:
+    """Return width and height in pixels, and width over height, which is 0 where they are not known."""
+    aspects = np.zeros(len(survey.widths), np.float32)  # as the schema has them
+    np.divide(survey.widths, survey.heights, out=aspects, where=survey.heights > 0, casting="same_kind")
+    return {"width": survey.widths, "height": survey.heights, "aspect": aspects}
+
+
+def _range(split: str, feature: str, values: np.ndarray, low: float, high: float) -> list[Anomaly]:
+    """Compare with a range, ends included; without an upper one if that is 0."""
+    rows = np.flatnonzero((values > 0) & ((values < low) | ((values > high) if high else False)))
     if not len(rows):
         return []
-    expected = f"{domain.min} to {domain.max}" if domain.max else f"at least {domain.min}"
-    text = f"{split}: expected a {feature} of {expected} pixels as in the reference schema, found "
-    text += f"{len(rows)} images of {values[rows].min()} to {values[rows].max()}."
+    expected = f"{low:g} to {high:g}" if high else f"at least {low:g}"
+    text = f"{split}: expected images whose {feature} is {expected} as in the reference schema, found "
+    text += f"{len(rows)} of {values[rows].min():g} to {values[rows].max():g}."
     return [
         Anomaly(f"{feature}_out_of_range", split, "WARNING", text, "size", tuple((split, int(r)) for r in rows[:20]))
     ]

@@ -7,6 +7,7 @@ the stage preprocess would make, so that its records come out equal; JPEG is sma
 import io
 import json
 import os
+import secrets
 import shutil
 from collections import Counter
 from collections.abc import Sequence
@@ -21,10 +22,16 @@ from alexnet_tf.images import ImageRejected, decode, to_square
 from components.beam import run_shards
 from components.interfaces import Runtime
 from components.sources.files import find_files, read_file
+from components.sources.imagenet2012_labels import SOLUTION
 from components.sources.source import key_text
+from components.sources.wordnet import WORD_FILES
 
 Encoding = Literal["png", "jpeg"]
 REPORT = "conversion.json"
+BESIDE = (*WORD_FILES, SOLUTION)
+"""Files that the sources look for beside the images: words for classes, classes of ImageNet's validation images."""
+TEMPORARY = ".tmp-"
+"""Begins the name of a file that is not whole yet; sources pass hidden files over."""
 FILES_PER_TASK = 256
 MAX_PIXELS = 178_956_970
 """Pillow's own limit for a decompression bomb."""
@@ -47,7 +54,7 @@ class ConversionTask:
 
 
 def convert(source: Path, destination: Path, *, size: int, encoding: Encoding, runtime: Runtime) -> dict:
-    """Write every image below `source` as a square to the same place below `destination`.
+    """Write every image below `source` as a square to the same place below `destination`, and copy `BESIDE`.
 
     Started again after a kill, it goes on where it was: a file has its name only when it is whole.
 
@@ -80,7 +87,7 @@ def convert(source: Path, destination: Path, *, size: int, encoding: Encoding, r
         raise DataError(f"{source}: expected image files, found none.")
     scratch = destination / ".conversion"
     scratch.mkdir(parents=True, exist_ok=True)
-    (scratch / "settings.json").write_text(json.dumps(settings))
+    _write_whole(scratch / "settings.json", json.dumps(settings).encode())
     pairs = [list(pair) for pair in zip(files, _targets(files, _SUFFIX[encoding]), strict=True)]
     lists = scratch / "files.json"
     lists.write_text("\n".join(json.dumps(pair) for pair in pairs))
@@ -91,7 +98,13 @@ def convert(source: Path, destination: Path, *, size: int, encoding: Encoding, r
     found = run_shards(convert_files, tasks, runtime=runtime, scratch=scratch, description="convert", unit="parts")
     rejected = [{"file": key_text(file), "reason": reason} for part in found for file, reason in part]
     report = {**settings, "num_images": len(files) - len(rejected), "rejected": rejected}
-    (destination / REPORT).write_text(json.dumps(report, indent=1) + "\n")
+    for name in BESIDE:
+        if (source / name).is_file():
+            _write_whole(destination / name, (source / name).read_bytes())
+    for folder in {destination, *((destination / target).parent for _, target in pairs)}:
+        for left in folder.glob(f"{TEMPORARY}*"):  # of a run that was killed
+            left.unlink(missing_ok=True)
+    _write_whole(destination / REPORT, (json.dumps(report, indent=1) + "\n").encode())
     shutil.rmtree(scratch)
     return report
 
@@ -113,10 +126,14 @@ def convert_files(task: ConversionTask) -> list[list[str]]:
             rejected.append([source, error.reason])
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
-        temporary.write_bytes(_encoded(image, task.encoding))
-        os.replace(temporary, path)
+        _write_whole(path, _encoded(image, task.encoding))
     return rejected
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    temporary = path.with_name(TEMPORARY + secrets.token_hex(8))  # short: the name itself may be as long as names get
+    temporary.write_bytes(content)
+    os.replace(temporary, path)
 
 
 def _encoded(image: Image.Image, encoding: Encoding) -> bytes:

@@ -131,7 +131,12 @@ def _survey(dataset: Path, manifest: Mapping[str, Any], report: Path, runtime: R
     tasks: dict[str, list[SurveyTask]] = {}
     for split, content in sorted(manifest["splits"].items()):
         tasks[split] = [
-            SurveyTask(str(dataset / shard["file"]), shard["num_examples"], str(scratch / f"{split}-{number}.npz"))
+            SurveyTask(
+                shard=str(dataset / shard["file"]),
+                num_examples=shard["num_examples"],
+                sha256=shard["sha256"],
+                survey=str(scratch / f"{split}-{number}.npz"),
+            )
             for number, shard in enumerate(content["shards"])
         ]
     listed = [task for of_split in tasks.values() for task in of_split]

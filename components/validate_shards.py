@@ -1,5 +1,6 @@
 """What the workers of the stage validate do: look at every image of a shard."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,15 +12,16 @@ from components.beam_worker import COUNTERS
 
 @dataclass(frozen=True)
 class SurveyTask:
-    """One shard, how many examples its manifest says it has, and the .npz file that the survey goes to."""
+    """One shard, what its manifest says of it, and the .npz file that the survey goes to."""
 
     shard: str
     num_examples: int
+    sha256: str
     survey: str
 
 
 def survey_shard(task: SurveyTask) -> dict[str, dict[str, int]]:
-    """Survey one shard, in a Beam worker, and return how many images and pixels it looked at."""
+    """Survey one shard, in a Beam worker, and return how many images and bytes it looked at."""
     records = indexed_records(Path(task.shard))
     columns = survey_images((offset, decode_example(payload)) for offset, payload in records)
     found = len(columns["keys"])
@@ -29,5 +31,12 @@ def survey_shard(task: SurveyTask) -> dict[str, dict[str, int]]:
             f"stage download again."
         )
     save_columns(Path(task.survey), columns)
+    with open(task.shard, "rb") as file:  # which has just been read, so that this costs no second read
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest != task.sha256:
+        raise DataError(
+            f"{task.shard}: expected SHA-256 {task.sha256[:12]}… as its manifest says, found {digest[:12]}…; run the "
+            f"stage download again."
+        )
     corrupt = sum(map(bool, columns["reasons"]))
     return {COUNTERS: {"images": found, "corrupt": corrupt, "bytes": sum(columns["num_bytes"])}}

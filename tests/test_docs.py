@@ -3,6 +3,7 @@
 import importlib
 import os
 import re
+import shlex
 import signal
 import subprocess
 import time
@@ -87,12 +88,42 @@ def test_every_beam_flag_of_the_page_on_scale_is_one_that_beam_knows(caplog):
 
     importlib.import_module("apache_beam.runners.dask.dask_runner")  # adds its flags
     page = (ROOT / "docs/scale.md").read_text()
-    blocks = re.findall(r"```text\n(.*?)```|beam_options[:=] ?\[(.*?)\]", page, re.DOTALL)
-    listed = " ".join(part for block in blocks for part in block)
-    flags = re.findall(r"--\w+(?:=[^\s\"',]+)?", listed.replace("=N", "=4"))
+    listed = " ".join(re.findall(r"beam_options[:=] ?\[(.*?)\]", page, re.DOTALL))
+    flags = re.findall(r"--\w+(?:=[^\s\"',]+)?", listed)
     assert {"--flink_submit_uber_jar", "--dask_scheduler_file=.alexnet/scheduler.json"} <= set(flags)
     PipelineOptions(flags).get_all_options()
     assert "unparseable" not in caplog.text.lower()
+
+
+@pytest.mark.parametrize("engine", ["Dask", "Portable", "Flink", "Spark", "Dataflow"])
+def test_a_command_of_the_page_on_scale_is_taken_as_it_stands(engine, caplog):
+    from components.beam import _options
+    from components.interfaces import BeamRuntime
+    from pipeline.cli import alexnet
+    from pipeline.config import load
+
+    importlib.import_module("apache_beam.runners.dask.dask_runner")  # adds its flags
+    blocks = re.findall(r"```bash\n(.*?)```", (ROOT / "docs/scale.md").read_text(), re.DOTALL)
+    (command,) = [block[block.index("alexnet ") :] for block in blocks if f"beam_runner={engine}Runner" in block]
+    name, stage, *arguments = shlex.split(command.replace("\\\n", " "))
+    context = alexnet.commands[stage].make_context(f"{name} {stage}", arguments)
+    assert context.params["entry"] in load(ROOT / "params.yaml").values["images"]
+    settings = load(ROOT / "params.yaml", context.params["overrides"]).runtime
+    _options(BeamRuntime(runner=settings.beam_runner, options=settings.beam_options))
+    assert "unparseable" not in caplog.text.lower()
+    assert settings.beam_runner == f"{engine}Runner"
+    assert len(settings.beam_options) == {"Dask": 1, "Portable": 3, "Flink": 7, "Spark": 5, "Dataflow": 10}[engine]
+
+
+def test_the_page_on_scale_shows_the_image_whole():
+    shown = re.findall(r"```dockerfile\n(.*?)```", (ROOT / "docs/scale.md").read_text(), re.DOTALL)
+    assert shown == [(ROOT / "docs/docker/Dockerfile").read_text()]
+
+
+def test_every_file_that_the_page_on_scale_names_is_there():
+    named = re.findall(r"`((?:tests|components|docs|benchmarks)/[\w/.]+)`", (ROOT / "docs/scale.md").read_text())
+    assert len(named) > 8
+    assert [name for name in named if not (ROOT / name).exists()] == []
 
 
 def test_links_lead_somewhere():

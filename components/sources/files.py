@@ -16,7 +16,8 @@ def find_files(folder: Path) -> tuple[list[str], list[str]]:
 
     Returns:
         Paths relative to `folder` of the image files, by suffix, and of all others; hidden files are in
-        neither. A link that leads nowhere counts as a file: `read_file` says what is wrong with it.
+        neither. A link that leads nowhere counts as a file, and so does an empty folder with an image's name:
+        `read_file` says what is wrong with it.
 
     Raises:
         OSError: When a folder cannot be listed.
@@ -35,14 +36,13 @@ def read_file(path: Path) -> tuple[bytes, str]:
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            return b"", "no regular file"
         with open(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                return b"", "no regular file"
             return file.read(), ""
     except FileNotFoundError:
         return b"", "a link that leads nowhere" if path.is_symlink() else "gone since it was listed"
-    except IsADirectoryError:
-        return b"", "no regular file"
     except OSError as error:
         return b"", f"cannot be read ({error.strerror})"
 
@@ -61,9 +61,14 @@ def _walk(folder: Path, prefix: str, above: tuple[tuple[int, int], ...]) -> Iter
         listed = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
     for entry in listed:
         if _is_folder(entry):
-            yield from _walk(folder / entry.name, f"{prefix}{entry.name}/", (*above, here))
+            inside = list(_walk(folder / entry.name, f"{prefix}{entry.name}/", (*above, here)))
+            yield from inside or _named_as_image(prefix + entry.name)
         else:
             yield prefix + entry.name
+
+
+def _named_as_image(folder: str) -> list[str]:
+    return [folder] if os.path.splitext(folder)[1].lower() in SUFFIXES else []
 
 
 def _identity(folder: Path) -> tuple[int, int]:

@@ -30,8 +30,8 @@ def tfds_source(name: str, folder: Path | None, *, builder: str = "") -> Source:
         builder: A module whose import makes the set known to tensorflow-datasets; empty for its own sets.
 
     Raises:
-        DataError: When the set is not there and cannot be fetched, or is not one of images with one class
-            each.
+        DataError: When the set is not there and cannot be fetched, is not one of images with one class each,
+            or its files differ from its dataset_info.json.
         ConfigError: When tensorflow-datasets knows no such set.
     """
     if folder is None:
@@ -54,9 +54,10 @@ def tfds_source(name: str, folder: Path | None, *, builder: str = "") -> Source:
 
 @dataclass(frozen=True)
 class _Layout:
-    """Where the records of a prepared set lie and what their features are called."""
+    """Where the records of a prepared set lie, how many each file has, and what their features are called."""
 
     files: dict[str, list[Path]]
+    counts: dict[str, list[int]]
     image: str
     label: str
     identity: str | None
@@ -101,7 +102,8 @@ def _layout(folder: Path) -> _Layout:
         )
     identity = next((name for name in ("id", "file_name", "filename", "image/filename") if name in texts), None)
     files = {name: [folder / file for file in sorted(split.filenames)] for name, split in info.splits.items()}
-    return _Layout(files, image, label, identity, tuple(features[label].names))
+    counts = {name: list(split.shard_lengths) for name, split in info.splits.items()}
+    return _Layout(files, counts, image, label, identity, tuple(features[label].names))
 
 
 def _choose(names: list[str], preferred: str) -> str | None:
@@ -114,11 +116,18 @@ def _index(layout: _Layout, split: str) -> np.ndarray:
     """Return where the labelled examples of a split lie, (N,) of `_POSITION`, in their final order."""
 
     def positions() -> Iterator[tuple[int, int, int, int]]:
-        for number, path in enumerate(layout.files[split]):
+        for number, (path, count) in enumerate(zip(layout.files[split], layout.counts[split], strict=True)):
+            found = 0
             for offset, payload in indexed_records(path):
+                found += 1
                 raw = _raw_image(layout, split, payload, f"{number}-{offset}")
                 if raw.label >= 0:  # ImageNet's test images have label -1
                     yield order_value(raw.key), number, offset, raw.label
+            if found != count:
+                raise DataError(
+                    f"{path}: expected {count} examples as dataset_info.json says, found {found}; delete "
+                    f"{path.parent} and run again."
+                )
 
     index = np.fromiter(positions(), _POSITION)
     return index[sorted_order(index["order"], where=str(layout.files[split][0].parent))]

@@ -50,6 +50,23 @@ def test_other_encodings_come_close(content):
     assert np.abs(np.asarray(image, int) - gradient()).mean() < 6
 
 
+def ycck():
+    """The gradient as a YCCK JPEG, whose four planes are those of the inverted colours, and no black at all."""
+    planes = Image.fromarray(255 - gradient()).convert("YCbCr").split()
+    # Pillow inverts what it writes as CMYK, and the marker tells readers that it is YCCK.
+    inverted = [plane.point(lambda value: 255 - value) for plane in planes]
+    content = encoded(Image.merge("CMYK", [*inverted, Image.new("L", RGB.size, 0)]), "JPEG", quality=95)
+    place = content.index(b"Adobe") + 11
+    assert content[place] == 0
+    return content[:place] + b"\x02" + content[place + 1 :]
+
+
+def test_ycck_gives_its_colours():
+    image = decode(ycck(), max_pixels=LIMIT)
+    assert image.mode == "RGB"
+    assert np.abs(np.asarray(image, int) - gradient()).mean() < 6
+
+
 def test_grey_becomes_three_equal_channels():
     image = np.asarray(decode(encoded(RGB.convert("L"), "JPEG"), max_pixels=LIMIT))
     assert image.shape == (30, 40, 3)
@@ -74,10 +91,14 @@ def test_sixteen_bits_keep_their_high_byte():
     np.testing.assert_array_equal(image[..., 1], deep >> 8)
 
 
-def test_exif_orientation_is_ignored():
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_ignored(orientation):
     exif = Image.Exif()
-    exif[0x0112] = 6  # rotate by 90 degrees
-    assert decode(encoded(RGB, "JPEG", exif=exif), max_pixels=LIMIT).size == (40, 30)
+    exif[0x0112] = orientation
+    turned, plain = encoded(RGB, "JPEG", exif=exif), encoded(RGB, "JPEG")
+    assert turned != plain
+    found, expected = (np.asarray(decode(content, max_pixels=LIMIT)) for content in (turned, plain))
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_an_animation_gives_its_first_frame():

@@ -82,12 +82,31 @@ BAD = {
     "text bomb.png": (text_bomb(), "broken header (ValueError)"),
     "huge jpeg.jpg": (encoded().replace(struct.pack(">HH", 40, 60), struct.pack(">HH", 65_000, 65_000)), "too many"),
 }
-UNREADABLE = {"dangling.jpg": "a link that leads nowhere", "loop.jpg": "cannot be read", "pipe.jpg": "no regular file"}
+UNREADABLE = {
+    "dangling.jpg": "a link that leads nowhere",
+    "loop.jpg": "cannot be read (Too many levels of symbolic links)",
+    "pipe.jpg": "no regular file",
+    "folder.jpg": "no regular file",
+    "refused.jpg": "cannot be read (Permission denied)",
+}
 
 
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory):
     """The report of validate, and the manifests of download and preprocess."""
+    opened = os.open
+
+    def refuse(path, *rest, **named):  # whoever runs the tests may be root, to whom no file is closed
+        if str(path).endswith("/refused.jpg"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, *rest, **named)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("components.sources.files.os.open", refuse)
+        return all_stages(tmp_path_factory)
+
+
+def all_stages(tmp_path_factory):
     root = tmp_path_factory.mktemp("bad input")
     odd = root / "source" / "train" / "odd"
     odd.mkdir(parents=True)
@@ -97,6 +116,7 @@ def outcome(tmp_path_factory):
     (odd / "loop.jpg").symlink_to("loop.jpg")
     os.mkfifo(odd / "pipe.jpg")
     (odd / "folder.jpg").mkdir()
+    (odd / "refused.jpg").write_bytes(encoded())
     (odd / "notes.txt").write_text("about these")
     for split in ("train", "validation", "test"):
         for name, start in (("odd", 0), ("plain", 50)):

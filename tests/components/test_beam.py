@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 import time
@@ -139,6 +140,38 @@ def test_a_first_run_writes_nothing_to_the_terminal(tmp_path):
     )
     ended = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+
+
+LISTENING = """
+import socket, sys
+from pathlib import Path
+from components.beam import run_shards
+from components.interfaces import BeamRuntime, Runtime
+from tests.components.test_beam import square
+
+asked = []
+
+
+def refuse(name, *arguments, **settings):
+    asked.append(str(name))
+    raise OSError("no network")
+
+
+socket.getaddrinfo = socket.create_connection = refuse
+beam = BeamRuntime(*sys.argv[2:])
+run_shards(square, [1, 2, 3], runtime=Runtime(beam=beam), scratch=Path(sys.argv[1]), description="square")
+print(*asked)
+"""
+
+
+@pytest.mark.parametrize(("runner", "asks"), [([], False), (["DirectRunner"], True)])
+def test_the_default_runner_tries_no_network(tmp_path, runner, asks):
+    """Beam's own default does: it shows that such a try is seen here."""
+    command = [sys.executable, "-c", LISTENING, tmp_path, *runner]
+    ended = subprocess.run(command, env=os.environ | {"HOME": str(tmp_path)}, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    assert ("github.com" in ended.stdout) is asks
+    assert bool(ended.stdout.strip()) is asks
 
 
 def test_a_portable_runner_gives_the_same(tmp_path):

@@ -32,6 +32,8 @@ REFUSED = {
     "is used twice": two_ends,
     "has side inputs": side_input,
     "finish_bundle": lambda numbers: numbers | beam.BatchElements(2, 4),
+    "tagged outputs": lambda numbers: numbers | beam.Map(str).with_exception_handling(),
+    "": lambda numbers: numbers | beam.Map(str) | beam.io.WriteToText("/nowhere/x"),
 }
 
 

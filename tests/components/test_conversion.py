@@ -11,7 +11,9 @@ from alexnet_tf.images import decode, to_square
 from components import conversion, download, preprocess
 from components.conversion import convert
 from components.interfaces import BeamRuntime, Runtime
+from components.sources.imagenet2012 import imagenet2012_source
 from tests.components.small_dataset import contents, jpeg, preprocess_params
+from tests.components.sources.test_imagenet2012 import class_folders, kaggle
 
 RUNTIME = Runtime(beam=BeamRuntime(num_workers=2))
 
@@ -73,6 +75,39 @@ def test_what_cannot_be_used_is_listed_and_the_rest_converted(folder, tmp_path):
         {"file": "train/class 0/gone.jpg", "reason": "a link that leads nowhere"},
     ]
     assert json.loads((tmp_path / "out" / "conversion.json").read_text()) == report
+
+
+@pytest.mark.parametrize("num_workers", [1, 3])
+def test_any_number_of_workers_writes_the_same(folder, tmp_path, monkeypatch, num_workers):
+    monkeypatch.setattr(conversion, "FILES_PER_TASK", 4)
+    run(folder, tmp_path / "two")
+    runtime = Runtime(beam=BeamRuntime(num_workers=num_workers))
+    convert(folder, tmp_path / "other", size=32, encoding="png", runtime=runtime)
+    assert contents(tmp_path / "other") == contents(tmp_path / "two")
+
+
+@pytest.mark.parametrize("layout", ["kaggle", "class folders"])
+def test_converted_imagenet_keeps_its_classes_and_their_words(tmp_path, layout):
+    source = kaggle(tmp_path / "in", "csv") if layout == "kaggle" else class_folders(tmp_path / "in")
+    assert run(source, tmp_path / "out")["rejected"] == [
+        {"file": "ILSVRC/Data/CLS-LOC/test/ILSVRC2012_test_00000001.JPEG", "reason": "no known image format"}
+    ] * (layout == "kaggle")
+    before, after = (imagenet2012_source(folder) for folder in (source, tmp_path / "out"))
+    assert after.class_names == before.class_names == ("tench", "crane (n02012849)", "crane (n03126707)")
+    for split, count in (("train", 12), ("test", 6)):
+        labels = [
+            {raw.key.rpartition(".")[0]: raw.label for raw in found.read(split, np.arange(count))}
+            for found in (before, after)
+        ]
+        assert labels[0] == labels[1]
+
+
+def test_a_name_as_long_as_names_get_is_kept(tmp_path):
+    name = "x" * 251
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / f"{name}.jpg").write_bytes(jpeg(1))
+    assert run(tmp_path / "in", tmp_path / "out")["num_images"] == 1
+    assert (tmp_path / "out" / f"{name}.png").is_file()
 
 
 def test_jpeg_is_close(folder, tmp_path):

@@ -252,6 +252,19 @@ def test_a_prepared_set_is_read_as_it_is(prepared, below):
     assert len(set(everything)) == 40
 
 
+@pytest.mark.parametrize(("kept", "found"), [(19, 19), (0, 0)])
+def test_a_prepared_set_whose_files_differ_from_its_description_is_an_error(prepared, kept, found):
+    path = prepared / "tfds" / "toy" / "1.2.0" / "toy-train.tfrecord-00001-of-00002"
+    payloads = list(read_shard(path))[:kept]
+    with ShardWriter(path) as writer:
+        for payload in payloads:
+            writer.write(payload)
+    message = rf"{path.name}: expected 20 examples as dataset_info\.json says, found {found}; delete"
+    with pytest.raises(DataError, match=message):
+        run(prepared / "out", "tfds:toy", prepared)
+    assert not (prepared / "out").exists()
+
+
 def test_an_unknown_set_is_an_error_with_the_nearest_name(tmp_path):
     with pytest.raises(ConfigError, match="did you mean 'mnist'"):
         run(tmp_path / "out", "tfds:mnits", tmp_path)

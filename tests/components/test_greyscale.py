@@ -71,7 +71,8 @@ def test_a_greyscale_set_goes_through_to_a_step_of_training(tmp_path, monkeypatc
     statistics.run(statistics.Inputs(records), statistics.Outputs(statistics_folder), only_size, runtime)
     colours = ColourStatistics.load(statistics_folder)
     assert len(set(colours.channel_mean.tolist())) == 1
-    np.testing.assert_array_equal(colours.eigenvalues[1:], 0)  # one axis: from black to white
+    # One axis, from black to white; how exactly the others are none is a matter of rounding.
+    np.testing.assert_allclose(colours.eigenvalues[1:], 0, atol=1e-12 * colours.eigenvalues[0])
 
     one_step = train.Params(
         seed=1,

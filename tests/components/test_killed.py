@@ -1,4 +1,4 @@
-"""Download and statistics, ended by SIGKILL half-way: what has its name is whole, and the next run ends in equal bytes.
+"""Download, statistics and conversion, ended by SIGKILL: what has its name is whole, the next run ends in equal bytes.
 
 The stage preprocess has the like in test_preprocess.py, train in test_train.py.
 """
@@ -15,6 +15,7 @@ from alexnet_tf.record_split import read_manifest
 from alexnet_tf.records import read_shard
 from alexnet_tf.statistics import ColourStatistics
 from components import statistics
+from components.conversion import REPORT, TEMPORARY, convert
 from components.interfaces import Runtime
 from components.sources.shards import EXAMPLES_PER_SHARD
 from tests.components.small_dataset import contents, jpeg
@@ -42,6 +43,17 @@ from components.interfaces import BeamRuntime, Runtime
 records, out = map(Path, sys.argv[1:])
 runtime = Runtime(beam=BeamRuntime(num_workers=2))
 statistics.run(statistics.Inputs(records), statistics.Outputs(out), statistics.Params(size=32), runtime)
+"""
+
+
+CONVERSION = """
+import sys
+from pathlib import Path
+from components.conversion import convert
+from components.interfaces import BeamRuntime, Runtime
+
+source, out = map(Path, sys.argv[1:])
+convert(source, out, size=64, encoding="png", runtime=Runtime(beam=BeamRuntime(num_workers=2)))
 """
 
 
@@ -92,3 +104,21 @@ def test_killed_statistics_are_not_taken_for_whole_ones(tmp_path, shards):
         outputs = statistics.Outputs(tmp_path / name)
         statistics.run(statistics.Inputs(records), outputs, statistics.Params(size=32), Runtime())
     assert contents(tmp_path / "again") == contents(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("images", [1, 300])
+def test_a_killed_conversion_leaves_whole_files_and_goes_on_to_the_same(tmp_path, images):
+    source, killed, whole = (tmp_path / name for name in ("source", "killed", "whole"))
+    for number in range(900):
+        path = source / "train" / f"c{number % 2}" / f"{number}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(jpeg(number, width=90, height=80))
+    kill(CONVERSION, source, killed, once=("train/*/[0-9]*.png", images))
+    assert not (killed / REPORT).exists()
+    convert(source, whole, size=64, encoding="png", runtime=Runtime())
+    left = {path.relative_to(killed): path.read_bytes() for path in killed.glob("train/*/[0-9]*.png")}
+    assert images <= len(left) < 900
+    assert all((whole / name).read_bytes() == content for name, content in left.items())
+    (killed / "train" / "c0" / f"{TEMPORARY}left").write_bytes(b"half")  # as a kill while it wrote would leave
+    convert(source, killed, size=64, encoding="png", runtime=Runtime())
+    assert contents(killed) == contents(whole)

@@ -195,6 +195,17 @@ def test_a_damaged_data_set_stops_the_stage(tmp_path):
         run(inputs, tmp_path / "again")
 
 
+def test_a_flipped_byte_of_the_data_set_stops_the_stage(tmp_path):
+    inputs = write_dataset(tmp_path, IMAGES)
+    path = inputs["dataset"] / "test-train.tfrecord-00000-of-00002"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=rf"{path.name}, record \d+ at byte \d+: .*checksum, found damaged"):
+        run(inputs, tmp_path / "records")
+    assert not (tmp_path / "records" / "manifest.json").exists()
+
+
 def test_a_shard_with_fewer_images_than_the_manifest_says_is_found(tmp_path):
     inputs = write_dataset(tmp_path, {"train": IMAGES["train"][:4]}, num_shards=1)
     fewer = write_dataset(tmp_path / "fewer", {"train": IMAGES["train"][:3]}, num_shards=1)

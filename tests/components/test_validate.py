@@ -1,5 +1,6 @@
 import io
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -217,6 +218,27 @@ def test_a_shard_that_is_not_what_its_manifest_says_is_an_error(tmp_path):
         run(tmp_path, {})
 
 
+def test_a_whole_shard_of_another_data_set_is_an_error(tmp_path):
+    dataset = write(tmp_path / "dataset-out", healthy())
+    others = healthy()
+    others["test"][2] = (0, png(777, mode="L"))
+    other = write(tmp_path / "other", others)
+    name = "dataset-test.tfrecord-00000-of-00001"
+    os.replace(other / name, dataset / name)
+    with pytest.raises(DataError, match=rf"{name}: expected SHA-256 \w{{12}}… as its manifest says, found \w{{12}}…;"):
+        run(tmp_path, {})
+
+
+def test_a_flipped_byte_is_found(tmp_path):
+    dataset = write(tmp_path / "dataset-out", healthy())
+    path = dataset / "dataset-train.tfrecord-00000-of-00001"
+    content = bytearray(path.read_bytes())
+    content[content.index(b"IDAT") + 9] ^= 1  # of the first image
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=rf"{path.name}, record 0 at byte 0: .*checksum, found damaged data"):
+        run(tmp_path, {})
+
+
 def test_a_missing_data_set_names_the_stage_that_writes_it(tmp_path):
     (tmp_path / "dataset-out").mkdir()
     with pytest.raises(DataError, match=r"manifest\.json does not exist.*download"):
@@ -296,12 +318,57 @@ def test_other_classes_than_the_references_are_an_error(tmp_path):
         run(tmp_path, healthy(), reference_schema="good")
 
 
-def test_sizes_out_of_the_references_range_are_warnings(tmp_path):
+def test_the_references_classes_in_another_order_are_an_error(tmp_path):
     folder = reference(tmp_path, healthy())
     path = folder / "good.pbtxt"
-    path.write_text(path.read_text().replace("min: 8\n", "min: 8\n    max: 18\n", 1))  # width
+    path.write_text(path.read_text().replace('"cat"', '"?"').replace('"dog"', '"cat"').replace('"?"', '"dog"'))
+    with pytest.raises(DataError, match="Expected the 2 classes of the reference schema, found another order"):
+        run(tmp_path, healthy(), reference_schema="good")
+
+
+@pytest.mark.parametrize(("cats", "found"), [(12, []), (14, [("WARNING", "label_drift", "train")])])
+def test_classes_whose_shares_moved_by_more_than_a_tenth_are_drift(tmp_path, cats, found):
+    reference(tmp_path, healthy())
+    splits = healthy()
+    splits["train"] = [(int(row >= cats), content) for row, (_, content) in enumerate(splits["train"])]
+    report = run(tmp_path, splits, reference_schema="good")
+    assert names(report) == found
+    if found:
+        description = report["anomalies"][0]["description"]
+        assert description.startswith("train: expected label dog to make up 0.500 of the images as in the reference")
+        assert description.endswith("statistics, give or take 0.1, found 0.300.")
+
+
+@pytest.mark.parametrize(
+    ("feature", "limit", "expected"),
+    [
+        ("width", "int_domain { min: 8 max: 18 }", "8 to 18 as in the reference schema, found 20 of 20 to 20"),
+        ("height", "int_domain { min: 11 }", "at least 11 as in the reference schema, found 20 of 10 to 10"),
+        ("aspect", "float_domain { min: 0.05 max: 1.5 }", "0.05 to 1.5 as in the reference schema, found 20 of 2 to 2"),
+        ("aspect", "float_domain { min: 0.05 max: 2.0 }", None),
+        ("width", "int_domain { min: 20 max: 20 }", None),
+    ],
+)
+def test_sizes_out_of_the_references_range_are_warnings(tmp_path, feature, limit, expected):
+    path = reference(tmp_path, healthy()) / "good.pbtxt"
+    schema = text_format.Parse(path.read_text(), schema_pb2.Schema())
+    (found,) = [each for each in schema.feature if each.name == feature]
+    text_format.Merge(limit, found)
+    path.write_text(text_format.MessageToString(schema))
     report = run(tmp_path, healthy(), reference_schema="good")
-    assert names(report) == [("WARNING", "width_out_of_range", split) for split in ("test", "train", "validation")]
+    splits = ("test", "train", "validation") if expected else ()
+    assert names(report) == [("WARNING", f"{feature}_out_of_range", split) for split in splits]
+    if expected:
+        text = f"train: expected images whose {feature} is {expected}."
+        assert report["anomalies"][1]["description"] == text
+
+
+def test_a_reference_without_statistics_compares_no_shares(tmp_path):
+    folder = reference(tmp_path, healthy())
+    (folder / "good.statistics.pb").unlink()
+    splits = healthy()
+    splits["train"] = [(int(row >= 14), content) for row, (_, content) in enumerate(splits["train"])]
+    assert run(tmp_path, splits, reference_schema="good")["verdict"] == "pass"
 
 
 def test_a_reference_that_is_missing_or_broken_is_named(tmp_path):

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from components import preprocess, statistics, validate
+from components.conversion import convert
 from components.interfaces import BeamRuntime, Runtime
 from tests.components.small_dataset import contents, jpeg, preprocess_params, write_dataset
 from tests.engines.processes import Processes, kill
@@ -63,11 +64,16 @@ def await_port(port: int, process: subprocess.Popen) -> None:
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory):
     images = [jpeg(n, width=200 + n, height=300) for n in range(IMAGES - 2)] + [b"", jpeg(1)[:-50]]
-    return write_dataset(tmp_path_factory.mktemp("inputs"), {"train": images, "test": images[:12]})
+    made = write_dataset(tmp_path_factory.mktemp("inputs"), {"train": images, "test": images[:12]})
+    for number, content in enumerate(images[-30:]):
+        path = made["dataset"].parent / "photographs" / f"c{number % 2}" / f"{number}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return made
 
 
 def run(inputs, folder: Path, beam: BeamRuntime) -> dict[str, bytes]:
-    """Run validate, preprocess and statistics, and return all bytes that they wrote."""
+    """Run all that runs on Beam (validate, preprocess, statistics, convert) and return all bytes that it wrote."""
     folder.mkdir()
     runtime = Runtime(beam=beam)
     limits = validate.Params(
@@ -82,7 +88,13 @@ def run(inputs, folder: Path, beam: BeamRuntime) -> dict[str, bytes]:
     )
     outputs = statistics.Outputs(folder / "statistics")
     statistics.run(statistics.Inputs(folder / "records"), outputs, statistics.Params(size=128), runtime)
-    return contents(folder)
+    photographs = inputs["dataset"].parent / "photographs"
+    convert(photographs, folder / "squares", size=64, encoding="png", runtime=runtime)
+    written = contents(folder)
+    assert {name.partition("/")[0] for name in written} == {
+        "report", "verdict.json", "records", "statistics", "squares"
+    }  # fmt: skip
+    return written
 
 
 @pytest.fixture(scope="module")

@@ -86,11 +86,17 @@ def test_what_is_no_regular_file_is_listed_and_not_waited_for(folder):
     os.mkfifo(folder / "train" / "c0" / "pipe.png")
     (folder / "train" / "c0" / "zero.png").symlink_to("/dev/zero")
     write_image(folder / "train" / "c0" / "folder.png" / "inside.png", 40)
+    (folder / "train" / "c0" / "empty.png").mkdir()
+    (folder / "train" / "c0" / "empty").mkdir()
+    open_before = len(os.listdir("/proc/self/fd"))
     found = read(image_folder_source(folder))
     assert found["train/c0/pipe.png"].problem == "no regular file"
     assert found["train/c0/zero.png"].problem == "no regular file"
     assert found["train/c0/folder.png/inside.png"].problem == ""
     assert "train/c0/folder.png" not in found
+    assert found["train/c0/empty.png"].problem == "no regular file"
+    assert "train/c0/empty" not in found
+    assert len(os.listdir("/proc/self/fd")) == open_before
 
 
 def test_a_file_that_may_not_be_read_is_listed_with_the_reason(folder, monkeypatch):

@@ -131,6 +131,29 @@ def test_a_validation_image_without_a_label_is_named(tmp_path):
         imagenet2012_source(folder)
 
 
+@pytest.mark.parametrize("layout", ["tars", "kaggle", "class folders"])
+def test_a_class_that_only_val_has_is_an_error(tmp_path, layout):
+    {"tars": tars, "kaggle": lambda folder: kaggle(folder, "csv"), "class folders": class_folders}[layout](tmp_path)
+    if layout == "class folders":
+        write(tmp_path / "val" / "n09999999" / "ILSVRC2012_val_00000007.JPEG", jpeg(7))
+    else:
+        (tmp_path / "LOC_val_solution.csv").write_text(CSV.replace(IDS[1], "n09999999"))
+    with pytest.raises(DataError, match="expected in val only the classes of train, found 'n09999999'"):
+        imagenet2012_source(tmp_path)
+
+
+@pytest.mark.parametrize("layout", ["tars", "class folders"])
+def test_one_class_only_is_nothing_to_learn(tmp_path, layout):
+    if layout == "tars":
+        tars(tmp_path, train={IDS[0]: TRAIN[IDS[0]]})
+        (tmp_path / "LOC_val_solution.csv").write_text(CSV.replace(IDS[1], IDS[0]).replace(IDS[2], IDS[0]))
+    else:
+        write(tmp_path / "train" / IDS[0] / "x.JPEG", jpeg(1))
+        write(tmp_path / "val" / IDS[0] / "y.JPEG", jpeg(2))
+    with pytest.raises(DataError, match=r"expected two or more classes such as n01440764, found 1\."):
+        imagenet2012_source(tmp_path)
+
+
 def test_nothing_there_says_what_to_fetch(tmp_path):
     with pytest.raises(DataError, match=r"ILSVRC2012_img_train\.tar and ILSVRC2012_img_val\.tar .*put them there"):
         imagenet2012_source(tmp_path)

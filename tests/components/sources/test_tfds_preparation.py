@@ -6,6 +6,7 @@ import io
 import struct
 import tarfile
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +20,6 @@ from tests.components.small_dataset import jpeg
 # tensorflow-datasets 4.9.10 asks protobuf for a field's deprecated label; and its progress bars' threads outlive them.
 pytestmark = pytest.mark.filterwarnings(r"ignore:label\(\) is deprecated:DeprecationWarning")
 
-RNG = np.random.default_rng(0)
 TINY = "components.sources.tiny_imagenet"
 
 
@@ -65,9 +65,9 @@ def place_digits(folder, name, monkeypatch, *, train=30, test=20):
     cls = builder_class(name)
     monkeypatch.setattr("tensorflow_datasets.image_classification.mnist._TRAIN_EXAMPLES", train)
     monkeypatch.setattr("tensorflow_datasets.image_classification.mnist._TEST_EXAMPLES", test)
-    files, pixels = {}, {}
+    files, pixels, rng = {}, {}, np.random.default_rng(0)
     for split, stem, count in (("train", "train", train), ("test", "t10k", test)):
-        images = RNG.integers(0, 256, (count, 28, 28), np.uint8)
+        images = rng.integers(0, 256, (count, 28, 28), np.uint8)
         labels = np.arange(count, dtype=np.uint8) % 10
         head = struct.pack(">IIII", 2051, count, 28, 28), struct.pack(">II", 2049, count)
         files[f"{cls.URL}{stem}-images-idx3-ubyte.gz"] = gzip.compress(head[0] + images.tobytes())
@@ -87,25 +87,44 @@ def test_greyscale_sets_come_from_their_four_files(tmp_path, monkeypatch, name):
         assert found == expected
 
 
-def test_cifar100_comes_from_its_archive_with_fine_labels(tmp_path, monkeypatch):
-    cls = builder_class("cifar100")
-    stream, expected = io.BytesIO(), {}
+def cifar_rows(rng, count, *, label_bytes, classes):
+    """Images of noise as CIFAR's files have them; the last byte of label before each is the one that counts."""
+    rows = rng.integers(0, 256, (count, label_bytes + 3072), np.uint8)
+    rows[:, 0] %= 10
+    rows[:, label_bytes - 1] = np.arange(count) % classes
+    pixels = [row[label_bytes:].reshape(3, 32, 32).transpose(1, 2, 0) for row in rows]
+    labels = rows[:, label_bytes - 1].tolist()
+    return rows.tobytes(), {
+        np.ascontiguousarray(image).tobytes(): label for image, label in zip(pixels, labels, strict=True)
+    }
+
+
+def place_cifar(folder, name, monkeypatch, *, per_file=200):
+    """Place the archive of CIFAR-10 or CIFAR-100 and return pixels -> label."""
+    whole = {"cifar10": [*(f"data_batch_{n}.bin" for n in range(1, 6)), "test_batch.bin"]}
+    whole["cifar100"] = ["train.bin", "test.bin"]
+    words = {"cifar10": {"batches.meta.txt": ("class", 10)}}
+    words["cifar100"] = {"coarse_label_names.txt": ("coarse", 20), "fine_label_names.txt": ("fine", 100)}
+    root, url = {"cifar10": ("cifar-10-batches-bin", "cifar-10"), "cifar100": ("cifar-100-binary", "cifar-100")}[name]
+    label_bytes, classes = {"cifar10": (1, 10), "cifar100": (2, 100)}[name]
+    stream, expected, rng = io.BytesIO(), {}, np.random.default_rng(0)
     with tarfile.open(fileobj=stream, mode="w:gz") as archive:
-        for file, count in (("train.bin", 40), ("test.bin", 20)):
-            rows = RNG.integers(0, 256, (count, 2 + 3072), np.uint8)
-            rows[:, 0] %= 20
-            rows[:, 1] %= 100
-            for row in rows:
-                image = row[2:].reshape(3, 32, 32).transpose(1, 2, 0)
-                expected[np.ascontiguousarray(image).tobytes()] = int(row[1])
-            add(archive, f"cifar-100-binary/{file}", rows.tobytes())
-        for kind, number in (("coarse", 20), ("fine", 100)):
-            words = "".join(f"{kind} {n}\n" for n in range(number))
-            add(archive, f"cifar-100-binary/{kind}_label_names.txt", words.encode())
-    url = "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz"
-    place(tmp_path, cls, {url: stream.getvalue()}, monkeypatch)
-    source = tfds_source("cifar100", tmp_path)
-    assert source.class_names[99] == "fine 99"
+        for file in whole[name]:
+            content, images = cifar_rows(rng, per_file, label_bytes=label_bytes, classes=classes)
+            expected |= images
+            add(archive, f"{root}/{file}", content)
+        for file, (word, number) in words[name].items():
+            add(archive, f"{root}/{file}", "".join(f"{word} {n}\n" for n in range(number)).encode())
+    files = {f"https://www.cs.toronto.edu/~kriz/{url}-binary.tar.gz": stream.getvalue()}
+    place(folder, builder_class(name), files, monkeypatch)
+    return expected
+
+
+@pytest.mark.parametrize(("name", "last"), [("cifar10", "class 9"), ("cifar100", "fine 99")])
+def test_cifar_comes_from_its_archive_with_its_finest_labels(tmp_path, monkeypatch, name, last):
+    expected = place_cifar(tmp_path, name, monkeypatch)
+    source = tfds_source(name, tmp_path)
+    assert source.class_names[-1] == last
     assert {decoded(raw).tobytes(): raw.label for split in ("train", "test") for raw in read(source, split)} == expected
 
 
@@ -115,26 +134,40 @@ def add(archive, name, content):
     archive.addfile(entry, io.BytesIO(content))
 
 
-def test_imagenette_comes_from_its_archive_and_keeps_its_bytes(tmp_path, monkeypatch):
-    cls = builder_class("imagenette")
+IMAGENETTE = ("n01440764", "n02102040", "n02979186", "n03000684", "n03028079", "n03394916", "n03417042", "n03425413",
+              "n03445777", "n03888257")  # fmt: skip
+
+
+def place_imagenette(folder, monkeypatch, *, train=2, val=1):
+    """Place the archive of Imagenette, with names in it that climb out, and return split -> the images' bytes."""
     stream, expected = io.BytesIO(), {"train": set(), "test": set()}
     with tarfile.open(fileobj=stream, mode="w:gz") as archive:
-        for n, name in enumerate(("n01440764", "n03888257")):
-            for split, ours in (("train", "train"), ("val", "test")):
-                content = jpeg(len(name) + n + 10 * len(split))
-                add(archive, f"imagenette2/{split}/{name}/{name}_{n}.JPEG", content)
-                expected[ours].add(content)
+        for row, name in enumerate(IMAGENETTE):
+            for split, ours, start, count in (("train", "train", 0, train), ("val", "test", 5000, val)):
+                for number in range(count):
+                    content = jpeg(start + 100 * row + number, width=320, height=240)
+                    add(archive, f"imagenette2/{split}/{name}/{name}_{number}.JPEG", content)
+                    expected[ours].add(content)
+        for name in ("../../../../../out.JPEG", "/out.JPEG", "imagenette2/train/../../../out.JPEG"):
+            add(archive, name, b"out")
     url = "https://s3.amazonaws.com/fast-ai-imageclas/imagenette2.tgz"
-    place(tmp_path, cls, {url: stream.getvalue()}, monkeypatch)
+    place(folder, builder_class("imagenette"), {url: stream.getvalue()}, monkeypatch)
+    return expected
+
+
+def test_imagenette_comes_from_its_archive_and_keeps_its_bytes(tmp_path, monkeypatch):
+    expected = place_imagenette(tmp_path, monkeypatch)
     source = tfds_source("imagenette/full-size-v2", tmp_path)
-    assert len(source.class_names) == 10
+    assert (len(source.class_names), source.labels["train"].tolist().count(9)) == (10, 2)
     assert {split: {raw.content for raw in read(source, split)} for split in ("train", "test")} == expected
+    assert not list(tmp_path.parent.rglob("out.JPEG"))  # tensorflow-datasets unpacks no name that climbs out
+    assert not Path("/out.JPEG").exists()
 
 
 IDS = ("n01443537", "n02012849", "n03126707")
 
 
-def tiny_zip(*, evil=None, box="0\t1\t62\t63"):
+def tiny_zip(*, evil=None, box="0\t1\t62\t63", train=3):
     stream, images = io.BytesIO(), {}
     root = "tiny-imagenet-200"
     with zipfile.ZipFile(stream, "w") as archive:
@@ -143,9 +176,9 @@ def tiny_zip(*, evil=None, box="0\t1\t62\t63"):
         archive.writestr(f"{root}/words.txt", words)
         for row, name in enumerate(IDS):
             boxes = ""
-            for number in range(3):
+            for number in range(train):
                 file = f"{name}_{number}.JPEG"
-                images[file] = row, jpeg(10 * row + number, width=64, height=64)
+                images[file] = row, jpeg(1000 * row + number, width=64, height=64)
                 archive.writestr(f"{root}/train/{name}/images/{file}", images[file][1])
                 boxes += f"{file}\t{box}\n"
             archive.writestr(f"{root}/train/{name}/{name}_boxes.txt", boxes)
