@@ -1,6 +1,6 @@
 """Mean image and principal components of colour of the training split, as training sees it (§2, §4.1).
 
-Reads: the training split of the records.
+Reads: the records; of the splits other than the training one it checks every record, and no more.
 
 Writes, in `statistics`:
     `statistics.json`: image and pixel counts, the exact integer sums, and what derives from them: channel
@@ -11,7 +11,8 @@ Writes, in `statistics`:
 Guarantees: bit-equal on any Beam runner and for any sharding, since all sums are integers. One pass; every
 record is checked against its checksum. Of JPEGs it sums the decoded pixels, those that training sees.
 
-Fails when: the split is empty, or differs from its manifest; the records were made for another size.
+Fails when: the training split is empty, any split differs from its manifest or has a damaged record; the records
+were made for another size.
 """
 
 import shutil
@@ -70,6 +71,13 @@ class SumTask:
     sum_image: str
 
 
+@dataclass(frozen=True)
+class CheckTask:
+    """Read one shard of another split, for its checksums: training and evaluation read records without."""
+
+    shard: str
+
+
 def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> None:
     """Run the stage; see the module's contract."""
     manifest = read_manifest(inputs.records)
@@ -84,7 +92,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
     outputs.statistics.mkdir()
     scratch = outputs.statistics / "scratch"
     scratch.mkdir()
-    tasks = [
+    sums = [
         SumTask(
             shard=str(inputs.records / shard["file"]),
             stored_size=stored_size,
@@ -94,12 +102,15 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
         )
         for number, shard in enumerate(listed["shards"])
     ]
-    summaries = run_shards(sum_shard, tasks, runtime=runtime, scratch=scratch, description="sum colours")
-    moments = Moments.zero(stored_size, factor)
-    for task, shard, summary in zip(tasks, listed["shards"], summaries, strict=True):
+    others = [shard for name, split in sorted(manifest["splits"].items()) if name != SPLIT for shard in split["shards"]]
+    tasks = [*sums, *(CheckTask(str(inputs.records / shard["file"])) for shard in others)]
+    summaries = run_shards(look_at, tasks, runtime=runtime, scratch=scratch, description="sum colours")
+    for task, shard, summary in zip(tasks, [*listed["shards"], *others], summaries, strict=True):
         if summary["num_images"] != shard["num_examples"]:
             found = f"expected {shard['num_examples']} images, found {summary['num_images']}"
             raise DataError(f"{task.shard}: {found}; run the stage preprocess again.")
+    moments = Moments.zero(stored_size, factor)
+    for task, summary in zip(sums, summaries, strict=False):
         gram = tuple(tuple(row) for row in summary["gram"])
         moments += Moments(stored_size, factor, summary["num_images"], np.load(task.sum_image), gram)
     shutil.rmtree(scratch)
@@ -109,6 +120,13 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
     figures = {f"channel_mean/{c}": float(x) for c, x in zip("rgb", statistics.channel_mean, strict=True)}
     figures |= {f"colour_stddev/{n}": float(x) for n, x in enumerate(roots, start=1)}
     runtime.tracker.metrics(figures)
+
+
+def look_at(task: SumTask | CheckTask) -> dict[str, Any]:
+    """Do a task, in a Beam worker, and return what was found; at least the number of images."""
+    if isinstance(task, SumTask):
+        return sum_shard(task)
+    return {"num_images": sum(1 for _ in read_shard(Path(task.shard)))}
 
 
 def sum_shard(task: SumTask) -> dict[str, Any]:

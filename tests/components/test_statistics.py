@@ -114,11 +114,12 @@ def test_an_empty_training_split_is_refused(tmp_path):
         run(records, tmp_path / "statistics")
 
 
-def test_a_flipped_bit_is_found(tmp_path):
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_flipped_bit_is_found(tmp_path, split):
     records = prepare(tmp_path, images_per_shard=13)
-    path = records / "train-00000-of-00001.tfrecord"
+    path = records / f"{split}-00000-of-00001.tfrecord"
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    with pytest.raises(DataError, match=r"train-00000-of-00001.tfrecord, record 6 .*checksum"):
+    with pytest.raises(DataError, match=rf"{split}-00000-of-00001.tfrecord, record \d+ .*checksum"):
         run(records, tmp_path / "statistics")
