@@ -66,6 +66,6 @@ def read_correctness(path: Path, *, way_out: str) -> Correctness:
                 for name in arrays.files
                 if name not in ("num", "keys_sha256")
             }
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise DataError(f"{path} is missing or broken ({error}): {way_out}.") from error
     return Correctness(num, keys_sha256, right)

@@ -113,8 +113,11 @@ def _gram(pixels: np.ndarray) -> np.ndarray:
     whole = len(pixels) // (_FLOAT32_ROWS * _PIXELS_A_ROW)
     matrices = pixels[: whole * _FLOAT32_ROWS * _PIXELS_A_ROW].reshape(whole, _FLOAT32_ROWS, columns)
     products = np.zeros((columns, columns), np.int64)
+    room = np.empty((_CHUNK, _FLOAT32_ROWS, columns), np.float32)  # once: fresh memory costs more than the products
     for start in range(0, whole, _CHUNK):
-        floats = matrices[start : start + _CHUNK].astype(np.float32)
+        chunk = matrices[start : start + _CHUNK]
+        floats = room[: len(chunk)]
+        floats[:] = chunk
         products += (floats.transpose(0, 2, 1) @ floats).sum(axis=0, dtype=np.int64)
     left = pixels[whole * _FLOAT32_ROWS * _PIXELS_A_ROW :].astype(np.int64)
     by_pixel = products.reshape(_PIXELS_A_ROW, CHANNELS, _PIXELS_A_ROW, CHANNELS)

@@ -5,7 +5,8 @@ colour statistics of §4.1 measure. A grey image stays grey to the last bit.
 """
 
 import io
-from typing import Literal
+import os
+from typing import IO, Literal
 
 import numpy as np
 from PIL import Image
@@ -25,9 +26,18 @@ def encode_pixels(image: np.ndarray, *, encoding: Literal["raw", "jpeg"], jpeg_q
     """
     if encoding == "raw":
         return image.tobytes()
-    stream = io.BytesIO()
-    Image.fromarray(image).save(stream, "JPEG", quality=jpeg_quality, subsampling="4:4:4")
-    return stream.getvalue()
+    with _memory_file() as file:
+        Image.fromarray(image).save(file, "JPEG", quality=jpeg_quality, subsampling="4:4:4")
+        file.seek(0)
+        return file.read()
+
+
+def _memory_file() -> IO[bytes]:
+    """Open an empty file in memory, with a descriptor where there is such a thing, as on Linux.
+
+    Pillow compresses with the interpreter lock free into a file that has a descriptor, and with it held into any other.
+    """
+    return open(os.memfd_create("jpeg"), "w+b", buffering=0) if hasattr(os, "memfd_create") else io.BytesIO()
 
 
 def decode_pixels(stored: bytes, *, encoding: str, size: int) -> np.ndarray:

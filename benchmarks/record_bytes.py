@@ -1,6 +1,6 @@
 """What an image costs raw and as JPEG: bytes on disk, time to read, and what JPEG takes from it.
 
-`python -m benchmarks.record_bytes FOLDER` takes images evenly from all files below the folder and prints CSV: bytes an
+`python -m benchmarks.record_bytes FOLDER` takes images evenly from all those below the folder and prints CSV: bytes an
 image, the largest of them, the mean absolute difference from the raw pixels in grey levels of 255, and images/s of
 `RecordSplit.read` at random, in batches as training reads them, its threads decoding and the files in memory: the
 median of some rounds after a warm-up.
@@ -14,11 +14,12 @@ from pathlib import Path
 import click
 import numpy as np
 
-from alexnet_tf.images import decode, to_square
+from alexnet_tf.images import ImageRejected, decode, to_square
 from alexnet_tf.record_split import RecordSplit
 from alexnet_tf.stored_pixels import decode_pixels, encode_pixels
 from benchmarks.machine import describe
 from benchmarks.noise_records import write_split
+from components.sources.files import find_files
 
 BATCH_SIZE = 128  # §5
 BATCHES = 16
@@ -40,6 +41,14 @@ def images_per_second(stored: list[bytes], *, encoding: str, size: int) -> float
     return statistics.median(rates[1:])
 
 
+def square(path: Path, size: int) -> np.ndarray:
+    """Return an image as the stage preprocess makes it, (size, size, 3) uint8."""
+    try:
+        return to_square(decode(path.read_bytes(), max_pixels=50_000_000), size)
+    except ImageRejected as error:
+        raise click.ClickException(f"{path}: {error.reason}; take it out") from error
+
+
 @click.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--images", default=300, show_default=True, type=click.IntRange(min=1), help="All are held in memory.")
@@ -47,19 +56,23 @@ def images_per_second(stored: list[bytes], *, encoding: str, size: int) -> float
 @click.option("--quality", "qualities", multiple=True, type=int, default=(85, 95), show_default=True)
 def main(folder: Path, images: int, size: int, qualities: tuple[int, ...]) -> None:
     """Print the table."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    files, _ = find_files(folder)
+    if not files:
+        raise click.UsageError(f"{folder}: expected image files, found none")
     chosen = files[:: max(1, len(files) // images)][:images]
-    squares = [to_square(decode(path.read_bytes(), max_pixels=50_000_000), size) for path in chosen]
+    squares = [square(folder / name, size) for name in chosen]
     for line in describe():
         print(f"# {line}")
     print("encoding,images,bytes_per_image,largest,mean_difference,images_per_second")
-    rate = images_per_second([square.tobytes() for square in squares], encoding="raw", size=size)
+    rate = images_per_second([pixels.tobytes() for pixels in squares], encoding="raw", size=size)
     print(f"raw,{len(chosen)},{size * size * 3},{size * size * 3},0,{rate:.0f}")
     for quality in qualities:
-        stored = [encode_pixels(square, encoding="jpeg", jpeg_quality=quality) for square in squares]
+        stored = [encode_pixels(pixels, encoding="jpeg", jpeg_quality=quality) for pixels in squares]
         lengths = [len(content) for content in stored]
         decoded = (decode_pixels(content, encoding="jpeg", size=size) for content in stored)
-        errors = [np.abs(pixels.astype(int) - square).mean() for pixels, square in zip(decoded, squares, strict=True)]
+        errors = [
+            np.abs(pixels.astype(int) - original).mean() for pixels, original in zip(decoded, squares, strict=True)
+        ]
         rate = images_per_second(stored, encoding="jpeg", size=size)
         figures = f"{np.mean(lengths):.0f},{max(lengths)},{np.mean(errors):.2f},{rate:.0f}"
         print(f"jpeg {quality},{len(chosen)},{figures}")

@@ -16,14 +16,15 @@ Guarantees:
     alone. A variant is tested against the baseline on the same images, one by one.
 
 Fails when:
-    a variant's reports are missing or broken, or two variants were tested on different images.
+    a variant's reports are missing, broken or something else, or two variants were tested on different images.
 """
 
+import contextlib
 import csv
 import json
 import math
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
@@ -112,35 +113,40 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
 
 
 def read_training(folder: Path) -> "Training":
-    """Read what `train` reported; a DataError names the file that is missing or broken."""
+    """Read what `train` reported; a DataError names the file that is missing, broken or something else."""
     from alexnet_tf.comparison import Training
 
-    metrics = _read_json(folder / "metrics.json", stage="train")
-    rows = _read_csv(folder / "history.csv", stage="train")
-    history: dict[str, list[float | None]] = {column: [] for column in rows[0]} if rows else {}
-    for row in rows:
-        for column, values in history.items():
-            values.append(_number(row[column]))
+    metrics = _read_json(folder / "metrics.json", "train")
+    with _reading(folder / "history.csv", "train") as text:
+        rows = list(csv.DictReader(text.splitlines()))
+        history = {column: [_number(row[column]) for row in rows] for column in (rows[0] if rows else ())}
     return Training(metrics=metrics, history=history)
 
 
 def read_evaluation(folder: Path) -> "Evaluation":
-    """Read what `evaluate` reported; a DataError names the file that is missing or broken."""
+    """Read what `evaluate` reported; a DataError names the file that is missing, broken or something else."""
     from alexnet_tf.comparison import Evaluation
     from alexnet_tf.correctness import read_correctness
 
-    metrics = _read_json(folder / "metrics.json", stage="evaluate")
+    with _reading(folder / "metrics.json", "evaluate") as text:
+        metrics = _from_json(text)
+        num_examples, views = metrics["num_examples"], {view: metrics[view] for view in ("center", "ten_crop")}
+        for view in views.values():
+            float(view["top1_error"])
     found = read_correctness(folder / "correct.npz", way_out=f"run the stage evaluate@{folder.name}")
-    rows = _read_csv(folder / "per_class.csv", stage="evaluate")
-    per_class = {row["class"]: (int(row["num_examples"]), _number(row["ten_crop_top1_error"])) for row in rows}
+    with _reading(folder / "per_class.csv", "evaluate") as text:
+        rows = csv.DictReader(text.splitlines())
+        per_class = {row["class"]: (int(row["num_examples"]), _number(row["ten_crop_top1_error"])) for row in rows}
+    with _reading(folder / "slices.csv", "evaluate") as text:
+        slices = [_slice(row) for row in csv.DictReader(text.splitlines())]
     return Evaluation(
-        num_examples=metrics["num_examples"],
+        num_examples=num_examples,
         keys_sha256=found.keys_sha256,
-        metrics={view: metrics[view] for view in ("center", "ten_crop")},
+        metrics=views,
         correct=found.right,
         per_class=per_class,
-        slices=[_slice(row) for row in _read_csv(folder / "slices.csv", stage="evaluate")],
-        gallery=_read_json(folder / "gallery.json", stage="evaluate"),
+        slices=slices,
+        gallery=_read_json(folder / "gallery.json", "evaluate"),
     )
 
 
@@ -155,23 +161,34 @@ def _number(text: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _read_json(path: Path, *, stage: str) -> dict[str, Any]:
-    """Read a JSON file; a number that JSON does not know (NaN) becomes None."""
-    return json.loads(_read_text(path, stage=stage), parse_constant=lambda _: None)
+def _read_json(path: Path, stage: str) -> dict[str, Any]:
+    with _reading(path, stage) as text:
+        return _from_json(text)
 
 
-def _read_csv(path: Path, *, stage: str) -> list[dict[str, str]]:
-    return list(csv.DictReader(_read_text(path, stage=stage).splitlines()))
+def _from_json(text: str) -> dict[str, Any]:
+    """Read a JSON object; a number that JSON does not know (NaN) becomes None."""
+    content = json.loads(text, parse_constant=lambda _: None)
+    if not isinstance(content, dict):
+        raise ValueError("no JSON object")
+    return content
 
 
-def _read_text(path: Path, *, stage: str) -> str:
+@contextlib.contextmanager
+def _reading(path: Path, stage: str) -> Iterator[str]:
+    """Give the text of a report's file; whatever keeps it from being understood is a DataError that names it."""
     from alexnet_tf.errors import DataError
 
     try:
-        return path.read_text(encoding="utf-8")
+        yield path.read_text(encoding="utf-8")
     except OSError as error:
         raise DataError(
             f"{path} cannot be read ({error.strerror}): run the stage {stage}@{path.parent.name}."
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        reason = f"it lacks {error}" if isinstance(error, KeyError) else error
+        raise DataError(
+            f"{path} is broken, or no report of the stage {stage} ({reason}): run the stage {stage}@{path.parent.name}."
         ) from error
 
 

@@ -184,6 +184,10 @@ def _read_metrics(path: Path) -> dict[str, Any]:
     from alexnet_tf.errors import DataError
 
     try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+        metrics = json.loads(path.read_text())
+        judged = (metrics["num_examples"], metrics["ten_crop"]["top1_error"])
+        if not all(isinstance(number, int | float) for number in judged):
+            raise ValueError("no numbers to judge by")
+        return metrics
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path} is missing or broken ({error}): run the stage evaluate of this variant.") from error

@@ -17,6 +17,20 @@ from pipeline.workspace import Workspace
 COMPARISON = "reports/compare/comparison.json"
 PAGE = "reports/report.html"
 COMPARED = "reports/compared.html"
+_SHOWN = (
+    "baseline",
+    "bootstrap_samples",
+    "confidence",
+    "curves",
+    "errors",
+    "gallery",
+    "knobs",
+    "num_examples",
+    "paired",
+    "per_class",
+    "slices",
+    "variants",
+)
 _MIB = 2**20
 
 
@@ -24,12 +38,14 @@ def read_comparison(workspace: Workspace) -> dict[str, Any]:
     """Read what `compare` wrote.
 
     Raises:
-        AlexNetError: It is not there, or broken.
+        AlexNetError: It is not there, broken, or something else.
     """
     try:
         comparison = json.loads((workspace.root / COMPARISON).read_text(encoding="utf-8"))
-        if not isinstance(comparison, dict) or "variants" not in comparison:
-            raise ValueError("it compares no variants")
+        if not isinstance(comparison, dict):
+            raise ValueError("it is no JSON object")
+        if missing := [key for key in _SHOWN if key not in comparison]:
+            raise ValueError(f"it has no {missing[0]!r}")
         return comparison
     except FileNotFoundError:
         raise AlexNetError(f"{COMPARISON} is missing; `dvc repro` or `alexnet compare` makes it") from None

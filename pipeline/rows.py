@@ -16,7 +16,7 @@ from pipeline.config import Config, at
 from pipeline.dag import Item
 from pipeline.fingerprint import content_digest
 from pipeline.graph import all_items, ancestors, served_variants
-from pipeline.lock import Lock, read_lock
+from pipeline.lock import Lock, dvc_md5, read_lock
 from pipeline.provenance import pipeline_key, provenance_tags
 from pipeline.standing import earlier_stage, flat
 from pipeline.workspace import Workspace
@@ -24,14 +24,26 @@ from pipeline.workspace import Workspace
 
 def stage_entry(workspace: Workspace, item: Item, config: Config, identity: str) -> dict[str, Any]:
     """Describe the run itself: its name, fingerprint, parameters and tags."""
-    hashes = read_lock(workspace.root).hashes
-    tags = {f"dvc.dep.{path}": hashes[path] for path in item.inputs().values() if path in hashes}
+    inputs = _input_hashes(workspace, item, config)
+    tags = {f"dvc.dep.{path}": digest for path, digest in inputs.items() if digest}
     return {
         "name": item.address,
         "fingerprint": identity,
         "params": flat(json.loads(config.params[item.address].model_dump_json())),
         "tags": tags | {"dvc.stage": item.address} | provenance_tags(workspace.root),
     }
+
+
+def _input_hashes(workspace: Workspace, item: Item, config: Config) -> dict[str, str | None]:
+    """Find DVC's hash of each input.
+
+    What a stage wrote is in the lock. What Git holds, and the folders of all variants' reports, are small and hashed
+    here.
+    """
+    hashes = read_lock(workspace.root).hashes
+    written = {path for each in all_items(config.values) for path in each.outputs().values()}
+    paths = item.inputs().values()
+    return {path: hashes.get(path) if path in written else dvc_md5(workspace.root / path) for path in paths}
 
 
 def row_entries(workspace: Workspace, item: Item, config: Config) -> list[dict[str, Any]]:

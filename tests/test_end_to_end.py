@@ -11,6 +11,7 @@ from clone import Clone
 from pipeline import couriers
 
 VARIANTS = ("faithful", "optimized")
+ERRORS = ("top1_error", "top5_error")
 ALL_STAGES = {
     "download",
     "validate",
@@ -89,10 +90,58 @@ def test_the_report_needs_no_network(clone):
     assert "<script src" not in page
 
 
+def compared(clone):
+    return json.loads(clone.run("alexnet", "report", "--json").stdout)["comparison"]
+
+
+def errors_of(comparison, variant):
+    """What a report says of a variant's test errors, named as DVC flattens metrics.json."""
+    views = comparison["errors"][variant].items()
+    return {f"{view}.{error}": views_of[error]["value"] for view, views_of in views for error in ERRORS}
+
+
+def test_the_report_is_an_artifact_of_mlflow(clone):
+    assert couriers.wait(clone.root, 120)
+    (page,) = clone.root.glob("mlruns/*/artifacts/report.html")
+    assert "What the models see" in page.read_text()
+
+
+def test_dvc_shows_the_numbers_of_the_report(clone):
+    comparison = compared(clone)
+    shown = json.loads(clone.run("dvc", "exp", "show", "--json").stdout)[0]
+    assert shown["rev"] == "workspace"
+    metrics = shown["data"]["metrics"]
+    for variant in VARIANTS:
+        evaluated = metrics[f"reports/evaluate/{variant}/metrics.json"]["data"]
+        for view in ("center", "ten_crop"):
+            for error in ERRORS:
+                assert evaluated[view][error] == comparison["errors"][variant][view][error]["value"]
+        assert metrics[f"reports/train/{variant}/metrics.json"]["data"] == comparison["training"][variant]
+    plots = json.loads(clone.run("dvc", "plots", "show", "--json").stdout)["data"]
+    for title, column in (("validation top-1 error", "validation_top1_error"), ("training loss", "train_loss")):
+        (plot,) = plots[title]
+        points = plot["content"]["data"]["values"]
+        for variant in VARIANTS:
+            mine = [float(point[column]) for point in points if variant in point["filename"]]
+            assert mine == comparison["curves"][variant][column], title
+            assert mine
+
+
 def test_one_training_parameter_of_one_variant_reruns_that_variant_alone(clone):
+    clone.run("git", "commit", "-qam", "the first run")
+    before = compared(clone)
     clone.edit("variants.optimized.training.optimizer.momentum", 0.8)
     expected = {"train@optimized", "evaluate@optimized", "export@optimized", "compare"}
     assert set(clone.stages_run()) == expected
+    found = json.loads(clone.run("dvc", "metrics", "diff", "--json").stdout)
+    assert not [path for path in found if "faithful" in path]
+    changed = found["reports/evaluate/optimized/metrics.json"]
+    old, new = (errors_of(each, "optimized") for each in (before, compared(clone)))
+    assert changed["center.mean_loss"]["old"] == before["errors"]["optimized"]["center"]["mean_loss"]
+    assert changed["center.mean_loss"]["old"] != changed["center.mean_loss"]["new"]
+    for name in old:  # what did not change is not listed
+        said = changed.get(name, {"old": old[name], "new": old[name]})
+        assert (said["old"], said["new"]) == (old[name], new[name])
 
 
 def test_a_killed_training_ends_where_an_uninterrupted_one_does(clone):

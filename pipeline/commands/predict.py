@@ -113,8 +113,8 @@ def _model(root: Path, variant: str | None) -> Path:
 def _test_error(root: Path, variant: str) -> float:
     try:
         metrics = json.loads((root / "reports/evaluate" / variant / "metrics.json").read_text(encoding="utf-8"))
-        return metrics["ten_crop"]["top1_error"]
-    except (OSError, ValueError, KeyError):
+        return float(metrics["ten_crop"]["top1_error"])
+    except (OSError, ValueError, KeyError, TypeError):
         return 1.0
 
 

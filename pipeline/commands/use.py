@@ -1,5 +1,7 @@
 """`alexnet use`: makes an experiment the active params.yaml."""
 
+from pathlib import Path
+
 import click
 
 from pipeline.commands.base import Command, example
@@ -29,6 +31,8 @@ def command(experiment: str | None, source_folder: str | None, dry_run: bool, fo
             first = experiments.text_of(workspace.root, name).splitlines()[0]
             click.echo(f"{name}: {first.lstrip('# ')}")
         return
+    if source_folder and not (workspace.home / Path(source_folder).expanduser()).is_dir():
+        click.echo(f"{source_folder} does not exist yet; `alexnet download` says what belongs there", err=True)
     old, new = experiments.applied(workspace, experiment, source_folder, force)
     for line in experiments.difference(old, new, experiment):
         click.echo(click.style(line, fg=_COLOURS.get(line[:1])))

@@ -1,3 +1,4 @@
+import base64
 import re
 from html.parser import HTMLParser
 
@@ -43,14 +44,16 @@ class Outline(HTMLParser):
 
     def __init__(self):
         super().__init__()
-        self.open, self.tags, self.links = [], [], []
+        self.open, self.tags, self.links, self.attributes = [], [], [], {}
 
     def handle_starttag(self, tag, attributes):
         self.tags.append(tag)
         values = dict(attributes)
+        self.attributes.setdefault(tag, []).append(values)
         self.links += [values[name] for name in ("src", "href") if name in values]
         assert tag != "img" or values.get("alt")
-        assert tag != "svg" or values.get("aria-label")
+        assert tag != "svg" or (values.get("role") == "img" and values.get("aria-label"))
+        assert tag != "th" or values.get("scope") in ("col", "row")
         if tag not in self.VOID:
             self.open.append(tag)
 
@@ -74,6 +77,46 @@ def test_page_is_well_formed_and_needs_no_network(comparison):
     assert "$" not in page
     assert "<better>" not in page
     assert "&lt;better&gt; &amp; co errs on 25.0 % of the test images, plain on 62.5 %: 37.5 points fewer" in page
+
+
+def test_page_tells_a_screen_reader_its_language_and_its_parts(comparison):
+    outline = Outline()
+    outline.feed(report.render(comparison, {}, {"confusion_plain.png": b"png"}))
+    attributes = outline.attributes
+    assert attributes["html"] == [{"lang": "en"}]
+    assert {"name": "viewport", "content": "width=device-width, initial-scale=1"} in attributes["meta"]
+    headings = [tag for tag in outline.tags if re.fullmatch("h[1-6]", tag)]
+    assert headings == ["h1"] + ["h2"] * 7
+    assert [each["aria-labelledby"] for each in attributes["section"]] == [each["id"] for each in attributes["h2"]]
+    assert outline.tags.count("main") == 1
+    assert outline.tags.count("svg") == 3  # nothing to draw is a sentence
+    assert outline.tags.count("figure") == outline.tags.count("figcaption") == 5
+    assert all(each.get("tabindex") == "0" for each in attributes["div"] if each.get("class") == "scroll")
+    assert {"col", "row"} == {each["scope"] for each in attributes["th"]}
+
+
+def test_every_picture_of_an_evaluation_is_on_the_page(comparison):
+    pictures = (
+        "conv1_kernels",  # figure 3
+        "top5_unselected",  # figure 4, left
+        "top5_best",
+        "top5_worst",
+        "neighbours",  # figure 4, right
+        "confusion",
+        "calibration",
+    )
+    figures = {f"{name}_plain.png": name.encode() for name in pictures}
+    outline = Outline()
+    outline.feed(report.render(comparison, {}, figures))
+    shown = [base64.b64decode(each["src"].partition(",")[2]).decode() for each in outline.attributes["img"]]
+    assert sorted(shown) == sorted(pictures)
+    assert len({each["alt"] for each in outline.attributes["img"]}) == len(pictures)
+
+
+def test_errors_by_class_are_on_the_page(comparison):
+    page = report.render(comparison, {}, {})
+    assert '<th scope="row">ash</th><td>80</td><td>62.5 %</td><td>25.0 %</td>' in page
+    assert '<th scope="row">elm</th><td>0</td><td>–</td><td>–</td>' in page
 
 
 def test_pictures_are_told_in_words(comparison):

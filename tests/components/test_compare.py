@@ -144,6 +144,36 @@ def test_a_missing_file_is_named_with_its_stage(reports, stage, file):
         _run(reports)
 
 
+@pytest.mark.parametrize(
+    ("stage", "file", "content"),
+    [
+        ("train", "metrics.json", "{"),
+        ("train", "metrics.json", "[]"),
+        ("train", "history.csv", "epoch,train_loss\n1,much\n"),
+        ("evaluate", "metrics.json", ""),
+        ("evaluate", "metrics.json", "{}"),
+        ("evaluate", "metrics.json", '{"num_examples": 3, "center": {"top1_error": 0.5}, "ten_crop": {"top1": 0.5}}'),
+        ("evaluate", "metrics.json", '{"num_examples": 3, "center": 1, "ten_crop": 2}'),
+        ("evaluate", "per_class.csv", "name,errors\nash,1\n"),
+        ("evaluate", "slices.csv", "name,errors\nash,1\n"),
+        ("evaluate", "gallery.json", "null"),
+    ],
+)
+def test_a_broken_or_foreign_file_is_named_with_its_stage(reports, stage, file, content):
+    (reports / stage / "optimized" / file).write_text(content)
+    with pytest.raises(DataError, match=rf"optimized/{file} is broken, or no report .*stage {stage}@optimized"):
+        _run(reports)
+    assert not (reports / "report").exists()
+
+
+def test_an_array_in_place_of_bits_is_named(reports):
+    path = reports / "evaluate" / "optimized" / "correct.npz"
+    with path.open("wb") as file:
+        np.save(file, np.zeros(3))
+    with pytest.raises(DataError, match=r"correct\.npz is missing or broken .*evaluate@optimized"):
+        _run(reports)
+
+
 def test_a_broken_bit_file_is_named(reports):
     path = reports / "evaluate" / "optimized" / "correct.npz"
     path.write_bytes(path.read_bytes()[:100])

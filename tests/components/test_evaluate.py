@@ -3,6 +3,7 @@ import hashlib
 import json
 
 import numpy as np
+import paper_figures
 import pytest
 from pydantic import ValidationError
 
@@ -114,6 +115,16 @@ def test_writes_what_its_contract_says(evaluated):
     for view in ("center", "ten_crop"):
         assert 0 <= metrics[view]["top5_error"] <= metrics[view]["top1_error"] <= 1
         assert metrics[view]["top1_error_low"] < metrics[view]["top1_error"] < metrics[view]["top1_error_high"]
+
+
+def test_the_page_shows_every_picture_that_is_written(evaluated):
+    from alexnet_tf.report_figures import pictures
+
+    written = [path.stem for path in evaluated[0].glob("*.png")]
+    page = pictures({"variants": ["one"], "gallery": {}}, {f"{name}_one.png": f"({name})" for name in written})
+    assert len(written) == 7
+    assert all(f"base64,({name})" in page for name in written)
+    assert {name.removesuffix(".png") for name in paper_figures.PICTURES} <= set(written)
 
 
 def test_bits_rows_and_errors_tell_the_same_story(evaluated):

@@ -95,6 +95,14 @@ def test_a_missing_evaluation_is_named(paths):
         _run(paths)
 
 
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"num_examples": 4, "ten_crop": null}'])
+def test_a_foreign_evaluation_is_named(paths, content):
+    (paths / "evaluate" / "faithful" / "metrics.json").write_text(content)
+    with pytest.raises(DataError, match=r"metrics\.json is missing or broken .*: run the stage evaluate"):
+        _run(paths)
+    assert not (paths / "export").exists()
+
+
 @pytest.fixture
 def model(paths):
     """A three-class model in paths/model: images stored at 20 pixels, doubled, seen in crops of 32."""

@@ -14,7 +14,7 @@ def read_runs(home: Path) -> list[dict[str, Any]]:
         for row in connection.execute("select run_uuid, name, status, start_time, end_time from runs"):
             identity, name, status, start, end = row
             found[identity] = {"id": identity, "name": name, "status": status, "start": start, "end": end}
-            found[identity]["datasets"] = []
+            found[identity] |= {"datasets": [], "digests": {}}
             found[identity] |= {"tags": {}, "params": {}, "metrics": {}, "points": defaultdict(list)}
         for kind in ("tags", "params"):
             for identity, key, value in connection.execute(f"select run_uuid, key, value from {kind}"):
@@ -25,9 +25,12 @@ def read_runs(home: Path) -> list[dict[str, Any]]:
             "select run_uuid, key, step, value from metrics order by step"
         ):
             found[identity]["points"][key].append((step, value))
-        query = "select i.destination_id, d.name from inputs i join datasets d on d.dataset_uuid = i.source_id"
-        for identity, name in connection.execute(query):
+        query = (
+            "select i.destination_id, d.name, d.digest from inputs i join datasets d on d.dataset_uuid = i.source_id"
+        )
+        for identity, name, digest in connection.execute(query):
             found[identity]["datasets"].append(name)
+            found[identity]["digests"][name] = digest
         return list(found.values())
     finally:
         connection.close()

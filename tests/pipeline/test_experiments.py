@@ -64,6 +64,14 @@ def test_the_source_folder_can_be_given(here, folder, line):
     assert line in (here / "params.yaml").read_text().splitlines()
 
 
+def test_a_source_folder_that_is_not_there_is_told(here):
+    (here / "images").mkdir()
+    assert "does not exist" not in _use("other", "--source-folder", "images", "--force").output
+    told = _use("other", "--source-folder", "imagse", "--force")
+    assert told.exit_code == 0
+    assert "imagse does not exist yet; `alexnet download` says what belongs there" in told.output
+
+
 def test_without_a_params_file_the_runtime_is_that_of_a_new_machine(here):
     (here / "params.yaml").unlink()
     assert _use("bare").exit_code == 0

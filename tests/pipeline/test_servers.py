@@ -8,9 +8,11 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from click.testing import CliRunner
 from stub_stages import ROOT
 
 from pipeline import linking, provenance, spool
+from pipeline.cli import alexnet
 from pipeline.config import load
 from pipeline.recorder import Recorder
 from pipeline.runner import run_stage
@@ -109,6 +111,23 @@ def test_what_a_server_refused_is_one_sentence_and_goes_to_the_next_store(serve,
     assert linking.send_all(workspace.home) is None
     assert not folder.exists()
     assert (workspace.home / "mlflow.db").is_file()
+
+
+@pytest.mark.parametrize(("answers", "part"), [((OK, FORBIDDEN), "403"), ((GARBAGE, GARBAGE), "")])
+def test_a_registry_that_refuses_is_one_sentence_and_keeps_no_champion(serve, workspace, monkeypatch, answers, part):
+    export, evaluation = (workspace.root / f"{name}/optimized" for name in ("exports", "reports/evaluate"))
+    (export / "saved_model").mkdir(parents=True)
+    evaluation.mkdir(parents=True)
+    (export / "blessing.json").write_text('{"blessed": true, "rules": [{"value": 0.25}]}')
+    (evaluation / "metrics.json").write_text('{"ten_crop": {"top1_error": 0.25}}')
+    monkeypatch.chdir(workspace.root)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", serve(*answers))
+    result = CliRunner().invoke(alexnet, ["promote", "optimized"])
+    assert result.exit_code == 1
+    (sentence,) = result.stderr.splitlines()
+    assert sentence.startswith("error: MLflow's registry: ")
+    assert part in sentence
+    assert not (workspace.root / "results/champions/optimized").exists()
 
 
 def test_a_spool_of_a_running_stage_is_left_to_it(workspace):

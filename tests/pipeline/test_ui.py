@@ -1,6 +1,8 @@
 """`alexnet ui`: ports, and the page that it opens, looked at in headless Chromium."""
 
+import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -9,6 +11,7 @@ import urllib.request
 from pathlib import Path
 
 import chromium
+import psutil
 import pytest
 from click.testing import CliRunner
 
@@ -45,32 +48,50 @@ def test_with_a_server_it_names_that(workspace, monkeypatch):
     assert "the runs are at http://127.0.0.1:9" in result.output
 
 
+def test_it_serves_this_machine_alone_without_jobs_and_says_how_to_reach_it(workspace, free_port):
+    with _serving(workspace, free_port) as (process, said):
+        assert said[0].startswith(f"faithful against optimized: http://127.0.0.1:{free_port}/#/experiments/")
+        assert said[1].split() == ["all", "of", "MLflow:", f"http://127.0.0.1:{free_port}"]
+        login = rf"\S+@{re.escape(socket.gethostname())}"
+        assert re.fullmatch(rf"from another machine: +ssh -N -L {free_port}:127.0.0.1:{free_port} {login}, .*", said[2])
+        below = psutil.Process(process.pid).children(recursive=True)
+        assert below
+        assert not [words for each in below if "job" in (words := " ".join(each.cmdline())) or "huey" in words]
+        if sys.platform == "linux":
+            assert _listening(free_port) == {"0100007F"}, "it listens beyond 127.0.0.1"
+            ours = {connection.laddr.ip for each in below for connection in each.net_connections("inet")}
+            assert ours <= {"127.0.0.1"}
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(f"http://127.0.0.1:{free_port}/health", timeout=5)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(chromium.installed() is None, reason="looks at the page in Chromium, which is not installed")
 def test_the_prepared_view_shows_both_variants_side_by_side(workspace, free_port):
     config = load(workspace.root / "params.yaml")
     for item in all_items(config.values):
         run_stage(workspace, config, item, recorder=Recorder(workspace, print, send=False))
+    with _serving(workspace, free_port) as (_, said), chromium.screen(width=1600, height=1600) as screen:
+        text = screen.show(said[0].split(": ", 1)[1], "What differs")
+    for part in ("Errors on the test split", "Training", "Cost", "What differs", "faithful sample", "optimized sample"):
+        assert part in text
+    assert "Something went wrong" not in text
+
+
+@contextlib.contextmanager
+def _serving(workspace, port):
+    """Run `alexnet ui` for the while, and give its process and the lines that it printed once it answered."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = os.environ | {"PATH": path, "PYTHONPATH": str(workspace.root)}
-    command = [sys.executable, "-m", "pipeline", "ui", "--port", str(free_port), "--no-browser"]
+    command = [sys.executable, "-m", "pipeline", "ui", "--port", str(port), "--no-browser"]
     process = subprocess.Popen(command, cwd=workspace.root, env=environment, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
-        page = process.stdout.readline().split(": ", 1)[1].strip()
-        with chromium.screen(width=1600, height=1600) as screen:
-            text = screen.show(page, "What differs")
-        if sys.platform == "linux":
-            assert _listening(free_port) == {"0100007F"}, "it listens beyond 127.0.0.1"
+        yield process, [process.stdout.readline().rstrip() for _ in range(4)]
     finally:
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
         process.stdout.close()
-    for part in ("Errors on the test split", "Training", "Cost", "What differs", "faithful sample", "optimized sample"):
-        assert part in text
-    assert "Something went wrong" not in text
-    with pytest.raises(OSError, match="refused"):
-        urllib.request.urlopen(page, timeout=5)
 
 
 def _listening(port: int) -> set[str]:

@@ -39,6 +39,26 @@ def test_after_dvc_has_ended_every_row_has_every_stage_with_its_hashes(repositor
     assert list((repository.root / ".alexnet/spool").iterdir()) == []
 
 
+def test_every_run_says_what_it_was_made_from(repository):
+    hashes = read_lock(repository.root).hashes
+    locked = read(repository.root / "dvc.lock")["stages"]
+    for row in repository.rows():
+        for run in (row, *row["below"].values()):
+            assert len(run["tags"]["mlflow.source.git.commit"]) == 40
+            assert run["tags"]["git.dirty"] == "false"
+            assert {"version.tensorflow", "version.dvc", "env.sha256", "host.cpus"} <= set(run["tags"])
+        for name, run in row["below"].items():
+            said = {key.removeprefix("dvc.dep."): word for key, word in run["tags"].items() if "dvc.dep." in key}
+            deps = {each["path"]: each["md5"] for each in locked[name].get("deps", [])}
+            assert said == {path: digest for path, digest in deps.items() if not path.endswith(".py")}, name
+        train = row["below"][f"train@{row['variant']}"]
+        assert train["tags"]["devices"]
+        for run in (row, train):
+            assert run["digests"]
+            for name, digest in run["digests"].items():
+                assert hashes["data/" + name.partition("/")[2]] == digest
+
+
 def test_the_hash_of_an_output_is_the_one_that_dvc_computes(repository):
     for path, digest in read_lock(repository.root).hashes.items():
         assert dvc_md5(repository.root / path) == digest, path
@@ -74,6 +94,12 @@ def test_skipped_stages_are_linked_and_their_numbers_stand_on_the_row(repository
         assert row["tags"]["alexnet.complete"] == "true"
         assert sorted(row["metrics"]) == sorted(old[row["variant"]]["metrics"])
         assert row["datasets"]
+        assert row["tags"]["git.dirty"] == "true"
+    train = new["optimized"]["below"]["train@optimized"]
+    assert train["tags"]["git.dirty"] == "true"
+    patch = (repository.root / "mlruns" / train["id"] / "artifacts/git/changes.patch").read_text()
+    assert "learning_rate: 0.2," in patch
+    assert "dvc.lock" not in patch
 
 
 @pytest.mark.slow
@@ -127,6 +153,10 @@ def test_verify_finds_the_same_bytes(repository):
     certificate = json.loads(said.stdout)
     assert certificate["verdict"] == "reproduced"
     assert [each["path"] for each in certificate["outputs"]] == ["models/optimized", "reports/train/optimized"]
+    claimed = read_lock(repository.root).hashes
+    for each in certificate["outputs"]:
+        assert each["claimed"] == each["reproduced"] == claimed[each["path"]]
+    assert {"host.platform", "host.cpus", "version.python", "version.tensorflow"} <= set(certificate["machine"])
     assert list((repository.root / ".alexnet/verify").iterdir()) == []
 
 
