@@ -31,7 +31,7 @@ class Clone:
             self.run("git", "add", "-A")
             self.run("git", "commit", "-qm", "clone")
 
-    def run(self, *command: str, timeout: float = 600, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, timeout: float = 1800, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command in the clone and return what it did; with `check` a failure shows its output."""
         done = subprocess.run(
             command, cwd=self.root, env=self.environment(), capture_output=True, text=True, timeout=timeout

@@ -22,7 +22,7 @@ ALL_STAGES = {
     *(f"{stage}@{variant}" for stage in ("train", "evaluate", "export") for variant in VARIANTS),
     "compare",
 }
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = pytest.mark.timeout(3600)
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,7 @@ class Repository:
 
     def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            command, cwd=self.root, env=self.environment(), capture_output=True, text=True, timeout=600
+            command, cwd=self.root, env=self.environment(), capture_output=True, text=True, timeout=1800
         )
         if check and done.returncode:
             raise AssertionError(f"{' '.join(command)} exited with {done.returncode}\n{done.stdout}\n{done.stderr}")
