@@ -4,18 +4,17 @@ import os
 import platform
 from importlib import metadata
 
-from alexnet_tf.processor import processor_features, processor_name
+from pipeline.provenance import processor
 
 _PACKAGES = ("tensorflow", "keras", "torch", "apache-beam", "numpy")
 
 
 def describe() -> list[str]:
     """Return lines such as `2 cores, AMD EPYC, avx512f avx512_bf16`."""
-    processor = f"{processor_name()}, {' '.join(processor_features())}"
     versions = []
     for name in _PACKAGES:
         try:
             versions.append(f"{name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:
             continue
-    return [f"{os.cpu_count()} cores of {processor}", f"Python {platform.python_version()}, {', '.join(versions)}"]
+    return [f"{os.cpu_count()} cores of {processor()}", f"Python {platform.python_version()}, {', '.join(versions)}"]

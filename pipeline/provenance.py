@@ -76,6 +76,11 @@ def _environment() -> str:
     return hashlib.sha256("\n".join(installed).encode()).hexdigest()
 
 
+def processor() -> str:
+    """Name the processor and its vector instructions, such as `AMD EPYC (family 25 model 17), avx2 avx512f`."""
+    return ", ".join(filter(None, (processor_name(), " ".join(processor_features()))))
+
+
 def _machine() -> dict[str, str]:
     import psutil
 
@@ -83,7 +88,7 @@ def _machine() -> dict[str, str]:
     tags = {
         "host.platform": platform.platform(),
         "host.cpus": str(os.cpu_count()),
-        "host.cpu": ", ".join(filter(None, (processor_name(), " ".join(processor_features())))),
+        "host.cpu": processor(),
         "host.memory_gib": f"{gibibytes:.1f}",
     }
     if tool := shutil.which("nvidia-smi"):

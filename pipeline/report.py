@@ -29,6 +29,7 @@ _SHOWN = (
     "paired",
     "per_class",
     "slices",
+    "training",
     "variants",
 )
 _MIB = 2**20

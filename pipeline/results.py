@@ -67,8 +67,9 @@ class Result:
     @property
     def precision(self) -> str:
         """What its layers computed in, `float32` or `bfloat16`; older results name it as a parameter alone."""
-        bits = self.metrics.get("train/precision_bits")
-        return self.row["params"]["training.precision"] if bits is None else f"{'b' * (bits == 16)}float{bits:.0f}"
+        if (bits := self.metrics.get("train/precision_bits")) is None:
+            return self.row["params"]["training.precision"]
+        return {16.0: "bfloat16", 32.0: "float32"}[bits]
 
     @property
     def command(self) -> str:
@@ -124,10 +125,6 @@ def keep(workspace: Workspace, config: Config, results: list[Result]) -> list[st
     # Where one variant alone was run, what lies there is an older comparison or none.
     if all("compare" in [stage["stage"] for stage in result.row["standing"]] for result in results):
         comparison = read_comparison(workspace)
-        if missing := [name for name in _COMPARED if name not in comparison]:
-            raise AlexNetError(
-                f"reports/compare/comparison.json has no {missing[0]!r}; `dvc repro -f compare` makes it anew"
-            )
         kept = {name: comparison[name] for name in _COMPARED}
         path = f"{FOLDER}/{results[0].experiment}/{COMPARISON}"
         contents[path] = {"comparison": kept, "costs": costs(workspace, config)}

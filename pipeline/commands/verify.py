@@ -51,7 +51,8 @@ def _text(certificate: "Certificate") -> str:
         lines.append(f"{each.path:{width}}  {each.claimed[:12]}  {each.reproduced[:12]:12}  {verdict}")
         lines += [f"    {name}: {old:.6g} -> {new:.6g}" for name, (old, new) in list(each.numbers.items())[:5]]
     machine = certificate.machine
-    place = f"{machine.get('host.platform')}, {machine.get('host.cpus')} cores, {machine.get('host.gpus', 'no GPU')}"
+    cores = f"{machine.get('host.cpus')} cores of {machine.get('host.cpu')}"
+    place = f"{machine.get('host.platform')}, {cores}, {machine.get('host.gpus', 'no GPU')}"
     packages = ", ".join(f"{name} {machine.get(f'version.{name}')}" for name in ("tensorflow", "keras", "numpy"))
     lines += [
         "",

@@ -156,7 +156,9 @@ def test_verify_finds_the_same_bytes(repository):
     claimed = read_lock(repository.root).hashes
     for each in certificate["outputs"]:
         assert each["claimed"] == each["reproduced"] == claimed[each["path"]]
-    assert {"host.platform", "host.cpus", "version.python", "version.tensorflow"} <= set(certificate["machine"])
+    assert {"host.platform", "host.cpus", "host.cpu", "version.python", "version.tensorflow"} <= set(
+        certificate["machine"]
+    )
     assert list((repository.root / ".alexnet/verify").iterdir()) == []
 
 
