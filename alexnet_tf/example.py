@@ -6,6 +6,7 @@ order of a map open; here names are sorted, as TensorFlow's `SerializeToString(d
 
 import struct
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from alexnet_tf.errors import DataError
 
@@ -45,24 +46,34 @@ def decode_example(example: bytes) -> dict[str, bytes | int | float | list]:
     Raises:
         DataError: When the bytes are not an Example.
     """
-    try:
+    with _named_damage(example):
         values = {name: [_value(kind, example, *span) for span in spans] for name, kind, spans in _features(example)}
-    except (IndexError, struct.error, UnicodeDecodeError, ValueError) as error:
-        raise DataError(f"Expected a tf.train.Example, found {len(example)} other bytes ({error}).") from error
     flat = {name: [x for part in parts for x in part] for name, parts in values.items()}
     return {name: value[0] if len(value) == 1 else value for name, value in sorted(flat.items())}
 
 
-def feature_offset(example: bytes, name: str) -> int:
-    """Return the byte offset, within a serialised Example, of the first bytes value of a feature.
+def feature_span(example: bytes, name: str) -> tuple[int, int]:
+    """Return where, within a serialised Example, the first bytes value of a feature starts and ends.
+
+    What stands behind it is not looked at, so this is several times as quick as `decode_example`.
 
     Raises:
         KeyError: When there is no such feature, or it holds no bytes.
+        DataError: When the bytes are not an Example.
     """
-    for found, kind, spans in _features(example):
-        if found == name and kind == _BYTES_LIST and spans:
-            return spans[0][0]
+    with _named_damage(example):
+        for found, kind, spans in _features(example):
+            if found == name and kind == _BYTES_LIST and spans:
+                return spans[0][0], spans[0][1]
     raise KeyError(name)
+
+
+@contextmanager
+def _named_damage(example: bytes) -> Iterator[None]:
+    try:
+        yield
+    except (IndexError, struct.error, UnicodeDecodeError, ValueError) as error:
+        raise DataError(f"Expected a tf.train.Example, found {len(example)} other bytes ({error}).") from error
 
 
 def _feature(name: str, value: Scalar | Sequence[Scalar]) -> list[bytes]:

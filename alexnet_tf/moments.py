@@ -5,10 +5,13 @@ are derived once, at the end (`alexnet_tf.statistics`). Moments of enlarged imag
 ones: with A the upscaling matrix and M = AᵀA,  Σ (A X Aᵀ)·(A Y Aᵀ) = Σ X·(M Y M).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from alexnet_tf.upscale import denominator_of, integer_upscale_matrix
 
@@ -17,9 +20,10 @@ _PIXEL_MAX = 255
 _FLOAT_EXACT = 1 << 53  # every integer up to here is a float64
 _INT64_MAX = (1 << 63) - 1
 _FLOAT32_ROWS = 256  # products of bytes of which float32 holds any sum: 256 · 255² is below 2²⁴
-_PIXELS_A_ROW = 4  # makes matrices that BLAS is quick with: 256 × 12
-_CHUNK = 64  # of those matrices at a time: what a core's cache holds
-_BLOCK = 16  # images at a time: what the memory holds as floats, not a matter of exactness
+_PIXELS_A_ROW = 256
+_BLOCK_PIXELS = 1 << 16  # at a time, where images are small: what the calls cost is then little
+_SUM_IMAGES = 257  # bytes of which uint16 holds the sum: 257 · 255 is 2¹⁶ − 1
+_FLOAT_IMAGES = 16  # enlarged at a time: what the memory holds as floats, not a matter of exactness
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,20 +51,33 @@ class Moments:
         return cls(stored_size, factor, 0, sum_image, ((0,) * CHANNELS,) * CHANNELS)
 
     @classmethod
-    def of(cls, images: np.ndarray, factor: int) -> "Moments":
-        """Return the moments of a batch.
+    def of(cls, images: Iterable[np.ndarray], stored_size: int, factor: int) -> "Moments":
+        """Return the moments of images that come one by one; no more than a few are held at a time.
 
         Args:
-            images: (N, S, S, 3) uint8.
+            images: Each (S, S, 3) uint8.
+            stored_size: S.
             factor: A whole number of at least 1.
 
         Raises:
             ValueError: When a factor is so large that float64 would no longer be exact (32 for 8 pixels).
         """
-        gram = _gram(images.reshape(-1, CHANNELS)) if factor == 1 else _enlarged_gram(images, factor)
-        narrow = np.min_scalar_type(len(images) * _PIXEL_MAX)  # the narrower, the quicker
-        sum_image = images.sum(axis=0, dtype=narrow).astype(np.int64)
-        return cls(images.shape[1], factor, len(images), sum_image, tuple(map(tuple, gram.tolist())))
+        at_once = min(_SUM_IMAGES, max(1, _BLOCK_PIXELS // stored_size**2))
+        gram = _Gram() if factor == 1 else _EnlargedGram(stored_size, factor)
+        num_images = 0
+        total = np.zeros((stored_size, stored_size, CHANNELS), np.int64)
+        narrow, in_narrow = np.zeros(total.shape, np.uint16), 0  # the narrower, the quicker
+        images = iter(images)
+        while block := list(islice(images, at_once)):
+            gram.add(block)
+            if in_narrow + len(block) > _SUM_IMAGES:
+                total += narrow
+                narrow[:], in_narrow = 0, 0
+            for image in block:
+                narrow += image
+            in_narrow += len(block)
+            num_images += len(block)
+        return cls(stored_size, factor, num_images, total + narrow, tuple(map(tuple, gram.total().tolist())))
 
     def __add__(self, other: "Moments") -> "Moments":
         if (self.stored_size, self.factor) != (other.stored_size, other.factor):
@@ -103,40 +120,65 @@ class Moments:
         return tuple(sum(self.enlarged_sum_image[..., c].ravel().tolist()) for c in range(CHANNELS))
 
 
-def _gram(pixels: np.ndarray) -> np.ndarray:
-    """Return Σ x_c · x_d over (P, 3) uint8 pixels as (3, 3) Python integers.
+class _Gram:
+    """Σ x_c · x_d over the pixels of images.
 
-    BLAS multiplies floats only, so the sums are cut where float32 is still exact. Of each matrix of 256 rows of four
-    pixels it makes the products of all twelve columns; those of equal pixels are what is wanted.
+    As the values of a pixel follow each other, every product wanted is one of a value and itself, the next, or the
+    next but one. They are summed column by column, so that float32 is exact, in rows of many pixels, so that the
+    processor multiplies many at once; BLAS is no quicker.
     """
-    columns = _PIXELS_A_ROW * CHANNELS
-    whole = len(pixels) // (_FLOAT32_ROWS * _PIXELS_A_ROW)
-    matrices = pixels[: whole * _FLOAT32_ROWS * _PIXELS_A_ROW].reshape(whole, _FLOAT32_ROWS, columns)
-    products = np.zeros((columns, columns), np.int64)
-    room = np.empty((_CHUNK, _FLOAT32_ROWS, columns), np.float32)  # once: fresh memory costs more than the products
-    for start in range(0, whole, _CHUNK):
-        chunk = matrices[start : start + _CHUNK]
-        floats = room[: len(chunk)]
-        floats[:] = chunk
-        products += (floats.transpose(0, 2, 1) @ floats).sum(axis=0, dtype=np.int64)
-    left = pixels[whole * _FLOAT32_ROWS * _PIXELS_A_ROW :].astype(np.int64)
-    by_pixel = products.reshape(_PIXELS_A_ROW, CHANNELS, _PIXELS_A_ROW, CHANNELS)
-    return (np.einsum("acad->cd", by_pixel) + left.T @ left).astype(object)
+
+    def __init__(self):
+        self._columns = _PIXELS_A_ROW * CHANNELS
+        room = np.zeros(_FLOAT32_ROWS * self._columns + CHANNELS - 1, np.float32)  # once: fresh memory is slow
+        self._floats = room[: 1 - CHANNELS].reshape(_FLOAT32_ROWS, self._columns)
+        self._neighbours = sliding_window_view(room, CHANNELS).reshape(_FLOAT32_ROWS, self._columns, CHANNELS)
+        self._products = np.zeros((CHANNELS, self._columns), np.int64)
+        self._of_rest = np.zeros((CHANNELS, CHANNELS), np.int64)
+
+    def add(self, images: list[np.ndarray]) -> None:
+        """Add images of (S, S, 3) uint8."""
+        pixels = (images[0] if len(images) == 1 else np.stack(images)).reshape(-1, CHANNELS)
+        whole = len(pixels) // _PIXELS_A_ROW
+        rows, rest = pixels[: whole * _PIXELS_A_ROW].reshape(whole, self._columns), pixels[whole * _PIXELS_A_ROW :]
+        for start in range(0, whole, _FLOAT32_ROWS):
+            chunk = rows[start : start + _FLOAT32_ROWS]
+            floats, neighbours = self._floats[: len(chunk)], self._neighbours[: len(chunk)]
+            floats[:] = chunk
+            self._products += np.einsum("kp,kps->sp", floats, neighbours).astype(np.int64)
+        if len(rest):
+            self._of_rest += rest.astype(np.int64).T @ rest.astype(np.int64)
+
+    def total(self) -> np.ndarray:
+        """Return the sums as (3, 3) Python integers."""
+        products = self._products.astype(object).reshape(CHANNELS, _PIXELS_A_ROW, CHANNELS)
+        by_distance = products.sum(axis=1)  # [s, c]: of c and c + s
+        upper = np.array([[by_distance[d - c, c] if d >= c else 0 for d in range(CHANNELS)] for c in range(CHANNELS)])
+        return upper + np.triu(upper, 1).T + self._of_rest.astype(object)
 
 
-def _enlarged_gram(images: np.ndarray, factor: int) -> np.ndarray:
-    """Return Σ X_c · (M X_d M) over (N, S, S, 3) uint8 images as (3, 3) Python integers."""
-    stored_size = images.shape[1]
-    matrix = integer_upscale_matrix(stored_size, factor)
-    squared = (matrix.T @ matrix).astype(np.float64)
-    # Every partial sum is an integer of at most this, whatever the order in which BLAS adds.
-    bound = int(squared.sum(axis=1).max()) ** 2 * _PIXEL_MAX**2 * stored_size**2
-    if bound > _FLOAT_EXACT:
-        raise ValueError(f"factor: {factor} times {stored_size} pixels is too much for exact sums; use a smaller one.")
-    block = min(_BLOCK, _FLOAT_EXACT // bound)
-    gram = np.zeros((CHANNELS, CHANNELS), object)
-    for start in range(0, len(images), block):
-        small = np.moveaxis(images[start : start + block], -1, 0).astype(np.float64)  # (3, N, S, S)
-        planes, enlarged = small.reshape(CHANNELS, -1), (squared @ small @ squared).reshape(CHANNELS, -1)
-        gram += (planes @ enlarged.T).astype(np.int64).astype(object)
-    return gram
+class _EnlargedGram:
+    """Σ X_c · (M X_d M) over images."""
+
+    def __init__(self, stored_size: int, factor: int):
+        matrix = integer_upscale_matrix(stored_size, factor)
+        self._squared = (matrix.T @ matrix).astype(np.float64)
+        # Every partial sum is an integer of at most this, whatever the order in which BLAS adds.
+        bound = int(self._squared.sum(axis=1).max()) ** 2 * _PIXEL_MAX**2 * stored_size**2
+        if bound > _FLOAT_EXACT:
+            found = f"factor: {factor} times {stored_size} pixels is too much for exact sums"
+            raise ValueError(f"{found}; use a smaller one.")
+        self._at_once = min(_FLOAT_IMAGES, _FLOAT_EXACT // bound)
+        self._total = np.zeros((CHANNELS, CHANNELS), object)
+
+    def add(self, images: list[np.ndarray]) -> None:
+        """Add images of (S, S, 3) uint8."""
+        for start in range(0, len(images), self._at_once):
+            block = np.stack(images[start : start + self._at_once])
+            small = np.moveaxis(block, -1, 0).astype(np.float64)  # (3, N, S, S)
+            planes, enlarged = small.reshape(CHANNELS, -1), self._squared @ small @ self._squared
+            self._total += (planes @ enlarged.reshape(CHANNELS, -1).T).astype(np.int64).astype(object)
+
+    def total(self) -> np.ndarray:
+        """Return the sums as (3, 3) Python integers."""
+        return self._total

@@ -21,14 +21,14 @@ from typing import Self
 import google_crc32c
 
 from alexnet_tf.errors import DataError
-from alexnet_tf.example import decode_example, encode_example, feature_offset
+from alexnet_tf.example import decode_example, encode_example, feature_span
 
 __all__ = [
     "Shard",
     "ShardWriter",
     "decode_example",
     "encode_example",
-    "feature_offset",
+    "feature_span",
     "indexed_records",
     "read_record",
     "read_shard",

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from alexnet_tf.record_split import INDEX
-from alexnet_tf.records import ShardWriter, encode_example, feature_offset
+from alexnet_tf.records import ShardWriter, encode_example, feature_span
 from alexnet_tf.stored_pixels import FEATURES
 
 CLASSES = 1000
@@ -31,7 +31,7 @@ def write_split(folder: Path, count: int, stored: Iterator[bytes], *, encoding: 
         with ShardWriter(folder / f"train-{shard:05d}.tfrecord") as writer:
             for n, pixels in enumerate(islice(stored, 512), start=shard * 512):
                 example = encode_example({feature: pixels, "image/label": n % CLASSES})
-                offset = writer.write(example) + feature_offset(example, feature)
+                offset = writer.write(example) + feature_span(example, feature)[0]
                 index[n] = (shard, offset, len(pixels), n % CLASSES, size, size)
         shards.append(vars(writer.info))
     np.save(folder / "train.index.npy", index)

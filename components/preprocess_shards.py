@@ -16,7 +16,7 @@ from alexnet_tf.records import (
     ShardWriter,
     decode_example,
     encode_example,
-    feature_offset,
+    feature_span,
     indexed_records,
     read_record,
 )
@@ -99,7 +99,7 @@ def write_shard(task: ShardTask) -> dict[str, Any]:
                     "image/width": width,
                 }
             )
-            offset = writer.write(example) + feature_offset(example, feature)
+            offset = writer.write(example) + feature_span(example, feature)[0]
             rows.append((task.shard, offset, len(pixels), label, height, width))
             keys.append(key)
     np.save(f"{task.parts}.index.npy", np.array(rows, INDEX))

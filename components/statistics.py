@@ -18,7 +18,6 @@ were made for another size.
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +27,15 @@ from pydantic import PositiveInt
 from alexnet_tf.errors import DataError
 from alexnet_tf.moments import Moments
 from alexnet_tf.record_split import read_manifest
-from alexnet_tf.records import decode_example, read_shard
+from alexnet_tf.records import feature_span, read_shard
 from alexnet_tf.statistics import ColourStatistics, save_statistics
-from alexnet_tf.stored_pixels import CHANNELS, FEATURES, decode_pixels
+from alexnet_tf.stored_pixels import FEATURES, decode_pixels
 from alexnet_tf.upscale import whole_factor
 from components.beam import run_shards
 from components.beam_worker import COUNTERS
 from components.interfaces import Runtime, StageParams
 
 SPLIT = "train"
-IMAGES_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -131,16 +129,7 @@ def look_at(task: SumTask | CheckTask) -> dict[str, Any]:
 
 def sum_shard(task: SumTask) -> dict[str, Any]:
     """Write the sum image of one shard and return its other moments."""
-    moments = Moments.zero(task.stored_size, task.factor)
-    images = _images(task)
-    batch = np.empty((IMAGES_AT_ONCE, task.stored_size, task.stored_size, CHANNELS), np.uint8)
-    filled = 1
-    while filled:
-        filled = 0
-        for image in islice(images, IMAGES_AT_ONCE):
-            batch[filled] = image
-            filled += 1
-        moments += Moments.of(batch[:filled], task.factor)
+    moments = Moments.of(_images(task), task.stored_size, task.factor)
     np.save(task.sum_image, moments.sum_image)
     counters = {"images": moments.num_images}
     return {"num_images": moments.num_images, "gram": moments.gram, COUNTERS: counters}
@@ -149,11 +138,11 @@ def sum_shard(task: SumTask) -> dict[str, Any]:
 def _images(task: SumTask) -> Iterator[np.ndarray]:
     feature = FEATURES[task.encoding]
     for number, record in enumerate(read_shard(Path(task.shard))):
-        stored = decode_example(record).get(feature)
+        where, way_out = f"{task.shard}, record {number}", "run the stage preprocess again"
         try:
-            if not isinstance(stored, bytes):
-                raise ValueError(f"expected the feature {feature}, found none")
-            yield decode_pixels(stored, encoding=task.encoding, size=task.stored_size)
+            start, end = feature_span(record, feature)
+            yield decode_pixels(record[start:end], encoding=task.encoding, size=task.stored_size)
+        except KeyError as error:
+            raise DataError(f"{where}: expected the feature {feature}, found none; {way_out}.") from error
         except ValueError as error:
-            found = f"{task.shard}, record {number}: {error}"
-            raise DataError(f"{found}; run the stage preprocess again.") from error
+            raise DataError(f"{where}: {error}; {way_out}.") from error

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from alexnet_tf.errors import DataError
 from alexnet_tf.record_split import INDEX, RecordSplit
-from alexnet_tf.records import ShardWriter, decode_example, encode_example, feature_offset, read_shard
+from alexnet_tf.records import ShardWriter, decode_example, encode_example, feature_span, read_shard
 from alexnet_tf.stored_pixels import encode_pixels
 
 SIZE, COUNTS = 6, (4, 3, 3)
@@ -40,7 +40,7 @@ def write_folder(tmp_path, images, encoding):
                 number = len(rows)
                 pixels = encode_pixels(images[number], encoding=encoding, jpeg_quality=90)
                 example = encode_example({feature: pixels, "image/width": 40 + number, "image/label": number})
-                offset = writer.write(example) + feature_offset(example, feature)
+                offset = writer.write(example) + feature_span(example, feature)[0]
                 rows.append((shard, offset, len(pixels), number % 3, 30 + number, 40 + number))
                 keys.append(f"train/{number}.jpeg")
         shards.append(vars(writer.info))
@@ -80,7 +80,7 @@ def test_a_damaged_jpeg_is_named_by_its_place(jpeg_folder):
     content = path.read_bytes()
     path.write_bytes(content.replace(b"\xff\xd8\xff", b"\x00\x00\x00", 1))
     with pytest.raises(
-        DataError, match=r"00001-of-00003.tfrecord, byte \d+: expected a JPEG of 6 x 6 RGB pixels, found"
+        DataError, match=r"00001-of-00003.tfrecord, byte \d+: expected a JPEG of 6 x 6 pixels in colour, found"
     ):
         split.read([0, 4])
 

@@ -11,7 +11,7 @@ from alexnet_tf.records import (
     ShardWriter,
     decode_example,
     encode_example,
-    feature_offset,
+    feature_span,
     indexed_records,
     read_record,
     read_shard,
@@ -92,12 +92,14 @@ def test_mixed_kinds_are_refused():
         encode_example({"a": [1, b"x"]})
 
 
-def test_the_offset_of_a_feature_is_where_its_bytes_are():
+def test_the_span_of_a_feature_is_where_its_bytes_are():
     example = encode_example({"raw": b"\x12\x03abc", "a": b"abc", "width": 3})
-    offset = feature_offset(example, "raw")
-    assert example[offset : offset + 5] == b"\x12\x03abc"
+    start, end = feature_span(example, "raw")
+    assert example[start:end] == b"\x12\x03abc"
     with pytest.raises(KeyError):
-        feature_offset(example, "width")
+        feature_span(example, "width")
+    with pytest.raises(DataError, match="Expected a tf"):
+        feature_span(b"\xff" * 20, "raw")
 
 
 def test_offsets_point_at_payloads_and_records(tmp_path):

@@ -22,18 +22,18 @@ def test_numbers_equal_numpys_on_the_enlarged_images(factor):
     matrix = upscale_matrix(8, factor)
     large = np.einsum("ai,nijc,bj->nabc", matrix, IMAGES.astype(np.float64), matrix)
     pixels = large.reshape(-1, 3)
-    found = derive(Moments.of(IMAGES, factor))
+    found = derive(Moments.of(IMAGES, 8, factor))
     np.testing.assert_allclose(found["channel_mean"], pixels.mean(axis=0), rtol=1e-13)
     np.testing.assert_allclose(found["covariance"], np.cov(pixels.T, ddof=0), rtol=1e-11)
     values, vectors = np.linalg.eigh(np.cov(pixels.T, ddof=0))
     np.testing.assert_allclose(found["eigenvalues"], values[::-1], rtol=1e-11)
     np.testing.assert_allclose(np.abs(found["eigenvectors"]), np.abs(vectors[:, ::-1]), rtol=1e-9)
-    np.testing.assert_allclose(mean_image(Moments.of(IMAGES, factor)), large.mean(axis=0), rtol=1e-6)
+    np.testing.assert_allclose(mean_image(Moments.of(IMAGES, 8, factor)), large.mean(axis=0), rtol=1e-6)
 
 
 def test_two_pixels_by_hand():
     pixels = np.array([[[[0, 10, 20]]], [[[2, 10, 24]]]], np.uint8)
-    found = derive(Moments.of(pixels, 1))
+    found = derive(Moments.of(pixels, 1, 1))
     assert found["channel_mean"] == [1.0, 10.0, 22.0]
     assert found["covariance"] == [[1.0, 0.0, 2.0], [0.0, 0.0, 0.0], [2.0, 0.0, 4.0]]
     np.testing.assert_allclose(found["eigenvalues"], [5, 0, 0], atol=1e-15)
@@ -42,7 +42,7 @@ def test_two_pixels_by_hand():
 
 
 def test_images_of_one_colour_have_no_colour_noise():
-    found = derive(Moments.of(np.full((3, 2, 2, 3), 99, np.uint8), 1))
+    found = derive(Moments.of(np.full((3, 2, 2, 3), 99, np.uint8), 2, 1))
     assert found["eigenvalues"] == [0.0, 0.0, 0.0]
 
 
@@ -59,7 +59,7 @@ def test_eigenvectors_are_orthonormal_sorted_signed_and_rebuild_the_matrix(facto
 
 
 def test_what_is_saved_is_loaded(tmp_path):
-    moments = Moments.of(IMAGES, 4)
+    moments = Moments.of(IMAGES, 8, 4)
     save_statistics(tmp_path, moments)
     loaded = ColourStatistics.load(tmp_path)
     assert loaded.size == 32
@@ -74,7 +74,7 @@ def test_what_is_saved_is_loaded(tmp_path):
 
 def test_known_integers_give_known_bits():
     """Guards the derivation against reordering: the last bit must not move between machines or versions."""
-    found = derive(Moments.of(np.arange(5 * 2 * 2 * 3, dtype=np.uint8).reshape(5, 2, 2, 3) ** 2, 2))
+    found = derive(Moments.of(np.arange(5 * 2 * 2 * 3, dtype=np.uint8).reshape(5, 2, 2, 3) ** 2, 2, 2))
     digits = [value.hex() for value in (*found["eigenvalues"], *found["eigenvectors"][0])]
     assert digits == [
         "0x1.49bfcd358c82ep+12",
@@ -88,7 +88,7 @@ def test_known_integers_give_known_bits():
 
 @pytest.mark.parametrize("name", ["statistics.json", "mean_image.npy"])
 def test_missing_or_broken_statistics_are_one_sentence(tmp_path, name):
-    save_statistics(tmp_path, Moments.of(IMAGES, 1))
+    save_statistics(tmp_path, Moments.of(IMAGES, 8, 1))
     os.truncate(tmp_path / name, 30)
     with pytest.raises(DataError, match=r"expected colour statistics, found .*; run the stage statistics"):
         ColourStatistics.load(tmp_path)

@@ -63,10 +63,11 @@ def of_mode(mode, size=SIZE):
     ("encoding", "stored", "message"),
     [
         ("raw", b"12", "expected 3072 bytes, found 2"),
-        ("jpeg", b"", "expected a JPEG of 32 x 32 RGB pixels, found 0 bytes that are none"),
-        ("jpeg", of_mode("RGB")[:-200], r"found \d+ bytes that are none \(OSError\)"),
-        ("jpeg", of_mode("RGB", size=16), "found 16 x 16 of mode RGB"),
-        ("jpeg", of_mode("L"), "found 32 x 32 of mode L"),
+        ("jpeg", b"", "expected a JPEG of 32 x 32 pixels in colour, found 0 bytes that are none"),
+        ("jpeg", of_mode("RGB")[:100], "found 100 bytes that are none"),
+        ("jpeg", of_mode("RGB")[:-20], r"found \d+ bytes that are none \(Premature end of JPEG file\)"),
+        ("jpeg", of_mode("RGB", size=16), "found 16 x 16 of YCbCr"),
+        ("jpeg", of_mode("L"), "found 32 x 32 of Gray"),
     ],
 )
 def test_anything_else_is_named(encoding, stored, message):

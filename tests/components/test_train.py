@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from alexnet_tf.errors import ConfigError, DataError
 from alexnet_tf.moments import Moments
 from alexnet_tf.record_split import INDEX
-from alexnet_tf.records import ShardWriter, encode_example, feature_offset
+from alexnet_tf.records import ShardWriter, encode_example, feature_span
 from alexnet_tf.statistics import save_statistics
 from components import train
 from components.interfaces import Runtime, SilentTracker
@@ -41,7 +41,7 @@ def write_records(folder, *, train=24, validation=9):
         with ShardWriter(records / f"{split}-00000-of-00001.tfrecord") as writer:
             for n, image in enumerate(pixels):
                 example = encode_example({"image/raw": image.tobytes(), "image/label": n % 3})
-                offset = writer.write(example) + feature_offset(example, "image/raw")
+                offset = writer.write(example) + feature_span(example, "image/raw")[0]
                 index[n] = (0, offset, image.nbytes, n % 3, SIZE, SIZE)
         np.save(records / f"{split}.index.npy", index)
         digest = hashlib.sha256((records / f"{split}.index.npy").read_bytes()).hexdigest()
@@ -51,7 +51,7 @@ def write_records(folder, *, train=24, validation=9):
             "index_sha256": digest,
         }
     (records / "manifest.json").write_text(json.dumps(manifest))
-    save_statistics(statistics, Moments.of(images(train, SIZE), 1))
+    save_statistics(statistics, Moments.of(images(train, SIZE), SIZE, 1))
     return train_inputs(folder)
 
 
@@ -200,7 +200,7 @@ def test_an_empty_validation_split_is_refused(tmp_path):
 
 
 def test_statistics_of_other_images_are_refused(inputs, tmp_path):
-    save_statistics(tmp_path, Moments.of(images(3, 32), 1))
+    save_statistics(tmp_path, Moments.of(images(3, 32), 32, 1))
     with pytest.raises(DataError, match=r"is of 32-pixel images, .* of 68: run statistics"):
         run(replace(inputs, statistics=tmp_path), tmp_path / "a", parameters())
 
