@@ -143,14 +143,14 @@ def _watched(folder: Path, task: Task) -> Iterator[None]:
     done = threading.Event()
 
     def watch() -> None:
-        seen: set[Path] = set()
+        seen: set[str] = set()
         counts, finished = Counter[str](), False
         while not finished:
             finished = done.wait(POLL_SECONDS)
-            new = set(folder.glob("*.result")) - seen
+            new = {name for name in os.listdir(folder) if name.endswith(".result")} - seen
             if new:
                 seen |= new
-                counts = sum((_counters(json.loads(path.read_text())) for path in new), counts)
+                counts = sum((_counters(json.loads((folder / name).read_text())) for name in new), counts)
                 task.advance(len(new), **{name: float(number) for name, number in counts.items()})
 
     watcher = threading.Thread(target=watch, daemon=True)
