@@ -103,16 +103,23 @@ def save_columns(path: Path, columns: Mapping[str, Sequence[Any]]) -> None:
 
 def load_surveys(paths: Iterable[Path]) -> Survey:
     """Put the columns of all shards of a split together, in the given order."""
+    paths = list(paths)
+    ends = np.cumsum([_num_rows(path) for path in paths], dtype=np.int64).tolist()
     reasons: list[str] = []
-    columns: dict[str, list] = {name: [np.empty(0, kind)] for name, kind in _KINDS.items()}
-    for shard, path in enumerate(paths):
+    columns = {name: np.empty(ends[-1] if ends else 0, kind) for name, kind in _KINDS.items()}  # once, at full length
+    for shard, (path, start, end) in enumerate(zip(paths, [0, *ends], ends, strict=False)):
         with np.load(path) as part:
             keys, found = (json.loads(part[name].tobytes()) for name in _TEXTS)
             reasons += [reason or "" for reason in found]
-            whole = {**part, "keys": keys, "shards": np.full(len(keys), shard)}
-        for name, kind in _KINDS.items():
-            columns[name].append(np.array(whole[name], kind))
-    return Survey(**{name: np.concatenate(columns.pop(name)) for name in _KINDS}, reasons=reasons)
+            whole = {**part, "keys": keys, "shards": shard}
+        for name, column in columns.items():
+            column[start:end] = whole[name]
+    return Survey(**columns, reasons=reasons)
+
+
+def _num_rows(path: Path) -> int:
+    with np.load(path) as part:
+        return len(part["labels"])
 
 
 def copies(surveys: Mapping[str, Survey]) -> list[list[tuple[str, int]]]:

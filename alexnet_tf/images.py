@@ -95,8 +95,8 @@ def decode(encoded: bytes, *, max_pixels: int) -> Image.Image:
         raise ImageRejected(f"cannot be decoded ({type(error).__name__})") from error
 
 
-def to_square(image: Image.Image, size: int) -> np.ndarray:
-    """Scale the shorter side to `size` with antialiasing and keep the central square (§2).
+def to_square(image: Image.Image, size: int) -> Image.Image:
+    """Scale the shorter side to `size` with antialiasing and keep the central square (§2), without the file's metadata.
 
     Only the wanted window is resampled, so a strip of 1 × 3000 pixels costs no more than a photograph. A
     smaller image is enlarged by the same filter (a triangle, "bilinear", widened by the scale when reducing).
@@ -104,12 +104,11 @@ def to_square(image: Image.Image, size: int) -> np.ndarray:
     Args:
         image: RGB.
         size: Pixels.
-
-    Returns:
-        (size, size, 3) uint8.
     """
     width, height = image.size
     side = min(width, height)
     left, top = (width - side) / 2, (height - side) / 2
     window = (left, top, left + side, top + side)
-    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR, box=window))
+    square = image.resize((size, size), Image.Resampling.BILINEAR, box=window)
+    square.info = {}  # else Pillow would write comments and colour profiles of the original into what it saves
+    return square

@@ -17,7 +17,7 @@ def stored_image(encoded: bytes, *, stored_size: int, max_pixels: int) -> np.nda
     Raises:
         ImageRejected: It is no image, broken, or has more than `max_pixels` pixels; nothing was decoded then.
     """
-    return to_square(decode(encoded, max_pixels=max_pixels), stored_size)
+    return np.asarray(to_square(decode(encoded, max_pixels=max_pixels), stored_size))
 
 
 def predictor(bundle: Bundle, *, ten_crop: bool) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:

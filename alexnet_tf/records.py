@@ -37,6 +37,8 @@ __all__ = [
 _HEADER = struct.Struct("<QI")  # length of the payload, its masked checksum
 _FOOTER = struct.Struct("<I")  # masked checksum of the payload
 OVERHEAD = _HEADER.size + _FOOTER.size
+# At a time: every call gives up the interpreter lock, which threads then wait to have back.
+_BUFFER_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class ShardWriter:
         self._temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}-{secrets.token_hex(4)}")
 
     def __enter__(self) -> Self:
-        self._file = self._temporary.open("xb")
+        self._file = self._temporary.open("xb", buffering=_BUFFER_BYTES)
         self._digest = hashlib.sha256()
         self._num_examples = 0
         self._bytes = 0
@@ -124,7 +126,7 @@ def indexed_records(path: Path) -> Iterator[tuple[int, bytes]]:
     """
     if not path.is_file():
         raise DataError(f"{path} does not exist, but its manifest names it; run the stage that writes it again.")
-    with path.open("rb") as file:
+    with path.open("rb", buffering=_BUFFER_BYTES) as file:
         size = os.fstat(file.fileno()).st_size
         offset = number = 0
         while offset < size:

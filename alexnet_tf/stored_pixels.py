@@ -19,18 +19,18 @@ FEATURES = {"raw": "image/raw", "jpeg": "image/jpeg"}
 """Encoding -> the feature of `tf.train.Example` that holds the pixels."""
 
 
-def encode_pixels(image: np.ndarray, *, encoding: Literal["raw", "jpeg"], jpeg_quality: int) -> bytes:
+def encode_pixels(image: Image.Image, *, encoding: Literal["raw", "jpeg"], jpeg_quality: int) -> bytes:
     """Return the bytes to store; equal pixels give equal bytes, for JPEG with equal libjpeg.
 
     Args:
-        image: (S, S, 3) uint8, RGB.
+        image: RGB.
         encoding: "raw", row by row, or "jpeg".
         jpeg_quality: 1..100, libjpeg's; "raw" does without.
     """
     if encoding == "raw":
         return image.tobytes()
     with _memory_file() as file:
-        Image.fromarray(image).save(file, "JPEG", quality=jpeg_quality, subsampling="4:4:4")
+        image.save(file, "JPEG", quality=jpeg_quality, subsampling="4:4:4")
         file.seek(0)
         return file.read()
 

@@ -62,7 +62,7 @@ def schema_proto(surveys: Mapping[str, Survey], *, class_names: Sequence[str], l
     label.string_domain.value.extend(class_names)
     label.drift_comparator.infinity_norm.threshold = DRIFT
     for name in ("format", "mode"):
-        words = {word for survey in surveys.values() for word in getattr(survey, f"{name}s").tolist() if word}
+        words = {word for survey in surveys.values() for word in tally(getattr(survey, f"{name}s"))}
         feature = _required(schema, name, schema_pb2.BYTES)
         feature.string_domain.name = name
         feature.string_domain.value.extend(sorted(words))

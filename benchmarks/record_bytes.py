@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 import numpy as np
+from PIL import Image
 
 from alexnet_tf.images import ImageRejected, decode, to_square
 from alexnet_tf.record_split import RecordSplit
@@ -41,8 +42,8 @@ def images_per_second(stored: list[bytes], *, encoding: str, size: int) -> float
     return statistics.median(rates[1:])
 
 
-def square(path: Path, size: int) -> np.ndarray:
-    """Return an image as the stage preprocess makes it, (size, size, 3) uint8."""
+def square(path: Path, size: int) -> Image.Image:
+    """Return an image as the stage preprocess makes it."""
     try:
         return to_square(decode(path.read_bytes(), max_pixels=50_000_000), size)
     except ImageRejected as error:
@@ -64,14 +65,15 @@ def main(folder: Path, images: int, size: int, qualities: tuple[int, ...]) -> No
     for line in describe():
         print(f"# {line}")
     print("encoding,images,bytes_per_image,largest,mean_difference,images_per_second")
-    rate = images_per_second([pixels.tobytes() for pixels in squares], encoding="raw", size=size)
+    rate = images_per_second([image.tobytes() for image in squares], encoding="raw", size=size)
     print(f"raw,{len(chosen)},{size * size * 3},{size * size * 3},0,{rate:.0f}")
     for quality in qualities:
-        stored = [encode_pixels(pixels, encoding="jpeg", jpeg_quality=quality) for pixels in squares]
+        stored = [encode_pixels(image, encoding="jpeg", jpeg_quality=quality) for image in squares]
         lengths = [len(content) for content in stored]
         decoded = (decode_pixels(content, encoding="jpeg", size=size) for content in stored)
         errors = [
-            np.abs(pixels.astype(int) - original).mean() for pixels, original in zip(decoded, squares, strict=True)
+            np.abs(pixels.astype(int) - np.asarray(image)).mean()
+            for pixels, image in zip(decoded, squares, strict=True)
         ]
         rate = images_per_second(stored, encoding="jpeg", size=size)
         figures = f"{np.mean(lengths):.0f},{max(lengths)},{np.mean(errors):.2f},{rate:.0f}"

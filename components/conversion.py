@@ -121,7 +121,7 @@ def convert_files(task: ConversionTask) -> list[list[str]]:
         try:
             if problem:
                 raise ImageRejected(problem)
-            image = Image.fromarray(to_square(decode(content, max_pixels=MAX_PIXELS), task.size))
+            image = to_square(decode(content, max_pixels=MAX_PIXELS), task.size)
         except ImageRejected as error:
             rejected.append([source, error.reason])
             continue

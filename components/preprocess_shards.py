@@ -60,7 +60,7 @@ def index_shard(task: IndexTask) -> int:
     """Write the `PLACE` of every record of a shard and return their number; no pixel is kept."""
     places = []
     for offset, payload in indexed_records(Path(task.shard)):
-        key = _parsed(payload, f"{task.shard}, record at byte {offset}")[0]
+        key = _key(payload, f"{task.shard}, record at byte {offset}")
         digest = hashlib.sha256(f"{task.seed}/{key}".encode()).digest()
         places.append((np.frombuffer(digest, ">u8"), task.file, offset))
     np.save(task.places, np.array(places, PLACE))
@@ -70,14 +70,13 @@ def index_shard(task: IndexTask) -> int:
 def write_shard(task: ShardTask) -> dict[str, Any]:
     """Decode, square and write a slice of the images; return what the manifest says of it."""
     places = np.load(task.places, mmap_mode="r")[task.start : task.stop]
-    files = Path(task.files).read_text().splitlines()
+    files = [Path(task.dataset, name) for name in Path(task.files).read_text().splitlines()]
     rows, keys, rejected = [], [], []
     feature = FEATURES[task.encoding]
     with ShardWriter(Path(task.record)) as writer:
-        for place in places:
-            path, offset = Path(task.dataset, files[int(place["file"])]), int(place["offset"])
-            payload = read_record(path, offset)
-            where = f"{path}, record at byte {offset}"
+        for file, offset in zip(places["file"].tolist(), places["offset"].tolist(), strict=True):
+            payload = read_record(files[file], offset)
+            where = f"{files[file]}, record at byte {offset}"
             key, label, encoded = _parsed(payload, where)
             if not 0 <= label < task.num_classes:
                 expected = f"expected a label of 0..{task.num_classes - 1}"
@@ -138,7 +137,20 @@ def _parsed(payload: bytes, where: str) -> tuple[str, int, bytes]:
         raise DataError(message) from error
     if not (isinstance(key, bytes) and isinstance(label, int) and isinstance(encoded, bytes)):
         raise DataError(f"{where}: expected one image, one label and one key; run the stage download again.")
+    return _one_line(key, where), label, encoded
+
+
+def _key(payload: bytes, where: str) -> str:
+    """Return the key of an example of the data set, and look at nothing else."""
+    try:
+        start, end = feature_span(payload, "key")
+    except KeyError:
+        return _parsed(payload, where)[0]  # which says what is missing
+    return _one_line(payload[start:end], where)
+
+
+def _one_line(key: bytes, where: str) -> str:
     name = key.decode(errors="backslashreplace")
     if "\n" in name:
         raise DataError(f"{where}: expected a key on one line, found {name!r}; rename the file.")
-    return name, label, encoded
+    return name

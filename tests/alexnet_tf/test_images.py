@@ -13,6 +13,10 @@ from alexnet_tf.images import ImageRejected, decode, to_square
 LIMIT = 1_000_000
 
 
+def square_of(image, size):
+    return np.asarray(to_square(image, size))
+
+
 def encoded(image, format="PNG", **options):
     stream = io.BytesIO()
     image.save(stream, format, **options)
@@ -158,16 +162,28 @@ def test_damage_is_decoded_or_rejected_with_a_reason_that_repeats(junk, position
     assert outcomes[0] == outcomes[1]
 
 
+def test_a_square_has_no_metadata_that_would_be_saved_with_it():
+    original = encoded(Image.fromarray(gradient()), "JPEG", comment=b"a remark", icc_profile=b"a profile", dpi=(72, 72))
+    image = Image.open(io.BytesIO(original))
+    assert {"comment", "icc_profile", "dpi"} <= set(image.info)
+    for size in (16, 30):  # reduced, and cut alone
+        square = to_square(decode(original, max_pixels=LIMIT), size)
+        plain = Image.fromarray(np.asarray(square))
+        assert [encoded(square, format) for format in ("JPEG", "PNG")] == [
+            encoded(plain, format) for format in ("JPEG", "PNG")
+        ]
+
+
 def test_a_square_at_its_size_is_left_alone():
     square = gradient(32, 32)
-    np.testing.assert_array_equal(to_square(Image.fromarray(square), 32), square)
+    np.testing.assert_array_equal(square_of(Image.fromarray(square), 32), square)
 
 
 def test_the_middle_is_kept():
     strip = np.zeros((10, 30, 3), np.uint8)
     strip[:, 10:20] = 200
-    np.testing.assert_array_equal(to_square(Image.fromarray(strip), 10), strip[:, 10:20])
-    np.testing.assert_array_equal(to_square(Image.fromarray(strip.swapaxes(0, 1)), 10), strip[:, 10:20])
+    np.testing.assert_array_equal(square_of(Image.fromarray(strip), 10), strip[:, 10:20])
+    np.testing.assert_array_equal(square_of(Image.fromarray(strip.swapaxes(0, 1)), 10), strip[:, 10:20])
 
 
 @pytest.mark.parametrize(("width", "height"), [(300, 200), (200, 300), (24, 20), (20, 24)])
@@ -177,7 +193,7 @@ def test_shapes_keep_their_aspect(width, height):
     rows, columns = np.mgrid[:height, :width]
     inside = np.hypot(rows - (height - 1) / 2, columns - (width - 1) / 2) < 0.35 * short
     image = Image.fromarray(np.repeat((inside * 255).astype(np.uint8)[..., None], 3, axis=2))
-    disc = to_square(image, 64)[..., 0] > 127
+    disc = square_of(image, 64)[..., 0] > 127
     extents = [np.flatnonzero(disc.any(axis=axis)) for axis in (0, 1)]
     for extent in extents:
         assert extent[-1] - extent[0] + 1 == pytest.approx(0.7 * 64, abs=4)  # a pixel of the tiny one is 3 here
@@ -189,7 +205,7 @@ def test_halving_averages_by_hand():
     line = np.array([0, 80, 160, 240], np.uint8)
     image = Image.fromarray(np.repeat(np.repeat(line[None, :, None], 4, axis=0), 3, axis=2))
     left = (3 * 0 + 3 * 80 + 1 * 160) / 7
-    np.testing.assert_array_equal(to_square(image, 2)[0, :, 0], [round(left), round(240 - left)])
+    np.testing.assert_array_equal(square_of(image, 2)[0, :, 0], [round(left), round(240 - left)])
 
 
 def test_it_is_tensorflows_antialiased_resize_and_crop_to_two_levels():
@@ -197,18 +213,18 @@ def test_it_is_tensorflows_antialiased_resize_and_crop_to_two_levels():
 
     photo = Image.fromarray(np.random.default_rng(0).integers(0, 256, (12, 16, 3), np.uint8)).resize((400, 300))
     theirs = tf.image.resize(np.asarray(photo), (96, 128), method="bilinear", antialias=True)[:, 16:112]
-    assert np.abs(to_square(photo, 96).astype(int) - theirs.numpy()).max() < 2
+    assert np.abs(square_of(photo, 96).astype(int) - theirs.numpy()).max() < 2
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 3000), (3000, 1), (2, 5), (31, 33), (700, 500)])
 def test_any_shape_becomes_a_square(height, width):
-    square = to_square(Image.new("RGB", (width, height), (9, 8, 7)), 32)
+    square = square_of(Image.new("RGB", (width, height), (9, 8, 7)), 32)
     assert (square.shape, square.dtype) == ((32, 32, 3), np.uint8)
     assert (square == [9, 8, 7]).all()
 
 
 def test_mirroring_commutes():
     image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8))
-    mirrored = to_square(image.transpose(Image.Transpose.FLIP_LEFT_RIGHT), 24)
+    mirrored = square_of(image.transpose(Image.Transpose.FLIP_LEFT_RIGHT), 24)
     # Pillow sums in fixed point from one side, so that a level of rounding may differ.
-    assert np.abs(mirrored[:, ::-1].astype(int) - to_square(image, 24)).max() <= 1
+    assert np.abs(mirrored[:, ::-1].astype(int) - square_of(image, 24)).max() <= 1

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from alexnet_tf.errors import DataError
 from alexnet_tf.record_split import INDEX, RecordSplit
@@ -38,7 +39,7 @@ def write_folder(tmp_path, images, encoding):
         with ShardWriter(tmp_path / f"train-{shard:05d}-of-00003.tfrecord") as writer:
             for _ in range(count):
                 number = len(rows)
-                pixels = encode_pixels(images[number], encoding=encoding, jpeg_quality=90)
+                pixels = encode_pixels(Image.fromarray(images[number]), encoding=encoding, jpeg_quality=90)
                 example = encode_example({feature: pixels, "image/width": 40 + number, "image/label": number})
                 offset = writer.write(example) + feature_span(example, feature)[0]
                 rows.append((shard, offset, len(pixels), number % 3, 30 + number, 40 + number))

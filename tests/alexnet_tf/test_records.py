@@ -102,6 +102,18 @@ def test_the_span_of_a_feature_is_where_its_bytes_are():
         feature_span(b"\xff" * 20, "raw")
 
 
+def test_the_span_of_a_feature_that_tensorflow_wrote():
+    lists = {"raw": [b"", b"x"], "a raw": [b"0123456789" * 99], "none": []}
+    features = {name: tf.train.Feature(bytes_list=tf.train.BytesList(value=value)) for name, value in lists.items()}
+    example = tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+    for name in ("raw", "a raw"):
+        start, end = feature_span(example, name)
+        assert example[start:end] == lists[name][0]
+    for name in ("none", "ra", ""):
+        with pytest.raises(KeyError, match=f"'{name}'"):
+            feature_span(example, name)
+
+
 def test_offsets_point_at_payloads_and_records(tmp_path):
     payloads = [b"first", b"", b"third" * 1000]
     _, offsets = write(tmp_path / "shard", payloads)

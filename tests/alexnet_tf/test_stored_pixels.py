@@ -17,20 +17,20 @@ def smooth(seed=0):
 
 def test_raw_pixels_come_back_as_they_were():
     image = smooth()
-    stored = encode_pixels(image, encoding="raw", jpeg_quality=1)
+    stored = encode_pixels(Image.fromarray(image), encoding="raw", jpeg_quality=1)
     assert stored == image.tobytes()
     np.testing.assert_array_equal(decode_pixels(stored, encoding="raw", size=SIZE), image)
 
 
 def test_jpeg_is_decoded_as_tensorflow_does():
-    stored = encode_pixels(smooth(), encoding="jpeg", jpeg_quality=95)
+    stored = encode_pixels(Image.fromarray(smooth()), encoding="jpeg", jpeg_quality=95)
     expected = tf.io.decode_jpeg(stored, dct_method="INTEGER_ACCURATE").numpy()
     np.testing.assert_array_equal(decode_pixels(stored, encoding="jpeg", size=SIZE), expected)
 
 
 def test_a_higher_quality_is_nearer_and_longer():
     image = smooth()
-    stored = [encode_pixels(image, encoding="jpeg", jpeg_quality=quality) for quality in (30, 75, 95)]
+    stored = [encode_pixels(Image.fromarray(image), encoding="jpeg", jpeg_quality=quality) for quality in (30, 75, 95)]
     decoded = [decode_pixels(each, encoding="jpeg", size=SIZE).astype(int) for each in stored]
     errors = [np.abs(each - image).mean() for each in decoded]
     assert errors[0] > errors[1] > errors[2]
@@ -42,13 +42,13 @@ def test_colours_keep_their_resolution():
     """Columns of red and green in turn: at half the resolution every pixel would be the same brown."""
     image = np.zeros((SIZE, SIZE, 3), np.uint8)
     image[:, ::2, 0], image[:, 1::2, 1] = 200, 200
-    stored = encode_pixels(image, encoding="jpeg", jpeg_quality=95)
+    stored = encode_pixels(Image.fromarray(image), encoding="jpeg", jpeg_quality=95)
     assert JpegImagePlugin.get_sampling(Image.open(io.BytesIO(stored))) == 0
     np.testing.assert_allclose(decode_pixels(stored, encoding="jpeg", size=SIZE).astype(int), image, atol=12)
 
 
 def test_grey_stays_grey():
-    grey = np.repeat(smooth()[..., :1], 3, axis=2)
+    grey = Image.fromarray(np.repeat(smooth()[..., :1], 3, axis=2))
     decoded = decode_pixels(encode_pixels(grey, encoding="jpeg", jpeg_quality=80), encoding="jpeg", size=SIZE)
     assert (decoded == decoded[..., :1]).all()
 

@@ -72,7 +72,7 @@ def test_answers_are_those_of_the_evaluation(workspace, bundle, center):
     assert [answer["file"] for answer in answers] == [f"photos/{seed}.JPG" for seed in range(3)]
     for answer in answers:
         encoded = (workspace / answer["file"]).read_bytes()
-        image = to_square(decode(encoded, max_pixels=10_000), 16)[None]
+        image = np.asarray(to_square(decode(encoded, max_pixels=10_000), 16))[None]
         views = bundle.ten_views(bundle.inputs(image))[0]
         views = views[4:5] if center else views
         mean = softmax(bundle.model(tf.constant(views), training=False).numpy()).mean(axis=0)
