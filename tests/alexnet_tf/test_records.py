@@ -3,6 +3,7 @@ import hashlib
 import os
 
 import pytest
+import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
