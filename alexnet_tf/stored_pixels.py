@@ -31,8 +31,9 @@ def encode_pixels(image: Image.Image, *, encoding: Literal["raw", "jpeg"], jpeg_
         return image.tobytes()
     with _memory_file() as file:
         image.save(file, "JPEG", quality=jpeg_quality, subsampling="4:4:4")
+        length = file.tell()
         file.seek(0)
-        return file.read()
+        return file.read(length)
 
 
 def _memory_file() -> IO[bytes]:
