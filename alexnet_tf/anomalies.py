@@ -147,7 +147,7 @@ def _imbalance(survey: Survey, limits: Limits) -> list[Anomaly]:
 
 def _repeated_keys(surveys: Mapping[str, Survey]) -> list[Anomaly]:
     keys = np.concatenate([survey.keys for survey in surveys.values()])
-    keys.sort()  # in place: of a million keys, copies take the most room of all
+    keys.sort()  # in place: a copy of a million keys is large
     repeated = np.unique(keys[1:][keys[1:] == keys[:-1]]).tolist()
     if not repeated:
         return []

@@ -8,6 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -104,10 +105,12 @@ def save_columns(path: Path, columns: Mapping[str, Sequence[Any]]) -> None:
 def load_surveys(paths: Iterable[Path]) -> Survey:
     """Put the columns of all shards of a split together, in the given order."""
     paths = list(paths)
-    ends = np.cumsum([_num_rows(path) for path in paths], dtype=np.int64).tolist()
+    bounds = np.cumsum([0, *map(_num_rows, paths)]).tolist()
+    columns = {
+        name: np.empty(bounds[-1], kind) for name, kind in _KINDS.items()
+    }  # parts to join would need twice the room
     reasons: list[str] = []
-    columns = {name: np.empty(ends[-1] if ends else 0, kind) for name, kind in _KINDS.items()}  # once, at full length
-    for shard, (path, start, end) in enumerate(zip(paths, [0, *ends], ends, strict=False)):
+    for shard, (path, (start, end)) in enumerate(zip(paths, pairwise(bounds), strict=True)):
         with np.load(path) as part:
             keys, found = (json.loads(part[name].tobytes()) for name in _TEXTS)
             reasons += [reason or "" for reason in found]

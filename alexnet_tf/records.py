@@ -37,7 +37,7 @@ __all__ = [
 _HEADER = struct.Struct("<QI")  # length of the payload, its masked checksum
 _FOOTER = struct.Struct("<I")  # masked checksum of the payload
 OVERHEAD = _HEADER.size + _FOOTER.size
-# At a time: every call gives up the interpreter lock, which threads then wait to have back.
+# Read or written at a time: every call gives up the interpreter lock, which threads then wait to have back.
 _BUFFER_BYTES = 1 << 20
 
 

@@ -23,7 +23,7 @@ def encode_pixels(image: Image.Image, *, encoding: Literal["raw", "jpeg"], jpeg_
     """Return the bytes to store; equal pixels give equal bytes, for JPEG with equal libjpeg.
 
     Args:
-        image: RGB.
+        image: RGB, without metadata, as `to_square` gives it.
         encoding: "raw", row by row, or "jpeg".
         jpeg_quality: 1..100, libjpeg's; "raw" does without.
     """

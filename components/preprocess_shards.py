@@ -98,8 +98,8 @@ def write_shard(task: ShardTask) -> dict[str, Any]:
                     "image/width": width,
                 }
             )
-            offset = writer.write(example) + feature_span(example, feature)[0]
-            rows.append((task.shard, offset, len(pixels), label, height, width))
+            stored_at = writer.write(example) + feature_span(example, feature)[0]
+            rows.append((task.shard, stored_at, len(pixels), label, height, width))
             keys.append(key)
     np.save(f"{task.parts}.index.npy", np.array(rows, INDEX))
     Path(f"{task.parts}.keys.txt").write_text("".join(f"{key}\n" for key in keys), encoding="utf-8")
@@ -141,7 +141,7 @@ def _parsed(payload: bytes, where: str) -> tuple[str, int, bytes]:
 
 
 def _key(payload: bytes, where: str) -> str:
-    """Return the key of an example of the data set, and look at nothing else."""
+    """Return the key of an example of the data set; that the rest is as it should be is not asked."""
     try:
         start, end = feature_span(payload, "key")
     except KeyError:
