@@ -38,8 +38,6 @@ def test_an_example_of_one_number_worked_out_by_hand():
 
 
 def test_bytes_equal_tensorflows_deterministic_serialisation():
-    import tensorflow as tf
-
     features = {
         "image": tf.train.Feature(bytes_list=tf.train.BytesList(value=[FEATURES["image"]])),
         "label": tf.train.Feature(int64_list=tf.train.Int64List(value=[7])),
@@ -53,16 +51,12 @@ def test_bytes_equal_tensorflows_deterministic_serialisation():
 
 
 def test_tensorflow_reads_a_shard(tmp_path):
-    import tensorflow as tf
-
     payloads = [encode_example({"label": n}) for n in range(5)]
     write(tmp_path / "shard", payloads)
     assert list(tf.data.TFRecordDataset(str(tmp_path / "shard")).as_numpy_iterator()) == payloads
 
 
 def test_a_shard_that_tensorflow_wrote_is_read(tmp_path):
-    import tensorflow as tf
-
     with tf.io.TFRecordWriter(str(tmp_path / "shard")) as writer:
         writer.write(b"one")
         writer.write(b"")
@@ -86,6 +80,46 @@ def test_the_order_of_features_does_not_matter(features):
 def test_any_bytes_are_an_example_or_a_data_error(junk):
     with contextlib.suppress(DataError):
         decode_example(junk)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.dictionaries(st.text(max_size=5), values))
+def test_the_span_of_every_feature_holds_what_decoding_gives(features):
+    example = encode_example(features)
+    for name, value in decode_example(example).items():
+        if isinstance(value, bytes):
+            start, end = feature_span(example, name)
+            assert example[start:end] == value
+        else:
+            with pytest.raises(KeyError):
+                feature_span(example, name)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data(), st.integers(0, 255))
+def test_a_damaged_example_has_a_span_within_it_or_is_refused(data, byte):
+    example = bytearray(encode_example(FEATURES))
+    example[data.draw(st.integers(0, len(example) - 1))] = byte
+    with contextlib.suppress(KeyError, DataError):
+        start, end = feature_span(bytes(example), "key")
+        assert 0 <= start <= end <= len(example)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        b"\x12\x07\x0a\x05\x0a\x03abc" + b"\x0a\x01a",  # the value before the name
+        b"\x0a\x01a" + b"\x12\x04\x0a\x02\x08\x01",  # a number among bytes
+        b"\x0a\x01a" + b"\x12\x04\x0a\x02\x12\x00",  # a list whose elements have another number
+        b"\x0a\x01a" + b"\x12\x02\x0a\x00",  # an empty list
+        b"\x0a\x01a" + b"\x12\x00",  # no list
+        b"\x0a\x01a",  # no value
+    ],
+)
+def test_a_span_that_is_none_is_a_key_error(entry):
+    entries = bytes([0x0A, len(entry)]) + entry
+    with pytest.raises(KeyError, match="'a'"):
+        feature_span(bytes([0x0A, len(entries)]) + entries, "a")
 
 
 def test_mixed_kinds_are_refused():

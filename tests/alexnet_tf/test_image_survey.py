@@ -1,0 +1,32 @@
+import numpy as np
+
+from alexnet_tf.image_survey import load_surveys, save_columns, survey_images
+from tests.components.small_dataset import jpeg
+
+BROKEN = b"no image"
+SHARDS = [
+    [],
+    [{"image": jpeg(1, width=40), "label": 2, "key": b"a"}, {"image": BROKEN, "label": 0, "key": "ü\n".encode()}],
+    [],
+    [{"image": jpeg(2, width=50, format="PNG"), "label": 1, "key": b"a longer key than is kept in place"}],
+]
+
+
+def test_shards_are_put_together_in_their_order(tmp_path):
+    for number, examples in enumerate(SHARDS):
+        save_columns(tmp_path / f"{number}.npz", survey_images(enumerate(examples)))
+    survey = load_surveys(tmp_path / f"{number}.npz" for number in range(len(SHARDS)))
+    assert survey.keys.tolist() == ["a", "ü\n", "a longer key than is kept in place"]
+    assert survey.labels.tolist() == [2, 0, 1]
+    assert survey.shards.tolist() == [1, 1, 3]
+    assert survey.offsets.tolist() == [0, 1, 0]
+    assert survey.widths.tolist() == [40, 0, 50]
+    assert survey.formats.tolist() == ["JPEG", "", "PNG"]
+    assert survey.num_bytes.tolist() == [len(example["image"]) for examples in SHARDS for example in examples]
+    assert survey.reasons == ["", "no known image format", ""]
+    np.testing.assert_array_equal(survey.decodable, [True, False, True])
+
+
+def test_no_shards_are_no_images():
+    survey = load_surveys([])
+    assert (len(survey.keys), len(survey.digests), len(survey.reasons), len(survey.decodable)) == (0, 0, 0, 0)
