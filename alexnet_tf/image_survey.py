@@ -106,9 +106,8 @@ def load_surveys(paths: Iterable[Path]) -> Survey:
     """Put the columns of all shards of a split together, in the given order."""
     paths = list(paths)
     bounds = np.cumsum([0, *map(_num_rows, paths)]).tolist()
-    columns = {
-        name: np.empty(bounds[-1], kind) for name, kind in _KINDS.items()
-    }  # parts to join would need twice the room
+    # At full length at once: parts to join would need twice the room.
+    columns = {name: np.empty(bounds[-1], kind) for name, kind in _KINDS.items()}
     reasons: list[str] = []
     for shard, (path, (start, end)) in enumerate(zip(paths, pairwise(bounds), strict=True)):
         with np.load(path) as part:
