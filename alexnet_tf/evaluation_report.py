@@ -21,8 +21,22 @@ if TYPE_CHECKING:
 VIEWS = ("center", "ten_crop")
 
 
-def write(folder: Path, evaluated: "Evaluated", split: "RecordSplit", class_names: Sequence[str]) -> dict[str, Any]:
+def write(
+    folder: Path,
+    evaluated: "Evaluated",
+    split: "RecordSplit",
+    class_names: Sequence[str],
+    *,
+    claims: Mapping[str, Mapping[str, float]],
+) -> dict[str, Any]:
     """Write all tables into an existing folder; layouts in `components.evaluate`.
+
+    Args:
+        folder: Where to.
+        evaluated: What the model says of the images.
+        split: The images.
+        class_names: K names.
+        claims: What belongs into metrics.json besides the errors.
 
     Returns:
         What metrics.json holds.
@@ -33,6 +47,7 @@ def write(folder: Path, evaluated: "Evaluated", split: "RecordSplit", class_name
     metrics |= {
         view: predictions[view].metrics() | {"calibration_error": calibration_error(bins[view])} for view in VIEWS
     }
+    metrics |= claims
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=1, sort_keys=True) + "\n")
     write_correctness(folder / "correct.npz", correctness(predictions, keys))
     _write_csv(folder / "per_class.csv", per_class(predictions, labels, class_names))

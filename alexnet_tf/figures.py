@@ -16,7 +16,7 @@ COLOURS = ("#4c72b0", "#dd8452", "#55a868", "#c44e52", "#8172b3", "#937860")
 _MOST_NAMED_CLASSES = 40  # beyond, names on the axes of a confusion matrix cannot be read
 
 
-def kernel_grid(kernels: np.ndarray, *, towers: int) -> bytes:
+def kernel_grid(kernels: np.ndarray, towers: int) -> bytes:
     """Draw first-layer kernels as in figure 3 of the paper: rows of one tower, a gap, rows of the other.
 
     Each kernel is stretched to its own full range, so that its pattern shows whatever its strength.
@@ -49,6 +49,30 @@ def kernel_grid(kernels: np.ndarray, *, towers: int) -> bytes:
     buffer = io.BytesIO()
     enlarged.save(buffer, format="PNG")
     return buffer.getvalue()
+
+
+def colour_shares(kernels: np.ndarray, towers: int) -> list[float]:
+    """Say how colourful the first-layer kernels of each tower are; in §6.1 one tower's are colour-agnostic.
+
+    Of a kernel's energy the share that is not grey, meaned over the tower's kernels, all of which count alike:
+
+        1 - Σ (r + g + b)² / 3 / Σ (r² + g² + b²)
+
+    summed over its pixels. 0 where a kernel weighs the three channels alike and sees brightness alone, 1 where its
+    weights cancel over the channels of every pixel and it sees colour alone; weights drawn at random have 2/3. A
+    kernel of zeros counts as 0.
+
+    Args:
+        kernels: (h, w, 3, F) float, as for `kernel_grid`.
+        towers: Number of towers.
+
+    Returns:
+        One share a tower, in [0, 1].
+    """
+    values = kernels.astype(np.float64)
+    grey, energy = (values.sum(axis=2) ** 2 / 3).sum(axis=(0, 1)), (values**2).sum(axis=(0, 1, 2))
+    colour = np.divide(energy - grey, energy, out=np.zeros_like(energy), where=energy > 0)
+    return [float(tower.mean()) for tower in np.split(np.maximum(colour, 0), towers)]
 
 
 def confusion_matrix(counts: np.ndarray, class_names: Sequence[str], *, title: str) -> bytes:

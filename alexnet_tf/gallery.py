@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from alexnet_tf.evaluation import Evaluated
-from alexnet_tf.neighbours import spread
+from alexnet_tf.neighbours import Nearest, spread
 
 NUM_SHOWN = 8  # figure 4, left
 NUM_QUERIES = 5  # figure 4, right
@@ -57,13 +57,11 @@ def describe(
     ]
 
 
-def describe_neighbours(
-    found: tuple[np.ndarray, np.ndarray], asked: Sequence[Mapping[str, Any]], *, pool: Any
-) -> list[dict[str, Any]]:
+def describe_neighbours(found: Nearest, asked: Sequence[Mapping[str, Any]], *, pool: Any) -> list[dict[str, Any]]:
     """Say of each query its neighbours: key, label and distance; plain values for JSON.
 
     Args:
-        found: Positions and distances, as `neighbours.nearest` returns them.
+        found: The neighbours of these queries.
         asked: `describe` of the queries.
         pool: The split that the neighbours are from.
     """
@@ -81,5 +79,5 @@ def describe_neighbours(
                 for position, distance in zip(positions, distances, strict=True)
             ],
         }
-        for query, positions, distances in zip(asked, *found, strict=True)
+        for query, positions, distances in zip(asked, found.positions, found.distances, strict=True)
     ]

@@ -8,6 +8,8 @@ Writes `report/`:
     metrics.json: `num_examples`; for `center` and `ten_crop` the `top1_error` and `top5_error` (fractions in
         [0, 1], each with `_low` and `_high`, a 95 % Wilson interval), the `mean_loss` in nats and the expected
         `calibration_error`. With fewer than five classes there is no top-5 error, here or in any other file.
+        `conv1` has the `colour_share` of each tower's kernels (figure 3), `neighbours` how many of six nearest
+        training images are of the test image's class (figure 4), in the last hidden layer and by pixels; all in [0, 1].
     correct.npz: which images are right: `num`, `keys_sha256` (of the sorted keys, one a line), and bits
         packed by `numpy.packbits` in the order of the sorted keys: `center_top1`, `center_top5`,
         `ten_crop_top1`, `ten_crop_top5`. An image counts as right if it is however ties are broken.
@@ -46,8 +48,11 @@ from pydantic import Field
 from components.interfaces import Runtime, StageParams
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from alexnet_tf.bundle import Bundle
     from alexnet_tf.evaluation import Evaluated
+    from alexnet_tf.neighbours import Neighbourhood
     from alexnet_tf.record_split import RecordSplit
 
 
@@ -106,9 +111,11 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
     seconds = time.perf_counter() - started
 
     outputs.report.mkdir()
-    metrics = evaluation_report.write(outputs.report, evaluated, split, class_names)
+    near = _neighbourhood(bundle, split, inputs.records, params)
+    claims = _claims(bundle, near)
+    metrics = evaluation_report.write(outputs.report, evaluated, split, class_names, claims=claims)
     _draw(outputs.report, evaluated, bundle, split, metrics)
-    _write_gallery(outputs.report, evaluated, bundle, split, inputs.records, params)
+    _write_gallery(outputs.report, evaluated, split, near)
 
     for view in evaluation_report.VIEWS:
         runtime.tracker.metrics(
@@ -118,10 +125,41 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
                 if not name.endswith(("_low", "_high"))
             }
         )
+    for group, numbers in claims.items():
+        runtime.tracker.metrics({f"test/{group}/{name}": number for name, number in numbers.items()})
     runtime.tracker.metrics({"cost/seconds": seconds, "cost/images_per_second": split.num_examples / seconds})
     runtime.tracker.tags({"devices": ", ".join(strategy.extended.worker_devices)})
     for path in sorted(outputs.report.iterdir()):
         runtime.tracker.artifact(path, folder="evaluation")
+
+
+def _neighbourhood(bundle: "Bundle", split: "RecordSplit", records: Path, params: Params) -> "Neighbourhood | None":
+    from alexnet_tf import gallery, neighbours
+    from alexnet_tf.record_split import RecordSplit
+
+    pool = RecordSplit.open(records, "train") if params.neighbour_pool else None
+    if pool is None or pool.num_examples == 0:
+        return None
+    return neighbours.search(
+        bundle,
+        split,
+        pool,
+        shown=gallery.queries(split.labels),
+        num_candidates=params.neighbour_pool,
+        batch_size=params.batch_size,
+    )
+
+
+def _claims(bundle: "Bundle", near: "Neighbourhood | None") -> dict[str, Any]:
+    from alexnet_tf.figures import colour_shares
+
+    shares = enumerate(colour_shares(*_conv1(bundle)), start=1)
+    claims = {"conv1": {f"colour_share_tower{tower}": share for tower, share in shares}}
+    return claims | ({"neighbours": near.metrics} if near else {})
+
+
+def _conv1(bundle: "Bundle") -> "tuple[np.ndarray, int]":
+    return bundle.model.get_layer("conv1").kernel.numpy(), getattr(bundle.model.spec, "towers", 1)
 
 
 def _draw(folder: Path, evaluated: "Evaluated", bundle: "Bundle", split: "RecordSplit", metrics: Any) -> None:
@@ -133,9 +171,7 @@ def _draw(folder: Path, evaluated: "Evaluated", bundle: "Bundle", split: "Record
     names = bundle.class_names
     counts = confusion(evaluated.predictions["ten_crop"], split.labels, num_classes=len(names))
     (folder / "confusion.png").write_bytes(confusion_matrix(counts, names, title="Ten crops, test split"))
-    kernels = bundle.model.get_layer("conv1").kernel.numpy()
-    towers = getattr(bundle.model.spec, "towers", 1)
-    (folder / "conv1_kernels.png").write_bytes(kernel_grid(kernels, towers=towers))
+    (folder / "conv1_kernels.png").write_bytes(kernel_grid(*_conv1(bundle)))
     views = {"center": "centre crop", "ten_crop": "ten crops"}
     diagram = reliability_diagram(
         {words: reliability(evaluated.predictions[view]) for view, words in views.items()},
@@ -144,29 +180,21 @@ def _draw(folder: Path, evaluated: "Evaluated", bundle: "Bundle", split: "Record
     (folder / "calibration.png").write_bytes(diagram)
 
 
-def _write_gallery(
-    folder: Path, evaluated: "Evaluated", bundle: "Bundle", split: "RecordSplit", records: Path, params: Params
-) -> None:
-    from alexnet_tf import evaluation_figures, gallery, neighbours
-    from alexnet_tf.record_split import RecordSplit
+def _write_gallery(folder: Path, evaluated: "Evaluated", split: "RecordSplit", near: "Neighbourhood | None") -> None:
+    from alexnet_tf import evaluation_figures, gallery
 
-    names = {"labels": split.labels, "keys": split.keys(), "class_names": bundle.class_names}
+    names = {"labels": split.labels, "keys": split.keys(), "class_names": split.class_names}
     described: dict[str, Any] = {}
     for kind, positions in gallery.choose(evaluated, split.labels).items():
         described[kind] = gallery.describe(evaluated, positions, **names)
         drawn = evaluation_figures.top_five(split.read(positions), described[kind])
         (folder / f"top5_{kind}.png").write_bytes(drawn)
-    pool = RecordSplit.open(records, "train") if params.neighbour_pool else None
-    if pool and pool.num_examples:
+    if near:
         asked = gallery.queries(split.labels)
-        forward = neighbours.hidden_activations(bundle)
-        chosen = neighbours.spread(pool.num_examples, params.neighbour_pool)
-        batches = neighbours.activations(forward, pool, chosen, batch_size=params.batch_size)
-        found = neighbours.nearest(forward(split.read(asked)), batches)
         described["neighbours"] = gallery.describe_neighbours(
-            found, gallery.describe(evaluated, asked, **names), pool=pool
+            near.shown, gallery.describe(evaluated, asked, **names), pool=near.pool
         )
-        images = [pool.read(positions) for positions in found[0]]
+        images = [near.pool.read(positions) for positions in near.shown.positions]
         drawn = evaluation_figures.neighbours(split.read(asked), images, described["neighbours"])
         (folder / "neighbours.png").write_bytes(drawn)
     (folder / "gallery.json").write_text(json.dumps(described, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, TextIO
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from rich import progress as bars
 
 LINE_SECONDS = 5.0
+RATE_SECONDS = 60.0  # the rate is that of the last minute: what was there before a resume was not done at it
 
 
 def progress_for(stream: TextIO | None = None) -> Progress:
@@ -102,6 +104,7 @@ class _LineTask:
         self._stream, self._seconds, self._clock = stream, seconds, clock
         self._start = self._last = clock()
         self._done = 0
+        self._marks = deque([(self._start, 0)])  # of the lines of the last minute, and the last one before it
         self._figures: dict[str, float] = {}
 
     def advance(self, amount: int = 1, **figures: float) -> None:
@@ -117,9 +120,13 @@ class _LineTask:
         self._write()
 
     def _write(self) -> None:
-        elapsed = max(self._clock() - self._start, 1e-9)
-        rate = self._done / elapsed
-        parts = [f"{self._description}: {self._done}/{self._total} {self._unit}", f"{elapsed:.0f} s"]
+        now = self._clock()
+        while len(self._marks) > 1 and self._marks[1][0] <= now - RATE_SECONDS:
+            self._marks.popleft()
+        since, done = self._marks[0]
+        rate = (self._done - done) / max(now - since, 1e-9)
+        self._marks.append((now, self._done))
+        parts = [f"{self._description}: {self._done}/{self._total} {self._unit}", f"{now - self._start:.0f} s"]
         if rate:
             parts.append(f"{rate:.3g} {self._unit}/s")
         if rate and self._done < self._total:

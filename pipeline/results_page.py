@@ -2,7 +2,8 @@
 
 A page says where a table stands: `<!-- results: KIND EXPERIMENT -->`, up to `<!-- end -->`. KIND is `comparison` (what
 `alexnet report` prints), `runs` (one line for each set of parameters, all its seeds together), `commands` (what
-starts each of them again) or `figure1` (epochs to 25 % training error, ReLU against tanh).
+starts each of them again), `figures34` (what figures 3 and 4 are said to show, as shares) or `figure1` (epochs to 25 %
+training error, ReLU against tanh).
 """
 
 import json
@@ -27,6 +28,12 @@ _ERRORS = {
     "test, centre": "test/center/top1_error",
     "test top-5, ten crops": "test/ten_crop/top5_error",
     "validation, centre": "train/last/validation_top1_error",
+}
+_FIGURES = {
+    "colour in conv1, tower 1": "test/conv1/colour_share_tower1",
+    "tower 2": "test/conv1/colour_share_tower2",
+    "same class, by the last hidden layer": "test/neighbours/same_class_last_hidden",
+    "same class, by pixels": "test/neighbours/same_class_pixels",
 }
 _COSTS: dict[str, tuple[str, Callable[[float], str]]] = {
     "seconds per epoch": ("cost/seconds_per_epoch", "{:.0f}".format),
@@ -79,7 +86,9 @@ def _content(root: Path, block: re.Match[str]) -> str:
         return "\n".join(["```bash", *(each.command for group in groups for each in group), "```"])
     if kind == "figure1":
         return epochs_table(groups)
-    raise DataError(f"{_opening(block)}: expected comparison, runs, commands or figure1, found {kind}")
+    if kind == "figures34":
+        return figures_table(groups)
+    raise DataError(f"{_opening(block)}: expected comparison, runs, commands, figures34 or figure1, found {kind}")
 
 
 def runs_table(groups: Sequence[Sequence[Result]]) -> str:
@@ -92,6 +101,25 @@ def runs_table(groups: Sequence[Sequence[Result]]) -> str:
         seeds = ", ".join(str(each.seed) for each in group)
         lines.append([f"`{group[0].variant}`", shown_changes(group[0]), seeds, group[0].precision, *errors, *costs])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def figures_table(groups: Sequence[Sequence[Result]]) -> str:
+    """Lay out what figures 3 and 4 are said to show, one line a group; older results do not say."""
+    header = ["variant", "changed", "seeds", *_FIGURES]
+    lines = [header, ["---"] * len(header)]
+    for group in groups:
+        known = [each for each in group if "test/conv1/colour_share_tower1" in each.metrics]
+        if known:
+            seeds = ", ".join(str(each.seed) for each in known)
+            shares = [_share(known, name) for name in _FIGURES.values()]
+            lines.append([f"`{known[0].variant}`", shown_changes(known[0]), seeds, *shares])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _share(group: Sequence[Result], name: str) -> str:
+    values = [each.metrics[name] for each in group if name in each.metrics]
+    spread = f" ± {100 * statistics.stdev(values):.1f}" if len(values) > 1 else ""
+    return f"{100 * statistics.mean(values):.1f}{spread} %" if values else ""
 
 
 def _error(group: Sequence[Result], name: str) -> str:

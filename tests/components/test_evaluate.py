@@ -115,6 +115,13 @@ def test_writes_what_its_contract_says(evaluated):
     for view in ("center", "ten_crop"):
         assert 0 <= metrics[view]["top5_error"] <= metrics[view]["top1_error"] <= 1
         assert metrics[view]["top1_error_low"] < metrics[view]["top1_error"] < metrics[view]["top1_error_high"]
+    assert set(metrics["conv1"]) == {"colour_share_tower1", "colour_share_tower2"}
+    assert list(metrics["conv1"].values()) == pytest.approx([2 / 3, 2 / 3], abs=0.05)  # untrained
+    assert (metrics["neighbours"]["num_queries"], metrics["neighbours"]["num_candidates"]) == (NUM, 6)
+    # The training images here are the test images again, six of them, all of which are among the six nearest.
+    labels = Split.labels[np.arange(6) * NUM // 6]
+    same = np.mean(Split.labels[:, None] == labels)
+    assert metrics["neighbours"]["same_class_last_hidden"] == metrics["neighbours"]["same_class_pixels"] == same
 
 
 def test_the_page_shows_every_picture_that_is_written(evaluated):
@@ -186,6 +193,7 @@ def test_the_batch_size_changes_no_count_and_no_pool_means_no_neighbours(evaluat
     _run(tmp_path / "whole", model, batch_size=50, neighbour_pool=0)
     assert not (tmp_path / "whole" / "neighbours.png").exists()
     assert "neighbours" not in json.loads((tmp_path / "whole" / "gallery.json").read_text())
+    assert "neighbours" not in json.loads((tmp_path / "whole" / "metrics.json").read_text())
     for name in ("correct.npz", "confusion.csv", "per_class.csv", "conv1_kernels.png"):
         assert (report / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
@@ -194,6 +202,9 @@ def test_the_tracker_gets_errors_costs_and_files(evaluated):
     _, tracker = evaluated
     expected = {"top1_error", "top5_error", "mean_loss", "calibration_error"}
     assert set(tracker.values) == {f"test/{name}_{view}" for name in expected for view in ("center", "ten_crop")} | {
+        *(f"test/conv1/colour_share_tower{tower}" for tower in (1, 2)),
+        *(f"test/neighbours/same_class_{way}" for way in ("last_hidden", "pixels")),
+        *(f"test/neighbours/num_{what}" for what in ("queries", "candidates")),
         "cost/seconds",
         "cost/images_per_second",
     }

@@ -26,6 +26,19 @@ def test_lines_come_every_few_seconds_and_at_the_end():
     ]
 
 
+def test_the_rate_is_that_of_the_last_minute():
+    stream, clock = io.StringIO(), Clock()
+    with LineProgress(stream, seconds=5, clock=clock).task("train", total=1000, unit="steps") as task:
+        task.advance(500)  # a training that is resumed
+        for _ in range(24):
+            clock.seconds += 5
+            task.advance(10)
+    lines = stream.getvalue().splitlines()
+    assert lines[0] == "train: 510/1000 steps, 5 s, 102 steps/s, 5 s left"
+    assert lines[12] == "train: 630/1000 steps, 65 s, 2 steps/s, 185 s left"
+    assert lines[23] == "train: 740/1000 steps, 120 s, 2 steps/s, 130 s left"
+
+
 def test_a_task_without_work_still_says_so():
     stream = io.StringIO()
     with LineProgress(stream).task("nothing", total=0, unit="shards"):

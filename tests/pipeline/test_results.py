@@ -10,7 +10,7 @@ from alexnet_tf.errors import AlexNetError, DataError
 from pipeline import results
 from pipeline.result_groups import grouped
 from pipeline.results import Result
-from pipeline.results_page import PAGES, rendered, runs_table
+from pipeline.results_page import PAGES, figures_table, rendered, runs_table
 from pipeline.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -102,6 +102,14 @@ def test_one_seed_shows_its_interval_and_several_their_deviation_by_hand():
     assert "| 25.00 % (24.00 to 27.00) |" in one
     assert "| 1, 2, 3 | float32 | 20.00 ± 10.00 % |" in several
     assert "| 1.5 |" in one  # 90 CPU-seconds
+
+
+def test_what_figures_3_and_4_show_by_hand():
+    shares = {"test/conv1/colour_share_tower1": 0.5, "test/neighbours/same_class_pixels": 0.3}
+    several = [result(1, **shares), result(2, **shares | {"test/conv1/colour_share_tower1": 0.6}), result(3)]
+    lines = figures_table([several, [result(4)]]).splitlines()
+    assert len(lines) == 3  # older results do not say
+    assert lines[2] == "| `optimized` |  | 1, 2 | 55.0 ± 7.1 % |  |  | 30.0 ± 0.0 % |"
 
 
 def test_a_block_is_replaced_and_the_rest_stays(tmp_path):
