@@ -1,9 +1,13 @@
 """Renders the tables of README.md and docs/results.md from results/: `python -m pipeline.results_page`.
 
-A page says where a table stands: `<!-- results: KIND EXPERIMENT -->`, up to `<!-- end -->`. KIND is `comparison` (what
-`alexnet report` prints), `runs` (one line for each set of parameters, all its seeds together), `commands` (what
-starts each of them again), `figures34` (what figures 3 and 4 are said to show, as shares) or `figure1` (epochs to 25 %
-training error, ReLU against tanh).
+A page says where a table stands: `<!-- results: KIND EXPERIMENT -->`, up to `<!-- end -->`. KIND is one of
+
+    comparison  what `alexnet report` prints
+    runs        one line for each set of parameters, all its seeds together
+    commands    what starts each of them again
+    aims        results/aims.yaml beside what came out
+    figures34   what figures 3 and 4 are said to show, as shares
+    figure1     epochs to 25 % training error, ReLU against tanh
 """
 
 import json
@@ -16,6 +20,7 @@ import click
 
 from alexnet_tf.errors import DataError
 from alexnet_tf.report import headline, table
+from pipeline.aims import aims_table
 from pipeline.commands.base import Command
 from pipeline.figure1 import epochs_table
 from pipeline.result_groups import grouped, shown_changes
@@ -79,6 +84,8 @@ def _content(root: Path, block: re.Match[str]) -> str:
             ) from error
         lines = [table(content["comparison"], content["costs"]), "", *headline(content["comparison"])]
         return "\n".join(["```text", *lines, "```"])
+    if kind == "aims":
+        return aims_table(root, experiment)
     groups = grouped(load(folder))
     if kind == "runs":
         return runs_table(groups)
@@ -88,7 +95,7 @@ def _content(root: Path, block: re.Match[str]) -> str:
         return epochs_table(groups)
     if kind == "figures34":
         return figures_table(groups)
-    raise DataError(f"{_opening(block)}: expected comparison, runs, commands, figures34 or figure1, found {kind}")
+    raise DataError(f"{_opening(block)}: expected comparison, runs, commands, aims, figures34 or figure1, found {kind}")
 
 
 def runs_table(groups: Sequence[Sequence[Result]]) -> str:

@@ -1,0 +1,103 @@
+"""What was aimed at, beside what came out: results/aims.yaml against the kept results, for docs/results.md."""
+
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from alexnet_tf.errors import DataError
+from pipeline.result_groups import grouped, shown_changes
+from pipeline.results import FOLDER, Result, load
+from pipeline.yaml_file import read
+
+FILE = "aims.yaml"
+Quantity = Literal["ten-crop error", "seconds per epoch", "CPU-minutes of training"]
+
+_METRICS: dict[Quantity, tuple[str, float, str]] = {
+    "ten-crop error": ("test/ten_crop/top1_error", 100.0, "{:.2f} %"),
+    "seconds per epoch": ("cost/seconds_per_epoch", 1.0, "{:.0f}"),
+    "CPU-minutes of training": ("cost/cpu_seconds", 1 / 60, "{:.1f}"),
+}
+
+
+class Aim(BaseModel):
+    """One figure that a variant should reach.
+
+    Attributes:
+        variant: Whose.
+        quantity: Which figure, lower being better.
+        at_most: The aim: an error in percent, else seconds or minutes.
+        anchor: What others had, "" where none is known.
+        seeds: How many runs it should be the mean (an error) or median (a cost) of.
+        reason: Why it is missed, as far as that was measured; "" where it is met.
+        next: What to try next; "" where it is met.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    variant: str
+    quantity: Quantity
+    at_most: float
+    anchor: str = ""
+    seeds: Annotated[int, Field(ge=1)] = 1
+    reason: str = ""
+    next: str = ""
+
+
+_AIMS = TypeAdapter(dict[str, list[Aim]])
+
+
+def read_aims(root: Path) -> dict[str, list[Aim]]:
+    """Read results/aims.yaml: experiment -> its aims.
+
+    Raises:
+        ConfigError: It is missing or no YAML.
+        DataError: It says something else than aims.
+    """
+    try:
+        return _AIMS.validate_python(read(root / FOLDER / FILE))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise DataError(
+            f"{FOLDER}/{FILE}: {'.'.join(map(str, first['loc']))}: {first['msg']}; mend it there"
+        ) from error
+
+
+def aims_table(root: Path, experiment: str) -> str:
+    """Lay the aims of an experiment out, one line each, with the best set of parameters that was run.
+
+    Raises:
+        DataError: A result is broken.
+        AlexNetError: There is no result.
+    """
+    groups = grouped(load(root / FOLDER / experiment))
+    header = ["variant", "", "others", "aim", "here", "", "why, and what to try next"]
+    lines = [header, ["---"] * len(header)]
+    for aim in read_aims(root).get(experiment, []):
+        _, _, shown = _METRICS[aim.quantity]
+        wanted = f"at most {shown.format(aim.at_most)}" + (f", {aim.seeds} seeds" if aim.seeds > 1 else "")
+        here, verdict = _reached(aim, groups)
+        remark = " ".join(part for part in (aim.reason, f"Next: {aim.next}" if aim.next else "") if part)
+        lines.append([f"`{aim.variant}`", aim.quantity, aim.anchor, wanted, here, verdict, remark])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _reached(aim: Aim, groups: Sequence[Sequence[Result]]) -> tuple[str, str]:
+    metric, scale, shown = _METRICS[aim.quantity]
+    middle = statistics.mean if aim.quantity == "ten-crop error" else statistics.median
+    own = [
+        (scale * middle([each.metrics[metric] for each in group]), group)
+        for group in groups
+        if group[0].variant == aim.variant and all(metric in each.metrics for each in group)
+    ]
+    if not own:
+        return "", "not run"
+    value, best = min(own, key=lambda each: each[0])
+    run = [shown_changes(best[0]), best[0].precision, f"{len(best)} seed{'s' if len(best) > 1 else ''}"]
+    if value > aim.at_most:
+        verdict = "missed"
+    else:
+        verdict = "met" if len(best) >= aim.seeds else f"met with {len(best)} of {aim.seeds} seeds"
+    return f"{shown.format(value)} ({', '.join(part for part in run if part)})", verdict

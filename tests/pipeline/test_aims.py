@@ -1,0 +1,53 @@
+"""What was aimed at, beside what came out."""
+
+from pathlib import Path
+
+import pytest
+
+from alexnet_tf.errors import DataError
+from pipeline import aims
+from pipeline.yaml_file import read
+from tests.pipeline.test_results import result, write
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def lines(root, text):
+    (root / "results").mkdir(exist_ok=True)
+    (root / "results" / aims.FILE).write_text(text)
+    return aims.aims_table(root, "sample").splitlines()[2:]
+
+
+def aim(**values):
+    told = {"variant": "optimized", "quantity": "ten-crop error", "at_most": 20.0} | values
+    return f"sample: [{told}]"
+
+
+def test_the_mean_of_the_seeds_is_held_against_the_aim(tmp_path):
+    write(tmp_path, result(1, 0.1), result(2, 0.3))  # 20 %
+    assert "| at most 20.00 % | 20.00 % (float32, 2 seeds) | met |" in lines(tmp_path, aim())[0]
+    assert "| missed | too short Next: more |" in lines(tmp_path, aim(at_most=19.9, reason="too short", next="more"))[0]
+    assert "| met with 2 of 5 seeds |" in lines(tmp_path, aim(seeds=5))[0]
+    assert "|  | not run |" in lines(tmp_path, aim(variant="faithful"))[0]
+    assert (
+        "| at most 1.5 | 1.5 (float32, 2 seeds) | met |"
+        in lines(tmp_path, aim(quantity="CPU-minutes of training", at_most=1.5))[0]
+    )
+
+
+def test_the_best_set_of_parameters_counts(tmp_path):
+    write(tmp_path, result(1, 0.5), result(2, 0.25, {"variants.optimized.training.epochs": 9}))
+    assert "| 25.00 % (`training.epochs=9`, float32, 1 seed) | missed |" in lines(tmp_path, aim())[0]
+
+
+@pytest.mark.parametrize("wrong", [{"at_most": "few"}, {"quantity": "charm"}, {"seeds": 0}, {"color": "red"}])
+def test_another_file_is_one_sentence(tmp_path, wrong):
+    write(tmp_path, result())
+    with pytest.raises(DataError, match=r"results/aims.yaml: sample.0.\w+: .*; mend it there"):
+        lines(tmp_path, aim(**wrong))
+
+
+def test_the_aims_are_of_variants_that_there_are():
+    for experiment, wanted in aims.read_aims(ROOT).items():
+        variants = read(ROOT / "experiments" / f"{experiment}.yaml")["variants"]
+        assert {each.variant for each in wanted} <= variants.keys()
