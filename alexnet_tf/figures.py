@@ -71,7 +71,7 @@ def colour_shares(kernels: np.ndarray, towers: int) -> list[float]:
     """
     values = kernels.astype(np.float64)
     grey, energy = (values.sum(axis=2) ** 2 / 3).sum(axis=(0, 1)), (values**2).sum(axis=(0, 1, 2))
-    colour = np.divide(energy - grey, energy, out=np.zeros_like(energy), where=energy > 0)
+    colour = np.divide(energy - grey, energy, out=np.zeros_like(energy), where=energy != 0)
     return [float(tower.mean()) for tower in np.split(np.maximum(colour, 0), towers)]
 
 

@@ -8,8 +8,9 @@ Writes `report/`:
     metrics.json: `num_examples`; for `center` and `ten_crop` the `top1_error` and `top5_error` (fractions in
         [0, 1], each with `_low` and `_high`, a 95 % Wilson interval), the `mean_loss` in nats and the expected
         `calibration_error`. With fewer than five classes there is no top-5 error, here or in any other file.
-        `conv1` has the `colour_share` of each tower's kernels (figure 3), `neighbours` how many of six nearest
-        training images are of the test image's class (figure 4), in the last hidden layer and by pixels; all in [0, 1].
+        `conv1` has `colour_share_tower1` (and 2) of the kernels (figure 3); `neighbours`, unless `neighbour_pool` is 0,
+        which share of the six training images nearest to a test image is of its class (figure 4), in the last hidden
+        layer (`same_class_last_hidden`) and by pixels (`same_class_pixels`), and `num_queries`, `num_candidates`.
     correct.npz: which images are right: `num`, `keys_sha256` (of the sorted keys, one a line), and bits
         packed by `numpy.packbits` in the order of the sorted keys: `center_top1`, `center_top5`,
         `ten_crop_top1`, `ten_crop_top5`. An image counts as right if it is however ties are broken.
@@ -112,8 +113,8 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
 
     outputs.report.mkdir()
     near = _neighbourhood(bundle, split, inputs.records, params)
-    claims = _claims(bundle, near)
-    metrics = evaluation_report.write(outputs.report, evaluated, split, class_names, claims=claims)
+    figure_metrics = _figure_metrics(bundle, near)
+    metrics = evaluation_report.write(outputs.report, evaluated, split, class_names, figure_metrics=figure_metrics)
     _draw(outputs.report, evaluated, bundle, split, metrics)
     _write_gallery(outputs.report, evaluated, split, near)
 
@@ -125,7 +126,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
                 if not name.endswith(("_low", "_high"))
             }
         )
-    for group, numbers in claims.items():
+    for group, numbers in figure_metrics.items():
         runtime.tracker.metrics({f"test/{group}/{name}": number for name, number in numbers.items()})
     runtime.tracker.metrics({"cost/seconds": seconds, "cost/images_per_second": split.num_examples / seconds})
     runtime.tracker.tags({"devices": ", ".join(strategy.extended.worker_devices)})
@@ -150,12 +151,12 @@ def _neighbourhood(bundle: "Bundle", split: "RecordSplit", records: Path, params
     )
 
 
-def _claims(bundle: "Bundle", near: "Neighbourhood | None") -> dict[str, Any]:
+def _figure_metrics(bundle: "Bundle", near: "Neighbourhood | None") -> dict[str, Any]:
     from alexnet_tf.figures import colour_shares
 
     shares = enumerate(colour_shares(*_conv1(bundle)), start=1)
-    claims = {"conv1": {f"colour_share_tower{tower}": share for tower, share in shares}}
-    return claims | ({"neighbours": near.metrics} if near else {})
+    conv1 = {f"colour_share_tower{tower}": share for tower, share in shares}
+    return {"conv1": conv1} | ({"neighbours": near.metrics} if near else {})
 
 
 def _conv1(bundle: "Bundle") -> "tuple[np.ndarray, int]":

@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from alexnet_tf.errors import DataError
+from alexnet_tf.errors import AlexNetError, DataError
 from pipeline.result_groups import grouped, shown_changes
 from pipeline.results import FOLDER, Result, load
-from pipeline.yaml_file import read
+from pipeline.yaml_file import parse
 
 FILE = "aims.yaml"
 Quantity = Literal["ten-crop error", "seconds per epoch", "CPU-minutes of training"]
@@ -31,8 +31,8 @@ class Aim(BaseModel):
         at_most: The aim: an error in percent, else seconds or minutes.
         anchor: What others had, "" where none is known.
         seeds: How many runs it should be the mean (an error) or median (a cost) of.
-        reason: Why it is missed, as far as that was measured; "" where it is met.
-        next: What to try next; "" where it is met.
+        reason: Why it is missed, as far as that was measured; shown unless it is met.
+        next: What to try next; like `reason`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,8 +42,8 @@ class Aim(BaseModel):
     at_most: float
     anchor: str = ""
     seeds: Annotated[int, Field(ge=1)] = 1
-    reason: str = ""
-    next: str = ""
+    reason: str
+    next: str
 
 
 _AIMS = TypeAdapter(dict[str, list[Aim]])
@@ -53,11 +53,14 @@ def read_aims(root: Path) -> dict[str, list[Aim]]:
     """Read results/aims.yaml: experiment -> its aims.
 
     Raises:
-        ConfigError: It is missing or no YAML.
+        AlexNetError: It is missing or no YAML.
         DataError: It says something else than aims.
     """
+    path = root / FOLDER / FILE
     try:
-        return _AIMS.validate_python(read(root / FOLDER / FILE))
+        return _AIMS.validate_python(parse(path.read_text(encoding="utf-8"), f"{FOLDER}/{FILE}"))
+    except OSError as error:
+        raise AlexNetError(f"{path}: cannot be read ({error.strerror}); it is part of the repository") from error
     except ValidationError as error:
         first = error.errors()[0]
         raise DataError(
@@ -68,18 +71,23 @@ def read_aims(root: Path) -> dict[str, list[Aim]]:
 def aims_table(root: Path, experiment: str) -> str:
     """Lay the aims of an experiment out, one line each, with the best set of parameters that was run.
 
+    Of several sets of parameters that were run, those with as many seeds as asked for come first, then the better
+    figure; the rows of one variant may be of different runs.
+
     Raises:
-        DataError: A result is broken.
-        AlexNetError: There is no result.
+        DataError: A result or the file of aims is broken, or that has none for the experiment.
+        AlexNetError: There is no result, or no file of aims.
     """
+    if not (aims := read_aims(root).get(experiment)):
+        raise DataError(f"{FOLDER}/{FILE} has no aims for {experiment}, of which a page asks for a table")
     groups = grouped(load(root / FOLDER / experiment))
-    header = ["variant", "", "others", "aim", "here", "", "why, and what to try next"]
+    header = ["variant", "quantity", "others", "aim", "here", "verdict", "why, and what to try next"]
     lines = [header, ["---"] * len(header)]
-    for aim in read_aims(root).get(experiment, []):
+    for aim in aims:
         _, _, shown = _METRICS[aim.quantity]
         wanted = f"at most {shown.format(aim.at_most)}" + (f", {aim.seeds} seeds" if aim.seeds > 1 else "")
         here, verdict = _reached(aim, groups)
-        remark = " ".join(part for part in (aim.reason, f"Next: {aim.next}" if aim.next else "") if part)
+        remark = "" if verdict == "met" else f"{aim.reason} Next: {aim.next}"
         lines.append([f"`{aim.variant}`", aim.quantity, aim.anchor, wanted, here, verdict, remark])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
@@ -94,9 +102,9 @@ def _reached(aim: Aim, groups: Sequence[Sequence[Result]]) -> tuple[str, str]:
     ]
     if not own:
         return "", "not run"
-    value, best = min(own, key=lambda each: each[0])
+    value, best = min(own, key=lambda each: (len(each[1]) < aim.seeds, each[0]))
     run = [shown_changes(best[0]), best[0].precision, f"{len(best)} seed{'s' if len(best) > 1 else ''}"]
-    if value > aim.at_most:
+    if value > aim.at_most + 1e-9:
         verdict = "missed"
     else:
         verdict = "met" if len(best) >= aim.seeds else f"met with {len(best)} of {aim.seeds} seeds"

@@ -36,7 +36,7 @@ _ERRORS = {
 }
 _FIGURES = {
     "colour in conv1, tower 1": "test/conv1/colour_share_tower1",
-    "tower 2": "test/conv1/colour_share_tower2",
+    "colour in conv1, tower 2": "test/conv1/colour_share_tower2",
     "same class, by the last hidden layer": "test/neighbours/same_class_last_hidden",
     "same class, by pixels": "test/neighbours/same_class_pixels",
 }

@@ -28,7 +28,7 @@ def test_kernels_keep_their_pattern_and_the_towers_their_gap():
 def test_colour_shares_by_hand_and_by_tower():
     grey, red, opponent, dead = np.ones(3), np.array([5.0, 0, 0]), np.array([1.0, -2, 1]), np.zeros(3)
     kernels = np.broadcast_to(np.stack([grey, red, opponent, dead], axis=-1), (4, 4, 3, 4)).copy()
-    kernels *= np.random.default_rng(0).normal(size=(4, 4, 1, 1))  # neither pattern nor strength matters
+    kernels *= np.random.default_rng(0).normal(size=(4, 4, 1, 4))  # neither pattern nor strength matters
     np.testing.assert_allclose(figures.colour_shares(kernels, 2), [(0 + 2 / 3) / 2, (1 + 0) / 2], atol=1e-12)
     np.testing.assert_allclose(figures.colour_shares(kernels[..., :3], 1), [(0 + 2 / 3 + 1) / 3], atol=1e-12)
     drawn = np.random.default_rng(1).normal(size=(11, 11, 3, 96)).astype(np.float32)

@@ -14,17 +14,17 @@ from alexnet_tf.neighbours import (
 )
 
 
-def nearest(queries, features, *, size, apart=by_differences, count=6):
-    found = Nearest(queries, apart=apart, count=count)
+def nearest(queries, features, *, size, distance=by_differences, count=6):
+    found = Nearest(queries, distance=distance, count=count)
     for start in range(0, len(features), size):
         found.add(np.arange(start, min(start + size, len(features))), features[start : start + size])
     return found
 
 
-@pytest.mark.parametrize("apart", [by_differences, by_products])
-def test_distances_by_hand(apart):
+@pytest.mark.parametrize("distance", [by_differences, by_products])
+def test_distances_by_hand(distance):
     features = np.array([[3.0, 4.0], [0.0, 1.0], [6.0, 8.0]], np.float32)
-    found = nearest(np.zeros((1, 2), np.float32), features, size=2, apart=apart, count=2)
+    found = nearest(np.zeros((1, 2), np.float32), features, size=2, distance=distance, count=2)
     np.testing.assert_array_equal(found.positions, [[1, 0]])
     np.testing.assert_array_equal(found.distances, [[1, 5]])
 
@@ -37,7 +37,7 @@ def test_batches_change_nothing_and_a_full_sort_agrees(num, size, seed):
     apart = np.sqrt(((queries[:, None] - features[None]) ** 2).sum(axis=2, dtype=np.float64))
     order = np.argsort(apart, axis=1, kind="stable")[:, :6]
     for way in (by_differences, by_products):  # whole numbers, which both have exactly
-        found = nearest(queries, features, size=size, apart=way)
+        found = nearest(queries, features, size=size, distance=way)
         np.testing.assert_array_equal(found.positions, order)
         np.testing.assert_allclose(found.distances, np.take_along_axis(apart, order, axis=1))
 
@@ -61,10 +61,9 @@ def test_neighbours_of_the_same_class_are_counted_by_hand():
     found = nearest(
         np.array([[0.0], [10.0]], np.float32), np.array([[9.0], [1], [0], [8]], np.float32), size=3, count=2
     )
-    labels, pool_labels = np.array([1, 0]), np.array([0, 0, 1, 1])  # 2 and 1 are near the first, 0 and 3 the second
-    assert same_class_share(found, labels, pool_labels) == 2 / 4
-    assert same_class_share(found, 1 - labels, pool_labels) == 2 / 4
-    assert same_class_share(found, np.array([0, 0]), np.zeros(4, int)) == 1
+    pool_labels = np.array([0, 0, 1, 0])  # 2 and 1 are near the first, 0 and 3 the second
+    assert same_class_share(found, np.array([1, 0]), pool_labels) == 3 / 4
+    assert same_class_share(found, np.array([0, 1]), pool_labels) == 1 / 4
 
 
 def test_a_search_tells_features_from_pixels(monkeypatch):
@@ -82,12 +81,15 @@ def test_a_search_tells_features_from_pixels(monkeypatch):
             return self.images[positions]
 
     monkeypatch.setattr(neighbours, "hidden_activations", lambda bundle: lambda images: images[:, 0, 0, :1] / 255.0)
-    pool = Split(150, seed=1)
-    found = search(None, Split(400, seed=2), pool, shown=np.array([3, 5]), num_candidates=100, batch_size=30)
+    pool, split = Split(150, seed=1), Split(400, seed=2)
+    found = search(None, split, pool, shown=np.array([3, 5]), num_candidates=100, batch_size=30)
     assert found.metrics["same_class_last_hidden"] == 1
     assert 0.4 < found.metrics["same_class_pixels"] < 0.7
     assert (found.metrics["num_queries"], found.metrics["num_candidates"]) == (200, 100)
     assert found.shown.positions.shape == (2, 6)
+    np.testing.assert_array_equal(
+        pool.labels[found.shown.positions], np.repeat(split.labels[[3, 5]][:, None], 6, axis=1)
+    )
     assert set(found.shown.positions.ravel()) <= set(spread(150, 100).tolist())
 
 

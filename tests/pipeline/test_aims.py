@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from alexnet_tf.errors import DataError
+from alexnet_tf.errors import AlexNetError, DataError
 from pipeline import aims
 from pipeline.yaml_file import read
 from tests.pipeline.test_results import result, write
@@ -19,14 +19,20 @@ def lines(root, text):
 
 
 def aim(**values):
-    told = {"variant": "optimized", "quantity": "ten-crop error", "at_most": 20.0} | values
+    told = {
+        "variant": "optimized",
+        "quantity": "ten-crop error",
+        "at_most": 20.0,
+        "reason": "Why.",
+        "next": "what.",
+    } | values
     return f"sample: [{told}]"
 
 
 def test_the_mean_of_the_seeds_is_held_against_the_aim(tmp_path):
     write(tmp_path, result(1, 0.1), result(2, 0.3))  # 20 %
-    assert "| at most 20.00 % | 20.00 % (float32, 2 seeds) | met |" in lines(tmp_path, aim())[0]
-    assert "| missed | too short Next: more |" in lines(tmp_path, aim(at_most=19.9, reason="too short", next="more"))[0]
+    assert "| at most 20.00 % | 20.00 % (float32, 2 seeds) | met |  |" in lines(tmp_path, aim())[0]
+    assert "| missed | Why. Next: what. |" in lines(tmp_path, aim(at_most=19.9))[0]
     assert "| met with 2 of 5 seeds |" in lines(tmp_path, aim(seeds=5))[0]
     assert "|  | not run |" in lines(tmp_path, aim(variant="faithful"))[0]
     assert (
@@ -38,6 +44,22 @@ def test_the_mean_of_the_seeds_is_held_against_the_aim(tmp_path):
 def test_the_best_set_of_parameters_counts(tmp_path):
     write(tmp_path, result(1, 0.5), result(2, 0.25, {"variants.optimized.training.epochs": 9}))
     assert "| 25.00 % (`training.epochs=9`, float32, 1 seed) | missed |" in lines(tmp_path, aim())[0]
+
+
+def test_a_lucky_seed_does_not_stand_for_many(tmp_path):
+    changes = {"variants.optimized.training.epochs": 9}
+    write(tmp_path, result(1, 0.1), result(2, 0.21, changes), result(3, 0.23, changes))
+    assert "22.00 % (`training.epochs=9`, float32, 2 seeds) | missed" in lines(tmp_path, aim(seeds=2))[0]
+    assert "10.00 % (float32, 1 seed) | met" in lines(tmp_path, aim(seeds=1))[0]
+
+
+def test_a_table_without_aims_is_one_sentence(tmp_path):
+    write(tmp_path, result())
+    with pytest.raises(DataError, match="no aims for sample"):
+        lines(tmp_path, "other: []")
+    (tmp_path / "results" / aims.FILE).unlink()
+    with pytest.raises(AlexNetError, match=r"aims.yaml: cannot be read"):
+        aims.aims_table(tmp_path, "sample")
 
 
 @pytest.mark.parametrize("wrong", [{"at_most": "few"}, {"quantity": "charm"}, {"seeds": 0}, {"color": "red"}])
