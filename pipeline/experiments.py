@@ -1,17 +1,19 @@
-"""Making one of the files in experiments/ the active params.yaml."""
+"""Making one of the files in experiments/ the active params.yaml, and telling what was changed since."""
 
 import difflib
 import json
 import os
 import re
 import subprocess
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from alexnet_tf.errors import AlexNetError, ConfigError
 from pipeline.config import PARAMS_FILE, check
 from pipeline.schema import RuntimeParams
 from pipeline.workspace import Workspace
-from pipeline.yaml_file import nearest, parse, shown
+from pipeline.yaml_file import nearest, parse, read, shown
 
 _SOURCE_FOLDER = re.compile(r"^(?P<key>  source_folder:[ ]*)(?P<value>[^#\n]*?)(?P<rest>[ ]*(#.*)?)$", re.MULTILINE)
 
@@ -142,3 +144,39 @@ def difference(old: str, new: str, name: str) -> list[str]:
         old.splitlines(), new.splitlines(), PARAMS_FILE, f"experiments/{name}.yaml", n=1, lineterm=""
     )
     return list(lines)
+
+
+def active_name(workspace: Workspace) -> str:
+    """Name the experiment that the active params.yaml started from.
+
+    Raises:
+        AlexNetError: Its first line names none.
+    """
+    first = (workspace.root / PARAMS_FILE).read_text(encoding="utf-8").partition("\n")[0]
+    name = first.removeprefix("# EXPERIMENT ").partition(":")[0]
+    if not (workspace.root / "experiments" / f"{name}.yaml").is_file():
+        raise AlexNetError(
+            f"{PARAMS_FILE}: the first line names no experiment (expected `# EXPERIMENT NAME: …`), so the result "
+            "could not be started again; copy it to experiments/NAME.yaml and `alexnet use NAME`"
+        )
+    return name
+
+
+def changes(workspace: Workspace, experiment: str, variant: str) -> dict[str, Any]:
+    """Return what params.yaml has other than its experiment, by dotted key; other variants and `runtime` aside."""
+    text = (workspace.root / "experiments" / f"{experiment}.yaml").read_text(encoding="utf-8")
+    active, original = (
+        dict(_leaves(content, variant)) for content in (read(workspace.root / PARAMS_FILE), parse(text, experiment))
+    )
+    return {key: value for key, value in active.items() if key not in original or original[key] != value}
+
+
+def _leaves(content: Mapping[str, Any], variant: str, above: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in content.items():
+        key = f"{above}{name}"
+        if key == "runtime" or (above == "variants." and name != variant):
+            continue
+        if isinstance(value, Mapping):
+            yield from _leaves(value, variant, f"{key}.")
+        else:
+            yield key, value

@@ -6,18 +6,18 @@ results/EXPERIMENT/comparison.json               what `alexnet report` printed o
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from alexnet_tf.errors import AlexNetError, DataError
 from pipeline import spool
-from pipeline.config import PARAMS_FILE, Config
+from pipeline.config import Config
+from pipeline.experiments import active_name, changes
 from pipeline.linking import describe
 from pipeline.report import costs, read_comparison
 from pipeline.workspace import Workspace
-from pipeline.yaml_file import parse, read
 
 FOLDER = "results"
 COMPARISON = "comparison.json"
@@ -92,7 +92,7 @@ def collect(workspace: Workspace, config: Config) -> list[Result]:
         AlexNetError: There is none, one was trained elsewhere, or params.yaml does not say which experiment it is.
     """
     event = describe(workspace, config)
-    experiment = _experiment(workspace)
+    experiment = active_name(workspace)
     found = []
     for row in event["rows"] if event else []:
         stages = {stage["stage"].partition("@")[0]: stage for stage in row["standing"]}
@@ -108,7 +108,7 @@ def collect(workspace: Workspace, config: Config) -> list[Result]:
         found.append(
             Result(
                 experiment=experiment,
-                changes=_changes(workspace, experiment, row["variant"]),
+                changes=changes(workspace, experiment, row["variant"]),
                 row=row,
             )
         )
@@ -149,7 +149,7 @@ def load(folder: Path) -> list[Result]:
         raise AlexNetError(
             f"{folder} holds no result (EXPERIMENT/VARIANT-seedSEED-STATE.json); `alexnet track keep` makes some"
         )
-    return [_read(path) for path in paths]
+    return [read_result(path) for path in paths]
 
 
 def put(home: Path, results: list[Result]) -> None:
@@ -158,44 +158,18 @@ def put(home: Path, results: list[Result]) -> None:
         spool.append(home / ".alexnet" / "spool" / f"{result.time}-{Path(result.path).stem}", result.event())
 
 
-def _read(path: Path) -> Result:
+def read_result(path: Path) -> Result:
+    """Read one result.
+
+    Raises:
+        DataError: The file is none.
+    """
     try:
         result = Result(**json.loads(path.read_text(encoding="utf-8")))
         _ = result.metrics, result.event(), result.command  # what is missing shows here
-    except (ValueError, TypeError, KeyError, AttributeError, StopIteration) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, StopIteration) as error:
         raise DataError(
             f"{path}: expected a result that `alexnet track keep` wrote, found another file "
             f"({type(error).__name__}); take it out"
         ) from error
     return result
-
-
-def _experiment(workspace: Workspace) -> str:
-    first = (workspace.root / PARAMS_FILE).read_text(encoding="utf-8").partition("\n")[0]
-    name = first.removeprefix("# EXPERIMENT ").partition(":")[0]
-    if not (workspace.root / "experiments" / f"{name}.yaml").is_file():
-        raise AlexNetError(
-            f"{PARAMS_FILE}: the first line names no experiment (expected `# EXPERIMENT NAME: …`), so the result "
-            "could not be started again; copy it to experiments/NAME.yaml and `alexnet use NAME`"
-        )
-    return name
-
-
-def _changes(workspace: Workspace, experiment: str, variant: str) -> dict[str, Any]:
-    """Compare params.yaml with its experiment, the other variants and how fast it runs aside."""
-    text = (workspace.root / "experiments" / f"{experiment}.yaml").read_text(encoding="utf-8")
-    active, original = (
-        dict(_leaves(content, variant)) for content in (read(workspace.root / PARAMS_FILE), parse(text, experiment))
-    )
-    return {key: value for key, value in active.items() if key not in original or original[key] != value}
-
-
-def _leaves(content: Mapping[str, Any], variant: str, above: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in content.items():
-        key = f"{above}{name}"
-        if key == "runtime" or (above == "variants." and name != variant):
-            continue
-        if isinstance(value, Mapping):
-            yield from _leaves(value, variant, f"{key}.")
-        else:
-            yield key, value

@@ -1,5 +1,6 @@
-"""`alexnet verify`: does what is committed give what dvc.lock claims."""
+"""`alexnet verify`: does what is committed give what dvc.lock, or a kept result, claims."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -7,22 +8,33 @@ import click
 from pipeline.commands.base import Command, as_json, example, say
 
 if TYPE_CHECKING:
-    from pipeline.verify import Certificate
+    from collections.abc import Mapping
+
+    from pipeline.certificate import Certificate
 
 _COLOURS = {"same bytes": "green", "same numbers": "green", "other bytes": "yellow", "other numbers": "red"}
-_HELP = f"""Rerun the committed pipeline, or one STAGE such as train@optimized, and compare every output with dvc.lock.
+_EXAMPLES = (
+    "alexnet verify",
+    "alexnet verify train@optimized --json > certificate.json",
+    "alexnet verify results/imagenette/optimized-seed3-19276419.json",
+)
+_HELP = f"""Rerun what is claimed, and compare every output.
 
-It runs in a clean folder with committed files alone and takes as long as the pipeline did; your outputs stay as they
-are. One STAGE gets its inputs from DVC's cache.
+Without an argument the committed pipeline, or one STAGE of it such as train@optimized, is held against dvc.lock. A kept
+RESULT, a file of results/, is run from its own commit and from the data on, and held against what the file says; the
+section `runtime` of params.yaml says where data sets lie.
+
+It runs in a clean folder with committed files alone and takes as long as the run did; your outputs stay as they are.
+One STAGE gets its inputs from DVC's cache.
 
 Equal parameters, data and code give equal bytes on the same kind of machine. Where bytes differ, the numbers of a
 stage's metrics.json are compared. Exits with 1 if they do not agree either.
 
-{example("alexnet verify" + chr(10) + "alexnet verify train@optimized --json > certificate.json")}"""
+{example(chr(10).join(_EXAMPLES))}"""
 
 
 @click.command("verify", cls=Command, help=_HELP, short_help="Rerun what is committed, and compare every output.")
-@click.argument("stage", required=False, default="")
+@click.argument("claim", metavar="[STAGE|RESULT]", required=False, default="")
 @click.option(
     "--tolerance",
     type=click.FloatRange(min=0),
@@ -33,12 +45,18 @@ stage's metrics.json are compared. Exits with 1 if they do not agree either.
 @click.option("--keep", is_flag=True, help="Leave the clean folder in place, also when the rerun fails.")
 @as_json
 @click.pass_context
-def command(ctx: click.Context, stage: str, tolerance: float, keep: bool, as_json: bool) -> None:
+def command(ctx: click.Context, claim: str, tolerance: float, keep: bool, as_json: bool) -> None:
     """Print the certificate."""
+    from pipeline.results import read_result
     from pipeline.verify import verify
+    from pipeline.verify_result import verify_result
     from pipeline.workspace import find_workspace
 
-    certificate = verify(find_workspace(), stage, tolerance=tolerance, keep=keep, say=say)
+    workspace = find_workspace()
+    if claim.endswith(".json"):
+        certificate = verify_result(workspace, read_result(Path(claim)), tolerance=tolerance, keep=keep, say=say)
+    else:
+        certificate = verify(workspace, claim, tolerance=tolerance, keep=keep, say=say)
     click.echo(certificate.as_json() if as_json else _text(certificate))
     ctx.exit(1 if certificate.verdict == "not reproduced" else 0)
 
@@ -50,15 +68,19 @@ def _text(certificate: "Certificate") -> str:
         verdict = click.style(each.verdict, fg=_COLOURS[each.verdict])
         lines.append(f"{each.path:{width}}  {each.claimed[:12]}  {each.reproduced[:12]:12}  {verdict}")
         lines += [f"    {name}: {old:.6g} -> {new:.6g}" for name, (old, new) in list(each.numbers.items())[:5]]
-    machine = certificate.machine
-    cores = f"{machine.get('host.cpus')} cores of {machine.get('host.cpu')}"
-    place = f"{machine.get('host.platform')}, {cores}, {machine.get('host.gpus', 'no GPU')}"
-    packages = ", ".join(f"{name} {machine.get(f'version.{name}')}" for name in ("tensorflow", "keras", "numpy"))
-    lines += [
-        "",
-        f"commit:   {certificate.commit}" + (" (changes that are not committed were left out)" * certificate.left_out),
-        f"machine:  {place}",
-        f"versions: Python {machine.get('version.python')}, {packages}",
-        f"verdict:  {certificate.verdict}",
-    ]
-    return "\n".join(lines)
+    machine, claimed_on = certificate.machine, certificate.claimed_on
+    left_out = " (changes that are not committed were left out)" * certificate.left_out
+    lines += ["", f"commit:   {certificate.commit}{left_out}"]
+    lines += [f"claimed:  {_place(claimed_on)}", f"with:     {_packages(claimed_on)}"] if claimed_on else []
+    lines += [f"machine:  {_place(machine)}", f"versions: {_packages(machine)}"]
+    return "\n".join([*lines, f"verdict:  {certificate.verdict}"])
+
+
+def _place(machine: "Mapping[str, str]") -> str:
+    cores = f"{machine.get('host.cpus')} cores of {machine.get('host.cpu', 'an unknown processor')}"
+    return f"{machine.get('host.platform')}, {cores}, {machine.get('host.gpus', 'no GPU')}"
+
+
+def _packages(machine: "Mapping[str, str]") -> str:
+    named = [f"{name} {machine.get(f'version.{name}')}" for name in ("tensorflow", "keras", "numpy")]
+    return ", ".join([f"Python {machine.get('version.python')}", *named])

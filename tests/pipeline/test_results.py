@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from alexnet_tf.errors import AlexNetError, DataError
-from pipeline import results
+from pipeline import experiments, results
 from pipeline.result_groups import grouped
 from pipeline.results import Result
 from pipeline.results_page import PAGES, figures_table, rendered, runs_table
@@ -152,8 +152,11 @@ def test_changes_are_those_of_the_variant_and_what_it_shares(tmp_path):
     changed = text.replace("epochs: 12", "epochs: 13").replace("beam_workers: 0", "beam_workers: 5")
     (tmp_path / "params.yaml").write_text(changed.replace("seed: 2012", "seed: 3", 1))
     workspace = Workspace(tmp_path, tmp_path)
-    assert results._changes(workspace, "sample", "optimized") == {"seed": 3, "variants.optimized.training.epochs": 13}
-    assert results._changes(workspace, "sample", "faithful") == {"seed": 3}
+    assert experiments.changes(workspace, "sample", "optimized") == {
+        "seed": 3,
+        "variants.optimized.training.epochs": 13,
+    }
+    assert experiments.changes(workspace, "sample", "faithful") == {"seed": 3}
 
 
 @pytest.mark.parametrize("page", PAGES)

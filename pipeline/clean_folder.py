@@ -1,0 +1,60 @@
+"""A folder with a commit's files alone, in which stages are run again without a trace elsewhere."""
+
+import io
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alexnet_tf.errors import AlexNetError
+from pipeline.spool import own_environment
+from pipeline.workspace import Workspace
+
+
+@contextmanager
+def clean_folder(
+    workspace: Workspace, commit: str, source_folder: str | None, *, keep: bool, say: Callable[[str], None]
+) -> Iterator[Path]:
+    """Make a folder of a commit's files; data sets that lie in `source_folder` are seen from there as from here.
+
+    Args:
+        workspace: Whose commit.
+        commit: Which.
+        source_folder: As params.yaml has it; a relative one is linked.
+        keep: Leave the folder in place at the end.
+        say: Shows one line to the user.
+    """
+    folder = workspace.scratch / "verify" / commit[:12]
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        archive = subprocess.run(["git", "archive", commit], cwd=workspace.root, capture_output=True, check=True)
+        with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
+            files.extractall(folder, filter="data")
+        source = Path(source_folder or "/").expanduser()
+        if not source.is_absolute() and (workspace.home / source).exists():
+            (folder / source).parent.mkdir(parents=True, exist_ok=True)
+            (folder / source).symlink_to(workspace.home / source)
+        yield folder
+    finally:
+        if keep:
+            say(f"the clean folder stays: {folder}")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def rerun(folder: Path, addresses: Iterable[str]) -> None:
+    """Run stages with the folder's own code, in a process each, as DVC does: saved models hold names counted in it.
+
+    Raises:
+        AlexNetError: One fails.
+    """
+    own = {name: word for name, word in own_environment().items() if not name.startswith("DVC_")}
+    environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **own, "PYTHONPATH": str(folder)}
+    for address in addresses:
+        command = [sys.executable, "-m", "pipeline.rerun", address]
+        if subprocess.run(command, cwd=folder, env=environment, check=False).returncode:
+            raise AlexNetError(f"verify: {address} failed as said above; `--keep` keeps the folder {folder}")
