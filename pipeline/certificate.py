@@ -40,6 +40,7 @@ class Certificate:
     """What was claimed, what was reproduced, and where.
 
     Attributes:
+        claim: The file that claims it, dvc.lock or a kept result.
         commit: The commit whose files were rerun.
         left_out: Whether the tree has changes that are not committed and were not rerun.
         tolerance: How far numbers may lie apart, relative to the larger of 1 and the claimed number.
@@ -48,6 +49,7 @@ class Certificate:
         claimed_on: The same of the run that is claimed, where that is known.
     """
 
+    claim: str
     commit: str
     left_out: bool
     tolerance: float

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,15 +28,15 @@ def clean_folder(
         keep: Leave the folder in place at the end.
         say: Shows one line to the user.
     """
-    folder = workspace.scratch / "verify" / commit[:12]
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    place = workspace.scratch / "verify"
+    place.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"{commit[:12]}-", dir=place))  # two may run side by side
     try:
         archive = subprocess.run(["git", "archive", commit], cwd=workspace.root, capture_output=True, check=True)
         with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
             files.extractall(folder, filter="data")
         source = Path(source_folder or "/").expanduser()
-        if not source.is_absolute() and (workspace.home / source).exists():
+        if not source.is_absolute() and (workspace.home / source).exists() and not (folder / source).exists():
             (folder / source).parent.mkdir(parents=True, exist_ok=True)
             (folder / source).symlink_to(workspace.home / source)
         yield folder

@@ -13,8 +13,8 @@ from pipeline.workspace import find_workspace
 def main() -> int:
     """Run the stage that is named."""
     workspace = find_workspace()
-    config = load(workspace.root / PARAMS_FILE)
     try:
+        config = load(workspace.root / PARAMS_FILE)
         item = next(each for each in all_items(config.values) if each.address == sys.argv[1])
         print(f"running {item.address}", file=sys.stderr, flush=True)
         run_stage(workspace, config, item, progress=progress_for())

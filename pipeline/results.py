@@ -167,7 +167,9 @@ def read_result(path: Path) -> Result:
     try:
         result = Result(**json.loads(path.read_text(encoding="utf-8")))
         _ = result.metrics, result.event(), result.command  # what is missing shows here
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, StopIteration) as error:
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); name a file of {FOLDER}/") from error
+    except (ValueError, TypeError, KeyError, AttributeError, StopIteration) as error:
         raise DataError(
             f"{path}: expected a result that `alexnet track keep` wrote, found another file "
             f"({type(error).__name__}); take it out"

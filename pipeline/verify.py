@@ -60,7 +60,7 @@ def verify(
             for path, claimed in lock.outputs(item).items()
         )
     changed = bool(uncommitted_changes(workspace.root))
-    return Certificate(commit, changed, tolerance, outputs, this_machine(workspace.root))
+    return Certificate(LOCK_FILE, commit, changed, tolerance, outputs, this_machine(workspace.root))
 
 
 def _claimed_numbers(workspace: Workspace, path: str, claimed: str) -> dict[str, float] | None:

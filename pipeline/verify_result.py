@@ -1,8 +1,9 @@
-"""Runs a kept result again, from its own commit, and compares what comes out with what the result says."""
+"""Runs a kept result again, from the commit that it names, and compares what comes out with what the result says."""
 
 import json
 import subprocess
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from alexnet_tf.errors import AlexNetError
@@ -21,7 +22,9 @@ _PREFIXES = {"train": "train/", "evaluate": "test/"}  # of the numbers of their 
 def verify_result(
     workspace: Workspace, result: Result, *, tolerance: float, keep: bool, say: Callable[[str], None]
 ) -> Certificate:
-    """Run what a kept result came from again: its commit, its experiment with its changes, from the data on.
+    """Run a kept result again: its commit, its experiment with its changes, from the data to the evaluation.
+
+    What was not committed when it was kept is not there; where that mattered, the bytes differ.
 
     Args:
         workspace: A clone that has the commit; `runtime` of its params.yaml says where data sets lie, and the devices.
@@ -36,10 +39,12 @@ def verify_result(
     commit = _commit(workspace, result)
     runtime = load(workspace.root / PARAMS_FILE).runtime
     stages = [each for each in result.row["standing"] if each["stage"].partition("@")[0] in _STAGES]
-    with clean_folder(workspace, commit, runtime.source_folder, keep=keep, say=say) as folder:
+    with clean_folder(workspace, commit, None, keep=keep, say=say) as folder:
         experiment = parse(text_of(folder, result.experiment), result.experiment)
         params, _ = with_overrides(experiment, [f"{key}={json.dumps(to)}" for key, to in result.changes.items()])
         params["runtime"] = json.loads(runtime.model_dump_json())
+        if runtime.source_folder:
+            params["runtime"]["source_folder"] = str(workspace.home / Path(runtime.source_folder).expanduser())
         (folder / PARAMS_FILE).write_text(json.dumps(params, indent=1), encoding="utf-8")  # JSON is YAML
         rerun(folder, [each["stage"] for each in stages])
         outputs = tuple(
@@ -54,24 +59,33 @@ def verify_result(
             for each in stages
             for name, claimed in each["outs"].items()
         )
-    return Certificate(
-        commit, False, tolerance, outputs, this_machine(workspace.root), claimed_on=machine(result.row["tags"])
-    )
+    here, there = this_machine(workspace.root), machine(result.row["tags"])
+    return Certificate(result.path, commit, False, tolerance, outputs, here, claimed_on=there)
 
 
 def _commit(workspace: Workspace, result: Result) -> str:
     commit = result.row["tags"].get("mlflow.source.git.commit", "")
-    command = ["git", "cat-file", "-e", f"{commit}:pipeline/rerun.py"]
-    if not commit or subprocess.run(command, cwd=workspace.root, capture_output=True, check=False).returncode:
+    if not commit or not _in_git(workspace, f"{commit}^{{commit}}"):
         raise AlexNetError(
-            f"{result.path}: commit {commit[:12] or 'unknown'}, which it was run from, is not in this repository or is "
-            "older than `verify`; clone the whole history (`git fetch --unshallow`)"
+            f"{result.path}: the commit that it names, {commit[:12] or 'none'}, is not in this repository; "
+            "clone the whole history (`git fetch --unshallow`)"
         )
+    for needed in ("pipeline/rerun.py", f"experiments/{result.experiment}.yaml"):
+        if not _in_git(workspace, f"{commit}:./{needed}"):
+            raise AlexNetError(
+                f"{result.path}: its commit {commit[:12]} has no {needed}, so it cannot be run by `verify`"
+            )
     return commit
+
+
+def _in_git(workspace: Workspace, name: str) -> bool:
+    command = ["git", "cat-file", "-e", name]
+    return subprocess.run(command, cwd=workspace.root, capture_output=True, check=False).returncode == 0
 
 
 def _claimed_numbers(stage: Mapping[str, Any]) -> dict[str, float] | None:
     prefix = _PREFIXES.get(stage["stage"].partition("@")[0])
     if prefix is None:
         return None
-    return {name.removeprefix(prefix): value for name, value in stage["metrics"].items() if name.startswith(prefix)}
+    found = {name.removeprefix(prefix): value for name, value in stage["metrics"].items() if name.startswith(prefix)}
+    return found or None

@@ -21,8 +21,8 @@ _EXAMPLES = (
 _HELP = f"""Rerun what is claimed, and compare every output.
 
 Without an argument the committed pipeline, or one STAGE of it such as train@optimized, is held against dvc.lock. A kept
-RESULT, a file of results/, is run from its own commit and from the data on, and held against what the file says; the
-section `runtime` of params.yaml says where data sets lie.
+RESULT, a file of results/, is run from the commit that it names, from the data to the evaluation, and held against what
+the file says; the section `runtime` of params.yaml says where data sets lie.
 
 It runs in a clean folder with committed files alone and takes as long as the run did; your outputs stay as they are.
 One STAGE gets its inputs from DVC's cache.
@@ -70,8 +70,8 @@ def _text(certificate: "Certificate") -> str:
         lines += [f"    {name}: {old:.6g} -> {new:.6g}" for name, (old, new) in list(each.numbers.items())[:5]]
     machine, claimed_on = certificate.machine, certificate.claimed_on
     left_out = " (changes that are not committed were left out)" * certificate.left_out
-    lines += ["", f"commit:   {certificate.commit}{left_out}"]
-    lines += [f"claimed:  {_place(claimed_on)}", f"with:     {_packages(claimed_on)}"] if claimed_on else []
+    lines += ["", f"claim:    {certificate.claim}", f"commit:   {certificate.commit}{left_out}"]
+    lines += [f"from:     {_place(claimed_on)}", f"          {_packages(claimed_on)}"] if claimed_on else []
     lines += [f"machine:  {_place(machine)}", f"versions: {_packages(machine)}"]
     return "\n".join([*lines, f"verdict:  {certificate.verdict}"])
 

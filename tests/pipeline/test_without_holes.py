@@ -240,7 +240,7 @@ def kept(tmp_path_factory):
     shutil.copy(made.root / "params.yaml", made.root / "experiments/stub.yaml")
     made.commit()
     made.edit("epochs: 30,", "epochs: 28,")
-    made.run("dvc", "repro", "evaluate@optimized")
+    made.run("dvc", "repro")
     made.rows()  # the courier has ended
     paths = json.loads(made.run("alexnet", "track", "keep", "--json").stdout)
     made.run("git", "checkout", "-q", "params.yaml")
@@ -263,6 +263,7 @@ def test_verify_runs_a_kept_result_from_its_own_commit_with_its_changes(kept):
     for each in certificate["outputs"]:
         assert each["reproduced"] == claimed[f"dvc.out.{each['path']}"]
     assert certificate["claimed_on"] == certificate["machine"]
+    assert certificate["claim"] == path
     assert certificate["commit"] == row["tags"]["mlflow.source.git.commit"]
     assert list((repository.root / ".alexnet/verify").iterdir()) == []
 
@@ -282,7 +283,7 @@ def test_verify_compares_the_numbers_of_a_kept_result_where_bytes_differ(kept, c
     assert done.returncode == code, done.stderr
     assert f"verdict:  {verdict}" in done.stdout
     assert f"center/top1_error: {claimed} -> 0.25" in done.stdout
-    assert "claimed:  " in done.stdout
+    assert "from:     " in done.stdout
 
 
 def test_a_kept_result_that_cannot_be_run_is_one_sentence(kept):
@@ -290,7 +291,12 @@ def test_a_kept_result_that_cannot_be_run_is_one_sentence(kept):
     content = json.loads((repository.root / path).read_text())
     content["row"]["tags"]["mlflow.source.git.commit"] = "0" * 40
     (repository.root / "other.json").write_text(json.dumps(content))
-    for name, words in {"other.json": "is not in this repository", "none.json": "expected a result"}.items():
+    (repository.root / "params.yaml.json").write_text("{}")
+    for name, words in {
+        "other.json": "is not in this repository",
+        "none.json": "cannot be read (No such file",
+        "params.yaml.json": "expected a result",
+    }.items():
         done = repository.run("alexnet", "verify", name, check=False)
         assert done.returncode == 1
         assert words in done.stderr
