@@ -19,7 +19,7 @@ from pipeline.lock import Lock, read_lock
 from pipeline.workspace import Workspace
 from pipeline.yaml_file import read
 
-_HEADLINES = {
+HEADLINES = {  # stage -> the file with its numbers, and their prefix on the row
     "train": ("reports/train/{variant}/metrics.json", "train"),
     "evaluate": ("reports/evaluate/{variant}/metrics.json", "test"),
 }
@@ -93,9 +93,9 @@ def _out_tags(lock: Lock, item: Item) -> dict[str, str]:
 
 def headline_metrics(root: Path, item: Item) -> dict[str, dict[str, float]]:
     """Read the numbers of a stage that belong on its variant's row: prefix -> name -> value."""
-    if item.stage.name not in _HEADLINES:
+    if item.stage.name not in HEADLINES:
         return {}
-    path, prefix = _HEADLINES[item.stage.name]
+    path, prefix = HEADLINES[item.stage.name]
     try:
         content = json.loads((root / item.fill(path)).read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -12,11 +12,11 @@ from pipeline.clean_folder import clean_folder, rerun
 from pipeline.config import PARAMS_FILE, load
 from pipeline.experiments import text_of
 from pipeline.results import Result
+from pipeline.standing import HEADLINES
 from pipeline.workspace import Workspace
 from pipeline.yaml_file import parse, with_overrides
 
 _STAGES = ("download", "validate", "preprocess", "statistics", "train", "evaluate")  # what one variant alone needs
-_PREFIXES = {"train": "train/", "evaluate": "test/"}  # of the numbers of their metrics.json on the row
 
 
 def verify_result(
@@ -84,8 +84,9 @@ def _in_git(workspace: Workspace, name: str) -> bool:
 
 
 def _claimed_numbers(stage: Mapping[str, Any]) -> dict[str, float] | None:
-    prefix = _PREFIXES.get(stage["stage"].partition("@")[0])
-    if prefix is None:
+    name = stage["stage"].partition("@")[0]
+    if name not in HEADLINES:
         return None
+    prefix = f"{HEADLINES[name][1]}/"
     found = {name.removeprefix(prefix): value for name, value in stage["metrics"].items() if name.startswith(prefix)}
     return found or None
