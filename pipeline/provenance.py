@@ -14,7 +14,11 @@ from pathlib import Path
 from alexnet_tf.processor import processor_features, processor_name
 
 _PACKAGES = ("tensorflow", "keras", "apache-beam", "tensorflow-datasets", "numpy", "pillow", "mlflow", "dvc")
-
+_VARIABLES = {
+    "dvc.exp_name": "DVC_EXP_NAME",
+    "dvc.baseline_rev": "DVC_EXP_BASELINE_REV",
+    "env.onednn": "TF_ENABLE_ONEDNN_OPTS",  # its kernels and TensorFlow's own round differently
+}
 
 # DVC writes its lock while stages run, so a change there says nothing about what ran.
 _CODE_AND_PARAMS = ("--", ".", ":(exclude)dvc.lock")
@@ -28,7 +32,7 @@ def provenance_tags(root: Path) -> dict[str, str]:
         root: Folder of the repository.
 
     Returns:
-        `version.*` of the packages that decide results, `env.sha256` of all that are installed, `host.*`,
+        `version.*` of the packages that decide results, `env.sha256` of all that are installed, `env.onednn`, `host.*`,
         `dvc.exp_name` and `dvc.baseline_rev` in a DVC experiment, `mlflow.source.git.*` and `git.dirty` where there
         is a Git repository with a commit.
     """
@@ -38,7 +42,7 @@ def provenance_tags(root: Path) -> dict[str, str]:
             tags[f"version.{package}"] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
-    for tag, variable in (("dvc.exp_name", "DVC_EXP_NAME"), ("dvc.baseline_rev", "DVC_EXP_BASELINE_REV")):
+    for tag, variable in _VARIABLES.items():
         if value := os.environ.get(variable):
             tags[tag] = value
     if commit := _git(root, "rev-parse", "HEAD"):

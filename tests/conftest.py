@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import alexnet_tf  # noqa: F401 - before TensorFlow, for which it sets up oneDNN
+
 ROOT = Path(__file__).resolve().parent.parent
 # Helpers: clone, stub_stages, chromium.
 sys.path[:0] = [str(ROOT / name) for name in ("tests", "tests/pipeline", "docs")]
