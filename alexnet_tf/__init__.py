@@ -8,6 +8,6 @@ import os
 
 __version__ = "0.1.0"
 
-# TensorFlow has it off by itself on processors without AVX-512 VNNI, where its own convolutions are slower than
-# oneDNN's by a third and more (docs/performance.md). It reads this when it is imported, so not after.
+# TensorFlow has oneDNN off by itself on processors without AVX-512 VNNI, where its own convolutions are slower
+# (docs/performance.md). It reads this when it is imported, so not after.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
