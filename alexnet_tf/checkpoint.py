@@ -11,7 +11,6 @@ import numpy as np
 
 from alexnet_tf.errors import DataError
 from alexnet_tf.history import Epoch
-from alexnet_tf.precision import Precision
 from alexnet_tf.schedule import Plateau
 from alexnet_tf.weights import assign_if_fitting, parse_arrays, save_arrays
 
@@ -51,13 +50,13 @@ class Checkpoint:
     Args:
         folder: Its name is the fingerprint of params, data and code, which the file repeats: a checkpoint that was
             copied here from another training is refused.
-        precision: What the training computes in here, which the file repeats likewise.
+        arithmetic: What the training computes in here (`precision.arithmetic`), which the file repeats likewise.
     """
 
-    def __init__(self, folder: Path, precision: Precision):
+    def __init__(self, folder: Path, arithmetic: str):
         self.path = folder / "checkpoint.npz"
         self.fingerprint = folder.name
-        self.precision = precision
+        self.arithmetic = arithmetic
 
     def save(self, state: State, variables: Mapping[str, np.ndarray], best: Mapping[str, np.ndarray]) -> None:
         """Write the file, in place of an earlier one only when it is whole.
@@ -71,7 +70,7 @@ class Checkpoint:
         for left in self.path.parent.glob(f".{self.path.name}.tmp-*"):  # of a process that was killed as it wrote
             left.unlink(missing_ok=True)
         arrays = dict(variables) | {f"best/{name}": value for name, value in best.items()}
-        meta = {"fingerprint": self.fingerprint, "precision": self.precision, "state": state.to_json()}
+        meta = {"fingerprint": self.fingerprint, "arithmetic": self.arithmetic, "state": state.to_json()}
         save_arrays(self.path, arrays, meta)
 
     def read(self) -> bytes:
@@ -106,10 +105,10 @@ class Checkpoint:
                 f"{self.path} belongs to another training: expected the fingerprint {self.fingerprint[:12]}…, found "
                 f"{found[:12]}…; delete it, or train with --fresh"
             )
-        if (begun := meta.get("precision")) != self.precision:
+        if (begun := meta.get("arithmetic")) != self.arithmetic:
             raise DataError(
-                f"{self.path} was begun in {begun}, and the devices here train in {self.precision} "
-                "(training.precision: auto); go on where it was begun, or train with --fresh"
+                f"{self.path} was begun in {begun or 'an earlier version'}, and would go on in {self.arithmetic} "
+                "(training.precision: auto, or TF_ENABLE_ONEDNN_OPTS); go on as it was begun, or train with --fresh"
             )
         best = {name.removeprefix("best/"): arrays.pop(name) for name in list(arrays) if name.startswith("best/")}
         if wrong := assign_if_fitting(variables, arrays):

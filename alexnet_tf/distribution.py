@@ -105,17 +105,19 @@ def from_chief(strategy: tf.distribute.Strategy, content: bytes) -> bytes:
     return _sum(strategy, padded.view(np.int32)).tobytes()[:length]
 
 
-def require_same_training(strategy: tf.distribute.Strategy, fingerprint: str, precision: str) -> None:
-    """Compare what the workers train, and in which precision. All of them must call it at the same point.
+def require_same_training(strategy: tf.distribute.Strategy, fingerprint: str, arithmetic: str) -> None:
+    """Compare what the workers train, and in which arithmetic (`precision.arithmetic`).
+
+    All of them must call it at the same point.
 
     Raises:
         DataError: When the chief's is another one.
     """
-    chiefs_precision, chiefs = from_chief(strategy, f"{precision} {fingerprint}".encode()).decode().split()
-    if chiefs_precision != precision:
+    chiefs_arithmetic, chiefs = from_chief(strategy, f"{arithmetic}\n{fingerprint}".encode()).decode().split("\n")
+    if chiefs_arithmetic != arithmetic:
         raise DataError(
-            f"worker 0 trains in {chiefs_precision}, this one in {precision}, as its devices are of another kind; "
-            "set training.precision to float32 or bfloat16 instead of auto on every host"
+            f"worker 0 trains in {chiefs_arithmetic}, this one in {arithmetic}; on every host, set training.precision "
+            "to float32 or bfloat16 instead of auto, and TF_ENABLE_ONEDNN_OPTS alike"
         )
     if chiefs != fingerprint:
         raise DataError(

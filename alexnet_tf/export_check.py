@@ -99,7 +99,7 @@ def ask(saved_model: Path, images: np.ndarray) -> dict[str, np.ndarray]:
         asked.mkdir()
         for index, image in enumerate(images):
             (asked / f"{index:06}.png").write_bytes(png(image))
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+        environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "TF_"))}
         finished = subprocess.run(
             [sys.executable, "-I", canary.__file__, str(saved_model.resolve()), str(asked), str(answers)],
             cwd=folder,

@@ -14,6 +14,7 @@ from alexnet_tf.checkpoint import Checkpoint, State
 from alexnet_tf.cluster import cluster
 from alexnet_tf.distribution import from_chief, naming_lost_workers, require_same_training
 from alexnet_tf.history import Epoch
+from alexnet_tf.precision import arithmetic
 from alexnet_tf.record_split import RecordSplit
 from alexnet_tf.scoring import score_center
 from alexnet_tf.training import Training
@@ -67,7 +68,7 @@ class Fit:
         on_epoch: Callable[[Epoch, float | None], None],
     ):
         self._training, self._validation = training, validation
-        self._checkpoint = None if folder is None else Checkpoint(folder, training.precision)
+        self._checkpoint = None if folder is None else Checkpoint(folder, arithmetic(training.precision))
         self._interval = checkpoint_interval_seconds
         self._advance, self._on_epoch = advance, on_epoch
         self._state = State()
@@ -176,7 +177,7 @@ class Fit:
         checkpoint = self._checkpoint
         if checkpoint is None:
             return
-        require_same_training(self._training.strategy, checkpoint.fingerprint, checkpoint.precision)
+        require_same_training(self._training.strategy, checkpoint.fingerprint, checkpoint.arithmetic)
         workers = cluster()
         mine = checkpoint.read() if workers is None or workers.is_chief else b""
         if content := from_chief(self._training.strategy, mine):

@@ -1,9 +1,10 @@
-"""Which arithmetic a network is trained in, where the recipe leaves it to the devices."""
+"""Which arithmetic a network is trained in, where that is left to the devices and the environment."""
 
 from typing import Literal
 
 import tensorflow as tf
 
+from alexnet_tf.onednn import onednn_is_on
 from alexnet_tf.processor import processor_has_bfloat16
 
 Precision = Literal["float32", "bfloat16"]
@@ -21,6 +22,11 @@ def choose_precision(wanted: Precision | Literal["auto"], strategy: tf.distribut
     if wanted != "auto":
         return wanted
     return "bfloat16" if all(map(_has_bfloat16, _physical(strategy))) else "float32"
+
+
+def arithmetic(precision: Precision) -> str:
+    """Name all that decides how this process rounds: a training that goes on in another one ends in other bytes."""
+    return f"{precision} {'with' if onednn_is_on() else 'without'} oneDNN"
 
 
 def _physical(strategy: tf.distribute.Strategy) -> list[tf.config.PhysicalDevice]:

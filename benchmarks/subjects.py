@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+import alexnet_tf  # noqa: F401 - before TensorFlow, so that every subject has oneDNN
 from benchmarks.noise_records import CLASSES, SIZE, write_records
 
 CROP = 224  # pixels (§4.1)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -47,14 +47,23 @@ def clean_folder(
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def rerun(folder: Path, addresses: Iterable[str]) -> None:
+def rerun(folder: Path, addresses: Iterable[str], variables: Mapping[str, str | None] | None = None) -> None:
     """Run stages with the folder's own code, in a process each, as DVC does: saved models hold names counted in it.
+
+    Args:
+        folder: Holds the code and params.yaml.
+        addresses: Of the stages, in their order.
+        variables: Of the environment, to be set otherwise than here; None takes one out.
 
     Raises:
         AlexNetError: One fails.
     """
     own = {name: word for name, word in own_environment().items() if not name.startswith("DVC_")}
     environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **own, "PYTHONPATH": str(folder)}
+    for name, word in (variables or {}).items():
+        environment.pop(name, None)
+        if word is not None:
+            environment[name] = word
     for address in addresses:
         command = [sys.executable, "-m", "pipeline.rerun", address]
         if subprocess.run(command, cwd=folder, env=environment, check=False).returncode:

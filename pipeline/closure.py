@@ -10,7 +10,8 @@ PACKAGES = ("alexnet_tf", "components")
 def code_closure(root: Path, starts: Iterable[str]) -> list[str]:
     """Follow the imports of `starts` through this repository's packages, also those inside functions.
 
-    A package's `__init__.py` is left out: it holds a docstring and imports nothing.
+    A package's `__init__.py` is left out: it holds a docstring and imports nothing that changes what a stage
+    reads; what it imports before TensorFlow, `train` imports too.
 
     Args:
         root: Folder that holds the packages.

@@ -46,7 +46,9 @@ def verify_result(
         if runtime.source_folder:
             params["runtime"]["source_folder"] = str(workspace.home / Path(runtime.source_folder).expanduser())
         (folder / PARAMS_FILE).write_text(json.dumps(params, indent=1), encoding="utf-8")  # JSON is YAML
-        rerun(folder, [each["stage"] for each in stages])
+        # Without the tag, the run had TensorFlow's own choice for its processor; so has its commit.
+        onednn = {"TF_ENABLE_ONEDNN_OPTS": result.row["tags"].get("env.onednn")}
+        rerun(folder, [each["stage"] for each in stages], onednn)
         outputs = tuple(
             compared(
                 each["stage"],

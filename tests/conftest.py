@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-import alexnet_tf  # noqa: F401 - before TensorFlow, for which it sets up oneDNN
-
 ROOT = Path(__file__).resolve().parent.parent
 # Helpers: clone, stub_stages, chromium.
 sys.path[:0] = [str(ROOT / name) for name in ("tests", "tests/pipeline", "docs")]
@@ -17,6 +15,7 @@ sys.path[:0] = [str(ROOT / name) for name in ("tests", "tests/pipeline", "docs")
 # A shell that runs the tests in the background has them ignore Ctrl-C, and so would every process that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"  # as `import alexnet_tf` has it; some tests import TensorFlow before
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 for _name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "DVC_ROOT", "DVC_STAGE", "DVC_EXP_NAME"):
     os.environ.pop(_name, None)

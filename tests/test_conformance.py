@@ -75,11 +75,13 @@ def test_code_dependencies_are_the_import_closure(resolved, config, root):
 
 
 def test_the_closure_may_leave_out_package_files(root):
-    """They hold a docstring at most; the library's also its version."""
+    """They hold a docstring at most; the library's also its version, and what must come before TensorFlow."""
     for package in ("alexnet_tf", "components"):
         for path in (root / package).rglob("__init__.py"):
             tree = ast.parse(path.read_text(encoding="utf-8"))
-            assert not [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)], path
+            imports = [ast.unparse(node) for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+            assert imports == ["from alexnet_tf import onednn as onednn"] * (package == "alexnet_tf"), path
+    assert "alexnet_tf/onednn.py" in STAGES["train"].code(root)
 
 
 def test_stages_whose_parameters_hold_a_profile_rerun_when_profiles_change(root):

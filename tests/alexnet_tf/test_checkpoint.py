@@ -48,10 +48,11 @@ def test_what_is_saved_is_restored_bit_by_bit(tmp_path):
     assert not (tmp_path / "fingerprint").exists()
 
 
-def test_a_checkpoint_of_another_precision_is_refused(tmp_path):
-    Checkpoint(tmp_path / "fingerprint", "bfloat16").save(STATE, {}, {})
-    checkpoint = Checkpoint(tmp_path / "fingerprint", "float32")
-    with pytest.raises(DataError, match=r"was begun in bfloat16, and the devices here train in float32 .* --fresh"):
+def test_a_checkpoint_of_another_arithmetic_is_refused(tmp_path):
+    Checkpoint(tmp_path / "fingerprint", "bfloat16 with oneDNN").save(STATE, {}, {})
+    checkpoint = Checkpoint(tmp_path / "fingerprint", "float32 with oneDNN")
+    message = r"was begun in bfloat16 with oneDNN, and would go on in float32 with oneDNN .* --fresh"
+    with pytest.raises(DataError, match=message):
         checkpoint.restore(checkpoint.read(), {})
 
 

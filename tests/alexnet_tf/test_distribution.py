@@ -37,8 +37,8 @@ def test_the_batch_is_shared_evenly_or_refused(two_replicas):
 @pytest.mark.parametrize(
     ("chiefs", "message"),
     [
-        (b"bfloat16 abc", "worker 0 trains in bfloat16, this one in float32.*instead of auto"),
-        (b"float32 def", "worker 0 trains something else .*def.*here abc"),
+        (b"bfloat16 with oneDNN\nabc", "worker 0 trains in bfloat16 with oneDNN, this one in float32.*instead of auto"),
+        (b"float32\ndef", "worker 0 trains something else .*def.*here abc"),
     ],
 )
 def test_workers_that_train_something_else_are_refused(monkeypatch, two_replicas, chiefs, message):

@@ -6,25 +6,35 @@ import sys
 
 import pytest
 
-PROGRAM = """
-import alexnet_tf
-from tensorflow.python.util import _pywrap_util_port
-print(_pywrap_util_port.IsMklEnabled())
-"""
+from alexnet_tf.onednn import onednn_is_on
+from alexnet_tf.precision import arithmetic
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="TensorFlow has no oneDNN there")
+NAME = "TF_ENABLE_ONEDNN_OPTS"
 
 
-@pytest.mark.parametrize(("said", "on"), [(None, "True"), ("0", "False")])
-def test_onednn_is_on_unless_it_is_switched_off(root, said, on):
-    environment = {key: value for key, value in os.environ.items() if key != "TF_ENABLE_ONEDNN_OPTS"}
-    if said:
-        environment["TF_ENABLE_ONEDNN_OPTS"] = said
-    command = [sys.executable, "-c", PROGRAM]
-    printed = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=True).stdout
-    assert printed.split() == [on]
+def printed(program: str, said: str | None, root) -> str:
+    """What a fresh Python prints, with the variable set to `said` or not at all."""
+    environment = {key: value for key, value in os.environ.items() if key != NAME} | ({NAME: said} if said else {})
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("said", "named"), [(None, "float32 with oneDNN"), ("1", "float32 with oneDNN"), ("0", "float32 without oneDNN")]
+)
+def test_onednn_is_on_unless_it_is_switched_off(root, said, named):
+    program = "from alexnet_tf.precision import arithmetic; print(arithmetic('float32'))"
+    assert printed(program, said, root) == named
+
+
+def test_nothing_is_said_that_comes_too_late(root):
+    """Where TensorFlow was there first, its own choice for the processor holds, and no tag may claim another one."""
+    program = f"import os, sys; sys.modules['tensorflow'] = None; import alexnet_tf; print(os.environ.get('{NAME}'))"
+    assert printed(program, None, root) == "None"
 
 
 def test_the_tests_have_it_on():
     """Otherwise they would check kernels that no training uses."""
-    from tensorflow.python.util import _pywrap_util_port
-
-    assert _pywrap_util_port.IsMklEnabled()
+    assert onednn_is_on()
+    assert arithmetic("bfloat16") == "bfloat16 with oneDNN"
