@@ -59,11 +59,8 @@ def rerun(folder: Path, addresses: Iterable[str], variables: Mapping[str, str | 
         AlexNetError: One fails.
     """
     own = {name: word for name, word in own_environment().items() if not name.startswith("DVC_")}
-    environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **own, "PYTHONPATH": str(folder)}
-    for name, word in (variables or {}).items():
-        environment.pop(name, None)
-        if word is not None:
-            environment[name] = word
+    asked = {"TF_CPP_MIN_LOG_LEVEL": "3", **own, "PYTHONPATH": str(folder), **(variables or {})}
+    environment = {name: word for name, word in asked.items() if word is not None}
     for address in addresses:
         command = [sys.executable, "-m", "pipeline.rerun", address]
         if subprocess.run(command, cwd=folder, env=environment, check=False).returncode:
