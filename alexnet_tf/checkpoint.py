@@ -12,12 +12,13 @@ import numpy as np
 from alexnet_tf.errors import DataError
 from alexnet_tf.history import Epoch
 from alexnet_tf.schedule import Plateau
+from alexnet_tf.stopwatch import Spent
 from alexnet_tf.weights import assign_if_fitting, parse_arrays, save_arrays
 
 
 @dataclass
 class State:
-    """All that decides how a training goes on, besides the variables.
+    """All that decides how a training goes on, besides the variables, and what it has cost.
 
     Attributes:
         step: Steps taken.
@@ -25,6 +26,7 @@ class State:
         history: A row for each finished epoch.
         losses: Of the steps of the epoch that is under way, in nats.
         errors: Of the same steps, fractions.
+        spent: By all processes on the way here; what was lost with a killed one is not counted.
     """
 
     step: int = 0
@@ -32,6 +34,7 @@ class State:
     history: list[Epoch] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
     errors: list[float] = field(default_factory=list)
+    spent: Spent = field(default_factory=Spent)
 
     def to_json(self) -> dict[str, Any]:
         """Return the state in JSON's types."""
@@ -40,8 +43,9 @@ class State:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
         """Return the state that `to_json` was called on."""
+        plateau, spent = Plateau(**values["plateau"]), Spent(**values["spent"])
         history = [Epoch(**row) for row in values["history"]]
-        return cls(**{**values, "plateau": Plateau(**values["plateau"]), "history": history})
+        return cls(**{**values, "plateau": plateau, "history": history, "spent": spent})
 
 
 class Checkpoint:

@@ -17,6 +17,7 @@ from alexnet_tf.history import Epoch
 from alexnet_tf.precision import arithmetic
 from alexnet_tf.record_split import RecordSplit
 from alexnet_tf.scoring import score_center
+from alexnet_tf.stopwatch import Spent, Stopwatch
 from alexnet_tf.training import Training
 
 SECONDS_PER_CALL = 1.0  # of training between two looks at the clock
@@ -32,6 +33,7 @@ class Fitted:
         epoch: The epoch that `weights` come from.
         stalled: Whether the last epoch's mean loss was still at ln K, as in a training too short for the guard.
         steps_here: Steps that this process took; fewer than all after a resume.
+        earlier: What the steps before had cost, in earlier processes.
         checkpoint_seconds: Seconds that this process spent writing checkpoints.
     """
 
@@ -40,6 +42,7 @@ class Fitted:
     epoch: int
     stalled: bool
     steps_here: int
+    earlier: Spent
     checkpoint_seconds: float
 
 
@@ -74,6 +77,7 @@ class Fit:
         self._state = State()
         self._best: dict[str, np.ndarray] = {}
         self._checkpoint_seconds = 0.0
+        self._stopwatch = Stopwatch()
 
     def run(self) -> Fitted:
         """Train to the end.
@@ -170,6 +174,7 @@ class Fit:
             epoch=epoch,
             stalled=guards.has_stalled(history[-1].train_loss, self._training.model.num_classes),
             steps_here=self._state.step - first_step,
+            earlier=self._stopwatch.earlier,
             checkpoint_seconds=self._checkpoint_seconds,
         )
 
@@ -182,12 +187,14 @@ class Fit:
         mine = checkpoint.read() if workers is None or workers.is_chief else b""
         if content := from_chief(self._training.strategy, mine):
             self._state, self._best = checkpoint.restore(content, self._training.variables)
+            self._stopwatch.earlier = self._state.spent
 
     def _save(self) -> None:
         workers = cluster()
         if self._checkpoint is None or (workers and not workers.is_chief):
             return
         started = time.monotonic()
+        self._state.spent = self._stopwatch.read()
         variables = {name: variable.numpy() for name, variable in self._training.variables.items()}
         self._checkpoint.save(self._state, variables, self._best)
         self._checkpoint_seconds += time.monotonic() - started

@@ -23,6 +23,13 @@ class Epoch:
     validation_top1_error: float
     validation_top5_error: float | None
 
+    def charted(self) -> dict[str, float]:
+        """Return the figures as charts group them: `train/loss`, `validation/top1_error`, `learning_rate`."""
+        values = {name: value for name, value in asdict(self).items() if value is not None}
+        del values["epoch"], values["step"]
+        grouped = {name: name.replace("_", "/", 1) for name in values} | {"learning_rate": "learning_rate"}
+        return {grouped[name]: value for name, value in values.items()}
+
 
 def history_columns() -> list[str]:
     """Return the columns of `history.csv`, in order."""

@@ -17,8 +17,7 @@ Writes `report/`:
     per_class.csv: errors of each class, the ten-crop top-1 error with its interval.
     confusion.csv: true class, predicted class, number of images (ten crops); pairs that occur.
     predictions.csv: one row an image in the order of the records.
-    slices.csv: ten-crop errors by the size and shape of the original image and by brightness; bounds and
-        what is left out in `alexnet_tf.slices`.
+    slices.csv: ten-crop errors by size and shape of the original image and by brightness (`alexnet_tf.slices`).
     calibration.csv: of 15 bins of the highest probability the images, mean probability and accuracy.
     gallery.json: what the four pictures show, in words: `unselected`, `best`, `worst` and `neighbours`.
     top5_unselected.png, top5_best.png, top5_worst.png: figure 4, left: eight images each with their five most

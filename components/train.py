@@ -147,7 +147,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
         if seconds is not None:
             epoch_seconds.append(seconds)
             timed = {"perf/epoch_seconds": seconds}
-        runtime.tracker.metrics(_tracked(row) | timed, step=row.epoch)
+        runtime.tracker.metrics(row.charted() | timed, step=row.epoch)
 
     started = time.perf_counter()
     with runtime.progress.task("train", total=training.total_steps, unit="steps") as task:
@@ -167,6 +167,8 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
         seconds = time.perf_counter() - started
         checkpoints = {"cost/checkpoint_share": fitted.checkpoint_seconds / seconds}
         runtime.tracker.metrics({"cost/images_per_second": images / seconds} | checkpoints)
+    if fitted.steps_here < training.total_steps:  # `pipeline.cost` adds it to what this process has cost
+        runtime.tracker.metrics({f"cost/earlier_{name}": value for name, value in asdict(fitted.earlier).items()})
     if epoch_seconds:
         # The first epoch here also pays for compiling the step; with more than one it is left out.
         runtime.tracker.metrics({"cost/seconds_per_epoch": stats.median(epoch_seconds[1:] or epoch_seconds)})
@@ -176,13 +178,6 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
     save_bundle(outputs.model, Bundle(training.model, views, tuple(train.class_names), training.precision))
     _write_report(outputs.report, fitted, BITS[training.precision])
     runtime.tracker.artifact(outputs.report / "history.csv", folder="training")
-
-
-def _tracked(row: "Epoch") -> dict[str, float]:
-    """Name a history row's numbers as charts group them: `train/loss`, `validation/top1_error`, `learning_rate`."""
-    named = {name.replace("_", "/", 1) if "_" in name else name: value for name, value in asdict(row).items()}
-    named["learning_rate"] = named.pop("learning/rate")
-    return {name: value for name, value in named.items() if value is not None and name not in ("epoch", "step")}
 
 
 def _write_report(folder: Path, fitted: "Fitted", precision_bits: int) -> None:

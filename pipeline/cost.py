@@ -15,26 +15,32 @@ PREFIX = "cost/"
 
 
 class Meter:
-    """Measures from its making on."""
+    """Measures from its making on.
+
+    Attributes:
+        reported: What the stage itself says of its costs. Its `earlier_wall_seconds` and `earlier_cpu_seconds`, of the
+            processes whose work it went on with, are part of what the run cost.
+    """
 
     def __init__(self) -> None:
+        self.reported: dict[str, float] = {}
         self._wall = time.perf_counter()
         self._cpu = _cpu_seconds()
 
     def read(self) -> dict[str, float]:
-        """Return wall_seconds, cpu_seconds (with children) and peak_memory_bytes (of the largest process)."""
+        """Return wall_seconds, cpu_seconds (with children) and peak_memory_bytes (of the largest process here)."""
         unit = 1 if sys.platform == "darwin" else 1024
         peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
         return {
-            "wall_seconds": time.perf_counter() - self._wall,
-            "cpu_seconds": _cpu_seconds() - self._cpu,
+            "wall_seconds": time.perf_counter() - self._wall + self.reported.get("earlier_wall_seconds", 0.0),
+            "cpu_seconds": _cpu_seconds() - self._cpu + self.reported.get("earlier_cpu_seconds", 0.0),
             "peak_memory_bytes": peak * unit,
         }
 
-    def write(self, folder: Path, item: Item, fingerprint: str, reported: Mapping[str, float]) -> None:
-        """Write what was measured, and the costs that the stage itself reported, as one JSON file."""
+    def write(self, folder: Path, item: Item, fingerprint: str) -> None:
+        """Write what was measured, and what the stage itself reported, as one JSON file."""
         folder.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(self.read() | dict(reported), indent=1, sort_keys=True) + "\n"
+        text = json.dumps(self.read() | self.reported, indent=1, sort_keys=True) + "\n"
         path = timings_path(folder, item, fingerprint)
         written = path.with_suffix(".partial")
         written.write_text(text, encoding="utf-8")
@@ -63,21 +69,17 @@ def cost_metrics(stage: str, cost: Mapping[str, float]) -> dict[str, float]:
 
 
 class CostTracker:
-    """Passes everything on to a tracker and remembers the metrics named `cost/...`.
+    """Passes everything on to a tracker, and to a meter the last value of each metric named `cost/...`."""
 
-    Attributes:
-        values: The last value of each, without the prefix.
-    """
-
-    def __init__(self, tracker: Tracker) -> None:
+    def __init__(self, tracker: Tracker, meter: Meter) -> None:
         self._tracker = tracker
-        self.values: dict[str, float] = {}
+        self._meter = meter
 
     def metrics(self, values: Mapping[str, float], *, step: int | None = None) -> None:
         """Pass numbers on."""
         for name, value in values.items():
             if name.startswith(PREFIX):
-                self.values[name.removeprefix(PREFIX)] = float(value)
+                self._meter.reported[name.removeprefix(PREFIX)] = float(value)
         self._tracker.metrics(values, step=step)
 
     def tags(self, values: Mapping[str, str]) -> None:

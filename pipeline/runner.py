@@ -60,11 +60,10 @@ def run_stage(
             outputs.prepare(places.values())
             if recorder:
                 tracker = recorder.open(item, config, identity)
-            costs = CostTracker(tracker)
-            runtime = _runtime(workspace, config, costs, progress, identity, fresh)
+            runtime = _runtime(workspace, config, CostTracker(tracker, meter), progress, identity, fresh)
             _run(item, params, runtime, workspace.root, places)
             outputs.commit(places.values())
-            meter.write(workspace.scratch / "timings", item, identity, costs.values)
+            meter.write(workspace.scratch / "timings", item, identity)
             outputs.remove(workspace.scratch / "checkpoints" / identity)
             if after:
                 after(tracker)

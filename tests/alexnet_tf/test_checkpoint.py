@@ -8,6 +8,7 @@ from alexnet_tf.checkpoint import Checkpoint, State
 from alexnet_tf.errors import DataError
 from alexnet_tf.history import Epoch, history_columns
 from alexnet_tf.schedule import Plateau
+from alexnet_tf.stopwatch import Spent
 
 STATE = State(
     step=3,
@@ -15,6 +16,7 @@ STATE = State(
     history=[Epoch(1, 2, 0.01, math.pi, 0.1, math.e, 0.2, None)],
     losses=[math.pi, 1 / 3],
     errors=[0.5],
+    spent=Spent(wall_seconds=1 / 7, cpu_seconds=0.3),
 )
 
 

@@ -1,3 +1,5 @@
+import time
+
 import numpy as np
 import pytest
 
@@ -6,6 +8,7 @@ from alexnet_tf import guards
 from alexnet_tf.errors import DataError, TrainingError
 from alexnet_tf.fit import Fit
 from alexnet_tf.schedule import Plateau
+from alexnet_tf.stopwatch import Spent
 from tests.alexnet_tf.small_training import alexnet, alexnet_bn, four_layer, optimizer, schedule, split, training
 
 HELD_OUT = split(9, seed=5)
@@ -89,13 +92,18 @@ def test_a_stopped_training_goes_on_to_the_same_end(tmp_path, often, network, st
         return training(network, epochs=3, weight_averaging=0.9, keep="best", schedule=plateau)
 
     whole = make(work()).run()
+    started = time.monotonic()
     with pytest.raises(Stopped):
         make(work(), tmp_path, advance=stop_after(steps)).run()
+    until_stopped = time.monotonic() - started
     resumed = make(work(), tmp_path).run()
     assert resumed.history == whole.history
     assert resumed.epoch == whole.epoch
     # The step at which it stopped was not saved any more.
     assert resumed.steps_here == 18 - (steps - 1)
+    assert whole.earlier == Spent()
+    assert 0 < resumed.earlier.wall_seconds < until_stopped
+    assert resumed.earlier.cpu_seconds > 0
     for name, expected in whole.weights.items():
         np.testing.assert_array_equal(resumed.weights[name], expected, err_msg=name)
 

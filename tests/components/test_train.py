@@ -88,6 +88,9 @@ class NotingTracker(SilentTracker):
     def metrics(self, values, *, step=None):
         self.noted.append((step, dict(values)))
 
+    def values(self, name):
+        return [values[name] for _, values in self.noted if name in values]
+
 
 def test_it_writes_a_model_and_its_history(inputs, tmp_path):
     from alexnet_tf.bundle import load_bundle
@@ -110,6 +113,7 @@ def test_it_writes_a_model_and_its_history(inputs, tmp_path):
     assert metrics["best"]["validation_top1_error"] == min(float(row["validation_top1_error"]) for row in rows)
     bundle = load_bundle(tmp_path / "a" / "model")
     assert bundle.class_names == tuple(CLASS_NAMES)
+    assert not tracker.values("cost/earlier_wall_seconds")
     by_epoch = {step: values for step, values in tracker.noted if step}
     assert sorted(by_epoch) == [1, 2]
     assert {"train/loss", "validation/top1_error", "learning_rate"} <= by_epoch[1].keys()
@@ -128,6 +132,7 @@ def test_the_checkpoint_stays_until_the_result_is_in_its_place(inputs, tmp_path)
     by_epoch = {step: values for step, values in tracker.noted if step}
     assert sorted(by_epoch) == [1, 2]  # the curves are whole after a resume
     assert "perf/epoch_seconds" not in by_epoch[1]  # which this process cannot know
+    assert tracker.values("cost/earlier_wall_seconds")[0] > 0
 
 
 def test_fresh_ignores_a_checkpoint(inputs, tmp_path):
