@@ -18,7 +18,7 @@ from alexnet_tf.weights import assign_if_fitting, parse_arrays, save_arrays
 
 @dataclass
 class State:
-    """All that decides how a training goes on, besides the variables, and what it has cost.
+    """Where a training stands, its variables apart, and what it has cost so far.
 
     Attributes:
         step: Steps taken.

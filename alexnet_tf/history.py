@@ -1,9 +1,10 @@
 """What a training says of each epoch: a row of `history.csv`."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -23,12 +24,18 @@ class Epoch:
     validation_top1_error: float
     validation_top5_error: float | None
 
-    def charted(self) -> dict[str, float]:
-        """Return the figures as charts group them: `train/loss`, `validation/top1_error`, `learning_rate`."""
-        values = {name: value for name, value in asdict(self).items() if value is not None}
-        del values["epoch"], values["step"]
-        grouped = {name: name.replace("_", "/", 1) for name in values} | {"learning_rate": "learning_rate"}
-        return {grouped[name]: value for name, value in values.items()}
+
+def charted(row: Mapping[str, Any]) -> dict[str, float]:
+    """Name a row's figures as charts group them: `train/loss`, `validation/top1_error`, `learning_rate`.
+
+    Args:
+        row: Figures, or words for them, by column; what is None or empty is left out, as are epoch and step.
+    """
+    return {
+        name if name == "learning_rate" else name.replace("_", "/", 1): float(value)
+        for name, value in row.items()
+        if value not in (None, "") and name not in ("epoch", "step")
+    }
 
 
 def history_columns() -> list[str]:

@@ -91,6 +91,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
     from alexnet_tf.distribution import make_training_strategy, naming_lost_workers, per_replica_batch_size
     from alexnet_tf.errors import ConfigError, DataError
     from alexnet_tf.fit import Fit
+    from alexnet_tf.history import charted
     from alexnet_tf.precision import BITS
     from alexnet_tf.record_split import RecordSplit
     from alexnet_tf.statistics import ColourStatistics
@@ -147,7 +148,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
         if seconds is not None:
             epoch_seconds.append(seconds)
             timed = {"perf/epoch_seconds": seconds}
-        runtime.tracker.metrics(row.charted() | timed, step=row.epoch)
+        runtime.tracker.metrics(charted(asdict(row)) | timed, step=row.epoch)
 
     started = time.perf_counter()
     with runtime.progress.task("train", total=training.total_steps, unit="steps") as task:
@@ -167,7 +168,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
         seconds = time.perf_counter() - started
         checkpoints = {"cost/checkpoint_share": fitted.checkpoint_seconds / seconds}
         runtime.tracker.metrics({"cost/images_per_second": images / seconds} | checkpoints)
-    if fitted.steps_here < training.total_steps:  # `pipeline.cost` adds it to what this process has cost
+    if fitted.steps_here < training.total_steps:  # for whoever sums up what the run has cost
         runtime.tracker.metrics({f"cost/earlier_{name}": value for name, value in asdict(fitted.earlier).items()})
     if epoch_seconds:
         # The first epoch here also pays for compiling the step; with more than one it is left out.

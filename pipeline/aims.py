@@ -71,8 +71,8 @@ def read_aims(root: Path) -> dict[str, list[Aim]]:
 def aims_table(root: Path, experiment: str) -> str:
     """Lay the aims of an experiment out, one line each, with the best set of parameters that was run.
 
-    Of several sets of parameters that were run, those with as many seeds as asked for come first, then the better
-    figure; the rows of one variant may be of different runs.
+    Of several sets of parameters that were run, those with more seeds come first, up to as many as asked for, then the
+    better figure; the rows of one variant may be of different runs.
 
     Raises:
         DataError: A result or the file of aims is broken, or that has none for the experiment.
@@ -102,7 +102,7 @@ def _reached(aim: Aim, groups: Sequence[Sequence[Result]]) -> tuple[str, str]:
     ]
     if not own:
         return "", "not run"
-    value, best = min(own, key=lambda each: (len(each[1]) < aim.seeds, each[0]))
+    value, best = min(own, key=lambda each: (-min(len(each[1]), aim.seeds), each[0]))
     run = [shown_changes(best[0]), best[0].precision, f"{len(best)} seed{'s' if len(best) > 1 else ''}"]
     if value > aim.at_most + 1e-9:
         verdict = "missed"

@@ -18,8 +18,8 @@ class Meter:
     """Measures from its making on.
 
     Attributes:
-        reported: What the stage itself says of its costs. Its `earlier_wall_seconds` and `earlier_cpu_seconds`, of the
-            processes whose work it went on with, are part of what the run cost.
+        reported: What the stage itself says of its costs. `earlier_wall_seconds` and `earlier_cpu_seconds`, which a
+            resumed training names, are what the steps before had cost, and part of what the run cost.
     """
 
     def __init__(self) -> None:

@@ -18,6 +18,7 @@ from pipeline.result_groups import grouped, shown_changes
 from pipeline.results import FOLDER, Result, load
 
 TARGET = 0.25  # §3.1
+_TARGET_ERROR = f"{100 * TARGET:.0f} % training error"
 PAPER_TIMES = 6  # figure 1: "six times faster"
 NETWORKS = {"relu": "ReLU", "tanh": "tanh"}
 
@@ -50,7 +51,7 @@ def epochs_table(groups: Sequence[Sequence[Result]]) -> str:
     Raises:
         DataError: Runs of one network are of two versions of the experiment, or are no pair of networks.
     """
-    reached = f"epochs to {TARGET:.0%} training error"
+    reached = f"epochs to {_TARGET_ERROR}"
     header = ["network", "changed", "learning rate", "seeds", reached, "epochs run"]
     lines = [header, ["---"] * len(header)]
     for group in groups:
@@ -71,7 +72,7 @@ def ratio(groups: Sequence[Sequence[Result]]) -> str:
     for seed in seeds:
         sooner, later = epochs_to(training_errors(relu[seed])), epochs_to(training_errors(tanh[seed]))
         if sooner is None:
-            return f"ReLU did not reach {TARGET:.0%} training error with seed {seed}, so there is no ratio."
+            return f"ReLU did not reach {_TARGET_ERROR} with seed {seed}, so there is no ratio."
         if later is None:
             bounds.append((len(training_errors(tanh[seed])) - 0.5) / sooner)  # where the last mean stands
         else:
@@ -81,13 +82,13 @@ def ratio(groups: Sequence[Sequence[Result]]) -> str:
         return "No seed was run with both networks as the experiment has them, so there is no ratio."
     if bounds:
         return (
-            f"tanh did not reach {TARGET:.0%} training error in {len(bounds)} of {len(seeds)} runs: ReLU is there more "
-            f"than {min(bounds + times):.1f} times sooner; {paper}."
+            f"tanh did not reach {_TARGET_ERROR} in {len(bounds)} of {len(seeds)} runs: ReLU is there more than "
+            f"{min(bounds + times):.1f} times sooner; {paper}."
         )
     spread = f" ± {statistics.stdev(times):.1f}" if len(times) > 1 else ""
     each = ", ".join(f"{value:.1f}" for value in times)
     return (
-        f"ReLU is at {TARGET:.0%} training error {statistics.mean(times):.1f}{spread} times sooner than tanh "
+        f"ReLU is at {_TARGET_ERROR} {statistics.mean(times):.1f}{spread} times sooner than tanh "
         f"({'seed' if len(seeds) == 1 else 'seeds'} {', '.join(map(str, seeds))}: {each}); {paper}."
     )
 

@@ -19,6 +19,7 @@ from pipeline.commands.base import Command
 from pipeline.yaml_file import nearest
 
 FOLDER = "results/pretrained"
+_LOSS = "loss.json"
 _MAX_BYTES = 10_000_000
 
 
@@ -40,6 +41,24 @@ def folder_of(root: Path, name: str) -> Path:
             f"{nearest(name, known)}"
         )
     return root / FOLDER / name
+
+
+def sentence(root: Path, name: str) -> str:
+    """Say what compressing a model cost, as its loss.json has it.
+
+    Raises:
+        ConfigError: There is none of that name.
+    """
+    said = json.loads((folder_of(root, name) / _LOSS).read_text(encoding="utf-8"))
+    views, ten_crop = said["test"].values(), said["test"]["ten_crop"]
+    size, before = said["bytes_after"] / 1e6, said["bytes_before"] / 1e6
+    changed = max(view["classes_changed"] for view in views)
+    difference = max(view["largest_probability_difference"] for view in views)
+    return (
+        f"{size:.1f} MB of {before:.1f}. Of {said['num_examples']:,} test images {changed} get another class than "
+        f"before, probabilities differ by {difference:.2g} at most, and the top-1 error of ten crops is "
+        f"{100 * ten_crop['top1_error_after']:.2f} % instead of {100 * ten_crop['top1_error_before']:.2f} %."
+    )
 
 
 def keep(root: Path, model: Path, records: Path, target: Path) -> dict:
@@ -96,7 +115,7 @@ def keep(root: Path, model: Path, records: Path, target: Path) -> dict:
             "bytes_before": sum(path.stat().st_size for path in model.iterdir()),
             "bytes_after": size,
         }
-        (made / "loss.json").write_text(json.dumps(said, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        (made / _LOSS).write_text(json.dumps(said, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         shutil.rmtree(target, ignore_errors=True)
         made.rename(target)
     return said

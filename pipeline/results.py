@@ -73,11 +73,12 @@ class Result:
 
     @property
     def command(self) -> str:
-        """What starts it again, in a clone whose data are where the active params.yaml says."""
+        """What starts it again, in a clean clone; FOLDER is where images lie that nothing downloads."""
         sets = "".join(f" -S '{key}={json.dumps(value)}'" for key, value in self.changes.items())
         run = f"dvc exp run{sets}" if sets else "dvc repro"
         commit = self.row["tags"].get("mlflow.source.git.commit", "COMMIT")
-        return f"git checkout {commit[:12]} && alexnet use {self.experiment} && {run} evaluate@{self.variant}"
+        folder = " --source-folder FOLDER" if self.row["params"]["download.source"] == "image_folder" else ""
+        return f"git checkout {commit[:12]} && alexnet use {self.experiment}{folder} && {run} evaluate@{self.variant}"
 
     def event(self) -> dict[str, Any]:
         """Describe it to MLflow, as a state that stands."""

@@ -7,6 +7,7 @@ A page says where a table stands: `<!-- results: KIND EXPERIMENT -->`, up to `<!
     commands    what starts each of them again
     aims        results/aims.yaml beside what came out
     figures34   what figures 3 and 4 are said to show, as shares
+    pretrained  what compressing the model in results/pretrained cost
     figure1     epochs to 25 % training error, ReLU against tanh
 """
 
@@ -20,6 +21,7 @@ import click
 
 from alexnet_tf.errors import DataError
 from alexnet_tf.report import headline, table
+from pipeline import pretrained
 from pipeline.aims import aims_table
 from pipeline.commands.base import Command
 from pipeline.figure1 import epochs_table
@@ -32,7 +34,7 @@ _ERRORS = {
     "test, ten crops": "test/ten_crop/top1_error",
     "test, centre": "test/center/top1_error",
     "test top-5, ten crops": "test/ten_crop/top5_error",
-    "validation, centre": "train/last/validation_top1_error",
+    "validation, centre, last epoch": "train/last/validation_top1_error",
 }
 _FIGURES = {
     "colour in conv1, tower 1": "test/conv1/colour_share_tower1",
@@ -46,7 +48,7 @@ _COSTS: dict[str, tuple[str, Callable[[float], str]]] = {
     "training, CPU-minutes": ("cost/cpu_seconds", lambda value: f"{value / 60:.1f}"),
     "images per second": ("cost/images_per_second", "{:.0f}".format),
     "peak memory, MiB": ("cost/peak_memory_bytes", lambda value: f"{value / 2**20:.0f}"),
-    "checkpoints": ("cost/checkpoint_share", "{:.2%}".format),
+    "time spent on checkpoints": ("cost/checkpoint_share", lambda value: f"{100 * value:.2f} %"),
 }
 
 
@@ -86,6 +88,8 @@ def _content(root: Path, block: re.Match[str]) -> str:
         return "\n".join(["```text", *lines, "```"])
     if kind == "aims":
         return aims_table(root, experiment)
+    if kind == "pretrained":
+        return pretrained.sentence(root, experiment)
     groups = grouped(load(folder))
     if kind == "runs":
         return runs_table(groups)
@@ -95,7 +99,8 @@ def _content(root: Path, block: re.Match[str]) -> str:
         return epochs_table(groups)
     if kind == "figures34":
         return figures_table(groups)
-    raise DataError(f"{_opening(block)}: expected comparison, runs, commands, aims, figures34 or figure1, found {kind}")
+    kinds = "comparison, runs, commands, aims, figures34, figure1 or pretrained"
+    raise DataError(f"{_opening(block)}: expected {kinds}, found {kind}")
 
 
 def runs_table(groups: Sequence[Sequence[Result]]) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from alexnet_tf.history import charted
 from pipeline.config import PARAMS_FILE, Config
 from pipeline.cost import cost_metrics, read_timings, timings_path
 from pipeline.dag import Item
@@ -121,17 +122,7 @@ def _curves(history: Path) -> list[dict[str, Any]]:
             rows = list(csv.DictReader(file))
     except OSError:
         return []
-    return [
-        {
-            "step": int(row["epoch"]),
-            "values": {
-                name if name == "learning_rate" else name.replace("_", "/", 1): float(word)
-                for name, word in row.items()
-                if word and name not in ("epoch", "step")
-            },
-        }
-        for row in rows
-    ]
+    return [{"step": int(row["epoch"]), "values": charted(row)} for row in rows]
 
 
 def _modified(path: Path) -> int:

@@ -50,6 +50,7 @@ def test_a_lucky_seed_does_not_stand_for_many(tmp_path):
     changes = {"variants.optimized.training.epochs": 9}
     write(tmp_path, result(1, 0.1), result(2, 0.21, changes), result(3, 0.23, changes))
     assert "22.00 % (`training.epochs=9`, float32, 2 seeds) | missed" in lines(tmp_path, aim(seeds=2))[0]
+    assert "22.00 % (`training.epochs=9`, float32, 2 seeds) | missed" in lines(tmp_path, aim(seeds=5))[0]
     assert "10.00 % (float32, 1 seed) | met" in lines(tmp_path, aim(seeds=1))[0]
 
 

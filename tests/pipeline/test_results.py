@@ -23,7 +23,12 @@ def result(seed=1, error=0.25, changes=None, **metrics):
     row = {
         "variant": "optimized",
         "state": f"{seed:x}abcdef012",
-        "params": {"seed": str(seed), "training.epochs": "4", "training.precision": "float32"},
+        "params": {
+            "seed": str(seed),
+            "download.source": "sample",
+            "training.epochs": "4",
+            "training.precision": "float32",
+        },
         "state_tags": {"alexnet.state": f"{seed:x}abcdef012"},
         "tags": {"mlflow.source.git.commit": "0123456789abcdef"},
         "standing": [
@@ -53,6 +58,9 @@ def test_a_result_tells_how_it_is_started_again():
         "dvc exp run -S 'seed=7' -S 'variants.optimized.training.epochs=3' evaluate@optimized"
     )
     assert result().command.endswith("alexnet use sample && dvc repro evaluate@optimized")
+    folders = result()
+    folders.row["params"]["download.source"] = "image_folder"  # which nothing downloads
+    assert folders.command.endswith("alexnet use sample --source-folder FOLDER && dvc repro evaluate@optimized")
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"experiment": "sample"}', "null"])
@@ -89,6 +97,21 @@ def test_auto_is_what_it_was_on_the_machine_of_the_run():
     assert [run.precision for run in runs] == ["bfloat16", "float32", "float32"]
     assert [[run.seed for run in group] for group in grouped(runs)] == [[1], [2, 3]]
     assert result(1).precision == "float32"  # kept before the metric was
+
+
+def test_what_compression_cost_is_a_sentence(tmp_path):
+    view = {"classes_changed": 3, "largest_probability_difference": 0.012}
+    errors = {"top1_error_before": 0.07, "top1_error_after": 0.071}
+    said = {"bytes_before": 8_020_638, "bytes_after": 3_794_187, "num_examples": 10_000}
+    folder = tmp_path / "results" / "pretrained" / "small"
+    folder.mkdir(parents=True)
+    (folder / "model.json").touch()
+    (folder / "loss.json").write_text(json.dumps(said | {"test": {"ten_crop": view | errors, "center": view | errors}}))
+    page = rendered(tmp_path, "<!-- results: pretrained small -->\n<!-- end -->\n")
+    assert page.splitlines()[1] == (
+        "3.8 MB of 8.0. Of 10,000 test images 3 get another class than before, probabilities differ by 0.012 at most, "
+        "and the top-1 error of ten crops is 7.10 % instead of 7.00 %."
+    )
 
 
 def test_the_same_seed_twice_is_one_sentence():
