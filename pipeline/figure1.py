@@ -5,6 +5,7 @@ training error of an epoch is the mean over its batches, each before its update,
 middle of the epoch, to first order. Between two epochs the curve is a straight line.
 """
 
+import re
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
@@ -83,12 +84,12 @@ def ratio(groups: Sequence[Sequence[Result]]) -> str:
     if bounds:
         return (
             f"tanh did not reach {_TARGET_ERROR} in {len(bounds)} of {len(seeds)} runs: ReLU is there more than "
-            f"{min(bounds + times):.1f} times sooner; {paper}."
+            f"{min(bounds + times):.2f} times sooner; {paper}."
         )
-    spread = f" ± {statistics.stdev(times):.1f}" if len(times) > 1 else ""
-    each = ", ".join(f"{value:.1f}" for value in times)
+    spread = f" ± {statistics.stdev(times):.2f}" if len(times) > 1 else ""
+    each = ", ".join(f"{value:.2f}" for value in times)
     return (
-        f"ReLU is at {_TARGET_ERROR} {statistics.mean(times):.1f}{spread} times sooner than tanh "
+        f"ReLU is at {_TARGET_ERROR} {statistics.mean(times):.2f}{spread} times sooner than tanh "
         f"({'seed' if len(seeds) == 1 else 'seeds'} {', '.join(map(str, seeds))}: {each}); {paper}."
     )
 
@@ -104,7 +105,7 @@ def plot(groups: Sequence[Sequence[Result]]) -> bytes:
             middles = [index + 0.5 for index in range(len(errors))]
             axes.plot(middles, [100 * error for error in errors], style, color=colour, label=label)
     axes.axhline(100 * TARGET, color="0.6", linewidth=1)
-    axes.set(xlabel="epochs", ylabel="training error (%)", title=ratio(groups).partition("(")[0], ylim=(0, None))
+    axes.set(xlabel="epochs", ylabel="training error (%)", title=re.sub(r" \(.*?\)", "", ratio(groups)), ylim=(0, None))
     axes.title.set_fontsize(9)
     axes.grid(alpha=0.25)
     axes.legend()

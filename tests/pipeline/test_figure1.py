@@ -10,7 +10,7 @@ from alexnet_tf.errors import DataError
 from pipeline import figure1
 from pipeline.figure1 import epochs_to, plot, ratio
 from pipeline.result_groups import grouped
-from pipeline.results import Result
+from pipeline.results import Result, load
 from pipeline.results_page import rendered
 
 
@@ -58,13 +58,14 @@ def test_the_ratio_is_that_of_the_same_seeds_by_hand():
         result("tanh", [0.5, 0.5, 0.5, 0.5, 0.25], seed=2),
     ]
     assert ratio([runs[:3], runs[3:]]) == (
-        "ReLU is at 25 % training error 3.5 ± 0.7 times sooner than tanh (seeds 1, 2: 4.0, 3.0); the paper reads off 6."
+        "ReLU is at 25 % training error 3.50 ± 0.71 times sooner than tanh (seeds 1, 2: 4.00, 3.00); "
+        "the paper reads off 6."
     )
 
 
 def test_a_tanh_that_never_arrives_bounds_the_ratio():
     found = ratio([[result("relu", [0.5, 0.0])], [result("tanh", [0.5] * 8)]])
-    assert "did not reach 25 % training error in 1 of 1 runs: ReLU is there more than 7.5 times sooner" in found
+    assert "did not reach 25 % training error in 1 of 1 runs: ReLU is there more than 7.50 times sooner" in found
 
 
 @pytest.mark.parametrize(
@@ -115,6 +116,12 @@ def test_the_plot_is_the_same_picture_for_the_same_numbers():
     assert picture != plot([groups[0], [result("tanh", [0.8, 0.6, 0.1])]])
 
 
+def test_the_picture_in_the_documents_is_that_of_the_results():
+    root = Path(__file__).resolve().parents[2]
+    expected = plot(grouped(load(root / "results" / "relu_tanh")))
+    assert (root / "docs" / "img" / "figure1.png").read_bytes() == expected
+
+
 def test_the_command_prints_the_table_and_draws(tmp_path, monkeypatch):
     runs = [result("relu", [0.5, 0.0]), result("tanh", [0.5, 0.5, 0.5, 0.0])]
     asked: list[Path] = []
@@ -122,7 +129,7 @@ def test_the_command_prints_the_table_and_draws(tmp_path, monkeypatch):
     found = CliRunner().invoke(figure1.main, ["relu_tanh", "--plot", str(tmp_path / "figure1.png")])
     assert found.exit_code == 0, found.output
     assert asked[0].parts[-2:] == ("results", "relu_tanh")
-    assert "3.0 times sooner than tanh (seed 1: 3.0)" in found.output
+    assert "3.00 times sooner than tanh (seed 1: 3.00)" in found.output
     assert (tmp_path / "figure1.png").read_bytes().startswith(b"\x89PNG")
     found = CliRunner().invoke(figure1.main, ["relu_tanh", "--plot", str(tmp_path / "nowhere" / "figure1.png")])
     assert found.exit_code == 2
