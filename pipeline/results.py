@@ -72,6 +72,11 @@ class Result:
         return {16.0: "bfloat16", 32.0: "float32"}[bits]
 
     @property
+    def processor(self) -> str:
+        """The processor that it ran on, with its vector instructions; "" in older results."""
+        return self.row["tags"].get("host.cpu", "")
+
+    @property
     def command(self) -> str:
         """What starts it again, in a clean clone; FOLDER is where images lie that nothing downloads."""
         sets = "".join(f" -S '{key}={json.dumps(value)}'" for key, value in self.changes.items())

@@ -105,13 +105,15 @@ def _content(root: Path, block: re.Match[str]) -> str:
 
 def runs_table(groups: Sequence[Sequence[Result]]) -> str:
     """Lay the groups out, one line each: of one seed the number and its interval, of several mean and deviation."""
-    header = ["variant", "changed", "seeds", "precision", *_ERRORS, *_COSTS]
+    header = ["variant", "changed", "seeds", "precision", *_ERRORS, *_COSTS, "processor"]
     lines = [header, ["---"] * len(header)]
     for group in groups:
         errors = [_error(group, name) for name in _ERRORS.values()]
         costs = [_cost(group, name, shown) for name, shown in _COSTS.values()]
         seeds = ", ".join(str(each.seed) for each in group)
-        lines.append([f"`{group[0].variant}`", shown_changes(group[0]), seeds, group[0].precision, *errors, *costs])
+        processors = "; ".join(sorted({each.processor for each in group}))
+        numbers = [seeds, group[0].precision, *errors, *costs, processors]
+        lines.append([f"`{group[0].variant}`", shown_changes(group[0]), *numbers])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
