@@ -73,8 +73,8 @@ class Result:
 
     @property
     def processor(self) -> str:
-        """The processor that it ran on, with its vector instructions; "" in older results."""
-        return self.row["tags"].get("host.cpu", "")
+        """The processor that it ran on, with its vector instructions; older results do not tell."""
+        return self.row["tags"].get("host.cpu", "not recorded")
 
     @property
     def command(self) -> str:

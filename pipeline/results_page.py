@@ -34,6 +34,7 @@ _ERRORS = {
     "test, ten crops": "test/ten_crop/top1_error",
     "test, centre": "test/center/top1_error",
     "test top-5, ten crops": "test/ten_crop/top5_error",
+    "training as augmented, last epoch": "train/last/train_top1_error",
     "validation, centre, last epoch": "train/last/validation_top1_error",
 }
 _FIGURES = {
