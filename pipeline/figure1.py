@@ -15,7 +15,7 @@ import click
 from alexnet_tf.errors import DataError
 from alexnet_tf.figures import COLOURS, new_figure, png
 from pipeline.commands.base import Command
-from pipeline.result_groups import grouped, shown_changes
+from pipeline.result_groups import as_in_the_file, grouped, shown_changes
 from pipeline.results import FOLDER, Result, load
 
 TARGET = 0.25  # §3.1
@@ -113,13 +113,7 @@ def plot(groups: Sequence[Sequence[Result]]) -> bytes:
 
 
 def _as_in_the_file(groups: Sequence[Sequence[Result]], activation: str) -> Sequence[Result]:
-    found = [group for group in groups if _activation(group[0]) == activation and not shown_changes(group[0])]
-    if len(found) > 1:
-        raise DataError(
-            f"{found[0][0].path} and {found[1][0].path} are of the same experiment with other parameters, so it was "
-            "edited in between; take the older ones out"
-        )
-    return found[0] if found else []
+    return as_in_the_file(groups, lambda result: _activation(result) == activation)
 
 
 def _activation(result: Result) -> str:

@@ -1,7 +1,7 @@
 """Kept results that differ in nothing but their seed, put together."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from alexnet_tf.errors import DataError
@@ -32,3 +32,18 @@ def shown_changes(result: Result) -> str:
     own = f"variants.{result.variant}."
     named = {key.removeprefix(own): value for key, value in result.changes.items() if key != "seed"}
     return ", ".join(f"`{key}={json.dumps(value)}`" for key, value in named.items())
+
+
+def as_in_the_file(groups: Sequence[Sequence[Result]], wanted: Callable[[Result], bool]) -> Sequence[Result]:
+    """Return the wanted results whose parameters are those of their experiment's file, by seed; none where none is.
+
+    Raises:
+        DataError: They are of two versions of that file, or of two precisions.
+    """
+    found = [group for group in groups if wanted(group[0]) and not shown_changes(group[0])]
+    if len(found) > 1:
+        raise DataError(
+            f"{found[0][0].path} and {found[1][0].path} are of the same experiment with other parameters or another "
+            "precision, so they do not belong together; take the older ones out"
+        )
+    return found[0] if found else []

@@ -8,6 +8,7 @@ A page says where a table stands: `<!-- results: KIND EXPERIMENT -->`, up to `<!
     aims        results/aims.yaml beside what came out
     figures34   what figures 3 and 4 are said to show, as shares
     pretrained  what compressing the model in results/pretrained cost
+    differences errors less those of the baseline, seed by seed
     figure1     epochs to 25 % training error, ReLU against tanh
 """
 
@@ -16,6 +17,7 @@ import re
 import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -27,6 +29,7 @@ from pipeline.commands.base import Command
 from pipeline.figure1 import epochs_table
 from pipeline.result_groups import grouped, shown_changes
 from pipeline.results import COMPARISON, FOLDER, Result, load
+from pipeline.seed_differences import differences
 
 PAGES = ("README.md", "docs/results.md")
 _BLOCK = re.compile(r"<!-- results: (\S+) (\S+) -->\n(?:(?!<!-- results:).)*?<!-- end -->", re.DOTALL)
@@ -79,12 +82,7 @@ def _content(root: Path, block: re.Match[str]) -> str:
     kind, experiment = block[1], block[2]
     folder = root / FOLDER / experiment
     if kind == "comparison":
-        try:
-            content = json.loads((folder / COMPARISON).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise DataError(
-                f"{FOLDER}/{experiment}/{COMPARISON} is missing or broken ({error}); `alexnet track keep` makes it"
-            ) from error
+        content = _comparison(folder)
         lines = [table(content["comparison"], content["costs"]), "", *headline(content["comparison"])]
         return "\n".join(["```text", *lines, "```"])
     if kind == "aims":
@@ -100,8 +98,19 @@ def _content(root: Path, block: re.Match[str]) -> str:
         return epochs_table(groups)
     if kind == "figures34":
         return figures_table(groups)
-    kinds = "comparison, runs, commands, aims, figures34, figure1 or pretrained"
+    if kind == "differences":
+        return differences(groups, _comparison(folder)["comparison"]["baseline"])
+    kinds = "comparison, runs, commands, aims, figures34, figure1, differences or pretrained"
     raise DataError(f"{_opening(block)}: expected {kinds}, found {kind}")
+
+
+def _comparison(folder: Path) -> dict[str, Any]:
+    try:
+        return json.loads((folder / COMPARISON).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{FOLDER}/{folder.name}/{COMPARISON} is missing or broken ({error}); `alexnet track keep` makes it"
+        ) from error
 
 
 def runs_table(groups: Sequence[Sequence[Result]]) -> str:

@@ -99,7 +99,7 @@ def test_a_search_for_a_rate_is_shown_and_not_compared(tmp_path):
 
 def test_an_edited_experiment_is_one_sentence():
     older = result("relu", [0.5, 0.0], **{"training.optimizer.learning_rate": "0.02"})
-    with pytest.raises(DataError, match="it was edited in between; take the older ones out"):
+    with pytest.raises(DataError, match="they do not belong together; take the older ones out"):
         ratio(grouped([older, result("relu", [0.5, 0.1]), result("tanh", [0.1])]))
 
 
