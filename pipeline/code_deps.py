@@ -1,9 +1,11 @@
 """Keeps the code dependencies in dvc.yaml: `python -m pipeline.code_deps` prints, `--write` renews them."""
 
 import re
-import sys
 from pathlib import Path
 
+import click
+
+from pipeline.commands.base import Command
 from pipeline.dag import STAGES
 
 _CODE_LINE = re.compile(r"^ +- (alexnet_tf|components)/\S+\.py$")
@@ -35,16 +37,18 @@ def refreshed(text: str, root: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main() -> None:
+@click.command(cls=Command, help=__doc__)
+@click.option("--write", is_flag=True, help="Write them into dvc.yaml instead of printing them.")
+def main(*, write: bool) -> None:
     """Print the code dependencies of each stage, or write them into dvc.yaml."""
     root = Path(__file__).resolve().parent.parent
-    if "--write" in sys.argv[1:]:
+    if write:
         dvc_yaml = root / "dvc.yaml"
         dvc_yaml.write_text(refreshed(dvc_yaml.read_text(encoding="utf-8"), root), encoding="utf-8")
         return
     for stage in STAGES.values():
-        print(f"{stage.name}:")
-        print("".join(f"      - {path}\n" for path in stage.code(root)), end="")
+        click.echo(f"{stage.name}:")
+        click.echo("".join(f"      - {path}\n" for path in stage.code(root)), nl=False)
 
 
 if __name__ == "__main__":
