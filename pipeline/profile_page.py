@@ -19,7 +19,7 @@ From the 2012 code, in `original`:
 
 | the 2012 code | here | why |
 | --- | --- | --- |
-| a 5 x 5 same-map normalization after LRN2 (cnorm2) | none; `same_map_normalization: true` has it | it costs more time than LRN2 itself, and the logs of the 2012 code show nothing for it: 40.49 % top-1 error with LRN2 and it both removed, 40.53 % with both |
+| a 5 x 5 same-map normalization after LRN2 (cnorm2) | none; `same_map_normalization: true` has it | the logs of the 2012 code show nothing for it: 40.49 % top-1 error with LRN2 and it both removed, 40.53 % with both |
 | the same order of images every epoch | a new permutation every epoch | a function of the seed and the epoch; the paper does not say |
 | conv1's rate lowered once more at epoch 68 of 93, conv1 frozen at 72 | frozen at 0.77 of the training | four epochs at a thousandth of the first rate |
 | the biases' rate scheduled apart: lowered once in the 2010 run, never in the 2012 run | always twice the weights' rate | lowered by hand; no rule to follow |
@@ -31,9 +31,9 @@ From the text, in `paper`:
 
 | §  | the text | here | why |
 | --- | --- | --- | --- |
-| 2 | the mean activity is subtracted from each pixel | the centre crop of the mean image, wherever the crop is | as the 2012 code; the difference is 2 grey levels (RMS) in a corner |
+| 2 | the mean activity is subtracted from each pixel | the centre crop of the mean image, wherever the crop is | as the 2012 code |
 | 3.3 | N, the number of kernels in the layer | the window stops at the end of a tower | as the 2012 code; `lrn_scope: layer` crosses |
-| 4.1 | λ of the covariance, unit unnamed | of pixels from 0 to 1 | on 0..255 the noise on ImageNet would have a standard deviation of 1,483 grey levels |
+| 4.1 | λ of the covariance, unit unnamed | of pixels from 0 to 1 | on 0..255 λ is 255² times as large, and the noise 255 times as large beside the pixels |
 | 5 | the rate divided by hand | after `patience_epochs` without a better validation error | a rule instead of a judgement |
 
 From `bvlc_alexnet`, in `caffe`:

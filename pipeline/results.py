@@ -82,7 +82,8 @@ class Result:
         sets = "".join(f" -S '{key}={json.dumps(value)}'" for key, value in self.changes.items())
         run = f"dvc exp run{sets}" if sets else "dvc repro"
         commit = self.row["tags"].get("mlflow.source.git.commit", "COMMIT")
-        folder = " --source-folder FOLDER" if self.row["params"]["download.source"] == "image_folder" else ""
+        downloaded = self.row["params"]["download.source"] not in ("image_folder", "imagenet2012")
+        folder = "" if downloaded else " --source-folder FOLDER"
         return f"git checkout {commit[:12]} && alexnet use {self.experiment}{folder} && {run} evaluate@{self.variant}"
 
     def event(self) -> dict[str, Any]:

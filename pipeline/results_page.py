@@ -2,22 +2,22 @@
 
 A page says where a table stands: `<!-- results: KIND EXPERIMENT -->`, up to `<!-- end -->`. KIND is one of
 
+\b
     comparison  what `alexnet report` prints
     runs        one line for each set of parameters, all its seeds together
     commands    what starts each of them again
     aims        results/aims.yaml beside what came out
     figures34   what figures 3 and 4 are said to show, as shares
     pretrained  what compressing the model in results/pretrained cost
-    differences errors less those of the baseline, seed by seed
     figure1     epochs to 25 % training error, ReLU against tanh
-"""
+    differences errors less those of the baseline, seed by seed
+"""  # noqa: D301 (click wants the character itself before a list)
 
 import json
 import re
 import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -30,6 +30,7 @@ from pipeline.figure1 import epochs_table
 from pipeline.result_groups import grouped, shown_changes
 from pipeline.results import COMPARISON, FOLDER, Result, load
 from pipeline.seed_differences import differences
+from pipeline.yaml_file import read
 
 PAGES = ("README.md", "docs/results.md")
 _BLOCK = re.compile(r"<!-- results: (\S+) (\S+) -->\n(?:(?!<!-- results:).)*?<!-- end -->", re.DOTALL)
@@ -82,7 +83,13 @@ def _content(root: Path, block: re.Match[str]) -> str:
     kind, experiment = block[1], block[2]
     folder = root / FOLDER / experiment
     if kind == "comparison":
-        content = _comparison(folder)
+        try:
+            content = json.loads((folder / COMPARISON).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise DataError(
+                f"{FOLDER}/{experiment}/{COMPARISON} is missing or broken ({error}); `dvc repro compare`, then "
+                "`alexnet track keep` makes it"
+            ) from error
         lines = [table(content["comparison"], content["costs"]), "", *headline(content["comparison"])]
         return "\n".join(["```text", *lines, "```"])
     if kind == "aims":
@@ -99,18 +106,9 @@ def _content(root: Path, block: re.Match[str]) -> str:
     if kind == "figures34":
         return figures_table(groups)
     if kind == "differences":
-        return differences(groups, _comparison(folder)["comparison"]["baseline"])
+        return differences(groups, read(root / "experiments" / f"{experiment}.yaml")["compare"]["baseline"])
     kinds = "comparison, runs, commands, aims, figures34, figure1, differences or pretrained"
     raise DataError(f"{_opening(block)}: expected {kinds}, found {kind}")
-
-
-def _comparison(folder: Path) -> dict[str, Any]:
-    try:
-        return json.loads((folder / COMPARISON).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"{FOLDER}/{folder.name}/{COMPARISON} is missing or broken ({error}); `alexnet track keep` makes it"
-        ) from error
 
 
 def runs_table(groups: Sequence[Sequence[Result]]) -> str:

@@ -25,7 +25,7 @@ def differences(groups: Sequence[Sequence[Result]], baseline: str) -> str:
         DataError: A variant and the baseline have no seed in common, or results of one do not belong together.
     """
     variants = sorted({group[0].variant for group in groups} - {baseline})
-    header = ["variant", "less the error of", "top-1 error of", "seeds", "seed by seed, points", "mean"]
+    header = ["variant", "baseline", "top-1 error of", "seeds", "difference by seed, points", "mean"]
     lines = [header, ["---"] * len(header)]
     for variant in variants:
         own, base = (_by_seed(groups, name) for name in (variant, baseline))

@@ -5,7 +5,7 @@ def test_the_pages_are_those_of_the_measurements():
     for page in pages.PAGES:
         text = (pages.ROOT / page).read_text()
         assert "<!-- benchmark: " in text
-        assert text == pages.rendered(text)
+        assert text == pages.rendered(text), f"{page}: run `python -m benchmarks.pages`"
 
 
 def test_every_table_stands_on_a_page():

@@ -72,7 +72,9 @@ def test_a_readme_server_answers_on_loopback(clone, command, free_port):
 def test_the_page_of_profiles_is_current():
     from pipeline.profile_page import render
 
-    assert (ROOT / "docs/profiles.md").read_text() == render()
+    assert (ROOT / "docs/profiles.md").read_text() == render(), (
+        "run `python -m pipeline.profile_page > docs/profiles.md`"
+    )
 
 
 def test_the_page_on_scale_shows_the_job_scripts_whole():

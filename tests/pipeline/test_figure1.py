@@ -119,7 +119,9 @@ def test_the_plot_is_the_same_picture_for_the_same_numbers():
 def test_the_picture_in_the_documents_is_that_of_the_results():
     root = Path(__file__).resolve().parents[2]
     expected = plot(grouped(load(root / "results" / "relu_tanh")))
-    assert (root / "docs" / "img" / "figure1.png").read_bytes() == expected
+    assert (root / "docs" / "img" / "figure1.png").read_bytes() == expected, (
+        "run `python -m pipeline.figure1 relu_tanh --plot docs/img/figure1.png`"
+    )
 
 
 def test_the_command_prints_the_table_and_draws(tmp_path, monkeypatch):

@@ -59,8 +59,9 @@ def test_a_result_tells_how_it_is_started_again():
     )
     assert result().command.endswith("alexnet use sample && dvc repro evaluate@optimized")
     folders = result()
-    folders.row["params"]["download.source"] = "image_folder"  # which nothing downloads
-    assert folders.command.endswith("alexnet use sample --source-folder FOLDER && dvc repro evaluate@optimized")
+    for source in ("image_folder", "imagenet2012"):  # which nothing downloads
+        folders.row["params"]["download.source"] = source
+        assert folders.command.endswith("alexnet use sample --source-folder FOLDER && dvc repro evaluate@optimized")
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"experiment": "sample"}', "null"])
@@ -109,8 +110,14 @@ def test_what_compression_cost_is_a_sentence(tmp_path):
     (folder / "loss.json").write_text(json.dumps(said | {"test": {"ten_crop": view | errors, "center": view | errors}}))
     page = rendered(tmp_path, "<!-- results: pretrained small -->\n<!-- end -->\n")
     assert page.splitlines()[1] == (
-        "3.8 MB of 8.0. Of 10,000 test images 3 get another class than before, probabilities differ by 0.012 at most, "
-        "and the top-1 error of ten crops is 7.10 % instead of 7.00 %."
+        "3.8 MB instead of 8.0. Of 10,000 test images 3 get another class than before, the probability of the true "
+        "class differs by 0.012 at most, and the top-1 error of ten crops is 7.10 % instead of 7.00 %."
+    )
+    nothing = {"classes_changed": 0, "largest_probability_difference": 0.0, "top1_error_after": 0.07}
+    (folder / "loss.json").write_text(json.dumps(said | {"test": {"ten_crop": nothing, "center": nothing}}))
+    assert rendered(tmp_path, page).splitlines()[1] == (
+        "3.8 MB instead of 8.0. Of 10,000 test images none gets another class or its true class another probability "
+        "than before, and the top-1 error of ten crops stays 7.00 %."
     )
 
 
@@ -121,9 +128,13 @@ def test_the_same_seed_twice_is_one_sentence():
 
 
 def test_one_seed_shows_its_interval_and_several_their_deviation_by_hand():
-    one, several = runs_table([[result(1)]]), runs_table([[result(1, 0.1), result(2, 0.2), result(3, 0.3)]])
+    several = [result(seed, seed / 10, **{"train/last/train_top1_error": seed / 100}) for seed in (1, 2, 3)]
+    several[0].row["tags"]["host.cpu"] = "one kind, avx2"
+    one, several = runs_table([[result(1)]]), runs_table([several])
     assert "| 25.00 % (24.00 to 27.00) |" in one
     assert "| 1, 2, 3 | float32 | 20.00 ± 10.00 % |" in several
+    assert "| 2.00 ± 1.00 % |" in several  # the training error
+    assert several.endswith("| not recorded; one kind, avx2 |")  # older results do not tell
     assert "| 1.5 |" in one  # 90 CPU-seconds
 
 
@@ -186,7 +197,7 @@ def test_changes_are_those_of_the_variant_and_what_it_shares(tmp_path):
 def test_the_pages_are_those_of_the_results(page):
     text = (ROOT / page).read_text()
     assert "<!-- results: " in text
-    assert rendered(ROOT, text) == text
+    assert rendered(ROOT, text) == text, "run `python -m pipeline.results_page`"
 
 
 def test_a_kept_training_has_the_history_of_its_epochs():

@@ -68,13 +68,12 @@ def test_two_versions_of_the_file_are_one_sentence():
         differences(groups, "without_lrn")
 
 
-def test_a_page_compares_with_the_baseline_of_the_kept_comparison(tmp_path):
+def test_a_page_compares_with_the_baseline_of_the_experiment(tmp_path):
     folder = tmp_path / "results" / "lrn_cifar10"
     folder.mkdir(parents=True)
     for each in (result("with_lrn", 0.2), result("without_lrn", 0.25)):
         (tmp_path / each.path).write_text(json.dumps(each.__dict__))
-    page = "<!-- results: differences lrn_cifar10 -->\n<!-- end -->\n"
-    with pytest.raises(DataError, match=r"results/lrn_cifar10/comparison.json is missing or broken"):
-        rendered(tmp_path, page)
-    (folder / "comparison.json").write_text('{"comparison": {"baseline": "without_lrn"}, "costs": {}}')
-    assert "| `with_lrn` | `without_lrn` | ten crops | 1 | −5.00 | −5.00 |" in rendered(tmp_path, page)
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "lrn_cifar10.yaml").write_text("compare: {baseline: without_lrn}")
+    page = rendered(tmp_path, "<!-- results: differences lrn_cifar10 -->\n<!-- end -->\n")
+    assert "| `with_lrn` | `without_lrn` | ten crops | 1 | −5.00 | −5.00 |" in page
