@@ -132,8 +132,19 @@ def imagenet_minutes(rows: Sequence[Row]) -> str:
     return _markdown(lines)
 
 
+def record_bytes(rows: Sequence[Row]) -> str:
+    """Return what an image takes, by size and encoding, and what JPEG takes from it."""
+    lines = [("side, pixels", "encoding", "bytes an image", "of raw", "mean difference from raw, grey levels of 255")]
+    for row in rows:
+        size, stored = int(row["size"]), float(row["bytes_per_image"])
+        share = f"{stored / (3 * size**2):.2f}"
+        lines.append((str(size), row["encoding"], f"{stored:,.0f}", share, row["mean_difference"]))
+    return _markdown(lines)
+
+
 _FIGURES = ("seconds", "mib", "bytes")
 TABLES = {
+    "record_bytes": lambda: record_bytes(load("record_bytes")[1]),
     "stall_rate": lambda: stall_rate(load("stall_rate")[1]),
     "data_side": lambda: data_side(load("data_side")[1]),
     "data_side_wanted": lambda: data_side_wanted(load("data_side")[1]),

@@ -1,9 +1,10 @@
 """What an image costs raw and as JPEG: bytes on disk, time to read, and what JPEG takes from it.
 
-`python -m benchmarks.record_bytes FOLDER` takes images evenly from all those below the folder and prints CSV: bytes an
-image, the largest of them, the mean absolute difference from the raw pixels in grey levels of 255, and images/s of
-`RecordSplit.read` at random, in batches as training reads them, its threads decoding and the files in memory: the
-median of some rounds after a warm-up.
+    python -m benchmarks.record_bytes FOLDER > benchmarks/results/record_bytes.csv
+
+takes images evenly from all those below the folder and prints CSV: bytes an image, the largest of them, the mean
+absolute difference from the raw pixels in grey levels of 255, and images/s of `RecordSplit.read` at random, in batches
+as training reads them, its threads decoding and the files in memory: the median of some rounds after a warm-up.
 """
 
 import statistics
@@ -50,34 +51,41 @@ def square(path: Path, size: int) -> Image.Image:
         raise click.ClickException(f"{path}: {error.reason}; take it out") from error
 
 
+def difference(stored: list[bytes], squares: list[Image.Image]) -> float:
+    """Return the mean absolute difference of JPEGs from their originals, in grey levels of 255."""
+    pairs = (
+        (decode_pixels(content, encoding="jpeg", size=image.width).astype(int), np.asarray(image))
+        for content, image in zip(stored, squares, strict=True)
+    )
+    return float(np.mean([np.abs(pixels - original).mean() for pixels, original in pairs]))
+
+
 @click.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--images", default=300, show_default=True, type=click.IntRange(min=1), help="All are held in memory.")
-@click.option("--size", default=256, show_default=True, help="Side of the stored images, in pixels.")
+@click.option(
+    "--size", "sizes", multiple=True, type=int, default=(256, 144), show_default=True, help="Pixels of a side."
+)
 @click.option("--quality", "qualities", multiple=True, type=int, default=(85, 95), show_default=True)
-def main(folder: Path, images: int, size: int, qualities: tuple[int, ...]) -> None:
+def main(folder: Path, images: int, sizes: tuple[int, ...], qualities: tuple[int, ...]) -> None:
     """Print the table."""
     files, _ = find_files(folder)
     if not files:
         raise click.UsageError(f"{folder}: expected image files, found none")
     chosen = files[:: max(1, len(files) // images)][:images]
-    squares = [square(folder / name, size) for name in chosen]
     for line in describe():
         print(f"# {line}")
-    print("encoding,images,bytes_per_image,largest,mean_difference,images_per_second")
-    rate = images_per_second([image.tobytes() for image in squares], encoding="raw", size=size)
-    print(f"raw,{len(chosen)},{size * size * 3},{size * size * 3},0,{rate:.0f}")
-    for quality in qualities:
-        stored = [encode_pixels(image, encoding="jpeg", jpeg_quality=quality) for image in squares]
-        lengths = [len(content) for content in stored]
-        decoded = (decode_pixels(content, encoding="jpeg", size=size) for content in stored)
-        errors = [
-            np.abs(pixels.astype(int) - np.asarray(image)).mean()
-            for pixels, image in zip(decoded, squares, strict=True)
-        ]
-        rate = images_per_second(stored, encoding="jpeg", size=size)
-        figures = f"{np.mean(lengths):.0f},{max(lengths)},{np.mean(errors):.2f},{rate:.0f}"
-        print(f"jpeg {quality},{len(chosen)},{figures}")
+    print("size,encoding,images,bytes_per_image,largest,mean_difference,images_per_second")
+    for size in sizes:
+        squares = [square(folder / name, size) for name in chosen]
+        rate = images_per_second([image.tobytes() for image in squares], encoding="raw", size=size)
+        print(f"{size},raw,{len(chosen)},{size * size * 3},{size * size * 3},0,{rate:.0f}")
+        for quality in qualities:
+            stored = [encode_pixels(image, encoding="jpeg", jpeg_quality=quality) for image in squares]
+            lengths = [len(content) for content in stored]
+            rate = images_per_second(stored, encoding="jpeg", size=size)
+            figures = f"{np.mean(lengths):.0f},{max(lengths)},{difference(stored, squares):.2f},{rate:.0f}"
+            print(f"{size},jpeg {quality},{len(chosen)},{figures}")
 
 
 if __name__ == "__main__":

@@ -55,6 +55,13 @@ def test_minutes_are_in_proportion_to_the_images_and_the_cores(monkeypatch):
     assert line in pages.imagenet_minutes(ROUNDS).splitlines()
 
 
+def test_an_image_takes_its_share_of_raw_pixels():
+    names = ("size", "encoding", "bytes_per_image", "mean_difference")
+    measured = [("10", "raw", "300", "0"), ("10", "jpeg 95", "75", "0.90")]
+    table = pages.record_bytes([dict(zip(names, each, strict=True)) for each in measured])
+    assert table.splitlines()[2:] == ["| 10 | raw | 300 | 1.00 | 0 |", "| 10 | jpeg 95 | 75 | 0.25 | 0.90 |"]
+
+
 def test_a_stall_is_counted_and_the_errors_stand_by_seed():
     names = ("profile", "changed", "seed", "stalled", "train_loss", "validation_top1_error")
     measured = [("paper", "", "1", "False", "1.5", "0.3"), ("paper", "", "2", "True", "2.3", "0.9")]
