@@ -11,6 +11,7 @@ A page says where a table stands: `<!-- results: KIND EXPERIMENT -->`, up to `<!
     pretrained  what compressing the model in results/pretrained cost
     figure1     epochs to 25 % training error, ReLU against tanh
     differences errors less those of the baseline, seed by seed
+    verified    which results were run again, and whether the bytes are the same
 """  # noqa: D301 (click wants the character itself before a list)
 
 import json
@@ -30,6 +31,7 @@ from pipeline.figure1 import epochs_table
 from pipeline.result_groups import grouped, shown_changes
 from pipeline.results import COMPARISON, FOLDER, Result, load
 from pipeline.seed_differences import differences
+from pipeline.verified_page import verified_table
 from pipeline.yaml_file import read
 
 PAGES = ("README.md", "docs/results.md")
@@ -94,6 +96,8 @@ def _content(root: Path, block: re.Match[str]) -> str:
         return "\n".join(["```text", *lines, "```"])
     if kind == "aims":
         return aims_table(root, experiment)
+    if kind == "verified":
+        return verified_table(root, experiment)
     if kind == "pretrained":
         return pretrained.sentence(root, experiment)
     groups = grouped(load(folder))
@@ -107,7 +111,7 @@ def _content(root: Path, block: re.Match[str]) -> str:
         return figures_table(groups)
     if kind == "differences":
         return differences(groups, read(root / "experiments" / f"{experiment}.yaml")["compare"]["baseline"])
-    kinds = "comparison, runs, commands, aims, figures34, figure1, differences or pretrained"
+    kinds = "comparison, runs, commands, aims, figures34, figure1, differences, verified or pretrained"
     raise DataError(f"{_opening(block)}: expected {kinds}, found {kind}")
 
 

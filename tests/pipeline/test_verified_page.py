@@ -1,0 +1,64 @@
+"""The table of results that were run again: what stands in it, and certificates that do not belong there."""
+
+import json
+
+import pytest
+
+from alexnet_tf.errors import AlexNetError, DataError
+from pipeline.certificate import Certificate, Comparison
+from pipeline.results import Result, load
+from pipeline.results_page import rendered
+from pipeline.verified_page import verified_table
+
+COMMIT = "0123456789abcdef"
+MACHINE = {"host.cpus": "2", "host.cpu": "one kind, avx2", "version.tensorflow": "2.21.0"}
+
+
+def kept(root, seed):
+    """Keep a result, and return its path."""
+    row = {
+        "variant": "relu",
+        "state": f"{seed:x}abcdef012",
+        "params": {"seed": str(seed), "download.source": "sample", "training.precision": "float32"},
+        "state_tags": {},
+        "tags": {"mlflow.source.git.commit": COMMIT},
+        "standing": [{"stage": "evaluate@relu", "metrics": {}, "remake": {"time": 1_700_000_000_000}}],
+    }
+    result = Result("relu_tanh", {}, row)
+    path = root / result.path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(result.__dict__))
+    return result.path
+
+
+def certify(root, name, claim, *verdicts, commit=COMMIT):
+    outputs = tuple(Comparison("train@relu", "models/relu", "1", "2", verdict, {}) for verdict in verdicts)
+    folder = root / "results" / "relu_tanh" / "verified"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.json").write_text(Certificate(claim, commit, False, 0.05, outputs, MACHINE).as_json())
+
+
+def test_each_certificate_is_a_line_and_no_result(tmp_path):
+    first, second = kept(tmp_path, 1), kept(tmp_path, 2)
+    certify(tmp_path, "b", first, "same bytes", "same bytes")
+    certify(tmp_path, "a", second, "same bytes", "same numbers")
+    place = "2 cores of one kind, avx2, TensorFlow 2.21.0"
+    assert rendered(tmp_path, "<!-- results: verified relu_tanh -->\n<!-- end -->").splitlines()[3:-1] == [
+        f"| `{first}` | 2 of 2 | reproduced | {place} |",
+        f"| `{second}` | 1 of 2 | reproduced within tolerance | {place} |",
+    ]
+    assert [each.seed for each in load(tmp_path / "results")] == [1, 2]
+
+
+def test_what_is_no_certificate_of_a_kept_result_is_one_sentence(tmp_path):
+    with pytest.raises(AlexNetError, match=r"holds no certificate; `alexnet verify RESULT --json"):
+        verified_table(tmp_path, "relu_tanh")
+    certify(tmp_path, "a", kept(tmp_path, 1), "same bytes", commit="fedcba9876543210")
+    with pytest.raises(DataError, match=r"which is of commit 0123456789ab, found one of fedcba987654; verify it"):
+        verified_table(tmp_path, "relu_tanh")
+    certify(tmp_path, "a", "results/relu_tanh/relu-seed3-3abcdef0.json", "same bytes")
+    with pytest.raises(DataError, match=r"relu-seed3-3abcdef0.json: cannot be read"):
+        verified_table(tmp_path, "relu_tanh")
+    (tmp_path / "results" / "relu_tanh" / "verified" / "a.json").write_text("{}")
+    with pytest.raises(DataError, match=r"a.json: expected what `alexnet verify RESULT --json` prints"):
+        verified_table(tmp_path, "relu_tanh")
