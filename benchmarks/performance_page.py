@@ -1,4 +1,4 @@
-"""Renders docs/performance.md and its plot from benchmarks/results/training.csv.
+"""Renders docs/performance.md and its plot from benchmarks/results/training.csv and environment.csv.
 
 python -m benchmarks.performance_page
 """
@@ -12,6 +12,7 @@ from string import Template
 from alexnet_tf.architecture import AlexNet
 from alexnet_tf.layer_table import layer_table
 from alexnet_tf.profiles import resolve
+from benchmarks import environment
 from benchmarks.training import MANY_IMAGES, RESULTS, ROOT
 from pipeline.yaml_file import read
 
@@ -132,6 +133,8 @@ def page() -> str:
         ratios=ratios_table(rounds),
         subjects=subjects_table(rounds),
         needed=f"{_needed(rounds):.2f}",
+        environment_machine="; ".join(load(environment.RESULTS)[0]),
+        environment=environment.table(load(environment.RESULTS)[1]),
         gflop=f"{flop_per_image() / 1e9:.3f}",
     )
 

@@ -1,6 +1,6 @@
 """One subject of `benchmarks.training` in a process of its own, so that its peak memory is its own.
 
-    python -m benchmarks.subjects NAME BATCH_SIZE WARM_UP STEPS [IMAGES]
+    python -m benchmarks.subjects ours float32 128 2 5
 
 Prints one line of JSON: seconds of each timed step, and the peak memory of the process in bytes. Every subject trains
 the network of 2012 (two towers, LRN, 224-pixel crops, 1,000 classes) with momentum and weight decay.
@@ -8,12 +8,12 @@ the network of 2012 (two towers, LRN, 224-pixel crops, 1,000 classes) with momen
 
 import json
 import resource
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import numpy as np
 
 import alexnet_tf  # noqa: F401 - before TensorFlow, so that every subject has oneDNN
@@ -180,14 +180,20 @@ SUBJECTS: dict[str, Callable[[str, int, int], Callable[[], float]]] = {
 }
 
 
-def main() -> None:
+@click.command(help=__doc__)
+@click.argument("name", type=click.Choice(list(SUBJECTS)))
+@click.argument("precision", type=click.Choice(("float32", "bfloat16")))
+@click.argument("batch_size", type=click.IntRange(min=1))
+@click.argument("warm_up", type=click.IntRange(min=0))
+@click.argument("steps", type=click.IntRange(min=1))
+@click.argument("images", type=click.IntRange(min=1), default=IMAGES)
+def main(name: str, precision: str, batch_size: int, warm_up: int, steps: int, images: int) -> None:
     """Measure one subject."""
-    name, precision, batch_size, warm_up, steps, *rest = sys.argv[1:]
-    call = SUBJECTS[name](precision, int(batch_size), int(rest[0]) if rest else IMAGES)
-    for _ in range(int(warm_up)):
+    call = SUBJECTS[name](precision, batch_size, images)
+    for _ in range(warm_up):
         call()
     seconds = []
-    for _ in range(int(steps)):
+    for _ in range(steps):
         started = time.perf_counter()
         call()
         seconds.append(time.perf_counter() - started)

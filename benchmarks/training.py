@@ -15,6 +15,7 @@ import os
 import statistics
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -63,7 +64,7 @@ def main(batch_size: int, rounds: int, steps: int, names: tuple[str, ...]) -> No
                 "round": number,
                 "batch_size": batch_size,
                 **subject._asdict(),
-                **_measure(subject, batch_size, steps),
+                **measure(subject, batch_size, steps, environment=os.environ),
             }
             rows.append(row)
             click.echo(" ".join(f"{name}={value}" for name, value in row.items()))
@@ -78,10 +79,11 @@ def main(batch_size: int, rounds: int, steps: int, names: tuple[str, ...]) -> No
     subprocess.run([sys.executable, "-m", "benchmarks.performance_page"], cwd=ROOT, check=True)
 
 
-def _measure(subject: Subject, batch_size: int, steps: int) -> dict[str, float | int]:
+def measure(subject: Subject, batch_size: int, steps: int, *, environment: Mapping[str, str]) -> dict[str, float | int]:
+    """Return the median of the steps and the peak memory of a subject in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.subjects", subject.name, subject.precision, batch_size, 2, steps]
     command += [subject.images] if subject.images else []
-    quiet = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
+    quiet = {**environment, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run([*map(str, command)], cwd=ROOT, env=quiet, stdout=subprocess.PIPE, text=True, check=True)
     measured = json.loads(done.stdout.splitlines()[-1])
     return {

@@ -1,4 +1,4 @@
-from benchmarks import performance_page
+from benchmarks import environment, performance_page
 
 
 def test_the_page_is_that_of_the_measurements():
@@ -17,6 +17,24 @@ def test_ratios_are_taken_within_a_round_and_their_median_is_shown():
     table = performance_page.ratios_table(performance_page.by_round(rows))
     assert "| against PyTorch, float32 | 2.00 | 1.50 to 3.00 | at least 3.0 |  |" in table
     assert "| against Keras `fit`, float32 | not measured |  | at least 1.25 |  |" in table
+
+
+def test_a_setting_is_a_share_of_the_one_without_either_within_a_round():
+    rows = [
+        {"round": number, "onednn": onednn, "kept_buffers": "False", "milliseconds": milliseconds, "peak_mib": "900"}
+        for number, onednn, milliseconds in (
+            ("1", "True", "2000"),
+            ("1", "False", "4000"),
+            ("2", "True", "9000"),
+            ("2", "False", "12000"),
+            ("3", "True", "3000"),
+            ("3", "False", "3000"),
+        )
+    ]
+    assert environment.table(rows).splitlines()[2:] == [
+        "| yes | no | 3.0 | 0.75 | 900 |",
+        "| no | no | 4.0 | 1.00 | 900 |",
+    ]
 
 
 def test_the_arithmetic_of_a_step_by_hand():

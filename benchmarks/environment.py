@@ -1,0 +1,64 @@
+"""The training step of the 2012 network with oneDNN and the C library's variables, each on and off, in one run.
+
+    python -m benchmarks.environment                    # three rounds, a quarter of an hour on two cores
+
+Each setting is a process of its own; a round takes all of them one after the other. Writes
+benchmarks/results/environment.csv and renders docs/performance.md.
+"""
+
+import csv
+import os
+import statistics
+import subprocess
+import sys
+from itertools import product
+
+import click
+
+from benchmarks.machine import describe
+from benchmarks.training import ROOT, Subject, measure
+
+RESULTS = ROOT / "benchmarks" / "results" / "environment.csv"
+# The GNU C library's: large buffers stay with the process instead of going back to the kernel in every step.
+KEPT_BUFFERS = {"MALLOC_MMAP_MAX_": "0", "MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "100000000000"}
+
+
+@click.command()
+@click.option("--batch-size", default=128, show_default=True, help="Images of a step (§5).")
+@click.option("--rounds", default=3, show_default=True, help="How often every setting is measured.")
+@click.option("--steps", default=4, show_default=True, help="Timed steps in a round, after two to warm up.")
+def main(batch_size: int, rounds: int, steps: int) -> None:
+    """Measure, write the CSV and render the page."""
+    rows = []
+    for number, onednn, kept in product(range(1, rounds + 1), (True, False), (True, False)):
+        variables = {"TF_ENABLE_ONEDNN_OPTS": str(int(onednn))} | (KEPT_BUFFERS if kept else {})
+        others = {name: value for name, value in os.environ.items() if name not in KEPT_BUFFERS}
+        figures = measure(Subject("ours", "float32"), batch_size, steps, environment=others | variables)
+        rows.append({"round": number, "batch_size": batch_size, "onednn": onednn, "kept_buffers": kept, **figures})
+        click.echo(" ".join(f"{name}={value}" for name, value in rows[-1].items()))
+    with RESULTS.open("w", newline="") as file:
+        file.writelines(f"# {line}\n" for line in describe())
+        writer = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    subprocess.run([sys.executable, "-m", "benchmarks.performance_page"], cwd=ROOT, check=True)
+
+
+def table(rows: list[dict[str, str]]) -> str:
+    """Return the medians of every setting, with what each is of the one without either."""
+    groups: dict[tuple[str, str], list[dict[str, str]]] = {}
+    for row in rows:
+        groups.setdefault((row["onednn"], row["kept_buffers"]), []).append(row)
+    base = {row["round"]: float(row["milliseconds"]) for row in groups["False", "False"]}
+    lines = ["| oneDNN | buffers kept | a step, s | of that without either | peak memory, MiB |", "| --- " * 5 + "|"]
+    for (onednn, kept), group in groups.items():
+        seconds = statistics.median(float(row["milliseconds"]) for row in group) / 1e3
+        share = statistics.median(float(row["milliseconds"]) / base[row["round"]] for row in group)
+        mib = statistics.median(float(row["peak_mib"]) for row in group)
+        words = " | ".join("yes" if each == "True" else "no" for each in (onednn, kept))
+        lines.append(f"| {words} | {seconds:.1f} | {share:.2f} | {mib:.0f} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
