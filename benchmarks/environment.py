@@ -6,17 +6,13 @@ Each setting is a process of its own; a round takes all of them one after the ot
 benchmarks/results/environment.csv and renders docs/performance.md.
 """
 
-import csv
 import os
 import statistics
-import subprocess
-import sys
 from itertools import product
 
 import click
 
-from benchmarks.machine import describe
-from benchmarks.training import ROOT, Subject, measure
+from benchmarks.training import ROOT, Subject, keep, measure
 
 RESULTS = ROOT / "benchmarks" / "results" / "environment.csv"
 # The GNU C library's: large buffers stay with the process instead of going back to the kernel in every step.
@@ -36,12 +32,7 @@ def main(batch_size: int, rounds: int, steps: int) -> None:
         figures = measure(Subject("ours", "float32"), batch_size, steps, environment=others | variables)
         rows.append({"round": number, "batch_size": batch_size, "onednn": onednn, "kept_buffers": kept, **figures})
         click.echo(" ".join(f"{name}={value}" for name, value in rows[-1].items()))
-    with RESULTS.open("w", newline="") as file:
-        file.writelines(f"# {line}\n" for line in describe())
-        writer = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    subprocess.run([sys.executable, "-m", "benchmarks.performance_page"], cwd=ROOT, check=True)
+    keep(RESULTS, rows)
 
 
 def table(rows: list[dict[str, str]]) -> str:

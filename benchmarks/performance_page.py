@@ -3,7 +3,6 @@
 python -m benchmarks.performance_page
 """
 
-import csv
 import statistics
 from collections import defaultdict
 from pathlib import Path
@@ -13,7 +12,8 @@ from alexnet_tf.architecture import AlexNet
 from alexnet_tf.layer_table import layer_table
 from alexnet_tf.profiles import resolve
 from benchmarks import environment
-from benchmarks.training import MANY_IMAGES, RESULTS, ROOT
+from benchmarks.pages import load, machine
+from benchmarks.training import MANY_IMAGES, ROOT
 from pipeline.yaml_file import read
 
 PAGE, PLOT = ROOT / "docs" / "performance.md", ROOT / "docs" / "img" / "performance.png"
@@ -28,13 +28,6 @@ def flop_per_image() -> int:
     table = layer_table(AlexNet.model_validate(values["network"]), 224, 3, 1000)
     total = sum(row.multiply_adds for row in table)
     return 2 * (3 * total - next(row.multiply_adds for row in table if row.name == "conv1"))
-
-
-def load(path: Path) -> tuple[list[str], list[dict[str, str]]]:
-    """Return the comment lines and the rows of a result."""
-    lines = path.read_text().splitlines()
-    comments = [line.removeprefix("# ") for line in lines if line.startswith("#")]
-    return comments, list(csv.DictReader(line for line in lines if not line.startswith("#")))
 
 
 def by_round(rows: list[dict[str, str]]) -> dict[int, dict[Key, dict[str, float]]]:
@@ -125,16 +118,15 @@ def plot(rounds: dict[int, dict[Key, dict[str, float]]], path: Path) -> None:
 
 def page() -> str:
     """Return the page."""
-    comments, rows = load(RESULTS)
-    rounds = by_round(rows)
+    rounds = by_round(load("training")[1])
     return Template(TEXT.read_text()).substitute(
-        machine="; ".join(comments),
+        machine=machine("training"),
         rounds=len(rounds),
         ratios=ratios_table(rounds),
         subjects=subjects_table(rounds),
         needed=f"{_needed(rounds):.2f}",
-        environment_machine="; ".join(load(environment.RESULTS)[0]),
-        environment=environment.table(load(environment.RESULTS)[1]),
+        environment_machine=machine("environment"),
+        environment=environment.table(load("environment")[1]),
         gflop=f"{flop_per_image() / 1e9:.3f}",
     )
 
@@ -142,7 +134,7 @@ def page() -> str:
 def main() -> None:
     """Write the page and the plot."""
     PAGE.write_text(page())
-    plot(by_round(load(RESULTS)[1]), PLOT)
+    plot(by_round(load("training")[1]), PLOT)
 
 
 if __name__ == "__main__":

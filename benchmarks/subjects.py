@@ -1,6 +1,6 @@
 """One subject of `benchmarks.training` in a process of its own, so that its peak memory is its own.
 
-    python -m benchmarks.subjects ours float32 128 2 5
+    python -m benchmarks.subjects ours float32 128 5
 
 Prints one line of JSON: seconds of each timed step, and the peak memory of the process in bytes. Every subject trains
 the network of 2012 (two towers, LRN, 224-pixel crops, 1,000 classes) with momentum and weight decay.
@@ -9,7 +9,7 @@ the network of 2012 (two towers, LRN, 224-pixel crops, 1,000 classes) with momen
 import json
 import resource
 import tempfile
-import time
+import timeit
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +20,7 @@ import alexnet_tf  # noqa: F401 - before TensorFlow, so that every subject has o
 from benchmarks.noise_records import CLASSES, SIZE, write_records
 
 CROP = 224  # pixels (§4.1)
+WARM_UP = 2  # steps before those that are timed
 IMAGES = 1000  # of the records that the real input reads, unless said otherwise
 
 
@@ -184,19 +185,12 @@ SUBJECTS: dict[str, Callable[[str, int, int], Callable[[], float]]] = {
 @click.argument("name", type=click.Choice(list(SUBJECTS)))
 @click.argument("precision", type=click.Choice(("float32", "bfloat16")))
 @click.argument("batch_size", type=click.IntRange(min=1))
-@click.argument("warm_up", type=click.IntRange(min=0))
 @click.argument("steps", type=click.IntRange(min=1))
 @click.argument("images", type=click.IntRange(min=1), default=IMAGES)
-def main(name: str, precision: str, batch_size: int, warm_up: int, steps: int, images: int) -> None:
+def main(name: str, precision: str, batch_size: int, steps: int, images: int) -> None:
     """Measure one subject."""
     call = SUBJECTS[name](precision, batch_size, images)
-    for _ in range(warm_up):
-        call()
-    seconds = []
-    for _ in range(steps):
-        started = time.perf_counter()
-        call()
-        seconds.append(time.perf_counter() - started)
+    seconds = timeit.repeat(call, "gc.enable()", repeat=WARM_UP + steps, number=1)[WARM_UP:]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     print(json.dumps({"seconds": seconds, "peak_bytes": peak}))
 

@@ -15,7 +15,7 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -68,10 +68,14 @@ def main(batch_size: int, rounds: int, steps: int, names: tuple[str, ...]) -> No
             }
             rows.append(row)
             click.echo(" ".join(f"{name}={value}" for name, value in row.items()))
-    if names:
-        return
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("w", newline="") as file:
+    if not names:
+        keep(RESULTS, rows)
+
+
+def keep(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
+    """Write a result with its machine, and render the page."""
+    path.parent.mkdir(exist_ok=True)
+    with path.open("w", newline="") as file:
         file.writelines(f"# {line}\n" for line in describe())
         writer = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
         writer.writeheader()
@@ -81,7 +85,7 @@ def main(batch_size: int, rounds: int, steps: int, names: tuple[str, ...]) -> No
 
 def measure(subject: Subject, batch_size: int, steps: int, *, environment: Mapping[str, str]) -> dict[str, float | int]:
     """Return the median of the steps and the peak memory of a subject in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.subjects", subject.name, subject.precision, batch_size, 2, steps]
+    command = [sys.executable, "-m", "benchmarks.subjects", subject.name, subject.precision, batch_size, steps]
     command += [subject.images] if subject.images else []
     quiet = {**environment, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run([*map(str, command)], cwd=ROOT, env=quiet, stdout=subprocess.PIPE, text=True, check=True)

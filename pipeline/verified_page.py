@@ -27,8 +27,9 @@ def verified_table(root: Path, experiment: str) -> str:
             "STATE.json` makes one"
         )
     lines = ["| result | outputs of the same bytes | verdict | run again on |", "| --- | --- | --- | --- |"]
-    for claim, path in sorted((_certificate(path)["claim"], path) for path in paths):
-        certificate = _certificate(path)
+    certificates = {path: _certificate(path) for path in paths}
+    for path, certificate in sorted(certificates.items(), key=lambda each: each[1]["claim"]):
+        claim = certificate["claim"]
         commit = read_result(root / claim).row["tags"]["mlflow.source.git.commit"]
         if certificate["commit"] != commit:
             raise DataError(
