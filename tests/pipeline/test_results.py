@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from made_results import write
 
 from alexnet_tf.errors import AlexNetError, DataError
 from pipeline import experiments, results
@@ -37,13 +38,6 @@ def result(seed=1, error=0.25, changes=None, **metrics):
         ],
     }
     return Result("sample", changes or {}, row)
-
-
-def write(folder, *found):
-    for each in found:
-        path = folder / each.path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(each.__dict__))
 
 
 def test_what_is_written_is_read_back(tmp_path):

@@ -1,31 +1,18 @@
 """Differences from the baseline over kept results: by hand, of common seeds, of the file's parameters alone."""
 
-import json
-
 import pytest
+from made_results import made, write
 
 from alexnet_tf.errors import DataError
 from pipeline.result_groups import grouped
-from pipeline.results import Result
 from pipeline.results_page import rendered
 from pipeline.seed_differences import differences
 
 
-def result(variant, ten_crop, seed=1, center=0.3, train=0.2, changes=None, **params):
+def result(variant, ten_crop, seed=1, center=0.3, **named):
     """A result of that variant, with its errors."""
-    metrics = {"test/ten_crop/top1_error": ten_crop, "test/center/top1_error": center}
-    row = {
-        "variant": variant,
-        "state": f"{seed:x}{variant}abcdef012",
-        "params": {"seed": str(seed), "download.source": "sample", "training.precision": "float32"} | params,
-        "state_tags": {},
-        "tags": {},
-        "standing": [
-            {"stage": f"train@{variant}", "metrics": {"train/last/train_top1_error": train}},
-            {"stage": f"evaluate@{variant}", "metrics": metrics, "remake": {"time": 1_700_000_000_000}},
-        ],
-    }
-    return Result("lrn_cifar10", changes or {}, row)
+    test = {"test/ten_crop/top1_error": ten_crop, "test/center/top1_error": center}
+    return made("lrn_cifar10", variant, seed, train={"train/last/train_top1_error": 0.2}, test=test, **named)
 
 
 def rows(table):
@@ -69,10 +56,7 @@ def test_two_versions_of_the_file_are_one_sentence():
 
 
 def test_a_page_compares_with_the_baseline_of_the_experiment(tmp_path):
-    folder = tmp_path / "results" / "lrn_cifar10"
-    folder.mkdir(parents=True)
-    for each in (result("with_lrn", 0.2), result("without_lrn", 0.25)):
-        (tmp_path / each.path).write_text(json.dumps(each.__dict__))
+    write(tmp_path, result("with_lrn", 0.2), result("without_lrn", 0.25))
     (tmp_path / "experiments").mkdir()
     (tmp_path / "experiments" / "lrn_cifar10.yaml").write_text("compare: {baseline: without_lrn}")
     page = rendered(tmp_path, "<!-- results: differences lrn_cifar10 -->\n<!-- end -->\n")

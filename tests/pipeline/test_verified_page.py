@@ -1,12 +1,11 @@
 """The table of results that were run again: what stands in it, and certificates that do not belong there."""
 
-import json
-
 import pytest
+from made_results import made, write
 
 from alexnet_tf.errors import AlexNetError, DataError
 from pipeline.certificate import Certificate, Comparison
-from pipeline.results import Result, load
+from pipeline.results import load
 from pipeline.results_page import rendered
 from pipeline.verified_page import verified_table
 
@@ -16,18 +15,8 @@ MACHINE = {"host.cpus": "2", "host.cpu": "one kind, avx2", "version.tensorflow":
 
 def kept(root, seed):
     """Keep a result, and return its path."""
-    row = {
-        "variant": "relu",
-        "state": f"{seed:x}abcdef012",
-        "params": {"seed": str(seed), "download.source": "sample", "training.precision": "float32"},
-        "state_tags": {},
-        "tags": {"mlflow.source.git.commit": COMMIT},
-        "standing": [{"stage": "evaluate@relu", "metrics": {}, "remake": {"time": 1_700_000_000_000}}],
-    }
-    result = Result("relu_tanh", {}, row)
-    path = root / result.path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(result.__dict__))
+    result = made("relu_tanh", "relu", seed, commit=COMMIT)
+    write(root, result)
     return result.path
 
 
@@ -56,8 +45,8 @@ def test_what_is_no_certificate_of_a_kept_result_is_one_sentence(tmp_path):
     certify(tmp_path, "a", kept(tmp_path, 1), "same bytes", commit="fedcba9876543210")
     with pytest.raises(DataError, match=r"which is of commit 0123456789ab, found one of fedcba987654; verify it"):
         verified_table(tmp_path, "relu_tanh")
-    certify(tmp_path, "a", "results/relu_tanh/relu-seed3-3abcdef0.json", "same bytes")
-    with pytest.raises(DataError, match=r"relu-seed3-3abcdef0.json: cannot be read"):
+    certify(tmp_path, "a", "results/relu_tanh/relu-seed3-3reluabc.json", "same bytes")
+    with pytest.raises(DataError, match=r"relu-seed3-3reluabc.json: cannot be read"):
         verified_table(tmp_path, "relu_tanh")
     (tmp_path / "results" / "relu_tanh" / "verified" / "a.json").write_text("{}")
     with pytest.raises(DataError, match=r"a.json: expected what `alexnet verify RESULT --json` prints"):
