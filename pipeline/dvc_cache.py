@@ -37,16 +37,23 @@ def bring(workspace: Workspace, folder: Path, path: str) -> bool:
     """Put an output as it was committed into another folder, by links; return whether it could be had."""
     lock = parse_lock(committed(workspace.root, "HEAD", LOCK_FILE) or "{}")
     claimed, place = lock.hashes.get(path, ""), folder / path
-    place.parent.mkdir(parents=True, exist_ok=True)
     if claimed and dvc_md5(workspace.root / path) == claimed:
+        place.parent.mkdir(parents=True, exist_ok=True)
         place.symlink_to(workspace.root / path)
         return True
-    listed = _text(_cached(workspace, claimed)) if claimed.endswith(".dir") else None
+    return bool(claimed) and link(workspace, claimed, place)
+
+
+def link(workspace: Workspace, digest: str, place: Path) -> bool:
+    """Put what the cache has by that hash, a file or a folder, at a place, by links; return whether it could be had."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    cached = _cached(workspace, digest)
+    if not digest.endswith(".dir"):
+        if cached.is_file():
+            place.symlink_to(cached)
+        return cached.is_file()
+    listed = _text(cached)
     if listed is None:
-        single = _cached(workspace, claimed)
-        if claimed and single.is_file():
-            place.symlink_to(single)
-            return True
         return False
     for entry in json.loads(listed):
         source = _cached(workspace, entry["md5"])

@@ -12,6 +12,7 @@ A page says where a table stands: `<!-- results: KIND EXPERIMENT -->`, up to `<!
     figure1     epochs to 25 % training error, ReLU against tanh
     differences errors less those of the baseline, seed by seed
     verified    which results were run again, and whether the bytes are the same
+    averages    errors of several networks' mean prediction
 """  # noqa: D301 (click wants the character itself before a list)
 
 import json
@@ -26,6 +27,7 @@ from alexnet_tf.errors import DataError
 from alexnet_tf.report import headline, table
 from pipeline import pretrained
 from pipeline.aims import aims_table
+from pipeline.averages import averages_table
 from pipeline.commands.base import Command
 from pipeline.figure1 import epochs_table
 from pipeline.result_groups import grouped, shown_changes
@@ -98,6 +100,8 @@ def _content(root: Path, block: re.Match[str]) -> str:
         return aims_table(root, experiment)
     if kind == "verified":
         return verified_table(root, experiment)
+    if kind == "averages":
+        return averages_table(root, experiment)
     if kind == "pretrained":
         return pretrained.sentence(root, experiment)
     groups = grouped(load(folder))
@@ -111,7 +115,7 @@ def _content(root: Path, block: re.Match[str]) -> str:
         return figures_table(groups)
     if kind == "differences":
         return differences(groups, read(root / "experiments" / f"{experiment}.yaml")["compare"]["baseline"])
-    kinds = "comparison, runs, commands, aims, figures34, figure1, differences, verified or pretrained"
+    kinds = "comparison, runs, commands, aims, figures34, figure1, differences, verified, averages or pretrained"
     raise DataError(f"{_opening(block)}: expected {kinds}, found {kind}")
 
 

@@ -5,8 +5,8 @@ import json
 from pipeline.results import Result
 
 
-def made(experiment, variant, seed=1, *, changes=None, commit=None, train=None, test=None, **params):
-    """A result of one variant and seed, with the metrics of its two stages."""
+def made(experiment, variant, seed=1, *, changes=None, commit=None, train=None, test=None, outs=None, **params):
+    """A result of one variant and seed, with the metrics of its two stages and DVC's hashes of what they wrote."""
     named = {"seed": str(seed), "download.source": "sample", "training.precision": "float32"}
     row = {
         "variant": variant,
@@ -15,8 +15,8 @@ def made(experiment, variant, seed=1, *, changes=None, commit=None, train=None, 
         "state_tags": {},
         "tags": {"mlflow.source.git.commit": commit} if commit else {},
         "standing": [
-            {"stage": f"train@{variant}", "metrics": train or {}},
-            {"stage": f"evaluate@{variant}", "metrics": test or {}, "remake": {"time": 1_700_000_000_000}},
+            {"stage": f"train@{variant}", "metrics": train or {}, "outs": outs or {}},
+            {"stage": f"evaluate@{variant}", "metrics": test or {}, "outs": {}, "remake": {"time": 1_700_000_000_000}},
         ],
     }
     return Result(experiment, changes or {}, row)

@@ -1,0 +1,67 @@
+"""Averages what several networks say of a split (§6: five and seven networks)."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from alexnet_tf.bundle import Bundle
+from alexnet_tf.evaluation import ten_view_logits
+from alexnet_tf.inference import Inference
+from alexnet_tf.record_split import RecordSplit
+from alexnet_tf.scoring import Predictions, join, score_views
+
+
+def evaluate_together(
+    bundles: Sequence[Bundle],
+    split: RecordSplit,
+    *,
+    batch_size: int,
+    strategy: tf.distribute.Strategy,
+    advance: Callable[[int], None],
+) -> tuple[list[Predictions], Predictions]:
+    """Score ten crops of every image by each network, and by the mean of their probabilities.
+
+    Args:
+        bundles: M models of the same classes, created within the strategy's scope.
+        split: The images and their labels.
+        batch_size: Global: images (of ten views each) that are on the devices at once.
+        strategy: Divides a batch among its replicas.
+        advance: Called with the number of images after each batch.
+
+    Returns:
+        The predictions of each network, and those of all together.
+    """
+    streams = [
+        Inference(
+            lambda images, bundle=bundle: ten_view_logits(bundle, images), strategy=strategy, batch_size=batch_size
+        ).logits(split)
+        for bundle in bundles
+    ]
+    each: list[list[Predictions]] = [[] for _ in bundles]
+    together: list[Predictions] = []
+    start = 0
+    for logits in zip(*streams, strict=True):
+        labels = split.labels[start : start + len(logits[0])]
+        for scored, own in zip(each, logits, strict=True):
+            scored.append(score_views(own, labels)["ten_crop"])
+        together.append(average(logits, labels))
+        start += len(labels)
+        advance(len(labels))
+    return [join(scored) for scored in each], join(together)
+
+
+def average(logits: Sequence[np.ndarray], labels: np.ndarray) -> Predictions:
+    """Score the mean of several networks' probabilities, each of which is the mean over its ten crops.
+
+    All weigh the same, as §6 says no other; the 2012 code tunes weights on the validation set (avg-valid.py).
+
+    Args:
+        logits: Of M networks (N, 10, K) float32.
+        labels: (N,) int, 0..K-1.
+
+    Raises:
+        TrainingError: A logit is not finite.
+    """
+    # The mean over M means of ten views each is that over 10 M views.
+    return score_views(np.concatenate(logits, axis=1), labels)["ten_crop"]
