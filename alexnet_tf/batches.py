@@ -54,7 +54,7 @@ class Batches:
         """
         shape = (self.split.stored_size, self.split.stored_size, 3)
 
-        def per_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
+        def pipeline(context: tf.distribute.InputContext) -> tf.data.Dataset:
             size = context.get_per_replica_batch_size(self.global_batch_size)
             replicas = context.num_replicas_in_sync
             here = replicas // context.num_input_pipelines
@@ -83,7 +83,21 @@ class Batches:
             numbers = tf.data.Dataset.range((last_step - first_step) * here)
             return numbers.map(load, num_parallel_calls=2).prefetch(2).with_options(options)
 
-        return strategy.distribute_datasets_from_function(per_worker)
+        return strategy.distribute_datasets_from_function(pipeline, _input_options(strategy))
+
+
+def _input_options(strategy: tf.distribute.Strategy) -> tf.distribute.InputOptions:
+    """Give each replica a pipeline of its own where there is no device to fetch to, only processors of one process.
+
+    Fetching puts a data set of TensorFlow's own in between, which is tuned whatever the options here: now and then the
+    end of a training waits for that thread, up to a minute.
+    """
+    mode = tf.distribute.InputReplicationMode.PER_REPLICA
+    if isinstance(strategy, tf.distribute.MirroredStrategy) and all(
+        "CPU" in device for device in strategy.extended.worker_devices
+    ):
+        return tf.distribute.InputOptions(experimental_replication_mode=mode, experimental_fetch_to_device=False)
+    return tf.distribute.InputOptions()
 
 
 @lru_cache(maxsize=4)

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alexnet_tf.batches import Batches
+from alexnet_tf.distribution import make_strategy
 from tests.alexnet_tf.small_training import MemorySplit
 
 
@@ -79,6 +80,16 @@ def test_two_replicas_together_see_the_same_batches(two_replicas):
     for expected, found in zip(one, two, strict=True):
         for left, right in zip(expected, found, strict=True):
             np.testing.assert_array_equal(left, right)
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_nothing_tunes_the_pipeline_by_a_thread_that_the_end_of_a_training_would_wait_for(replicas, request):
+    strategy = make_strategy([]) if replicas == 1 else request.getfixturevalue("two_replicas")
+    iterator = iter(Batches(numbered(50), 8, 3).dataset(strategy, 0, 9))
+    next(iterator)
+    for each in iterator._iterators:  # what TensorFlow reads from lies nowhere else
+        with pytest.raises(tf.errors.NotFoundError, match="disable autotune"):
+            tf.data.experimental.get_model_proto(each._iterator)
 
 
 @pytest.mark.parametrize("steps", [(0, 0), (7, 7)])
