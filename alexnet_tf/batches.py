@@ -92,10 +92,10 @@ def _input_options(strategy: tf.distribute.Strategy) -> tf.distribute.InputOptio
     Fetching puts a data set of TensorFlow's own in between, which is tuned whatever the options here: now and then the
     end of a training waits for that thread, up to a minute.
     """
-    mode = tf.distribute.InputReplicationMode.PER_REPLICA
     if isinstance(strategy, tf.distribute.MirroredStrategy) and all(
         "CPU" in device for device in strategy.extended.worker_devices
     ):
+        mode = tf.distribute.InputReplicationMode.PER_REPLICA
         return tf.distribute.InputOptions(experimental_replication_mode=mode, experimental_fetch_to_device=False)
     return tf.distribute.InputOptions()
 

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from alexnet_tf.bundle import Bundle
+from alexnet_tf.errors import ConfigError
 from alexnet_tf.evaluation import ten_view_logits
 from alexnet_tf.inference import Inference
 from alexnet_tf.record_split import RecordSplit
@@ -23,7 +24,7 @@ def evaluate_together(
     """Score ten crops of every image by each network, and by the mean of their probabilities.
 
     Args:
-        bundles: M models of the same classes, created within the strategy's scope.
+        bundles: M >= 1 models of the split's classes, created within the strategy's scope.
         split: The images and their labels.
         batch_size: Global: images (of ten views each) that are on the devices at once.
         strategy: Divides a batch among its replicas.
@@ -31,7 +32,14 @@ def evaluate_together(
 
     Returns:
         The predictions of each network, and those of all together.
+
+    Raises:
+        ConfigError: A model has other classes than the split.
+        TrainingError: A logit is not finite.
+        DataError: A record cannot be read.
     """
+    if any(list(bundle.class_names) != list(split.class_names) for bundle in bundles):
+        raise ConfigError("Networks are averaged on images of their own classes alone; take models of these records.")
     streams = [
         Inference(
             lambda images, bundle=bundle: ten_view_logits(bundle, images), strategy=strategy, batch_size=batch_size

@@ -104,6 +104,8 @@ def _reached(aim: Aim, groups: Sequence[Sequence[Result]]) -> tuple[str, str]:
         return "", "not run"
     value, best = min(own, key=lambda each: (-min(len(each[1]), aim.seeds), each[0]))
     run = [shown_changes(best[0]), best[0].precision, f"{len(best)} seed{'s' if len(best) > 1 else ''}"]
+    if aim.quantity != "ten-crop error":  # a cost says little without its machine
+        run.append(f"processor: {'; '.join(sorted({each.processor for each in best}))}")
     if value > aim.at_most + 1e-9:
         verdict = "missed"
     else:

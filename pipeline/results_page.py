@@ -27,7 +27,7 @@ from alexnet_tf.errors import DataError
 from alexnet_tf.report import headline, table
 from pipeline import pretrained
 from pipeline.aims import aims_table
-from pipeline.averages import averages_table
+from pipeline.averages_page import averages_table
 from pipeline.commands.base import Command
 from pipeline.figure1 import epochs_table
 from pipeline.result_groups import grouped, shown_changes
@@ -135,14 +135,14 @@ def runs_table(groups: Sequence[Sequence[Result]]) -> str:
 
 def figures_table(groups: Sequence[Sequence[Result]]) -> str:
     """Lay out what figures 3 and 4 are said to show, one line a group; older results do not say."""
-    header = ["variant", "changed", "seeds", *_FIGURES]
+    header = ["variant", "changed", "seeds", "precision", *_FIGURES]
     lines = [header, ["---"] * len(header)]
     for group in groups:
         known = [each for each in group if "test/conv1/colour_share_tower1" in each.metrics]
         if known:
             seeds = ", ".join(str(each.seed) for each in known)
             shares = [_share(known, name) for name in _FIGURES.values()]
-            lines.append([f"`{known[0].variant}`", shown_changes(known[0]), seeds, *shares])
+            lines.append([f"`{known[0].variant}`", shown_changes(known[0]), seeds, known[0].precision, *shares])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

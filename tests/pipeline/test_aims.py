@@ -36,7 +36,7 @@ def test_the_mean_of_the_seeds_is_held_against_the_aim(tmp_path):
     assert "| met with 2 of 5 seeds |" in lines(tmp_path, aim(seeds=5))[0]
     assert "|  | not run |" in lines(tmp_path, aim(variant="faithful"))[0]
     assert (
-        "| at most 1.5 | 1.5 (float32, 2 seeds) | met |"
+        "| at most 1.5 | 1.5 (float32, 2 seeds, processor: not recorded) | met |"
         in lines(tmp_path, aim(quantity="CPU-minutes of training", at_most=1.5))[0]
     )
 

@@ -9,6 +9,7 @@ from made_results import made, write
 
 from alexnet_tf.errors import AlexNetError, ConfigError, DataError
 from pipeline import averages
+from pipeline.averages_page import averages_table
 from pipeline.results_page import rendered
 from pipeline.workspace import Workspace
 
@@ -16,7 +17,8 @@ from pipeline.workspace import Workspace
 def result(seed, model="a.dir", dataset="d.dir", **named):
     outs = {"dvc.out.data/dataset": dataset, "dvc.out.data/records/native": "r.dir", "dvc.out.models/optimized": model}
     params = {"images": "native", "evaluation.batch_size": "4"}
-    return made("cifar10", "optimized", seed, outs=outs, **params, **named)
+    named = {"experiment": "cifar10", "test": {"test/ten_crop/top1_error": 0.1}} | named
+    return made(named.pop("experiment"), "optimized", seed, outs=outs, **params, **named)
 
 
 def into_cache(root, folder):
@@ -34,42 +36,53 @@ def into_cache(root, folder):
     return put(json.dumps(listed).encode(), ".dir")
 
 
-def test_the_models_of_two_seeds_are_scored_one_by_one_and_together(tmp_path, monkeypatch):
+@pytest.fixture
+def two_seeds(tmp_path, monkeypatch):
+    """Two results whose models and records are in DVC's cache of tmp_path, and what each of them says alone."""
     from alexnet_tf import record_split
     from alexnet_tf.bundle import save_bundle
     from alexnet_tf.distribution import make_strategy
     from alexnet_tf.evaluation import evaluate
-    from tests.alexnet_tf.small_networks import bundle_of_six
+    from tests.alexnet_tf.small_networks import CLASSES, bundle_of_six
     from tests.alexnet_tf.small_training import MemorySplit, images
 
-    split = MemorySplit(images(30, 16), 16)
+    split = MemorySplit(images(30, 16), 16, CLASSES)
     monkeypatch.setattr(record_split.RecordSplit, "open", lambda *_: split)
     (tmp_path / "records").mkdir()
     (tmp_path / "records/manifest.json").write_text("{}")
-    bundles = {seed: bundle_of_six(faithful=False, seed=seed) for seed in (1, 2)}
-    kept = []
-    for seed, bundle in bundles.items():
-        save_bundle(tmp_path / f"model{seed}", bundle)
-        kept.append(result(seed, into_cache(tmp_path, tmp_path / f"model{seed}")))
     records = into_cache(tmp_path, tmp_path / "records")
-    for each in kept:
-        each.row["standing"][0]["outs"]["dvc.out.data/records/native"] = records
+    kept, alone = [], []
+    for seed in (1, 2):
+        bundle = bundle_of_six(faithful=False, seed=seed)
+        evaluated = evaluate(bundle, split, batch_size=4, strategy=make_strategy([]), advance=lambda _: None)
+        alone.append(evaluated.predictions["ten_crop"])
+        save_bundle(tmp_path / f"model{seed}", bundle)
+        claimed = {"test/ten_crop/top1_error": alone[-1].error(1)}
+        kept.append(result(seed, into_cache(tmp_path, tmp_path / f"model{seed}"), test=claimed))
+        kept[-1].row["standing"][0]["outs"]["dvc.out.data/records/native"] = records
     write(tmp_path, *kept)
+    return kept, alone
 
+
+def test_the_models_of_two_seeds_are_scored_one_by_one_and_together(tmp_path, two_seeds):
+    kept, alone = two_seeds
     path = averages.keep(Workspace(root=tmp_path, home=tmp_path), kept[::-1])
     content = json.loads(path.read_text())
-    assert path == tmp_path / "results/cifar10/averages/optimized.json"
+    assert path.parent == tmp_path / "results/cifar10/averages"
     assert content["results"] == [each.path for each in kept]
     assert content["num_examples"] == 30
-    alone = [
-        evaluate(bundle, split, batch_size=4, strategy=make_strategy([]), advance=lambda _: None).predictions[
-            "ten_crop"
-        ]
-        for bundle in bundles.values()
-    ]
     assert content["each"] == [predictions.metrics() for predictions in alone]
     assert content["together"]["mean_loss"] < sum(each["mean_loss"] for each in content["each"]) / 2  # Jensen
     assert list((tmp_path / ".alexnet/averages").iterdir()) == []
+    assert "| 2 together |" in averages_table(tmp_path, "cifar10")
+
+
+def test_a_model_that_errs_otherwise_than_its_result_says_is_one_sentence(tmp_path, two_seeds):
+    kept, alone = two_seeds
+    kept[1].row["standing"][1]["metrics"]["test/ten_crop/top1_error"] = alone[1].error(1) + 0.001
+    with pytest.raises(AlexNetError, match=r"seed2-.* claims a ten-crop error of 0\..*, found .* not recorded$"):
+        averages.keep(Workspace(root=tmp_path, home=tmp_path), kept)
+    assert not (tmp_path / "results/cifar10/averages").exists()
 
 
 def test_the_table_has_one_network_and_all_together_by_hand(tmp_path):
@@ -77,14 +90,9 @@ def test_the_table_has_one_network_and_all_together_by_hand(tmp_path):
     write(tmp_path, *kept)
     folder = tmp_path / "results/cifar10/averages"
     folder.mkdir()
-    together = {"top1_error": 0.06, "top1_error_low": 0.055, "top1_error_high": 0.065}
-    top5 = {"top5_error": 0.002, "top5_error_low": 0.001, "top5_error_high": 0.003}
-    content = {
-        "results": [each.path for each in kept],
-        "each": [{"top1_error": 0.07, "top5_error": 0.003}, {"top1_error": 0.08, "top5_error": 0.003}],
-        "together": together | top5,
-    }
-    (folder / "optimized.json").write_text(json.dumps(content))
+    together = errors(0.06, 0.055, 0.065) | {"top5_error": 0.002, "top5_error_low": 0.001, "top5_error_high": 0.003}
+    each = [errors(0.07, 0.06, 0.08) | {"top5_error": 0.003}, errors(0.08, 0.07, 0.09) | {"top5_error": 0.003}]
+    write_averages(folder / "optimized-12345678.json", kept, each, together)
     assert rendered(tmp_path, "<!-- results: averages cifar10 -->\n<!-- end -->").splitlines()[3:-1] == [
         "| `optimized` | 1, 2 | float32 | one, the mean | 7.50 ± 0.71 % | 0.30 ± 0.00 % |",
         "| `optimized` | 1, 2 | float32 | 2 together | 6.00 % (5.50 to 6.50) | 0.20 % (0.10 to 0.30) |",
@@ -97,36 +105,59 @@ def test_the_table_has_one_network_and_all_together_by_hand(tmp_path):
     ]
 
 
+def test_with_fewer_than_five_classes_there_is_no_top_5_error(tmp_path):
+    kept = [result(1), result(2)]
+    write(tmp_path, *kept)
+    (tmp_path / "results/cifar10/averages").mkdir()
+    same = errors(0.06, 0.055, 0.065)
+    write_averages(tmp_path / "results/cifar10/averages/optimized-12345678.json", kept, [same, same], same)
+    one, together = averages_table(tmp_path, "cifar10").splitlines()[2:4]
+    assert one.endswith("| 6.00 ± 0.00 % |  |")
+    assert together.endswith("| 6.00 % (5.50 to 6.50) |  |")
+
+
+def errors(top1, low, high):
+    return {"mean_loss": 1.0, "top1_error": top1, "top1_error_low": low, "top1_error_high": high}
+
+
+def write_averages(path, kept, each, together):
+    content = {"results": [result.path for result in kept], "each": each, "together": together}
+    path.write_text(json.dumps(content | {"num_examples": 100, "machine": {}}))
+
+
 @pytest.mark.parametrize(
     ("results", "found"),
     [
-        ([result(1)], "1 of 1 sets of parameters and 1 of data"),
-        ([result(1), result(2, epochs="9")], "2 of 2 sets of parameters and 1 of data"),
-        ([result(1), result(2, dataset="e.dir")], "2 of 1 sets of parameters and 2 of data"),
+        ([result(1)], "1, of 1 sets of parameters or precisions and 1 of data"),
+        ([result(1), result(2, epochs="9")], "2, of 2 sets of parameters or precisions and 1 of data"),
+        ([result(1), result(2, dataset="e.dir")], "2, of 1 sets of parameters or precisions and 2 of data"),
+        ([result(1), result(2, experiment="sample")], "2, of 1 sets of parameters or precisions and 2 of data"),
     ],
 )
 def test_what_does_not_belong_together_is_one_sentence(tmp_path, results, found):
-    with pytest.raises(ConfigError, match=f"in nothing but their seed, found {found}$"):
+    with pytest.raises(ConfigError, match=f"in nothing but their seed, found {found}; leave others out$"):
         averages.keep(Workspace(root=tmp_path, home=tmp_path), results)
 
 
 def test_a_model_that_is_not_in_the_cache_is_one_sentence_and_leaves_nothing(tmp_path):
-    with pytest.raises(AlexNetError, match=r"records/native of results/cifar10/.* would be after: git checkout"):
+    with pytest.raises(AlexNetError, match=r"records/native of results/cifar10/.* this commit: git checkout COMMIT"):
         averages.keep(Workspace(root=tmp_path, home=tmp_path), [result(1), result(2)])
     assert list((tmp_path / ".alexnet/averages").iterdir()) == []
     assert not (tmp_path / "results").exists()
 
 
-def test_files_that_are_no_averages_are_one_sentence(tmp_path):
+@pytest.mark.parametrize("content", ["", "{}", '{"results": [], "each": [], "together": {}, "num_examples": 1}'])
+def test_files_that_are_no_averages_are_one_sentence(tmp_path, content):
     with pytest.raises(AlexNetError, match=r"holds no averages; `python -m pipeline.averages RESULT"):
-        averages.averages_table(tmp_path, "cifar10")
+        averages_table(tmp_path, "cifar10")
     (tmp_path / "results/cifar10/averages").mkdir(parents=True)
-    (tmp_path / "results/cifar10/averages/optimized.json").write_text("{}")
+    (tmp_path / "results/cifar10/averages/optimized.json").write_text(content)
     with pytest.raises(DataError, match=r"optimized.json: expected what `python -m pipeline.averages` wrote"):
-        averages.averages_table(tmp_path, "cifar10")
+        averages_table(tmp_path, "cifar10")
 
 
-def test_no_result_is_a_usage_error():
-    answer = CliRunner().invoke(averages.main, ["nosuch.json"])
-    assert answer.exit_code == 1
-    assert "nosuch.json: cannot be read" in answer.stderr
+@pytest.mark.parametrize(("arguments", "code"), [([], 2), (["nosuch.json"], 1)])
+def test_no_result_is_told(arguments, code):
+    answer = CliRunner().invoke(averages.main, arguments)
+    assert answer.exit_code == code
+    assert ("nosuch.json: cannot be read" if arguments else "Missing argument") in answer.stderr

@@ -137,7 +137,7 @@ def test_what_figures_3_and_4_show_by_hand():
     several = [result(1, **shares), result(2, **shares | {"test/conv1/colour_share_tower1": 0.6}), result(3)]
     lines = figures_table([several, [result(4)]]).splitlines()
     assert len(lines) == 3  # older results do not say
-    assert lines[2] == "| `optimized` |  | 1, 2 | 55.0 ± 7.1 % |  |  | 30.0 ± 0.0 % |"
+    assert lines[2] == "| `optimized` |  | 1, 2 | float32 | 55.0 ± 7.1 % |  |  | 30.0 ± 0.0 % |"
 
 
 def test_a_block_is_replaced_and_the_rest_stays(tmp_path):
