@@ -9,7 +9,6 @@ wants the machine that trained them.
 
 import hashlib
 import math
-import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +22,7 @@ from pipeline.certificate import this_machine
 from pipeline.commands.base import Command
 from pipeline.dvc_cache import link
 from pipeline.result_groups import grouped
-from pipeline.results import FOLDER, Result, read_result
+from pipeline.results import FOLDER, Result, read_result, write_whole
 from pipeline.workspace import Workspace, find_workspace
 
 if TYPE_CHECKING:
@@ -66,10 +65,7 @@ def keep(workspace: Workspace, results: Sequence[Result]) -> Path:
     states = "".join(result.row["state"] for result in group)
     name = f"{first.variant}-{hashlib.sha256(states.encode()).hexdigest()[:8]}.json"
     path = workspace.root / FOLDER / first.experiment / AVERAGES / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    written = path.with_name(f".{path.name}.partial")
-    written.write_text(averages.model_dump_json(indent=1, exclude_none=True) + "\n", encoding="utf-8")
-    os.replace(written, path)
+    write_whole(path, averages.model_dump_json(indent=1, exclude_none=True) + "\n")
     return path
 
 

@@ -136,12 +136,16 @@ def keep(workspace: Workspace, config: Config, results: list[Result]) -> list[st
         path = f"{FOLDER}/{results[0].experiment}/{COMPARISON}"
         contents[path] = {"comparison": kept, "costs": costs(workspace, config)}
     for path, content in contents.items():
-        target = workspace.root / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        written = target.with_name(f".{target.name}.partial")
-        written.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        os.replace(written, target)
+        write_whole(workspace.root / path, json.dumps(content, indent=1, sort_keys=True) + "\n")
     return list(contents)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file that is kept, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    written = path.with_name(f".{path.name}.partial")
+    written.write_text(text, encoding="utf-8")
+    os.replace(written, path)
 
 
 def load(folder: Path) -> list[Result]:
