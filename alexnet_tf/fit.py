@@ -102,7 +102,7 @@ class Fit:
         epoch_started = None if state.losses else time.monotonic()
         while state.step < training.total_steps:
             started = time.monotonic()
-            num_steps = min(num_steps, self._steps_left_in_epoch())
+            num_steps = self._agreed(min(num_steps, self._steps_left_in_epoch()))
             losses, errors = training.run_steps(iterator, state.step, num_steps, state.plateau)
             rate = training.recipe.optimizer.learning_rate
             guards.check_losses(losses, first_step=state.step, total_steps=training.total_steps, learning_rate=rate)
@@ -124,6 +124,13 @@ class Fit:
         """Delete the checkpoint, once the result is safe elsewhere."""
         if self._checkpoint is not None:
             self._checkpoint.delete()
+
+    def _agreed(self, num_steps: int) -> int:
+        """Return the chief's number: workers whose calls differ in length wait for each other's sums for ever.
+
+        TensorFlow names a sum by its round in the loop of `Training.run_steps`, which starts anew with every call.
+        """
+        return int(from_chief(self._training.strategy, str(num_steps).encode()))
 
     def _steps_left_in_epoch(self) -> int:
         steps = self._training.batches.steps_per_epoch
