@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from alexnet_tf.errors import AlexNetError, DataError
-from pipeline.result_groups import grouped, shown_changes
+from pipeline.result_groups import grouped, shown_difference
 from pipeline.results import FOLDER, Result, load
 from pipeline.yaml_file import parse
 
@@ -72,7 +72,7 @@ def aims_table(root: Path, experiment: str) -> str:
     """Lay the aims of an experiment out, one line each, with the best set of parameters that was run.
 
     Of several sets of parameters that were run, those with more seeds come first, up to as many as asked for, then the
-    better figure; the rows of one variant may be of different runs.
+    better figure. The first aim of a variant chooses, and its other aims are held against the same runs.
 
     Raises:
         DataError: A result or the file of aims is broken, or that has none for the experiment.
@@ -83,31 +83,40 @@ def aims_table(root: Path, experiment: str) -> str:
     groups = grouped(load(root / FOLDER / experiment))
     header = ["variant", "quantity", "others", "aim", "here", "verdict", "why, and what to try next"]
     lines = [header, ["---"] * len(header)]
+    chosen: dict[str, Sequence[Result]] = {}
     for aim in aims:
+        if aim.variant not in chosen:
+            chosen[aim.variant] = _best(aim, groups)
         _, _, shown = _METRICS[aim.quantity]
         wanted = f"at most {shown.format(aim.at_most)}" + (f", {aim.seeds} seeds" if aim.seeds > 1 else "")
-        here, verdict = _reached(aim, groups)
+        here, verdict = _reached(aim, chosen[aim.variant], groups)
         remark = "" if verdict == "met" else f"{aim.reason} Next: {aim.next}"
         lines.append([f"`{aim.variant}`", aim.quantity, aim.anchor, wanted, here, verdict, remark])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _reached(aim: Aim, groups: Sequence[Sequence[Result]]) -> tuple[str, str]:
-    metric, scale, shown = _METRICS[aim.quantity]
+def _best(aim: Aim, groups: Sequence[Sequence[Result]]) -> Sequence[Result]:
+    known = [group for group in groups if group[0].variant == aim.variant and _value(aim, group) is not None]
+    return min(known, key=lambda group: (-min(len(group), aim.seeds), _value(aim, group)), default=[])
+
+
+def _value(aim: Aim, group: Sequence[Result]) -> float | None:
+    metric, scale, _ = _METRICS[aim.quantity]
+    values = [each.metrics[metric] for each in group if metric in each.metrics]
     middle = statistics.mean if aim.quantity == "ten-crop error" else statistics.median
-    own = [
-        (scale * middle([each.metrics[metric] for each in group]), group)
-        for group in groups
-        if group[0].variant == aim.variant and all(metric in each.metrics for each in group)
-    ]
-    if not own:
+    return scale * middle(values) if values and len(values) == len(group) else None
+
+
+def _reached(aim: Aim, group: Sequence[Result], groups: Sequence[Sequence[Result]]) -> tuple[str, str]:
+    if (value := _value(aim, group)) is None:
         return "", "not run"
-    value, best = min(own, key=lambda each: (-min(len(each[1]), aim.seeds), each[0]))
-    run = [shown_changes(best[0]), best[0].precision, f"{len(best)} seed{'s' if len(best) > 1 else ''}"]
+    seeds = f"{len(group)} seed{'s' if len(group) > 1 else ''}"
+    run = [shown_difference(group, groups), group[0].precision, seeds]
     if aim.quantity != "ten-crop error":  # a cost says little without its machine
-        run.append(f"processor: {'; '.join(sorted({each.processor for each in best}))}")
+        run.append(f"processor: {'; '.join(sorted({each.processor for each in group}))}")
     if value > aim.at_most + 1e-9:
         verdict = "missed"
     else:
-        verdict = "met" if len(best) >= aim.seeds else f"met with {len(best)} of {aim.seeds} seeds"
+        verdict = "met" if len(group) >= aim.seeds else f"met with {len(group)} of {aim.seeds} seeds"
+    _, _, shown = _METRICS[aim.quantity]
     return f"{shown.format(value)} ({', '.join(part for part in run if part)})", verdict

@@ -15,7 +15,7 @@ import click
 from alexnet_tf.errors import DataError
 from alexnet_tf.figures import COLOURS, new_figure, png
 from pipeline.commands.base import Command
-from pipeline.result_groups import as_in_the_file, grouped, shown_changes
+from pipeline.result_groups import as_in_the_file, grouped, shown_difference
 from pipeline.results import FOLDER, Result, load
 
 TARGET = 0.25  # §3.1
@@ -53,14 +53,15 @@ def epochs_table(groups: Sequence[Sequence[Result]]) -> str:
         DataError: Runs of one network are of two versions of the experiment, or are no pair of networks.
     """
     reached = f"epochs to {_TARGET_ERROR}"
-    header = ["network", "changed", "learning rate", "seeds", reached, "epochs run"]
+    header = ["network", "changed", "precision", "learning rate", "seeds", reached, "epochs run"]
     lines = [header, ["---"] * len(header)]
     for group in groups:
         first = group[0].row["params"]
         epochs_each = ", ".join(_shown(each) for each in group)
         seeds = ", ".join(str(each.seed) for each in group)
         rate, epochs = first["training.optimizer.learning_rate"], first["training.epochs"]
-        lines.append([NETWORKS[_activation(group[0])], shown_changes(group[0]), rate, seeds, epochs_each, epochs])
+        network, changed = NETWORKS[_activation(group[0])], shown_difference(group, groups)
+        lines.append([network, changed, group[0].precision, rate, seeds, epochs_each, epochs])
     rows = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     return f"{rows}\n\n{ratio(groups)}"
 

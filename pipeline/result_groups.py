@@ -34,6 +34,20 @@ def shown_changes(result: Result) -> str:
     return ", ".join(f"`{key}={json.dumps(value)}`" for key, value in named.items())
 
 
+def shown_difference(group: Sequence[Result], groups: Sequence[Sequence[Result]]) -> str:
+    """Write what a group's parameters have other than its experiment's file, seed and precision aside, "" for nothing.
+
+    The file changes from commit to commit: the latest run without changes of its own speaks for it, as far as both know
+    a parameter. Where there is no such run, the group's own changes are told.
+    """
+    runs = [each for other in groups for each in other if each.variant == group[0].variant and not shown_changes(each)]
+    if not runs:
+        return shown_changes(group[0])
+    file, own = max(runs, key=lambda each: each.time).row["params"], group[0].row["params"]
+    names = sorted((own.keys() & file.keys()) - {"seed", "training.precision"})  # which stand beside it
+    return ", ".join(f"`{name}={own[name]}`" for name in names if own[name] != file[name])
+
+
 def as_in_the_file(groups: Sequence[Sequence[Result]], wanted: Callable[[Result], bool]) -> Sequence[Result]:
     """Return the wanted results whose parameters are those of their experiment's file, by seed; none where none is.
 

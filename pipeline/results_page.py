@@ -30,7 +30,7 @@ from pipeline.aims import aims_table
 from pipeline.averages_page import averages_table
 from pipeline.commands.base import Command
 from pipeline.figure1 import epochs_table
-from pipeline.result_groups import grouped, shown_changes
+from pipeline.result_groups import grouped, shown_difference
 from pipeline.results import COMPARISON, FOLDER, Result, load
 from pipeline.seed_differences import differences
 from pipeline.verified_page import verified_table
@@ -129,7 +129,7 @@ def runs_table(groups: Sequence[Sequence[Result]]) -> str:
         seeds = ", ".join(str(each.seed) for each in group)
         processors = "; ".join(sorted({each.processor for each in group}))
         numbers = [seeds, group[0].precision, *errors, *costs, processors]
-        lines.append([f"`{group[0].variant}`", shown_changes(group[0]), *numbers])
+        lines.append([f"`{group[0].variant}`", shown_difference(group, groups), *numbers])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -142,7 +142,7 @@ def figures_table(groups: Sequence[Sequence[Result]]) -> str:
         if known:
             seeds = ", ".join(str(each.seed) for each in known)
             shares = [_share(known, name) for name in _FIGURES.values()]
-            lines.append([f"`{known[0].variant}`", shown_changes(known[0]), seeds, known[0].precision, *shares])
+            lines.append([f"`{known[0].variant}`", shown_difference(group, groups), seeds, known[0].precision, *shares])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

@@ -19,14 +19,12 @@ def lines(root, text):
 
 
 def aim(**values):
-    told = {
-        "variant": "optimized",
-        "quantity": "ten-crop error",
-        "at_most": 20.0,
-        "reason": "Why.",
-        "next": "what.",
-    } | values
-    return f"sample: [{told}]"
+    return f"sample: [{told(**values)}]"
+
+
+def told(**values):
+    known = {"variant": "optimized", "quantity": "ten-crop error", "at_most": 20.0, "reason": "Why.", "next": "what."}
+    return known | values
 
 
 def test_the_mean_of_the_seeds_is_held_against_the_aim(tmp_path):
@@ -52,6 +50,17 @@ def test_a_lucky_seed_does_not_stand_for_many(tmp_path):
     assert "22.00 % (`training.epochs=9`, float32, 2 seeds) | missed" in lines(tmp_path, aim(seeds=2))[0]
     assert "22.00 % (`training.epochs=9`, float32, 2 seeds) | missed" in lines(tmp_path, aim(seeds=5))[0]
     assert "10.00 % (float32, 1 seed) | met" in lines(tmp_path, aim(seeds=1))[0]
+
+
+def test_the_first_aim_of_a_variant_chooses_the_runs_of_its_others(tmp_path):
+    quick = result(2, 0.3, {"variants.optimized.training.epochs": 2})
+    quick.row["standing"][0]["metrics"]["cost/cpu_seconds"] = 30.0
+    write(tmp_path, result(1, 0.1), quick)
+    cost = {"quantity": "CPU-minutes of training", "at_most": 1.0}
+    first, second = lines(tmp_path, f"sample: [{told()}, {told(**cost)}]")
+    assert "| 10.00 % (float32, 1 seed) | met |" in first
+    assert "| 1.5 (float32, 1 seed, processor: not recorded) | missed |" in second  # not the 0.5 of the other run
+    assert "| 0.5 (`training.epochs=2`, float32" in lines(tmp_path, aim(**cost))[0]
 
 
 def test_a_table_without_aims_is_one_sentence(tmp_path):

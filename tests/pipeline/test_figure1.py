@@ -92,8 +92,10 @@ def test_a_search_for_a_rate_is_shown_and_not_compared(tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(each.__dict__))
     page = rendered(tmp_path, "<!-- results: figure1 relu_tanh -->\n<!-- end -->\n")
-    assert "| ReLU |  | 0.01 | 1 | 1.0 | 2 |" in page
-    assert "| tanh | `training.optimizer.learning_rate=0.5` | 0.5 | 1 | 2.0 | 3 |" in page
+    assert "| ReLU |  | float32 | 0.01 | 1 | 1.0 | 2 |" in page
+    assert (
+        "| tanh | `training.epochs=3`, `training.optimizer.learning_rate=0.5` | float32 | 0.5 | 1 | 2.0 | 3 |" in page
+    )
     assert "No seed was run with both networks as the experiment has them" in page
 
 

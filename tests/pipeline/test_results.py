@@ -9,7 +9,7 @@ from made_results import write
 
 from alexnet_tf.errors import AlexNetError, DataError
 from pipeline import experiments, results
-from pipeline.result_groups import grouped
+from pipeline.result_groups import grouped, shown_difference
 from pipeline.results import Result
 from pipeline.results_page import PAGES, figures_table, rendered, runs_table
 from pipeline.workspace import Workspace
@@ -27,7 +27,7 @@ def result(seed=1, error=0.25, changes=None, **metrics):
         "params": {
             "seed": str(seed),
             "download.source": "sample",
-            "training.epochs": "4",
+            "training.epochs": str((changes or {}).get("variants.optimized.training.epochs", 4)),
             "training.precision": "float32",
         },
         "state_tags": {"alexnet.state": f"{seed:x}abcdef012"},
@@ -82,6 +82,20 @@ def test_an_experiment_that_was_edited_is_no_other_seed():
     old = result(2)
     old.row["params"]["training.epochs"] = "3"
     assert [[each.seed for each in group] for group in grouped([old, result(1)])] in ([[1], [2]], [[2], [1]])
+
+
+def test_what_differs_is_told_against_the_latest_run_that_changes_nothing():
+    changes = {"variants.optimized.training.epochs": 9}
+    older, latest, changed = result(1), result(2), result(3, changes=changes)
+    older.row["standing"][1]["remake"]["time"] -= 1  # when the file said 3 epochs, and had no clip
+    older.row["params"] |= {"training.epochs": "3", "training.precision": "bfloat16"}
+    latest.row["params"]["training.clip"] = "none"
+    groups = [[older], [latest], [changed]]
+    told = [shown_difference(group, groups) for group in groups]
+    assert told == ["`training.epochs=3`", "", "`training.epochs=9`"]
+    assert shown_difference([changed], [[changed]]) == "`training.epochs=9`"  # nothing speaks for the file
+    other = replace(latest, row={**latest.row, "variant": "faithful"})
+    assert shown_difference([changed], [[changed], [other]]) == "`training.epochs=9`"
 
 
 def test_auto_is_what_it_was_on_the_machine_of_the_run():
