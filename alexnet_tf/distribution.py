@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 import tensorflow as tf
 
-from alexnet_tf.cluster import cluster
+from alexnet_tf.cluster import Cluster, cluster
 from alexnet_tf.errors import ConfigError, DataError, TrainingError
 
 _LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError, tf.errors.DeadlineExceededError)
@@ -88,20 +88,31 @@ def per_replica_batch_size(global_batch_size: int, strategy: tf.distribute.Strat
     return global_batch_size // replicas
 
 
+def number_from_chief(strategy: tf.distribute.Strategy, number: int) -> int:
+    """Return the chief's `number`, of 32 bits, on every worker; where there is one worker, its own.
+
+    All workers must call it at the same point.
+    """
+    workers = _workers(strategy)
+    if workers is None:
+        return number
+    return int(_sum(strategy, np.array([number if workers.is_chief else 0], np.int32))[0])
+
+
 def from_chief(strategy: tf.distribute.Strategy, content: bytes) -> bytes:
     """Return the chief's `content` on every worker; where there is one worker, its own.
 
     All workers must call it at the same point.
     """
-    workers = cluster()
-    if workers is None or not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+    workers = _workers(strategy)
+    if workers is None:
         return content
-    mine = content if workers.is_chief else b""
-    length = int(_sum(strategy, np.array([len(mine)], np.int32))[0])
+    length = number_from_chief(strategy, len(content))
     if length == 0:  # TensorFlow 2.21 crashes on the sum of nothing
         return b""
     padded = np.zeros(-(-length // 4) * 4, np.uint8)
-    padded[: len(mine)] = np.frombuffer(mine, np.uint8)
+    if workers.is_chief:
+        padded[:length] = np.frombuffer(content, np.uint8)
     return _sum(strategy, padded.view(np.int32)).tobytes()[:length]
 
 
@@ -124,6 +135,10 @@ def require_same_training(strategy: tf.distribute.Strategy, fingerprint: str, ar
             f"worker 0 trains something else (fingerprint {chiefs[:12]}…, here {fingerprint[:12]}…): params.yaml, "
             "data and code must be the same on every host"
         )
+
+
+def _workers(strategy: tf.distribute.Strategy) -> Cluster | None:
+    return cluster() if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy) else None
 
 
 def _sum(strategy: tf.distribute.Strategy, values: np.ndarray) -> np.ndarray:

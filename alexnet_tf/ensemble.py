@@ -38,8 +38,12 @@ def evaluate_together(
         TrainingError: A logit is not finite.
         DataError: A record cannot be read.
     """
-    if any(list(bundle.class_names) != list(split.class_names) for bundle in bundles):
-        raise ConfigError("Networks are averaged on images of their own classes alone; take models of these records.")
+    for bundle in bundles:
+        if list(bundle.class_names) != list(split.class_names):
+            raise ConfigError(
+                f"networks are averaged on images of their own classes alone: expected {', '.join(split.class_names)}, "
+                f"found a model of {', '.join(bundle.class_names)}; take models of these records"
+            )
     streams = [
         Inference(
             lambda images, bundle=bundle: ten_view_logits(bundle, images), strategy=strategy, batch_size=batch_size

@@ -12,7 +12,7 @@ import numpy as np
 from alexnet_tf import guards
 from alexnet_tf.checkpoint import Checkpoint, State
 from alexnet_tf.cluster import cluster
-from alexnet_tf.distribution import from_chief, naming_lost_workers, require_same_training
+from alexnet_tf.distribution import from_chief, naming_lost_workers, number_from_chief, require_same_training
 from alexnet_tf.history import Epoch
 from alexnet_tf.precision import arithmetic
 from alexnet_tf.record_split import RecordSplit
@@ -102,7 +102,8 @@ class Fit:
         epoch_started = None if state.losses else time.monotonic()
         while state.step < training.total_steps:
             started = time.monotonic()
-            num_steps = self._agreed(min(num_steps, self._steps_left_in_epoch()))
+            # TensorFlow names a sum by its round in the compiled loop: workers must take equally many steps a call.
+            num_steps = number_from_chief(training.strategy, min(num_steps, self._steps_left_in_epoch()))
             losses, errors = training.run_steps(iterator, state.step, num_steps, state.plateau)
             rate = training.recipe.optimizer.learning_rate
             guards.check_losses(losses, first_step=state.step, total_steps=training.total_steps, learning_rate=rate)
@@ -124,13 +125,6 @@ class Fit:
         """Delete the checkpoint, once the result is safe elsewhere."""
         if self._checkpoint is not None:
             self._checkpoint.delete()
-
-    def _agreed(self, num_steps: int) -> int:
-        """Return the chief's number: workers whose calls differ in length wait for each other's sums for ever.
-
-        TensorFlow names a sum by its round in the loop of `Training.run_steps`, which starts anew with every call.
-        """
-        return int(from_chief(self._training.strategy, str(num_steps).encode()))
 
     def _steps_left_in_epoch(self) -> int:
         steps = self._training.batches.steps_per_epoch
@@ -186,8 +180,7 @@ class Fit:
         )
 
     def _resume(self) -> None:
-        checkpoint = self._checkpoint
-        if checkpoint is None:
+        if (checkpoint := self._checkpoint) is None:
             return
         require_same_training(self._training.strategy, checkpoint.fingerprint, checkpoint.arithmetic)
         workers = cluster()

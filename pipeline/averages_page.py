@@ -11,7 +11,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from alexnet_tf.errors import AlexNetError, DataError
-from pipeline.results import FOLDER, read_result
+from pipeline.result_groups import grouped, shown_difference
+from pipeline.results import FOLDER, load, read_result
 
 AVERAGES = "averages"
 
@@ -66,12 +67,15 @@ def averages_table(root: Path, experiment: str) -> str:
     folder = root / FOLDER / experiment / AVERAGES
     if not (paths := sorted(folder.glob("*.json"))):
         raise AlexNetError(f"{folder} holds no averages; `python -m pipeline.averages RESULT...` makes them")
-    lines = ["| variant | seeds | precision | networks | test, ten crops | test top-5, ten crops |", "| --- " * 6 + "|"]
+    header = ["variant", "changed", "seeds", "precision", "networks", "test, ten crops", "test top-5, ten crops"]
+    lines = [f"| {' | '.join(header)} |", "| --- " * len(header) + "|"]
     commands = []
     for path in paths:
         averages = _read(path)
         results = [read_result(root / name) for name in averages.results]
-        named = f"| `{results[0].variant}` | {', '.join(str(each.seed) for each in results)} | {results[0].precision} |"
+        groups = grouped(load(folder.parent))
+        seeds = ", ".join(str(each.seed) for each in results)
+        named = f"| `{results[0].variant}` | {shown_difference(results, groups)} | {seeds} | {results[0].precision} |"
         one_by_one = " | ".join(_mean(averages.each, name) for name in ("top1_error", "top5_error"))
         together = " | ".join(_with_interval(averages.together, name) for name in ("top1_error", "top5_error"))
         lines += [f"{named} one, the mean | {one_by_one} |", f"{named} {len(results)} together | {together} |"]

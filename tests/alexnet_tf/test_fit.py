@@ -69,6 +69,17 @@ def test_an_epoch_is_a_row_of_the_history():
     assert {row.validation_top5_error for row in fitted.history} == {None}  # of three classes
 
 
+def test_a_call_has_as_many_steps_as_the_chief_says(monkeypatch):
+    wished, taken = [], []
+    monkeypatch.setattr(fit_module, "SECONDS_PER_CALL", 60.0)
+    monkeypatch.setattr(fit_module, "number_from_chief", lambda _, wish: wished.append(wish) or 2)
+    work = training(epochs=2)
+    monkeypatch.setattr(work, "run_steps", lambda *given, run=work.run_steps: taken.append(given[2]) or run(*given))
+    assert make(work).run().steps_here == 12
+    assert taken == [2] * 6
+    assert max(wished) > 2  # what this worker would have taken
+
+
 def test_the_history_says_the_mean_loss_of_the_epoch():
     work = training(epochs=1)
     losses, errors = work.run_steps(work.iterator(0), 0, 6, Plateau())

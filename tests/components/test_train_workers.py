@@ -78,7 +78,7 @@ def pair(start, params, names=("a", "b")):
     """Start both workers; by its own clock the chief would take several steps a call, the second one a single one."""
     return [
         start(name, params, config=config, seconds_per_call=seconds)
-        for name, config, seconds in zip(names, configs(), (0.5, 0.0), strict=True)
+        for name, config, seconds in zip(names, configs(), (60.0, 0.0), strict=True)
     ]
 
 

@@ -47,7 +47,12 @@ def two_seeds(tmp_path, monkeypatch):
     from tests.alexnet_tf.small_training import MemorySplit, images
 
     split = MemorySplit(images(30, 16), 16, CLASSES)
-    monkeypatch.setattr(record_split.RecordSplit, "open", lambda *_: split)
+
+    def opened(folder, name):
+        assert (name, (folder / "manifest.json").read_text()) == ("test", "{}")
+        return split
+
+    monkeypatch.setattr(record_split.RecordSplit, "open", opened)
     (tmp_path / "records").mkdir()
     (tmp_path / "records/manifest.json").write_text("{}")
     records = into_cache(tmp_path, tmp_path / "records")
@@ -94,8 +99,8 @@ def test_the_table_has_one_network_and_all_together_by_hand(tmp_path):
     each = [errors(0.07, 0.06, 0.08) | {"top5_error": 0.003}, errors(0.08, 0.07, 0.09) | {"top5_error": 0.003}]
     write_averages(folder / "optimized-12345678.json", kept, each, together)
     assert rendered(tmp_path, "<!-- results: averages cifar10 -->\n<!-- end -->").splitlines()[3:-1] == [
-        "| `optimized` | 1, 2 | float32 | one, the mean | 7.50 ± 0.71 % | 0.30 ± 0.00 % |",
-        "| `optimized` | 1, 2 | float32 | 2 together | 6.00 % (5.50 to 6.50) | 0.20 % (0.10 to 0.30) |",
+        "| `optimized` |  | 1, 2 | float32 | one, the mean | 7.50 ± 0.71 % | 0.30 ± 0.00 % |",
+        "| `optimized` |  | 1, 2 | float32 | 2 together | 6.00 % (5.50 to 6.50) | 0.20 % (0.10 to 0.30) |",
         "",
         "```bash",
         "python -m pipeline.averages \\",
