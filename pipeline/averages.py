@@ -21,8 +21,9 @@ from pipeline.averages_page import AVERAGES, Averages, Errors, averages_table
 from pipeline.certificate import this_machine
 from pipeline.commands.base import Command
 from pipeline.dvc_cache import link
+from pipeline.outputs import write_text
 from pipeline.result_groups import grouped
-from pipeline.results import FOLDER, Result, read_result, write_whole
+from pipeline.results import FOLDER, Result, read_result
 from pipeline.workspace import Workspace, find_workspace
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def keep(workspace: Workspace, results: Sequence[Result]) -> Path:
     states = "".join(result.row["state"] for result in group)
     name = f"{first.variant}-{hashlib.sha256(states.encode()).hexdigest()[:8]}.json"
     path = workspace.root / FOLDER / first.experiment / AVERAGES / name
-    write_whole(path, averages.model_dump_json(indent=1, exclude_none=True) + "\n")
+    write_text(path, averages.model_dump_json(indent=1, exclude_none=True) + "\n")
     return path
 
 

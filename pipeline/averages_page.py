@@ -69,11 +69,11 @@ def averages_table(root: Path, experiment: str) -> str:
         raise AlexNetError(f"{folder} holds no averages; `python -m pipeline.averages RESULT...` makes them")
     header = ["variant", "changed", "seeds", "precision", "networks", "test, ten crops", "test top-5, ten crops"]
     lines = [f"| {' | '.join(header)} |", "| --- " * len(header) + "|"]
+    kept = [_read(path) for path in paths]
+    groups = grouped(load(folder.parent))
     commands = []
-    for path in paths:
-        averages = _read(path)
+    for averages in kept:
         results = [read_result(root / name) for name in averages.results]
-        groups = grouped(load(folder.parent))
         seeds = ", ".join(str(each.seed) for each in results)
         named = f"| `{results[0].variant}` | {shown_difference(results, groups)} | {seeds} | {results[0].precision} |"
         one_by_one = " | ".join(_mean(averages.each, name) for name in ("top1_error", "top5_error"))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from components.interfaces import Tracker
 from pipeline.dag import Item
+from pipeline.outputs import write_text
 
 PREFIX = "cost/"
 
@@ -39,12 +40,8 @@ class Meter:
 
     def write(self, folder: Path, item: Item, fingerprint: str) -> None:
         """Write what was measured, and what the stage itself reported, as one JSON file."""
-        folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps(self.read() | self.reported, indent=1, sort_keys=True) + "\n"
-        path = timings_path(folder, item, fingerprint)
-        written = path.with_suffix(".partial")
-        written.write_text(text, encoding="utf-8")
-        os.replace(written, path)
+        write_text(timings_path(folder, item, fingerprint), text)
 
 
 def timings_path(folder: Path, item: Item, fingerprint: str) -> Path:

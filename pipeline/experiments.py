@@ -2,7 +2,6 @@
 
 import difflib
 import json
-import os
 import re
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -129,13 +128,6 @@ def _is_experiment(root: Path, text: str) -> bool:
     except (ConfigError, AttributeError):
         return False
     return False
-
-
-def write(path: Path, text: str) -> None:
-    """Replace a file at once."""
-    written = path.with_name(f".{path.name}.partial")
-    written.write_text(text, encoding="utf-8")
-    os.replace(written, path)
 
 
 def difference(old: str, new: str, name: str) -> list[str]:

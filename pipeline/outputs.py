@@ -12,6 +12,13 @@ def partial(path: Path) -> Path:
     return path.with_name(f".{path.name}.partial")
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a text file at once, and the folder above it where there is none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial(path).write_text(text, encoding="utf-8")
+    os.replace(partial(path), path)
+
+
 def _replaced(path: Path) -> Path:
     return path.with_name(f".{path.name}.replaced")
 

@@ -4,7 +4,6 @@ It holds measured seconds, so it is no output of a stage: DVC would see it chang
 """
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from alexnet_tf.errors import AlexNetError
 from pipeline.config import Config
 from pipeline.cost import read_timings
 from pipeline.fingerprint import fingerprint
+from pipeline.outputs import write_text
 from pipeline.workspace import Workspace
 
 COMPARISON = "reports/compare/comparison.json"
@@ -97,7 +97,5 @@ def write_page(
     """Write a comparison as a page, whole or not at all, and return its path."""
     from alexnet_tf.report import render
 
-    written = page.with_name(f".{page.name}.partial")
-    written.write_text(render(comparison, measured, figures), encoding="utf-8")
-    os.replace(written, page)
+    write_text(page, render(comparison, measured, figures))
     return page

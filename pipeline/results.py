@@ -5,7 +5,6 @@ results/EXPERIMENT/comparison.json               what `alexnet report` printed o
 """
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from pipeline import spool
 from pipeline.config import Config
 from pipeline.experiments import active_name, changes
 from pipeline.linking import describe
+from pipeline.outputs import write_text
 from pipeline.report import costs, read_comparison
 from pipeline.workspace import Workspace
 
@@ -136,16 +136,8 @@ def keep(workspace: Workspace, config: Config, results: list[Result]) -> list[st
         path = f"{FOLDER}/{results[0].experiment}/{COMPARISON}"
         contents[path] = {"comparison": kept, "costs": costs(workspace, config)}
     for path, content in contents.items():
-        write_whole(workspace.root / path, json.dumps(content, indent=1, sort_keys=True) + "\n")
+        write_text(workspace.root / path, json.dumps(content, indent=1, sort_keys=True) + "\n")
     return list(contents)
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file that is kept, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    written = path.with_name(f".{path.name}.partial")
-    written.write_text(text, encoding="utf-8")
-    os.replace(written, path)
 
 
 def load(folder: Path) -> list[Result]:

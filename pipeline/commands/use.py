@@ -21,7 +21,7 @@ Without EXPERIMENT, list them.
 @click.option("--force", is_flag=True, help="Also lose edits of params.yaml that are not committed, or a broken one.")
 def command(experiment: str | None, source_folder: str | None, dry_run: bool, force: bool) -> None:
     """Write params.yaml."""
-    from pipeline import experiments
+    from pipeline import experiments, outputs
     from pipeline.config import PARAMS_FILE
     from pipeline.workspace import find_workspace
 
@@ -43,5 +43,5 @@ def command(experiment: str | None, source_folder: str | None, dry_run: bool, fo
     else:
         if not force:
             experiments.require_no_edits(workspace, old)
-        experiments.write(workspace.root / PARAMS_FILE, new)
+        outputs.write_text(workspace.root / PARAMS_FILE, new)
         click.echo(f"{PARAMS_FILE} is now experiment {experiment}; `dvc repro` runs it")
