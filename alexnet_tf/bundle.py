@@ -14,7 +14,8 @@ from alexnet_tf.errors import DataError
 from alexnet_tf.recipe import InputSpec
 from alexnet_tf.weights import assign_arrays, load_arrays, model_arrays, save_arrays
 
-FORMAT = 2
+FORMAT = 3
+_WEIGHTS = "weights.safetensors"
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,13 +62,13 @@ class Bundle:
         return self.views.ten(inputs)
 
 
-def save_bundle(folder: Path, bundle: Bundle, *, deflated: bool = False) -> None:
-    """Write `model.json`, `weights.npz` and `mean.npy`; equal bytes for equal bundles.
+def save_bundle(folder: Path, bundle: Bundle, *, halved: bool = False) -> None:
+    """Write `model.json`, `weights.safetensors` and `mean.npy`; equal bytes for equal bundles.
 
     Args:
         folder: Is made.
         bundle: The model.
-        deflated: Take time to make the weights' file smaller.
+        halved: Store weights as bfloat16 where that loses nothing.
     """
     folder.mkdir()
     description = {
@@ -81,7 +82,7 @@ def save_bundle(folder: Path, bundle: Bundle, *, deflated: bool = False) -> None
     }
     (folder / "model.json").write_text(json.dumps(description, indent=1, sort_keys=True) + "\n")
     np.save(folder / "mean.npy", bundle.views.mean)
-    save_arrays(folder / "weights.npz", model_arrays(bundle.model), deflated=deflated)
+    save_arrays(folder / _WEIGHTS, model_arrays(bundle.model), halved=halved)
 
 
 def load_bundle(folder: Path) -> Bundle:
@@ -94,7 +95,10 @@ def load_bundle(folder: Path) -> Bundle:
     try:
         description = json.loads(path.read_text())
         if description["format"] != FORMAT:
-            raise DataError(f"{path} has format {description['format']}, expected {FORMAT}: train the model again")
+            raise DataError(
+                f"{path} has format {description['format']}, expected {FORMAT}: train the model again, or use it with "
+                "the version that wrote it"
+            )
         spec = TypeAdapter(architecture.Network).validate_python(description["network"])
         views = Views(
             InputSpec.model_validate(description["input"]),
@@ -111,6 +115,6 @@ def load_bundle(folder: Path) -> Bundle:
             f"{folder} holds no usable model ({type(error).__name__}: {error}); run the stage train"
         ) from error
     model = networks.build(spec, crop_size=views.crop_size, num_classes=len(class_names), precision=precision)
-    arrays, _ = load_arrays(folder / "weights.npz")
-    assign_arrays(model, arrays, source=str(folder / "weights.npz"))
+    arrays, _ = load_arrays(folder / _WEIGHTS)
+    assign_arrays(model, arrays, source=str(folder / _WEIGHTS))
     return Bundle(model, views, tuple(class_names), precision)

@@ -1,6 +1,5 @@
 """What a training needs to go on: its variables, and where it stands. One file, whole or not there."""
 
-import io
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -58,7 +57,7 @@ class Checkpoint:
     """
 
     def __init__(self, folder: Path, arithmetic: str):
-        self.path = folder / "checkpoint.npz"
+        self.path = folder / "checkpoint.safetensors"
         self.fingerprint = folder.name
         self.arithmetic = arithmetic
 
@@ -102,7 +101,7 @@ class Checkpoint:
         Raises:
             DataError: When the content is damaged, or that of another training; nothing is assigned then.
         """
-        arrays, meta = parse_arrays(io.BytesIO(content), source=str(self.path))
+        arrays, meta = parse_arrays(content, source=str(self.path))
         found = str(meta.get("fingerprint"))
         if found != self.fingerprint:
             raise DataError(

@@ -9,7 +9,7 @@ from alexnet_tf.evaluation import Evaluated
 
 
 def rounded_to_bfloat16(array: np.ndarray) -> np.ndarray:
-    """Return float32 values of which the low 16 bits are zero: deflated, they take half the room."""
+    """Return float32 values of which the low 16 bits are zero: stored as bfloat16, they take half the room."""
     return tf.cast(tf.cast(array, tf.bfloat16), tf.float32).numpy()
 
 

@@ -1,35 +1,57 @@
-"""Arrays by name in one file: written whole or not at all, equal bytes for equal arrays, no code on loading."""
+"""Arrays by name in one safetensors file: whole or not there, equal bytes for equal arrays, no code on loading."""
 
 import json
 import os
-import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
+import ml_dtypes
 import numpy as np
+import safetensors
 
 from alexnet_tf.errors import DataError
 
-_META = "meta"
+_META = "alexnet"
+# All that training holds, in the order in which the library writes them; `safetensors.numpy` knows no bfloat16.
+_TYPES = {
+    "I64": np.dtype("<i8"),
+    "F64": np.dtype("<f8"),
+    "F32": np.dtype("<f4"),
+    "I32": np.dtype("<i4"),
+    "BF16": np.dtype(ml_dtypes.bfloat16),
+    "U8": np.dtype("u1"),
+    "BOOL": np.dtype("?"),
+}
+_TYPE_NAMES = {dtype: name for name, dtype in _TYPES.items()}
 
 
 def save_arrays(
-    path: Path, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any] | None = None, *, deflated: bool = False
+    path: Path, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any] | None = None, *, halved: bool = False
 ) -> None:
     """Write arrays, and a JSON object beside them, to `path`: a temporary file first, synced, then renamed.
 
+    The library's own `save` holds the arrays three times, and its `save_file` answers a full disk with no OSError and
+    makes files that only their owner can read. What is written here is byte for byte what `save` gives.
+
     Args:
-        path: A `.npz`, which `numpy.load` reads.
-        arrays: Any names but `meta`.
+        path: A `.safetensors`, which `safetensors.numpy.load_file` reads.
+        arrays: Any names but `__metadata__`; of a type in `_TYPES`.
         meta: What else to remember; must be JSON.
-        deflated: Take time to make it smaller.
+        halved: Store float32 arrays as bfloat16 where that loses nothing.
     """
-    text = json.dumps(meta or {}, sort_keys=True).encode()
+    contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    if halved:
+        contiguous = {name: _halved(array) for name, array in contiguous.items()}
+    types = list(_TYPES.values())
+    ordered = dict(sorted(contiguous.items(), key=lambda each: (types.index(each[1].dtype), each[0])))
     temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
     try:
         with temporary.open("wb") as file:
-            (np.savez_compressed if deflated else np.savez)(file, **{_META: np.frombuffer(text, np.uint8), **arrays})
+            file.write(_header(ordered, meta or {}))
+            for array in ordered.values():
+                file.write(_bytes(array))
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -41,38 +63,81 @@ def load_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Read what `save_arrays` wrote.
 
     Returns:
-        The arrays, and the JSON object.
+        The arrays, bfloat16 as float32, and the JSON object.
 
     Raises:
         DataError: When the file is missing, truncated, damaged, or another kind of file.
     """
     try:
-        # Opened here: numpy leaves a file open that is no whole archive.
-        with path.open("rb") as file:
-            return parse_arrays(file, source=str(path))
+        content = path.read_bytes()
     except FileNotFoundError as error:
         raise DataError(f"{path} does not exist; run the stage that writes it") from error
+    return parse_arrays(content, source=str(path))
 
 
-def parse_arrays(file: BinaryIO, *, source: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Read what `save_arrays` wrote from an open file.
+def parse_arrays(content: bytes, *, source: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Read the content of a file that `save_arrays` wrote.
 
     Args:
-        file: Can be sought in.
+        content: All of it.
         source: Where it comes from, for the message.
 
     Returns:
-        The arrays, and the JSON object.
+        The arrays, bfloat16 as float32, and the JSON object.
 
     Raises:
         DataError: When the content is truncated, damaged, or another kind of file.
     """
     try:
-        with np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-        return arrays, json.loads(arrays.pop(_META).tobytes())
-    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
+        arrays = {
+            name: np.frombuffer(each["data"], _TYPES[each["dtype"]]).reshape(each["shape"])
+            for name, each in safetensors.deserialize(content)
+        }
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        ours = json.loads(header["__metadata__"][_META])
+        meta = ours["meta"]
+        if ours["crc32"] != _checksum(arrays, meta):
+            raise ValueError("its checksum differs")
+    except (safetensors.SafetensorError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{source} is damaged or no file of ours ({error}); delete it and run again") from error
+    half = _TYPES["BF16"]
+    return {name: array.astype(np.float32) if array.dtype == half else array for name, array in arrays.items()}, meta
+
+
+def _halved(array: np.ndarray) -> np.ndarray:
+    if array.dtype != np.float32:
+        return array
+    half = array.astype(ml_dtypes.bfloat16)
+    return half if np.array_equal(half.astype(np.float32), array) else array
+
+
+def _header(arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> bytes:
+    # One entry: the library writes the entries of its metadata in an order that is another in every process.
+    ours = json.dumps({"crc32": _checksum(arrays, meta), "meta": meta}, sort_keys=True)
+    header: dict[str, Any] = {"__metadata__": {_META: ours}}
+    end = 0
+    for name, array in arrays.items():
+        start, end = end, end + array.nbytes
+        dtype = _TYPE_NAMES[array.dtype]
+        header[name] = {"dtype": dtype, "shape": array.shape, "data_offsets": [start, end]}
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text
+
+
+def _checksum(arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> int:
+    """Sum up all that the file says: the format has no checksum of its own."""
+    found = zlib.crc32(json.dumps(meta, sort_keys=True).encode())
+    for name in sorted(arrays):
+        array = arrays[name]
+        found = zlib.crc32(f"{name} {_TYPE_NAMES[array.dtype]} {array.shape}".encode(), found)
+        found = zlib.crc32(_bytes(array), found)
+    return found
+
+
+def _bytes(array: np.ndarray) -> np.ndarray:
+    """Return a contiguous array's bytes; NumPy shows no buffer of bfloat16."""
+    return array.reshape(-1).view(np.uint8)
 
 
 def model_arrays(model) -> dict[str, np.ndarray]:

@@ -5,7 +5,7 @@ Reads:
     statistics: mean image and colour axes of the training split (layout: `components.statistics`).
 
 Writes:
-    model: `model.json`, `weights.npz`, `mean.npy` (layout: `alexnet_tf.bundle`).
+    model: `model.json`, `weights.safetensors`, `mean.npy` (layout: `alexnet_tf.bundle`).
     report: `history.csv`, one row an epoch; `metrics.json`, the last epoch's errors, the best epoch's, `stalled`:
         whether the last epoch's mean loss was still at ln K, and `precision_bits`: 16 where layers computed in
         bfloat16, else 32.

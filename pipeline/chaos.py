@@ -23,7 +23,7 @@ from pipeline.workspace import Workspace
 
 _CHECKPOINTS_PER_TRAINING = 20
 _SECONDS_BETWEEN_LOOKS = 0.002
-_WHOLE, _HALF_WRITTEN = "*/checkpoint.npz", "*/.checkpoint.npz.tmp-*"
+_WHOLE, _HALF_WRITTEN = "*/checkpoint.safetensors", "*/.checkpoint.safetensors.tmp-*"
 
 
 class Verdict(NamedTuple):

@@ -97,8 +97,8 @@ def keep(root: Path, model: Path, records: Path, target: Path) -> dict:
     with strategy.scope():
         bundle = load_bundle(model)
     arrays = compressed(model_arrays(bundle.model))
-    # Half of a rounded float32 is zeros, and deflating the rest never halves it again: told before an hour of scoring.
-    if (least := sum(array.nbytes for array in arrays.values()) // 4) > _MAX_BYTES:
+    # Told before an hour of scoring.
+    if (least := sum(array.nbytes for array in arrays.values()) // 2) > _MAX_BYTES:
         raise AlexNetError(
             f"{model.relative_to(root)} has {least:,} bytes of weights at best, and a model in Git at most "
             f"{_MAX_BYTES:,}; keep a smaller variant"
@@ -110,7 +110,7 @@ def keep(root: Path, model: Path, records: Path, target: Path) -> dict:
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as place:
         made = Path(place) / target.name
-        save_bundle(made, bundle, deflated=True)
+        save_bundle(made, bundle, halved=True)
         size = sum(path.stat().st_size for path in made.iterdir())
         if size > _MAX_BYTES:
             raise AlexNetError(

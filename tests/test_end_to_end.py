@@ -38,7 +38,7 @@ def test_the_first_run_runs_every_stage_and_leaves_every_output(clone):
         metrics = json.loads((clone.root / f"reports/evaluate/{variant}/metrics.json").read_text())
         assert metrics["num_examples"] == 20
         assert 0 <= metrics["ten_crop"]["top1_error"] <= 1
-        assert (clone.root / f"models/{variant}/weights.npz").exists()
+        assert (clone.root / f"models/{variant}/weights.safetensors").exists()
         assert json.loads((clone.root / f"exports/{variant}/blessing.json").read_text())
     assert list(clone.root.rglob("*.partial")) == []
 
@@ -152,15 +152,15 @@ def test_a_killed_training_ends_where_an_uninterrupted_one_does(clone):
     stage = subprocess.Popen(
         often, cwd=clone.root, env=clone.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    while stage.poll() is None and not list(clone.root.glob(".alexnet/checkpoints/*/checkpoint.npz")):
+    while stage.poll() is None and not list(clone.root.glob(".alexnet/checkpoints/*/checkpoint.safetensors")):
         time.sleep(0.01)
     assert stage.poll() is None  # it is killed with a checkpoint to go on from
     stage.kill()
     stage.wait()
     clone.run(*command)
-    resumed = (clone.root / "models/optimized/weights.npz").read_bytes()
+    resumed = (clone.root / "models/optimized/weights.safetensors").read_bytes()
     clone.run(*command, "--fresh")
-    assert (clone.root / "models/optimized/weights.npz").read_bytes() == resumed
+    assert (clone.root / "models/optimized/weights.safetensors").read_bytes() == resumed
 
 
 def test_without_git_it_says_what_is_different_and_works(tmp_path):

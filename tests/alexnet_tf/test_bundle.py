@@ -44,7 +44,7 @@ def test_a_round_trip_keeps_logits_and_bytes(tmp_path, spec, mean, precision):
     loaded = load_bundle(tmp_path / "a")
     save_bundle(tmp_path / "b", loaded)
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
-    assert sorted(contents(tmp_path / "a")) == ["mean.npy", "model.json", "weights.npz"]
+    assert sorted(contents(tmp_path / "a")) == ["mean.npy", "model.json", "weights.safetensors"]
     for expected, found in zip(logits(bundle), logits(loaded), strict=True):
         np.testing.assert_array_equal(found, expected)
 
@@ -66,14 +66,14 @@ def folder(tmp_path):
     return tmp_path / "model"
 
 
-@pytest.mark.parametrize("name", ["model.json", "weights.npz", "mean.npy"])
+@pytest.mark.parametrize("name", ["model.json", "weights.safetensors", "mean.npy"])
 def test_a_missing_file_is_a_data_error(folder, name):
     (folder / name).unlink()
     with pytest.raises(DataError, match=f"{name} does not exist; run the stage"):
         load_bundle(folder)
 
 
-@pytest.mark.parametrize("name", ["model.json", "weights.npz", "mean.npy"])
+@pytest.mark.parametrize("name", ["model.json", "weights.safetensors", "mean.npy"])
 def test_a_truncated_file_is_a_data_error(folder, name):
     (folder / name).write_bytes((folder / name).read_bytes()[:20])
     with pytest.raises(DataError, match=r"no usable model|damaged"):
@@ -109,7 +109,7 @@ def _saved(array):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": 99}, "has format 99, expected 2: train the model again"),
+        ({"format": 2}, "has format 2, expected 3: train the model again, or use it with the version that wrote it"),
         ({"network": {"name": "resnet"}}, "holds no usable model"),
         ({"class_names": ["one", "two"]}, "does not fit the network at fc8"),
     ],

@@ -132,7 +132,7 @@ def test_a_finished_training_is_not_repeated(tmp_path, often):
 def test_forgetting_deletes_the_checkpoint(tmp_path, often):
     fit = make(training(), tmp_path / "scratch")
     fit.run()
-    assert (tmp_path / "scratch" / "checkpoint.npz").exists()
+    assert (tmp_path / "scratch" / "checkpoint.safetensors").exists()
     fit.forget()
     assert not (tmp_path / "scratch").exists()
     make(training()).forget()  # without a folder there is nothing to delete
@@ -140,24 +140,24 @@ def test_forgetting_deletes_the_checkpoint(tmp_path, often):
 
 @pytest.mark.parametrize("content", [b"PK\x03\x04 not quite", b"", b"of another program"])
 def test_a_damaged_or_foreign_file_is_refused_and_left_alone(tmp_path, content):
-    (tmp_path / "checkpoint.npz").write_bytes(content)
-    with pytest.raises(DataError, match=r"checkpoint\.npz is damaged or no file of ours"):
+    (tmp_path / "checkpoint.safetensors").write_bytes(content)
+    with pytest.raises(DataError, match=r"checkpoint\.safetensors is damaged or no file of ours"):
         make(training(), tmp_path).run()
-    assert (tmp_path / "checkpoint.npz").read_bytes() == content
+    assert (tmp_path / "checkpoint.safetensors").read_bytes() == content
 
 
 def test_a_truncated_checkpoint_is_refused(tmp_path, often):
     make(training(epochs=1), tmp_path).run()
-    whole = (tmp_path / "checkpoint.npz").read_bytes()
-    (tmp_path / "checkpoint.npz").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(DataError, match=r"checkpoint\.npz is damaged"):
+    whole = (tmp_path / "checkpoint.safetensors").read_bytes()
+    (tmp_path / "checkpoint.safetensors").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataError, match=r"checkpoint\.safetensors is damaged"):
         make(training(epochs=1), tmp_path).run()
 
 
 def test_the_checkpoint_of_another_training_is_refused(tmp_path, often):
     make(training(epochs=1), tmp_path / "ours").run()
     (tmp_path / "theirs").mkdir()
-    (tmp_path / "ours" / "checkpoint.npz").rename(tmp_path / "theirs" / "checkpoint.npz")
+    (tmp_path / "ours" / "checkpoint.safetensors").rename(tmp_path / "theirs" / "checkpoint.safetensors")
     with pytest.raises(DataError, match=r"belongs to another training: expected the fingerprint theirs…, found ours…"):
         make(training(epochs=1), tmp_path / "theirs").run()
 

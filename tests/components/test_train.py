@@ -100,7 +100,7 @@ def test_it_writes_a_model_and_its_history(inputs, tmp_path):
     assert sorted(found) == [
         "model/mean.npy",
         "model/model.json",
-        "model/weights.npz",
+        "model/weights.safetensors",
         "report/history.csv",
         "report/metrics.json",
     ]
@@ -126,7 +126,7 @@ def test_equal_parameters_are_equal_bytes(inputs, tmp_path):
 def test_the_checkpoint_stays_until_the_result_is_in_its_place(inputs, tmp_path):
     scratch = tmp_path / "scratch"
     first = run(inputs, tmp_path / "a", parameters(), Runtime(scratch=scratch, checkpoint_interval_seconds=1e-9))
-    assert (scratch / "checkpoint.npz").exists()
+    assert (scratch / "checkpoint.safetensors").exists()
     tracker = NotingTracker()
     assert run(inputs, tmp_path / "b", parameters(), Runtime(scratch=scratch, tracker=tracker)) == first
     by_epoch = {step: values for step, values in tracker.noted if step}
@@ -138,7 +138,7 @@ def test_the_checkpoint_stays_until_the_result_is_in_its_place(inputs, tmp_path)
 def test_fresh_ignores_a_checkpoint(inputs, tmp_path):
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    (scratch / "checkpoint.npz").write_bytes(b"damaged")
+    (scratch / "checkpoint.safetensors").write_bytes(b"damaged")
     with pytest.raises(DataError, match="damaged"):
         run(inputs, tmp_path / "a", parameters(), Runtime(scratch=scratch))
     run(inputs, tmp_path / "b", parameters(), Runtime(scratch=scratch, fresh=True))
@@ -150,7 +150,7 @@ def test_two_devices_train_the_same_model_to_rounding(inputs, tmp_path, two_devi
     params = parameters(alexnet_bn(), epochs=1)
     run(inputs, tmp_path / "one", params)
     run(inputs, tmp_path / "two", params, Runtime(devices=tuple(two_devices)))
-    one, two = (load_arrays(tmp_path / name / "model" / "weights.npz")[0] for name in ("one", "two"))
+    one, two = (load_arrays(tmp_path / name / "model" / "weights.safetensors")[0] for name in ("one", "two"))
     for name, expected in one.items():
         # Three steps at rate 0.01 apart by float32 sums in another order.
         np.testing.assert_allclose(two[name], expected, rtol=5e-3, atol=1e-4, err_msg=name)
@@ -250,7 +250,7 @@ def test_killed_at_any_moment_it_ends_at_the_same_bytes(inputs, tmp_path, root, 
 
     assert start(tmp_path / "whole").wait() == 0
     moments, killed = random.Random(1), 0
-    checkpoint = tmp_path / "killed" / "scratch" / "checkpoint.npz"
+    checkpoint = tmp_path / "killed" / "scratch" / "checkpoint.safetensors"
     for _ in range(4):
         child = start(tmp_path / "killed")
         before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else None
@@ -264,5 +264,5 @@ def test_killed_at_any_moment_it_ends_at_the_same_bytes(inputs, tmp_path, root, 
         child.wait()
     assert killed >= 2
     assert start(tmp_path / "killed").wait() == 0
-    for name in ("model/weights.npz", "model/model.json", "report/history.csv", "report/metrics.json"):
+    for name in ("model/weights.safetensors", "model/model.json", "report/history.csv", "report/metrics.json"):
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name

@@ -33,7 +33,7 @@ try:
 except AlexNetError as error:
     sys.exit(f"{type(error).__name__}: {error}")
 """
-WRITTEN = ("model/weights.npz", "model/model.json", "report/history.csv", "report/metrics.json")
+WRITTEN = ("model/weights.safetensors", "model/model.json", "report/history.csv", "report/metrics.json")
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,7 @@ def test_two_processes_reach_the_weights_of_one(start, tmp_path, network):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
     assert not (tmp_path / "b" / "fingerprint").exists()  # the chief alone keeps checkpoints
     assert start("one", params, devices=("CPU:0", "CPU:1")).wait(300) == 0, log(tmp_path, "one")
-    one, two = (load_arrays(tmp_path / name / "model" / "weights.npz")[0] for name in ("one", "a"))
+    one, two = (load_arrays(tmp_path / name / "model" / "weights.safetensors")[0] for name in ("one", "a"))
     for name, expected in one.items():
         np.testing.assert_allclose(two[name], expected, rtol=1e-4, atol=1e-6, err_msg=name)
 
@@ -106,7 +106,7 @@ def test_a_lost_worker_ends_the_other_with_a_sentence_and_both_go_on_later(start
     params = parameters(alexnet_bn(), epochs=40)
     assert [child.wait(300) for child in pair(start, params, ("whole a", "whole b"))] == [0, 0]
     chief, other = pair(start, params)
-    checkpoint = tmp_path / "a" / "fingerprint" / "checkpoint.npz"
+    checkpoint = tmp_path / "a" / "fingerprint" / "checkpoint.safetensors"
     while chief.poll() is None and not checkpoint.exists():
         time.sleep(0.05)
     os.kill(other.pid, signal.SIGKILL)

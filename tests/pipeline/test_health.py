@@ -58,7 +58,7 @@ def test_old_checkpoints_are_named_with_their_size_and_left_alone(workspace, mon
     folder = workspace.scratch / "checkpoints"
     for name, days in (("aaaa1111bbbb2222", 8), ("cccc3333dddd4444", 1)):
         (folder / name).mkdir(parents=True)
-        for file, each in (("checkpoint.npz", days), ("first.npz", 30)):
+        for file, each in (("checkpoint.safetensors", days), ("first.npz", 30)):
             (folder / name / file).write_bytes(bytes(3_000_000))
             os.utime(folder / name / file, (0, time.time() - each * 86400))
         os.utime(folder / name, (0, time.time() - days * 86400))
@@ -67,7 +67,7 @@ def test_old_checkpoints_are_named_with_their_size_and_left_alone(workspace, mon
     assert finding["found"] == "1 not written to for 7 days, 6 MB: aaaa1111bbbb… 6 MB"
     *_, removal = finding["fix"].partition("rm -r ")
     assert removal == ".alexnet/checkpoints/aaaa1111bbbb2222"
-    assert (workspace.root / removal / "checkpoint.npz").exists()
+    assert (workspace.root / removal / "checkpoint.safetensors").exists()
     shutil.rmtree(removal)
     assert _findings()["checkpoint"]["found"] == "1 of trainings that may go on, 6 MB"
 

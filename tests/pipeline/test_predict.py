@@ -180,7 +180,7 @@ def test_a_model_that_is_kept_needs_no_training(workspace, bundle):
 
     shutil.rmtree(workspace / "models")
     (workspace / "results/pretrained").mkdir(parents=True)
-    save_bundle(workspace / "results/pretrained/cifar10", bundle, deflated=True)
+    save_bundle(workspace / "results/pretrained/cifar10", bundle, halved=True)
     assert len(lines(invoke("--pretrained", "cifar10", "photos", "--json"))) == 3
     unknown = invoke("--pretrained", "cifar", "photos")
     assert unknown.exit_code == 2
