@@ -5,10 +5,10 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from alexnet_tf.canonical_zip import write_npz
 from alexnet_tf.errors import DataError
 from alexnet_tf.scoring import Predictions
 
@@ -43,8 +43,9 @@ def correctness(predictions: Mapping[str, Predictions], keys: Sequence[str]) -> 
 
 def write_correctness(path: Path, found: Correctness) -> None:
     """Write `num`, `keys_sha256` and the bits, packed by `numpy.packbits`, as a .npz file."""
-    packed: dict[str, Any] = {name: np.packbits(bits) for name, bits in found.right.items()}
-    np.savez(path, num=np.int64(found.num_examples), keys_sha256=np.array(found.keys_sha256), **packed)
+    packed = {name: np.packbits(bits) for name, bits in found.right.items()}
+    named = {"num": np.array(found.num_examples, np.int64), "keys_sha256": np.array(found.keys_sha256)}
+    write_npz(path, named | packed)
 
 
 def read_correctness(path: Path, *, way_out: str) -> Correctness:
