@@ -1,7 +1,7 @@
 """What `alexnet verify` finds: outputs that were claimed beside outputs that came out, and where."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -10,7 +10,18 @@ from pipeline.lock import dvc_md5
 from pipeline.provenance import provenance_tags
 from pipeline.standing import numbers
 
-Verdict = Literal["same bytes", "same numbers", "other bytes", "other numbers"]
+_METRICS = "metrics.json"
+
+Metrics = Literal["same", "within tolerance", "differs", "not found"]
+Verdict = Literal["reproduced", "same results, other bytes", "within tolerance", "not reproduced"]
+
+# The worst decides; a run whose claimed numbers are not known is not called reproduced.
+_VERDICTS: dict[Metrics, Verdict] = {
+    "differs": "not reproduced",
+    "not found": "not reproduced",
+    "within tolerance": "within tolerance",
+    "same": "same results, other bytes",
+}
 
 
 @dataclass(frozen=True)
@@ -22,17 +33,34 @@ class Comparison:
         path: The output, in the repository.
         claimed: DVC's hash of it in the committed dvc.lock, or in the kept result.
         reproduced: DVC's hash of what the rerun wrote.
-        verdict: `same bytes`; `same numbers` where its metrics.json agrees within the tolerance; `other numbers` where
-            it does not; `other bytes` where there are no numbers to compare.
-        numbers: Metric -> (claimed, reproduced), of those that differ most first; empty where the bytes are the same.
+        metrics: How the numbers of its metrics.json compare; `not found` where those that were claimed are not known,
+            None where the output has none that count.
+        numbers: Metric -> (claimed, reproduced), of those that differ, the most first.
     """
 
     stage: str
     path: str
     claimed: str
     reproduced: str
-    verdict: Verdict
+    metrics: Metrics | None
     numbers: Mapping[str, tuple[float, float]]
+
+    @property
+    def same_bytes(self) -> bool:
+        """Whether the output is equal byte by byte."""
+        return self.claimed == self.reproduced
+
+
+def judged(outputs: Iterable[Comparison]) -> Verdict:
+    """Put the comparisons of several outputs together: all bytes are the same, or the numbers decide.
+
+    Where bytes differ and no output has numbers, nothing says that the results are the same: `not reproduced`.
+    """
+    outputs = list(outputs)
+    if all(each.same_bytes for each in outputs):
+        return "reproduced"
+    found = {each.metrics for each in outputs}
+    return next((verdict for metrics, verdict in _VERDICTS.items() if metrics in found), "not reproduced")
 
 
 @dataclass(frozen=True)
@@ -58,18 +86,24 @@ class Certificate:
     claimed_on: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def verdict(self) -> Literal["reproduced", "reproduced within tolerance", "not reproduced"]:
-        """All bytes the same; or all numbers near and there are some; or neither."""
-        verdicts = {each.verdict for each in self.outputs}
-        if verdicts == {"same bytes"}:
-            return "reproduced"
-        if "other numbers" in verdicts or "same numbers" not in verdicts:
-            return "not reproduced"
-        return "reproduced within tolerance"
+    def verdict(self) -> Verdict:
+        """Of all outputs together."""
+        return judged(self.outputs)
+
+    @property
+    def stages(self) -> dict[str, Verdict | Literal["other bytes"]]:
+        """Address -> verdict; `other bytes` of a stage without numbers, which leaves the results to the others."""
+        found: dict[str, list[Comparison]] = {}
+        for each in self.outputs:
+            found.setdefault(each.stage, []).append(each)
+        return {
+            stage: "other bytes" if not any(each.metrics or each.same_bytes for each in outputs) else judged(outputs)
+            for stage, outputs in found.items()
+        }
 
     def as_json(self) -> str:
         """The certificate as JSON."""
-        return json.dumps(asdict(self) | {"verdict": self.verdict}, indent=1)
+        return json.dumps(asdict(self) | {"stages": self.stages, "verdict": self.verdict}, indent=1)
 
 
 def compared(
@@ -78,7 +112,7 @@ def compared(
     path: str,
     claimed: str,
     *,
-    before: Callable[[], Mapping[str, float] | None],
+    before: Callable[[], Mapping[str, float] | None] | None,
     tolerance: float,
 ) -> Comparison:
     """Compare one output with what is claimed of it.
@@ -88,22 +122,29 @@ def compared(
         folder: Where it was rerun.
         path: The output below it.
         claimed: DVC's hash.
-        before: Returns the numbers of the claimed metrics.json, None where they are not known; asked if bytes differ.
+        before: Returns the claimed numbers of its metrics.json, None where they are not known; asked if bytes differ.
+            None of an output without numbers that count.
         tolerance: How far numbers may lie apart, relative to the larger of 1 and the claimed number.
     """
     reproduced = dvc_md5(folder / path) or "nothing"
-    if reproduced == claimed:
-        return Comparison(stage, path, claimed, reproduced, "same bytes", {})
-    metrics = folder / path / "metrics.json"
-    old = before() if metrics.is_file() else None
+    if before is None or reproduced == claimed:
+        return Comparison(stage, path, claimed, reproduced, "same" if before else None, {})
+    old, new = before(), _written_numbers(folder / path)
     if old is None:
-        return Comparison(stage, path, claimed, reproduced, "other bytes", {})
-    new = numbers(json.loads(metrics.read_text(encoding="utf-8")))
-    pairs = {name: (old.get(name, float("nan")), new.get(name, float("nan"))) for name in {**old, **new}}
+        return Comparison(stage, path, claimed, reproduced, "not found", {})
+    nothing = float("nan")
+    pairs = {name: (old.get(name, nothing), new.get(name, nothing)) for name in {**old, **new}}
     differing = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
     near = all(abs(after - first) <= tolerance * max(1.0, abs(first)) for first, after in differing.values())
     ordered = dict(sorted(differing.items(), key=lambda each: -_distance(*each[1])))
-    return Comparison(stage, path, claimed, reproduced, "same numbers" if near else "other numbers", ordered)
+    found: Metrics = "same" if not differing else "within tolerance" if near else "differs"
+    return Comparison(stage, path, claimed, reproduced, found, ordered)
+
+
+def _written_numbers(path: Path) -> dict[str, float]:
+    """Read the numbers of an output that is a metrics.json, or a folder with one; none where it was not written."""
+    metrics = path if path.name == _METRICS else path / _METRICS
+    return numbers(json.loads(metrics.read_text(encoding="utf-8"))) if metrics.is_file() else {}
 
 
 def _distance(old: float, new: float) -> float:

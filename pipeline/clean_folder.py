@@ -1,10 +1,9 @@
 """A folder with a commit's files alone, in which stages are run again without a trace elsewhere."""
 
-import io
+import os
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -32,9 +31,7 @@ def clean_folder(
     place.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f"{commit[:12]}-", dir=place))  # two may run side by side
     try:
-        archive = subprocess.run(["git", "archive", commit], cwd=workspace.root, capture_output=True, check=True)
-        with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
-            files.extractall(folder, filter="data")
+        _check_out(workspace.root, commit, folder)
         source = Path(source_folder or "/").expanduser()
         if not source.is_absolute() and (workspace.home / source).exists() and not (folder / source).exists():
             (folder / source).parent.mkdir(parents=True, exist_ok=True)
@@ -45,6 +42,19 @@ def clean_folder(
             say(f"the clean folder stays: {folder}")
         else:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _check_out(root: Path, commit: str, folder: Path) -> None:
+    """Have Git write a commit's files, by an index of its own: neither `git worktree` nor a hook leaves a trace."""
+    found = subprocess.run(["git", "rev-parse", "--absolute-git-dir"], cwd=root, capture_output=True, check=True)
+    with tempfile.TemporaryDirectory() as place:
+        index = {"GIT_INDEX_FILE": f"{place}/index", "GIT_WORK_TREE": str(folder)}
+        environment = os.environ | index | {"GIT_DIR": os.fsdecode(found.stdout).strip()}
+        tree = subprocess.run(["git", "rev-parse", f"{commit}:./"], cwd=root, capture_output=True, check=True)
+        for command in (["read-tree", os.fsdecode(tree.stdout).strip()], ["checkout-index", "--all"]):
+            subprocess.run(
+                ["git", "-c", "core.hooksPath=", *command], cwd=folder, env=environment, capture_output=True, check=True
+            )
 
 
 def rerun(folder: Path, addresses: Iterable[str], variables: Mapping[str, str | None] | None = None) -> None:

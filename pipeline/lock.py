@@ -42,6 +42,20 @@ class Lock:
         paths = set(item.inputs().values())
         return {dep["path"]: dep["md5"] for dep in self._entry(item).get("deps", []) if dep["path"] in paths}
 
+    def is_consistent(self, address: str) -> bool:
+        """Whether the outputs that a stage was last run on are those in this lock.
+
+        Of an input that is a folder of several outputs the lock lists no files, so that their sizes have to do.
+        """
+        outs = {out["path"]: out for stage in self._stages.values() for out in stage.get("outs", [])}
+        for dep in self._entry_of(address).get("deps", []):
+            inside = [out for path, out in outs.items() if path.startswith(f"{dep['path']}/")]
+            if any(sum(out.get(key, 0) for out in inside) != dep.get(key, 0) for key in ("size", "nfiles") if inside):
+                return False
+            if dep.get("md5") != outs.get(dep["path"], dep).get("md5"):
+                return False
+        return True
+
     def has_params(self, item: Item, written: Mapping[str, Any]) -> bool:
         """Whether `item` was last run with the parameters that stand in params.yaml now.
 
@@ -72,7 +86,10 @@ class Lock:
         return all(_is_as_locked(root / out["path"], out) for out in self._entry(item).get("outs", []))
 
     def _entry(self, item: Item) -> Mapping[str, Any]:
-        return self._stages.get(item.address, {})
+        return self._entry_of(item.address)
+
+    def _entry_of(self, address: str) -> Mapping[str, Any]:
+        return self._stages.get(address, {})
 
 
 def read_lock(root: Path) -> Lock:

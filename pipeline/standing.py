@@ -104,6 +104,13 @@ def headline_metrics(root: Path, item: Item) -> dict[str, dict[str, float]]:
     return {prefix: numbers(content)}
 
 
+def headline_prefix(address: str, path: str) -> str | None:
+    """Prefix, on a variant's row, of the numbers in an output's metrics.json; None where it has none of them."""
+    stage, _, variant = address.partition("@")
+    file, prefix = HEADLINES.get(stage, ("", ""))
+    return prefix if file.format(variant=variant) == f"{path}/metrics.json" else None
+
+
 def flat(values: Mapping[str, Any], above: str = "") -> dict[str, str]:
     """Write nested parameters as dotted names and words."""
     words: dict[str, str] = {}

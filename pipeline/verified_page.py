@@ -36,7 +36,7 @@ def verified_table(root: Path, experiment: str) -> str:
                 f"{path}: expected a certificate of {claim}, which is of commit {commit[:12]}, found one of "
                 f"{certificate['commit'][:12]}; verify it again"
             )
-        same = sum(each["verdict"] == "same bytes" for each in certificate["outputs"])
+        same = sum(each["claimed"] == each["reproduced"] for each in certificate["outputs"])
         machine = certificate["machine"]
         place = f"{machine['host.cpus']} cores of {machine['host.cpu']}, TensorFlow {machine['version.tensorflow']}"
         lines.append(f"| `{claim}` | {same} of {len(certificate['outputs'])} | {certificate['verdict']} | {place} |")

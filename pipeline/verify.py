@@ -1,8 +1,11 @@
 """Reruns committed stages in a clean folder and compares what comes out with what dvc.lock claims."""
 
+import hashlib
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from alexnet_tf.errors import AlexNetError, ConfigError
 from pipeline.certificate import Certificate, compared, this_machine
@@ -13,9 +16,11 @@ from pipeline.dvc_cache import bring, claimed_text
 from pipeline.graph import all_items, producers
 from pipeline.lock import LOCK_FILE, Lock, parse_lock
 from pipeline.provenance import committed, provenance_tags, uncommitted_changes
-from pipeline.standing import numbers
+from pipeline.standing import headline_prefix, numbers
 from pipeline.workspace import Workspace
 from pipeline.yaml_file import nearest, parse
+
+METRICS_FILE = "metrics.json"  # written by `compare` and committed: the numbers that dvc.lock stands for
 
 
 def verify(
@@ -53,7 +58,7 @@ def verify(
                 folder,
                 path,
                 claimed,
-                before=lambda path=path, claimed=claimed: _claimed_numbers(workspace, path, claimed),
+                before=_before(workspace, lock, item, path),
                 tolerance=tolerance,
             )
             for item in wanted
@@ -63,9 +68,31 @@ def verify(
     return Certificate(LOCK_FILE, commit, changed, tolerance, outputs, this_machine(workspace.root))
 
 
-def _claimed_numbers(workspace: Workspace, path: str, claimed: str) -> dict[str, float] | None:
-    text = claimed_text(workspace, path, claimed, "metrics.json")
-    return None if text is None else numbers(json.loads(text))
+def _before(workspace: Workspace, lock: Lock, item: Item, path: str) -> Callable[[], dict[str, float] | None] | None:
+    """Return what reads the numbers that dvc.lock stands for, None of an output whose numbers do not count."""
+    if path == METRICS_FILE:
+        return lambda: numbers(_committed_metrics(workspace.root, lock)) or None
+    if not headline_prefix(item.address, path):
+        return None
+    return lambda: _claimed_numbers(workspace, lock, item, path)
+
+
+def _claimed_numbers(workspace: Workspace, lock: Lock, item: Item, path: str) -> dict[str, float] | None:
+    """Read the claimed numbers of a report from the tree, DVC's cache or the committed metrics.json."""
+    text = claimed_text(workspace, path, lock.hashes[path], "metrics.json")
+    if text is not None:
+        return numbers(json.loads(text))
+    metrics = _committed_metrics(workspace.root, lock)
+    return numbers(metrics.get(item.key, {}).get(item.stage.name, {})) or None
+
+
+def _committed_metrics(root: Path, lock: Lock) -> dict[str, Any]:
+    """Read the committed metrics.json: variant -> stage -> metrics; empty where it is not that of the lock."""
+    shown = subprocess.run(["git", "show", f"HEAD:./{METRICS_FILE}"], cwd=root, capture_output=True, check=False)
+    md5 = hashlib.md5(shown.stdout, usedforsecurity=False).hexdigest()
+    if shown.returncode or md5 != lock.hashes.get(METRICS_FILE) or not lock.is_consistent("compare"):
+        return {}
+    return json.loads(shown.stdout)
 
 
 def _claims(workspace: Workspace) -> tuple[str, Config, Lock]:

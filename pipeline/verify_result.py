@@ -12,7 +12,7 @@ from pipeline.clean_folder import clean_folder, rerun
 from pipeline.config import PARAMS_FILE, load
 from pipeline.experiments import text_of
 from pipeline.results import Result
-from pipeline.standing import HEADLINES
+from pipeline.standing import headline_prefix
 from pipeline.workspace import Workspace
 from pipeline.yaml_file import parse, with_overrides
 
@@ -53,13 +53,13 @@ def verify_result(
             compared(
                 each["stage"],
                 folder,
-                name.removeprefix("dvc.out."),
+                path,
                 claimed,
-                before=lambda each=each: _claimed_numbers(each),
+                before=_before(each, path),
                 tolerance=tolerance,
             )
             for each in stages
-            for name, claimed in each["outs"].items()
+            for path, claimed in ((name.removeprefix("dvc.out."), claimed) for name, claimed in each["outs"].items())
         )
     here, there = this_machine(workspace.root), machine(result.row["tags"])
     return Certificate(result.path, commit, False, tolerance, outputs, here, claimed_on=there)
@@ -85,10 +85,11 @@ def _in_git(workspace: Workspace, name: str) -> bool:
     return subprocess.run(command, cwd=workspace.root, capture_output=True, check=False).returncode == 0
 
 
-def _claimed_numbers(stage: Mapping[str, Any]) -> dict[str, float] | None:
-    name = stage["stage"].partition("@")[0]
-    if name not in HEADLINES:
+def _before(stage: Mapping[str, Any], path: str) -> Callable[[], dict[str, float] | None] | None:
+    """Return what reads the claimed numbers of an output, None of one whose numbers do not count."""
+    prefix = headline_prefix(stage["stage"], path)
+    if prefix is None:
         return None
-    prefix = f"{HEADLINES[name][1]}/"
-    found = {name.removeprefix(prefix): value for name, value in stage["metrics"].items() if name.startswith(prefix)}
-    return found or None
+    start = f"{prefix}/"
+    metrics = {name.removeprefix(start): value for name, value in stage["metrics"].items() if name.startswith(start)}
+    return lambda: metrics or None

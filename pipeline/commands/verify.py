@@ -10,9 +10,15 @@ from pipeline.commands.base import Command, as_json, example, say
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pipeline.certificate import Certificate
+    from pipeline.certificate import Certificate, Comparison
 
-_COLOURS = {"same bytes": "green", "same numbers": "green", "other bytes": "yellow", "other numbers": "red"}
+_COLOURS = {
+    "reproduced": "green",
+    "same results, other bytes": "green",
+    "within tolerance": "yellow",
+    "other bytes": "yellow",
+    "not reproduced": "red",
+}
 _EXAMPLES = (
     "alexnet verify",
     "alexnet verify train@optimized --json > certificate.json",
@@ -28,7 +34,15 @@ It runs in a clean folder with committed files alone and takes as long as the ru
 One STAGE gets its inputs from DVC's cache.
 
 Equal parameters, data and code give equal bytes on the same kind of machine. Where bytes differ, the numbers of a
-stage's metrics.json are compared. Exits with 1 if they do not agree either.
+stage's metrics.json decide. The verdict, of each stage and of all together, is one of
+
+\b
+reproduced                 every byte is the same
+same results, other bytes  every number is the same
+within tolerance           numbers differ by no more than --tolerance
+not reproduced             they differ by more, or there are none
+
+The exit code is 1 for the last one, and 0 for the others.
 
 {example(chr(10).join(_EXAMPLES))}"""
 
@@ -63,17 +77,26 @@ def command(ctx: click.Context, claim: str, tolerance: float, keep: bool, as_jso
 
 def _text(certificate: "Certificate") -> str:
     width = max(len(each.path) for each in certificate.outputs)
-    lines = [f"{'output':{width}}  {'claimed':12}  {'reproduced':12}  verdict"]
-    for each in certificate.outputs:
-        verdict = click.style(each.verdict, fg=_COLOURS[each.verdict])
-        lines.append(f"{each.path:{width}}  {each.claimed[:12]}  {each.reproduced[:12]:12}  {verdict}")
-        lines += [f"    {name}: {old:.6g} -> {new:.6g}" for name, (old, new) in list(each.numbers.items())[:5]]
+    lines = [f"  {'output':{width}}  {'claimed':12}  {'reproduced':12}  bytes    metrics"]
+    for stage, verdict in certificate.stages.items():
+        lines.append(f"{stage}: {click.style(verdict, fg=_COLOURS[verdict])}")
+        for each in (output for output in certificate.outputs if output.stage == stage):
+            same = "same" if each.same_bytes else "differ"
+            hashes = f"{each.claimed[:12]:12}  {each.reproduced[:12]:12}"
+            lines.append(f"  {each.path:{width}}  {hashes}  {same:7}  {_metrics(each)}".rstrip())
+            lines += [f"    {name}: {old:.6g} -> {new:.6g}" for name, (old, new) in list(each.numbers.items())[:5]]
     machine, claimed_on = certificate.machine, certificate.claimed_on
     left_out = " (changes that are not committed were left out)" * certificate.left_out
     lines += ["", f"claim:    {certificate.claim}", f"commit:   {certificate.commit}{left_out}"]
     lines += [f"from:     {_place(claimed_on)}", f"          {_packages(claimed_on)}"] if claimed_on else []
     lines += [f"machine:  {_place(machine)}", f"versions: {_packages(machine)}"]
     return "\n".join([*lines, f"verdict:  {certificate.verdict}"])
+
+
+def _metrics(output: "Comparison") -> str:
+    if output.metrics == "not found":
+        return f"claimed ones not found: `dvc pull {output.stage}` brings them"
+    return output.metrics or ""
 
 
 def _place(machine: "Mapping[str, str]") -> str:

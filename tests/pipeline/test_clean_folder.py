@@ -4,7 +4,10 @@ import os
 import subprocess
 from types import SimpleNamespace
 
+import pytest
+
 from pipeline import clean_folder
+from pipeline.workspace import Workspace
 
 
 def test_variables_are_set_and_taken_out(monkeypatch, tmp_path):
@@ -21,3 +24,42 @@ def test_variables_are_set_and_taken_out(monkeypatch, tmp_path):
     clean_folder.rerun(tmp_path, ["train@optimized"])
     assert [env.get("TF_ENABLE_ONEDNN_OPTS") for env in seen] == [None, "0", "1"]
     assert {env["PYTHONPATH"] for env in seen} == {str(tmp_path)}
+
+
+@pytest.fixture
+def committed(tmp_path, monkeypatch):
+    """A repository with a commit, in a folder below its root, a hook, and changes since."""
+    for name in ("NAME", "EMAIL"):
+        monkeypatch.setenv(f"GIT_AUTHOR_{name}", "someone")
+        monkeypatch.setenv(f"GIT_COMMITTER_{name}", "someone")
+    root = tmp_path / "repository"
+    (root / "below" / "scripts").mkdir(parents=True)
+    (root / "above.txt").write_text("not of the project")
+    (root / "below" / "größe.txt").write_bytes(b"\r\nas it was\n")
+    (root / "below" / "scripts" / "run").write_text("#!/bin/sh\n")
+    (root / "below" / "scripts" / "run").chmod(0o755)
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "first"]):
+        subprocess.run(["git", *command], cwd=root, check=True)
+    for name in ("post-checkout", "post-index-change"):
+        hook = root / ".git/hooks" / name
+        hook.parent.mkdir(exist_ok=True)
+        hook.write_text(f"#!/bin/sh\ntouch '{tmp_path}/hooked'\n")
+        hook.chmod(0o755)
+    (root / "below" / "größe.txt").write_text("changed since")
+    (root / "below" / "untracked.txt").write_text("never committed")
+    return Workspace(root=root / "below", home=root / "below")
+
+
+def test_the_folder_has_the_commit_and_nothing_else_happens(committed, tmp_path):
+    git = committed.root.parent / ".git"
+    before = (git / "index").read_bytes()
+    with clean_folder.clean_folder(committed, "HEAD", None, keep=False, say=print) as folder:
+        found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+        assert found == {"größe.txt", "scripts/run"}
+        assert (folder / "größe.txt").read_bytes() == b"\r\nas it was\n"
+        assert os.access(folder / "scripts/run", os.X_OK)
+    assert not folder.exists()
+    assert (git / "index").read_bytes() == before
+    assert (committed.root / "größe.txt").read_text() == "changed since"
+    assert not (tmp_path / "hooked").exists()
+    assert subprocess.run(["git", "worktree", "list"], cwd=git.parent, capture_output=True).stdout.count(b"\n") == 1

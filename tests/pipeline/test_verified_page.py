@@ -20,8 +20,8 @@ def kept(root, seed):
     return result.path
 
 
-def certify(root, name, claim, *verdicts, commit=COMMIT):
-    outputs = tuple(Comparison("train@relu", "models/relu", "1", "2", verdict, {}) for verdict in verdicts)
+def certify(root, name, claim, *reproduced, commit=COMMIT):
+    outputs = tuple(Comparison("train@relu", "reports/train/relu", "1", digest, "same", {}) for digest in reproduced)
     folder = root / "results" / "relu_tanh" / "verified"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.json").write_text(Certificate(claim, commit, False, 0.05, outputs, MACHINE).as_json())
@@ -29,12 +29,12 @@ def certify(root, name, claim, *verdicts, commit=COMMIT):
 
 def test_each_certificate_is_a_line_and_no_result(tmp_path):
     first, second = kept(tmp_path, 1), kept(tmp_path, 2)
-    certify(tmp_path, "b", first, "same bytes", "same bytes")
-    certify(tmp_path, "a", second, "same bytes", "same numbers")
+    certify(tmp_path, "b", first, "1", "1")
+    certify(tmp_path, "a", second, "1", "2")
     place = "2 cores of one kind, avx2, TensorFlow 2.21.0"
     assert rendered(tmp_path, "<!-- results: verified relu_tanh -->\n<!-- end -->").splitlines()[3:-1] == [
         f"| `{first}` | 2 of 2 | reproduced | {place} |",
-        f"| `{second}` | 1 of 2 | reproduced within tolerance | {place} |",
+        f"| `{second}` | 1 of 2 | same results, other bytes | {place} |",
     ]
     assert [each.seed for each in load(tmp_path / "results")] == [1, 2]
 
@@ -42,10 +42,10 @@ def test_each_certificate_is_a_line_and_no_result(tmp_path):
 def test_what_is_no_certificate_of_a_kept_result_is_one_sentence(tmp_path):
     with pytest.raises(AlexNetError, match=r"holds no certificate; `alexnet verify RESULT --json"):
         verified_table(tmp_path, "relu_tanh")
-    certify(tmp_path, "a", kept(tmp_path, 1), "same bytes", commit="fedcba9876543210")
+    certify(tmp_path, "a", kept(tmp_path, 1), "1", commit="fedcba9876543210")
     with pytest.raises(DataError, match=r"which is of commit 0123456789ab, found one of fedcba987654; verify it"):
         verified_table(tmp_path, "relu_tanh")
-    certify(tmp_path, "a", "results/relu_tanh/relu-seed3-3reluabc.json", "same bytes")
+    certify(tmp_path, "a", "results/relu_tanh/relu-seed3-3reluabc.json", "1")
     with pytest.raises(DataError, match=r"relu-seed3-3reluabc.json: cannot be read"):
         verified_table(tmp_path, "relu_tanh")
     (tmp_path / "results" / "relu_tanh" / "verified" / "a.json").write_text("{}")

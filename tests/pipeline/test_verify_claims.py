@@ -1,0 +1,91 @@
+"""The numbers that a commit claims, where neither the tree nor DVC's cache has the reports: a fresh clone."""
+
+import hashlib
+import json
+import subprocess
+
+import pytest
+
+from pipeline.config import load
+from pipeline.lock import Lock
+from pipeline.verify import _before
+
+METRICS = {
+    "faithful": {"train": {"best_epoch": 2}, "evaluate": {"center": {"top1_error": 0.25}}},
+    "optimized": {"train": {"best_epoch": 3}, "evaluate": {"center": {"top1_error": 0.125}}},
+}
+
+
+def locked(text, *, md5=None, train_size=30):
+    """Lay out the parts of a dvc.lock that say what metrics.json was made of."""
+    stages = {
+        f"{stage}@{variant}": {
+            "outs": [{"path": f"reports/{stage}/{variant}", "md5": f"{stage}{variant}.dir", "size": 10, "nfiles": 2}]
+        }
+        for stage in ("train", "evaluate")
+        for variant in METRICS
+    }
+    stages["train@faithful"]["outs"].append({"path": "models/faithful", "md5": "model.dir", "size": 99, "nfiles": 3})
+    deps = [
+        {"path": "components/compare.py", "md5": "code", "size": 5},
+        {"path": "reports/train", "md5": "trains.dir", "size": train_size - 10, "nfiles": 4},
+        {"path": "reports/evaluate", "md5": "evaluates.dir", "size": 20, "nfiles": 4},
+    ]
+    digest = md5 or hashlib.md5(text.encode()).hexdigest()
+    stages["compare"] = {"deps": deps, "outs": [{"path": "metrics.json", "md5": digest, "size": len(text)}]}
+    return Lock({"stages": stages})
+
+
+@pytest.fixture
+def claimed(workspace):
+    """Returns a function: what is claimed of an output, when a text is committed as metrics.json."""
+    items = load(workspace.root / "params.yaml")
+
+    def claimed(stage, variant, path, text=None, lock=None):
+        if text is not None:
+            (workspace.root / "metrics.json").write_text(text)
+        for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "claim", "--allow-empty"]):
+            identity = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
+            subprocess.run(["git", *identity, *command], cwd=workspace.root, check=True)
+        before = _before(workspace, lock or locked(text or ""), items.item(stage, variant), path)
+        return before() if before else "nothing to claim"
+
+    return claimed
+
+
+TEXT = json.dumps(METRICS, indent=1) + "\n"
+
+
+def test_a_report_is_looked_up_in_the_committed_metrics(claimed):
+    found = claimed("evaluate", "optimized", "reports/evaluate/optimized", TEXT)
+    assert found == {"center/top1_error": 0.125}
+    assert claimed("train", "faithful", "reports/train/faithful", TEXT) == {"best_epoch": 2.0}
+    assert claimed("compare", "", "reports/compare", TEXT) == "nothing to claim"
+    assert claimed("train", "faithful", "models/faithful", TEXT) == "nothing to claim"
+
+
+def test_the_metrics_file_itself_is_an_output(claimed):
+    found = claimed("compare", "", "metrics.json", TEXT)
+    assert found == {
+        "faithful/train/best_epoch": 2.0,
+        "faithful/evaluate/center/top1_error": 0.25,
+        "optimized/train/best_epoch": 3.0,
+        "optimized/evaluate/center/top1_error": 0.125,
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "lock"),
+    [
+        (None, locked(TEXT)),
+        (TEXT, locked(TEXT, md5="0123")),
+        (TEXT, locked(TEXT, train_size=31)),
+        (
+            TEXT,
+            Lock({"stages": {"evaluate@optimized": {"outs": [{"path": "reports/evaluate/optimized", "md5": "1"}]}}}),
+        ),
+    ],
+    ids=["none committed", "of another lock", "of reports that were made again since", "of an empty file"],
+)
+def test_metrics_that_are_not_of_the_lock_are_not_believed(claimed, text, lock):
+    assert claimed("evaluate", "optimized", "reports/evaluate/optimized", text, lock) is None
