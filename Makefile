@@ -6,11 +6,15 @@ PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3 py
 	$(name) -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $(name))))
 VENV ?= .venv
 READY := $(VENV)/.ready
+export CALLER_PATH := $(PATH)
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: repro test test-all check setup report ui bench lock clean
+.PHONY: help repro test test-all check setup report ui bench lock clean
+
+help:  ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
 
 repro: $(READY)  ## run the whole pipeline on the active params.yaml, then show what came out
 	@alexnet setup

@@ -35,7 +35,7 @@ class Rule:
     reason: str = ""
 
     def sentence(self) -> str:
-        """Say what a rule that failed asked for, and what it found."""
+        """Say what a rule that was judged allows, and what it found."""
         return (
             f"{self.metric} is {self.value:.4f} and may be up to {self.high:.4f},"
             f" where at most {self.bound:.4f} is allowed (gate.{self.name})"

@@ -74,7 +74,7 @@ class Params(StageParams):
         return self
 
 
-def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> None:
+def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> str:
     """Read the variants' reports and write the comparison."""
     from alexnet_tf import report
     from alexnet_tf.comparison import compare, headline
@@ -110,6 +110,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
     )
     for path in sorted(outputs.report.iterdir()):
         runtime.tracker.artifact(path, folder="comparison")
+    return " ".join(report.headline(comparison))
 
 
 def read_training(folder: Path) -> "Training":

@@ -26,6 +26,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pydantic import Field, PositiveInt
@@ -95,7 +96,7 @@ class Params(StageParams):
     sample: SampleParams
 
 
-def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> None:
+def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> str:
     """Carry out the stage; see the module's docstring."""
     source = subset(_open(params, runtime), **dict(params.subset))
     held_out = {split: params.validation_share for split in SPLITS if split not in source.labels}
@@ -130,6 +131,18 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
     (outputs.dataset / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
     counts = {f"images/{split}": float(splits[split]["num_examples"]) for split in SPLITS}
     runtime.tracker.metrics({**counts, "images/unreadable": float(len(unreadable))})
+    return _found(manifest)
+
+
+def _found(manifest: Mapping[str, Any]) -> str:
+    sizes = {split: manifest["splits"][split]["num_examples"] for split in SPLITS}
+    listed = ", ".join(f"{split} {size:,}" for split, size in sizes.items())
+    text = f"{sum(sizes.values()):,} images in {len(manifest['class_names']):,} classes: {listed}"
+    if manifest["unreadable"]:
+        text += f"; {len(manifest['unreadable']):,} files cannot be read"
+    if ignored := manifest["ignored"]["num_files"]:
+        text += f"; {ignored:,} other files were ignored"
+    return text
 
 
 def _open(params: Params, runtime: Runtime) -> Source:

@@ -84,7 +84,7 @@ class Params(StageParams):
     neighbour_pool: Annotated[int, Field(ge=0)]
 
 
-def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> None:
+def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> str:
     """Score the test split and write the report."""
     from alexnet_tf import evaluation_report
     from alexnet_tf.bundle import load_bundle
@@ -131,6 +131,20 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
     runtime.tracker.tags({"devices": ", ".join(strategy.extended.worker_devices)})
     for path in sorted(outputs.report.iterdir()):
         runtime.tracker.artifact(path, folder="evaluation")
+    return _found(metrics)
+
+
+def _found(metrics: dict[str, Any]) -> str:
+    from alexnet_tf.scoring import CONFIDENCE
+
+    def error(view: str) -> str:
+        value, low, high = (100 * metrics[view][f"top1_error{end}"] for end in ("", "_low", "_high"))
+        return f"{value:.1f} % ({low:.1f} to {high:.1f} %)"
+
+    return (
+        f"top-1 error {error('ten_crop')} with ten crops, {error('center')} with the centre crop, of "
+        f"{metrics['num_examples']:,} test images; {100 * CONFIDENCE:g} % intervals"
+    )
 
 
 def _neighbourhood(bundle: "Bundle", split: "RecordSplit", records: Path, params: Params) -> "Neighbourhood | None":

@@ -29,7 +29,6 @@ Fails when:
 
 import csv
 import json
-import logging
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -43,8 +42,6 @@ if TYPE_CHECKING:
     from alexnet_tf.bundle import Bundle
     from alexnet_tf.gate import Rule
     from alexnet_tf.record_split import RecordSplit
-
-log = logging.getLogger(__name__)
 
 NUM_CANARIES = 4
 
@@ -99,7 +96,7 @@ class Params(StageParams):
     export: Package
 
 
-def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> None:
+def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> str:
     """Judge the model, and export it when it passed."""
     from alexnet_tf.gate import blessing
 
@@ -109,13 +106,13 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
     outputs.export.mkdir()
     (outputs.export / "blessing.json").write_text(json.dumps(verdict, indent=1, sort_keys=True) + "\n")
     runtime.tracker.tags({"blessed": str(verdict["blessed"]).lower()})
-    for rule in rules:
-        if rule.verdict == "fail":
-            log.warning("Not exported: %s.", rule.sentence())
-    if verdict["blessed"]:
-        steps = 2 if params.export.tflite == "none" else 3
-        with runtime.progress.task("export", total=steps, unit="steps") as task:
-            _export(inputs, outputs.export, params.export, metrics, runtime, task)
+    if not verdict["blessed"]:
+        failed = [rule.sentence() for rule in rules if rule.verdict == "fail"]
+        return f"not exported: {'; '.join(failed)}"
+    parts = 2 if params.export.tflite == "none" else 3
+    with runtime.progress.task("export", total=parts, unit="parts") as task:
+        _export(inputs, outputs.export, params.export, metrics, runtime, task)
+    return f"passed its gate: {'; '.join(rule.sentence() for rule in rules if rule.verdict == 'pass')}"
 
 
 def _judge(inputs: Inputs, gate: Gate, metrics: dict[str, Any]) -> "list[Rule]":

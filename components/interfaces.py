@@ -51,8 +51,8 @@ class SilentTracker:
 class Task(Protocol):
     """One piece of work with a known size, shown as a bar or as a line every few seconds."""
 
-    def advance(self, amount: int = 1, **figures: float) -> None:
-        """Say that `amount` more units are done; `figures` (`loss=2.1`) are shown beside the bar."""
+    def advance(self, amount: int = 1, **figures: float | str) -> None:
+        """Say that `amount` more units are done; `figures` (`loss=2.1`, `epoch="2 of 4"`) are shown beside the bar."""
         ...
 
 
@@ -63,9 +63,13 @@ class Progress(Protocol):
         """Start a task of `total` units, for example `task("preprocess train", total=16, unit="shards")`."""
         ...
 
+    def line(self, text: str) -> None:
+        """Show one line that stays, for example what an epoch came to; a bar goes on below it."""
+        ...
+
 
 class _SilentTask:
-    def advance(self, amount: int = 1, **figures: float) -> None:
+    def advance(self, amount: int = 1, **figures: float | str) -> None:
         """Show nothing."""
 
 
@@ -75,6 +79,9 @@ class SilentProgress:
     def task(self, description: str, *, total: int, unit: str) -> AbstractContextManager[Task]:
         """Return a task that shows nothing."""
         return nullcontext(_SilentTask())
+
+    def line(self, text: str) -> None:
+        """Ignore `text`."""
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ class Params(StageParams):
         return self
 
 
-def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> None:
+def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> str:
     """Run the stage; see the module's contract."""
     _check_verdict(inputs.verdict)
     dataset = read_manifest(inputs.dataset, stage="download")
@@ -135,6 +135,18 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
     (outputs.records / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
     counts = {f"images/{split}": float(part["num_examples"]) for split, part in manifest["splits"].items()}
     runtime.tracker.metrics({**counts, "images/rejected": float(len(manifest["rejected"]))})
+    return _found(manifest)
+
+
+def _found(manifest: dict[str, Any]) -> str:
+    sizes = {split: part["num_examples"] for split, part in manifest["splits"].items()}
+    listed = ", ".join(f"{split} {size:,}" for split, size in sizes.items())
+    side, rejected = manifest["stored_size"], manifest["rejected"]
+    text = f"{sum(sizes.values()):,} images of {side} x {side} pixels: {listed}; {len(rejected):,} rejected"
+    if rejected:
+        first = rejected[0]
+        text += f" ({'the first: ' * (len(rejected) > 1)}{first['split']}, {first['key']}: {first['reason']})"
+    return text
 
 
 def _check_verdict(path: Path) -> None:

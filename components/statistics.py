@@ -76,7 +76,7 @@ class CheckTask:
     shard: str
 
 
-def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> None:
+def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> str:
     """Run the stage; see the module's contract."""
     manifest = read_manifest(inputs.records)
     listed = manifest["splits"].get(SPLIT, {"num_examples": 0})
@@ -118,6 +118,9 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
     figures = {f"channel_mean/{c}": float(x) for c, x in zip("rgb", statistics.channel_mean, strict=True)}
     figures |= {f"colour_stddev/{n}": float(x) for n, x in enumerate(roots, start=1)}
     runtime.tracker.metrics(figures)
+    means = ", ".join(f"{c.upper()} {x:.1f}" for c, x in zip("rgb", statistics.channel_mean, strict=True))
+    axes = ", ".join(f"{x:.1f}" for x in roots)
+    return f"{moments.num_images:,} training images: mean {means}; standard deviations along the colour axes {axes}"
 
 
 def look_at(task: SumTask | CheckTask) -> dict[str, Any]:

@@ -82,7 +82,7 @@ class Params(StageParams):
         return network
 
 
-def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> None:
+def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> str:
     """Train, and write the model and its history."""
     import tensorflow as tf
 
@@ -142,8 +142,10 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
         raise ConfigError(str(error)) from error
 
     epoch_seconds: list[float] = []
+    epochs, steps_taken = params.training.epochs, 0
 
     def on_epoch(row: "Epoch", seconds: float | None) -> None:
+        runtime.progress.line(_epoch_line(row, epochs, seconds))
         timed = {}
         if seconds is not None:
             epoch_seconds.append(seconds)
@@ -152,12 +154,19 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
 
     started = time.perf_counter()
     with runtime.progress.task("train", total=training.total_steps, unit="steps") as task:
+
+        def advance(num_steps: int, **figures: float) -> None:
+            nonlocal steps_taken
+            steps_taken += num_steps
+            epoch = -(-steps_taken // training.batches.steps_per_epoch)
+            task.advance(num_steps, epoch=f"{max(epoch, 1)} of {epochs}", **figures)
+
         fit = Fit(
             training,
             validation,
             folder=runtime.scratch,
             checkpoint_interval_seconds=runtime.checkpoint_interval_seconds,
-            advance=task.advance,
+            advance=advance,
             on_epoch=on_epoch,
         )
         if runtime.fresh:
@@ -179,6 +188,29 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
     save_bundle(outputs.model, Bundle(training.model, views, tuple(train.class_names), training.precision))
     _write_report(outputs.report, fitted, BITS[training.precision])
     runtime.tracker.artifact(outputs.report / "history.csv", folder="training")
+    return _found(fitted)
+
+
+def _epoch_line(row: "Epoch", epochs: int, seconds: float | None) -> str:
+    took = "" if seconds is None else f", {seconds:.1f} s"
+    return (
+        f"epoch {row.epoch} of {epochs}: training error {100 * row.train_top1_error:.1f} %, validation error "
+        f"{100 * row.validation_top1_error:.1f} %, learning rate {row.learning_rate:.3g}{took}"
+    )
+
+
+def _found(fitted: "Fitted") -> str:
+    last, best = fitted.history[-1], _best(fitted)
+    return (
+        f"validation error {100 * last.validation_top1_error:.1f} % after epoch {last.epoch} (training error "
+        f"{100 * last.train_top1_error:.1f} %), the lowest {100 * best.validation_top1_error:.1f} % after epoch "
+        f"{best.epoch}; the weights of epoch {fitted.epoch} are kept"
+        f"{', but the loss is still that of guessing' * fitted.stalled}"
+    )
+
+
+def _best(fitted: "Fitted") -> "Epoch":
+    return min(fitted.history, key=lambda row: (row.validation_top1_error, row.epoch))
 
 
 def _write_report(folder: Path, fitted: "Fitted", precision_bits: int) -> None:
@@ -186,12 +218,11 @@ def _write_report(folder: Path, fitted: "Fitted", precision_bits: int) -> None:
 
     folder.mkdir()
     write_history(folder / "history.csv", fitted.history)
-    best = min(fitted.history, key=lambda row: (row.validation_top1_error, row.epoch))
     metrics = {
         "kept_epoch": fitted.epoch,
         "stalled": fitted.stalled,
         "precision_bits": precision_bits,
         "last": asdict(fitted.history[-1]),
-        "best": asdict(best),
+        "best": asdict(_best(fitted)),
     }
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=1, sort_keys=True) + "\n")

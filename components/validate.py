@@ -86,7 +86,7 @@ class Params(StageParams):
     max_aspect: float = Field(ge=1)
 
 
-def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> None:
+def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> str:
     """Carry out the stage; see the module's docstring."""
     manifest = read_manifest(inputs.dataset, stage="download")
     class_names = manifest["class_names"]
@@ -123,6 +123,17 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> N
             f"source, or change the limits in the section validate."
         )
     _write_json(outputs.verdict, {"verdict": verdict})
+    return _found(report, planted=manifest.get("source") == "sample")
+
+
+def _found(report: Mapping[str, Any], *, planted: bool) -> str:
+    """Say what a report that holds no error found; of a `planted` set the corrupt files belong to it."""
+    splits = report["splits"].values()
+    corrupt, warnings = sum(split["num_corrupt"] for split in splits), len(report["anomalies"])
+    text = f"{sum(split['num_examples'] for split in splits):,} images, {corrupt:,} corrupt"
+    text += " (the generated sample holds it on purpose)" * (planted and corrupt > 0)
+    text += f", {report['num_copied_images']:,} copied; no errors, {warnings} warning{'s' * (warnings != 1)}"
+    return text + "; reports/validate/validation.html shows them" * (warnings > 0)
 
 
 def _survey(dataset: Path, manifest: Mapping[str, Any], report: Path, runtime: Runtime) -> dict[str, Survey]:

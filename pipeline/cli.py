@@ -76,9 +76,6 @@ for _command in (
 def main() -> None:
     """Run `alexnet`, with the code of the repository that it is called in."""
     _use_code_of_this_tree()
-    # TensorFlow's C++ log would fill the screen with what it does not find; its errors reach Python as exceptions. What
-    # TensorFlow 2.21 says before its log is set up, a few lines about oneDNN and CUDA, comes all the same.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     alexnet(prog_name="alexnet")
 
 

@@ -5,15 +5,19 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, TextIO
 
 from components.interfaces import Progress, Task
 
 if TYPE_CHECKING:
     from rich import progress as bars
+    from rich.console import Console
 
-LINE_SECONDS = 5.0
+LINE_SECONDS = 10.0
+WARM_UP_SECONDS = 10.0  # what a task does first, such as compiling a network, tells nothing of how it goes on
 RATE_SECONDS = 60.0  # the rate is that of the last minute: what was there before a resume was not done at it
+RATED = ("images", "steps", "examples")  # nobody plans by variants or shards per second
 
 
 def progress_for(stream: TextIO | None = None) -> Progress:
@@ -22,49 +26,114 @@ def progress_for(stream: TextIO | None = None) -> Progress:
     return BarProgress(chosen) if chosen.isatty() else LineProgress(chosen)
 
 
+class Pace:
+    """How fast a task goes, and how long it still takes.
+
+    Args:
+        total: Units of the whole task.
+        clock: Seconds that only go up.
+
+    Attributes:
+        total: Likewise.
+        done: Units up to now.
+    """
+
+    def __init__(self, total: int, clock: Callable[[], float]) -> None:
+        self.total, self.done = total, 0
+        self._clock = clock
+        self._start = clock()
+        self._marks: deque[tuple[float, int]] = deque()  # time and units done, some seconds apart, over a minute
+
+    def advance(self, amount: int) -> None:
+        """Count units."""
+        self.done += amount
+        now = self._clock()
+        if now - (self._marks[-1][0] if self._marks else self._start) >= WARM_UP_SECONDS:
+            self._marks.append((now, self.done))
+        while len(self._marks) > 1 and self._marks[1][0] <= now - RATE_SECONDS:
+            self._marks.popleft()
+
+    def elapsed(self) -> float:
+        """Return the seconds since the start."""
+        return self._clock() - self._start
+
+    def rate(self) -> float | None:
+        """Return units per second over the last minute, without the warm-up; None while it is not known."""
+        if not self._marks or self.done == self._marks[0][1]:
+            return None
+        since, done = self._marks[0]
+        return (self.done - done) / max(self._clock() - since, 1e-9)
+
+    def worded(self, unit: str) -> list[str]:
+        """Return rate, where it is one that people ask for, and remaining time, as far as they are known."""
+        rate = self.rate()
+        if rate is None:
+            return []
+        left = [f"{duration((self.total - self.done) / rate)} left"] * (self.done < self.total)
+        return [f"{rate:.3g} {unit}/s"] * (unit in RATED) + left
+
+
+def duration(seconds: float) -> str:
+    """Word a time: `95 s`, `12 min`, `5 h 20 min`."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
 class BarProgress:
     """A bar that rich draws."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream
+        self._clock = clock
 
     def task(self, description: str, *, total: int, unit: str) -> AbstractContextManager[Task]:
         """Draw a bar of `total` units until the task ends."""
         return self._bar(description, total, unit)
 
+    def line(self, text: str) -> None:
+        """Write a line, above the bar if there is one."""
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    @cached_property
+    def _console(self) -> "Console":
+        from rich.console import Console
+
+        return Console(file=self._stream)
+
     @contextmanager
     def _bar(self, description: str, total: int, unit: str) -> Iterator[Task]:
         from rich import progress as bars
-        from rich.console import Console
 
         columns = (
             bars.TextColumn("{task.description}"),
             bars.BarColumn(bar_width=30),
             bars.TextColumn("{task.completed:.0f}/{task.total:.0f} {task.fields[unit]}"),
             bars.TimeElapsedColumn(),
-            bars.TextColumn("left"),
-            bars.TimeRemainingColumn(),
-            bars.TextColumn("{task.fields[figures]}"),
+            bars.TextColumn("{task.fields[told]}"),
         )
-        with bars.Progress(*columns, console=Console(file=self._stream)) as shown:
-            task = shown.add_task(description, total=total, unit=unit, figures="")
-            yield _BarTask(shown, task)
+        with bars.Progress(*columns, console=self._console) as shown:
+            task = shown.add_task(description, total=total, unit=unit, told="")
+            yield _BarTask(shown, task, unit, Pace(total, self._clock))
 
 
 class _BarTask:
-    def __init__(self, shown: "bars.Progress", task: "bars.TaskID") -> None:
-        self._shown = shown
-        self._task = task
+    def __init__(self, shown: "bars.Progress", task: "bars.TaskID", unit: str, pace: Pace) -> None:
+        self._shown, self._task = shown, task
+        self._unit, self._pace = unit, pace
+        self._figures: dict[str, float | str] = {}
 
-    def advance(self, amount: int = 1, **figures: float) -> None:
+    def advance(self, amount: int = 1, **figures: float | str) -> None:
         """Move the bar."""
-        self._shown.advance(self._task, amount)
-        if figures:
-            self._shown.update(self._task, figures=_worded(figures))
+        self._pace.advance(amount)
+        self._figures.update(figures)
+        told = ", ".join([*self._pace.worded(self._unit), *_worded(self._figures)])
+        self._shown.update(self._task, advance=amount, told=told)
 
 
 class LineProgress:
-    """A line every `seconds`, and one at the end.
+    """A line when nothing was said for `seconds`, and one at the end of a task.
 
     Args:
         stream: Where lines go.
@@ -78,63 +147,53 @@ class LineProgress:
         self._stream = stream
         self._seconds = seconds
         self._clock = clock
+        self._said = clock()
 
     def task(self, description: str, *, total: int, unit: str) -> AbstractContextManager[Task]:
         """Write lines about `total` units until the task ends."""
         return self._lines(description, total, unit)
 
+    def line(self, text: str) -> None:
+        """Write a line."""
+        self._said = self._clock()
+        print(text, file=self._stream, flush=True)
+
+    def is_due(self) -> bool:
+        """Whether nothing was said for a while."""
+        return self._clock() - self._said >= self._seconds
+
     @contextmanager
     def _lines(self, description: str, total: int, unit: str) -> Iterator[Task]:
-        task = _LineTask(description, total, unit, self._stream, self._seconds, self._clock)
+        self._said = self._clock()
+        task = _LineTask(self, description, unit, Pace(total, self._clock))
         yield task
-        task.end()
+        task.write()
 
 
 class _LineTask:
-    def __init__(
-        self,
-        description: str,
-        total: int,
-        unit: str,
-        stream: TextIO,
-        seconds: float,
-        clock: Callable[[], float],
-    ) -> None:
-        self._description, self._total, self._unit = description, total, unit
-        self._stream, self._seconds, self._clock = stream, seconds, clock
-        self._start = self._last = clock()
-        self._done = 0
-        self._marks = deque([(self._start, 0)])  # of the lines of the last minute, and the last one before it
-        self._figures: dict[str, float] = {}
+    def __init__(self, progress: LineProgress, description: str, unit: str, pace: Pace) -> None:
+        self._progress, self._description, self._unit, self._pace = progress, description, unit, pace
+        self._figures: dict[str, float | str] = {}
 
-    def advance(self, amount: int = 1, **figures: float) -> None:
+    def advance(self, amount: int = 1, **figures: float | str) -> None:
         """Count, and write a line if the last one is old enough."""
-        self._done += amount
+        self._pace.advance(amount)
         self._figures.update(figures)
-        if self._clock() - self._last >= self._seconds and self._done < self._total:
-            self._last = self._clock()
-            self._write()
+        if self._progress.is_due() and self._pace.done < self._pace.total:
+            self.write()
 
-    def end(self) -> None:
-        """Write the last line."""
-        self._write()
-
-    def _write(self) -> None:
-        now = self._clock()
-        while len(self._marks) > 1 and self._marks[1][0] <= now - RATE_SECONDS:
-            self._marks.popleft()
-        since, done = self._marks[0]
-        rate = (self._done - done) / max(now - since, 1e-9)
-        self._marks.append((now, self._done))
-        parts = [f"{self._description}: {self._done}/{self._total} {self._unit}", f"{now - self._start:.0f} s"]
-        if rate:
-            parts.append(f"{rate:.3g} {self._unit}/s")
-        if rate and self._done < self._total:
-            parts.append(f"{(self._total - self._done) / rate:.0f} s left")
-        if self._figures:
-            parts.append(_worded(self._figures))
-        print(", ".join(parts), file=self._stream, flush=True)
+    def write(self) -> None:
+        """Say how far the task is."""
+        pace = self._pace
+        parts = [f"{self._description}: {pace.done:,}/{pace.total:,} {self._unit}", duration(pace.elapsed())]
+        self._progress.line(", ".join([*parts, *pace.worded(self._unit), *_worded(self._figures)]))
 
 
-def _worded(figures: dict[str, float]) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in figures.items())
+def _worded(figures: dict[str, float | str]) -> list[str]:
+    return [f"{name.replace('_', ' ')} {_figure(value)}" for name, value in figures.items()]
+
+
+def _figure(value: float | str) -> str:
+    if isinstance(value, str):
+        return value
+    return f"{value:,.0f}" if value == round(value) and abs(value) >= 1000 else f"{value:.4g}"

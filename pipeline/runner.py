@@ -13,7 +13,7 @@ from pipeline.config import Config
 from pipeline.cost import CostTracker, Meter
 from pipeline.dag import Item
 from pipeline.fingerprint import fingerprint
-from pipeline.graph import producers
+from pipeline.graph import all_items, producers
 from pipeline.os_errors import os_error_sentence
 from pipeline.recorder import Recorder, StageTracker
 from pipeline.workspace import Workspace
@@ -39,7 +39,7 @@ def run_stage(
         workspace: Where it reads and writes.
         config: The checked params.yaml.
         item: Which stage, for which entry.
-        progress: Shows progress; by default nothing does.
+        progress: Shows a heading, progress and what the stage found; by default nothing does.
         recorder: Opens a tracker for the run; by default nothing is recorded.
         fresh: Ignore and delete an earlier checkpoint.
         after: Called with the tracker once the outputs are in their places.
@@ -49,6 +49,7 @@ def run_stage(
         Interrupted: Ctrl-C or SIGTERM.
     """
     places = {name: workspace.root / path for name, path in item.outputs().items()}
+    progress = progress or SilentProgress()
     tracker: StageTracker = SilentStageTracker()
     status = "FAILED"
     meter = Meter()
@@ -61,8 +62,10 @@ def run_stage(
             if recorder:
                 tracker = recorder.open(item, config, identity)
             runtime = _runtime(workspace, config, CostTracker(tracker, meter), progress, identity, fresh)
-            _run(item, params, runtime, workspace.root, places)
+            progress.line(_heading(item, config))
+            found = _run(item, params, runtime, workspace.root, places)
             outputs.commit(places.values())
+            progress.line(f"{item.address}: {found}")
             meter.write(workspace.scratch / "timings", item, identity)
             outputs.remove(workspace.scratch / "checkpoints" / identity)
             if after:
@@ -87,23 +90,29 @@ class SilentStageTracker(SilentTracker):
         """Ignore the end of the run."""
 
 
-def _run(item: Item, params: StageParams, runtime: Runtime, root: Path, places: dict[str, Path]) -> None:
+def _heading(item: Item, config: Config) -> str:
+    addresses = [each.address for each in all_items(config.values)]  # in the order in which DVC runs them
+    return f"{item.address} (stage {addresses.index(item.address) + 1} of {len(addresses)})"
+
+
+def _run(item: Item, params: StageParams, runtime: Runtime, root: Path, places: dict[str, Path]) -> str:
     component = item.stage.component
     inputs = component.Inputs(**{name: root / path for name, path in item.inputs().items()})
     written = component.Outputs(**{name: outputs.partial(path) for name, path in places.items()})
-    component.run(inputs, written, params, runtime)
+    found = component.run(inputs, written, params, runtime)
     if absent := outputs.missing(places):
         names = ", ".join(str(places[name].relative_to(root)) for name in absent)
         raise AlexNetError(
             f"{item.address}: ended without writing {names}; this is a fault of components/{item.stage.name}.py"
         )
+    return found
 
 
 def _runtime(
     workspace: Workspace,
     config: Config,
     tracker: CostTracker,
-    progress: Progress | None,
+    progress: Progress,
     identity: str,
     fresh: bool,
 ) -> Runtime:
@@ -111,7 +120,7 @@ def _runtime(
     folder = settings.source_folder
     return Runtime(
         tracker=tracker,
-        progress=progress or SilentProgress(),
+        progress=progress,
         beam=BeamRuntime(
             runner=settings.beam_runner,
             num_workers=settings.beam_workers or os.cpu_count() or 1,

@@ -1,10 +1,15 @@
 """What all commands share: how errors look, and the options that stand on several of them."""
 
+import os
+import shutil
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
+
+from pipeline.quiet_tensorflow import quiet_tensorflow
 
 overrides = click.option(
     "-S",
@@ -18,21 +23,21 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 class Command(click.Command):
-    """A command whose errors are one sentence; with `--debug` they come with a traceback.
+    """A command whose errors are one sentence; with `--debug` they come with a traceback, and TensorFlow's log shows.
 
     Exit codes: 0 done, 1 failed, 2 wrong usage or parameters, 130 interrupted.
     """
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
-        self.params.append(
-            click.Option(["--debug"], is_flag=True, expose_value=True, help="Show a traceback with an error.")
-        )
+        about = "Show a traceback with an error, and TensorFlow's log."
+        self.params.append(click.Option(["--debug"], is_flag=True, expose_value=True, help=about))
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command, and say what went wrong."""
         if ctx.params.pop("debug", False):
             return super().invoke(ctx)
+        quiet_tensorflow()
         return _guarded(lambda: super(Command, self).invoke(ctx), ctx)
 
 
@@ -44,8 +49,6 @@ def _guarded(action: Callable[[], Any], ctx: click.Context) -> Any:
     except BrokenPipeError:
         raise
     except OSError as error:
-        from pathlib import Path
-
         from pipeline.os_errors import os_error_sentence
 
         message, code = str(os_error_sentence(error, ctx.info_name or "alexnet", Path.cwd())), 1
@@ -73,6 +76,20 @@ def say(message: str, *, error: bool = False) -> None:
     """Print a line for a person to standard error, so that standard output stays for results."""
     prefix = click.style("error: ", fg="red", bold=True) if error else ""
     click.echo(prefix + message, err=True)
+
+
+def typed(command: str) -> str:
+    """Write a command as it works in the user's shell: with the whole path where the environment is not activated.
+
+    The Makefile puts the environment on the path of what it runs, and hands on the user's own path as `CALLER_PATH`.
+    """
+    program, _, arguments = command.partition(" ")
+    own = Path(sys.executable).with_name(program)
+    found = shutil.which(program, path=os.environ.get("CALLER_PATH"))
+    if not own.is_file() or (found and Path(found).samefile(own)):
+        return command
+    here = own.relative_to(Path.cwd()) if own.is_relative_to(Path.cwd()) else own
+    return f"{here} {arguments}"
 
 
 def example(text: str) -> str:

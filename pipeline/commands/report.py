@@ -4,7 +4,7 @@ import json
 
 import click
 
-from pipeline.commands.base import Command, as_json, example, say
+from pipeline.commands.base import Command, as_json, example, say, typed
 
 _HELP = f"""Print how the variants of the last run compare, and write it as one page that opens without a network.
 
@@ -49,6 +49,6 @@ def command(revisions: tuple[str, ...], as_json: bool) -> None:
         click.echo(sentence)
     click.echo()
     click.echo(f"report:       {page.relative_to(workspace.root)} (open it in a browser)")
-    click.echo("all runs:     alexnet ui (or `mlflow ui` in this folder)")
+    click.echo(f"all runs:     {typed('alexnet ui')}")
     if problem := complete(workspace, config):
         say(f"MLflow: {problem}; what it lacks waits in .alexnet/spool, `alexnet track sync` sends it")

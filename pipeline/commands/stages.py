@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.commands.base import Command, example, overrides, say
+from pipeline.commands.base import Command, example, overrides, say, typed
 from pipeline.dag import STAGES, Stage
 
 if TYPE_CHECKING:
@@ -137,11 +137,17 @@ def _register(workspace: "Workspace", variant: str) -> None:
     from pipeline.registry import register
 
     folder = workspace.root / "exports" / variant
-    if json.loads((folder / "blessing.json").read_text(encoding="utf-8"))["blessed"]:
-        try:
-            say(register(workspace.home, folder, variant, "challenger"))
-        except AlexNetError as error:
-            say(f"{error}; `alexnet promote {variant}` registers it later")
+    if not json.loads((folder / "blessing.json").read_text(encoding="utf-8"))["blessed"]:
+        return
+    place = f"the model is in exports/{variant}/saved_model"
+    try:
+        registered = register(workspace.home, folder, variant, "challenger")
+    except AlexNetError as error:
+        say(f"{place}; {error}; `alexnet promote {variant}` registers it later")
+    else:
+        say(f"{place}; {registered}")
+        model = f"models:/alexnet-{variant}@challenger"
+        say(f"serve it: {typed(f'mlflow models serve -m {model} --env-manager local --port 5050')}")
 
 
 commands = [_command(stage) for stage in STAGES.values()]
