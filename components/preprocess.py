@@ -36,6 +36,8 @@ from components.beam import run_shards
 from components.interfaces import Runtime, StageParams
 from components.preprocess_shards import PLACE, IndexTask, ShardTask, index_shard, join_parts, write_shard
 
+_SHOWN_ORDER = ("train", "validation", "test")
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -140,12 +142,11 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
 
 def _found(manifest: dict[str, Any]) -> str:
     sizes = {split: part["num_examples"] for split, part in manifest["splits"].items()}
-    listed = ", ".join(f"{split} {size:,}" for split, size in sizes.items())
+    listed = ", ".join(f"{split} {sizes[split]:,}" for split in sorted(sizes, key=_SHOWN_ORDER.index))
     side, rejected = manifest["stored_size"], manifest["rejected"]
     text = f"{sum(sizes.values()):,} images of {side} x {side} pixels: {listed}; {len(rejected):,} rejected"
     if rejected:
-        first = rejected[0]
-        text += f" ({'the first: ' * (len(rejected) > 1)}{first['split']}, {first['key']}: {first['reason']})"
+        text += f"{', the first' * (len(rejected) > 1)}: {rejected[0]['key']}, {rejected[0]['reason']}"
     return text
 
 

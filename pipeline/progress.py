@@ -1,4 +1,4 @@
-"""Shows long work: a bar in a terminal, one line every few seconds elsewhere."""
+"""Shows long work: a bar in a terminal; elsewhere a line every few seconds, and every minute later on."""
 
 import sys
 import time
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 LINE_SECONDS = 10.0
+SILENCE_SECONDS = 60.0  # at most, between two lines
 WARM_UP_SECONDS = 10.0  # what a task does first, such as compiling a network, tells nothing of how it goes on
 RATE_SECONDS = 60.0  # the rate is that of the last minute: what was there before a resume was not done at it
 RATED = ("images", "steps", "examples")  # nobody plans by variants or shards per second
@@ -74,8 +75,8 @@ class Pace:
 
 
 def duration(seconds: float) -> str:
-    """Word a time: `95 s`, `12 min`, `5 h 20 min`."""
-    if seconds < 120:
+    """Word a time: `150 s`, `12 min`, `5 h 20 min`."""
+    if seconds < 300:
         return f"{seconds:.0f} s"
     hours, minutes = divmod(round(seconds / 60), 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"
@@ -133,11 +134,11 @@ class _BarTask:
 
 
 class LineProgress:
-    """A line when nothing was said for `seconds`, and one at the end of a task.
+    """A line when nothing was said for a while, and one at the end of a task.
 
     Args:
         stream: Where lines go.
-        seconds: The least time between two lines of a task.
+        seconds: How long a while is at first; later it is a tenth of the time that the task took up to now.
         clock: Seconds that only go up.
     """
 
@@ -147,7 +148,7 @@ class LineProgress:
         self._stream = stream
         self._seconds = seconds
         self._clock = clock
-        self._said = clock()
+        self._began = self._said = clock()
 
     def task(self, description: str, *, total: int, unit: str) -> AbstractContextManager[Task]:
         """Write lines about `total` units until the task ends."""
@@ -160,11 +161,12 @@ class LineProgress:
 
     def is_due(self) -> bool:
         """Whether nothing was said for a while."""
-        return self._clock() - self._said >= self._seconds
+        now = self._clock()
+        return now - self._said >= min(max(self._seconds, (now - self._began) / 10), SILENCE_SECONDS)
 
     @contextmanager
     def _lines(self, description: str, total: int, unit: str) -> Iterator[Task]:
-        self._said = self._clock()
+        self._began = self._said = self._clock()
         task = _LineTask(self, description, unit, Pace(total, self._clock))
         yield task
         task.write()

@@ -48,8 +48,9 @@ class Clone:
         return {**kept, **quiet, "PATH": path, "HOME": str(self.home), "PYTHONPATH": str(self.root)}
 
     def stages_run(self) -> list[str]:
-        """Run `dvc repro` and name the stages that it ran, in order."""
+        """Run `dvc repro` and name the stages that it ran, in order; `told` is what it showed."""
         done = self.run("dvc", "repro")
+        self.told = done.stdout + done.stderr
         return [line.split("'")[1] for line in done.stdout.splitlines() if line.startswith("Running stage '")]
 
     def edit(self, path: str, value: object) -> None:

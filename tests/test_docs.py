@@ -143,3 +143,10 @@ def test_every_experiment_is_valid_and_the_sample_is_the_active_one(root):
         assert path.read_text().startswith(f"# EXPERIMENT {path.stem}: ")
         check({**read(path), "runtime": active["runtime"]}, name=path.name)
     assert read(root / "experiments/sample.yaml") == {k: v for k, v in active.items() if k != "runtime"}
+
+
+def test_plain_make_lists_every_target():
+    listed = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert [line.split()[:2] for line in listed.splitlines()] == [["make", target] for target in targets]
+    assert {"help", "repro", "test", "ui"} <= set(targets)

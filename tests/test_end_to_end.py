@@ -1,6 +1,7 @@
 """The real `dvc repro` in a fresh clone: what runs, what is cached, what is left behind."""
 
 import json
+import re
 import sqlite3
 import subprocess
 import time
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.timeout(3600)
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory) -> Clone:
     made = Clone(tmp_path_factory.mktemp("e2e"))
-    made.first_run = made.stages_run()
+    made.first_run, made.first_told = made.stages_run(), made.told
     return made
 
 
@@ -41,6 +42,38 @@ def test_the_first_run_runs_every_stage_and_leaves_every_output(clone):
         assert (clone.root / f"models/{variant}/weights.safetensors").exists()
         assert json.loads((clone.root / f"exports/{variant}/blessing.json").read_text())
     assert list(clone.root.rglob("*.partial")) == []
+
+
+_INTERVAL = r"[\d.]+ % \([\d.]+ to [\d.]+ %\)"
+_TRAIN = (
+    r"validation error [\d.]+ % after epoch 1 \(training error [\d.]+ %\), the lowest [\d.]+ % after epoch 1; "
+    r"the weights of epoch 1 are kept.*"
+)
+FOUND = {
+    "download": r"120 images in 10 classes: train 80, validation 20, test 20",
+    "validate": r"120 images, \d corrupt.*, 0 copied; no errors, \d warnings?.*",
+    "preprocess": r"1\d\d images of (256 x 256|48 x 48) pixels: train \d\d, validation 20, test 20; \d rejected.*",
+    "statistics": r"\d\d training images: mean R [\d.]+, G .*, B .*; standard deviations along the colour axes .*",
+    "train": _TRAIN,
+    "evaluate": rf"top-1 error {_INTERVAL} with ten crops, {_INTERVAL} with the centre crop, of 20 test images; .*",
+    "compare": r"optimized errs on .* of the test images, faithful on .*",
+    "export": r"passed its gate: ten_crop\.top1_error is .*",
+}
+
+
+def test_every_stage_says_where_it_is_in_the_pipeline_and_what_it_found(clone):
+    lines = clone.first_told.splitlines()
+    for number, address in enumerate(clone.first_run, start=1):
+        assert f"{address} (stage {number} of 13)" in lines
+        (found,) = [line for line in lines if line.startswith(f"{address}: ")]
+        assert re.fullmatch(f"{address}: {FOUND[address.partition('@')[0]]}", found), found
+        if address.startswith("train"):
+            assert any(line.startswith("epoch 1 of 1: training error ") for line in lines)
+
+
+def test_no_line_is_a_librarys_own(clone):
+    """DVC's own are of standard output; what MLflow, TensorFlow or Beam would say looks like a log."""
+    assert not re.findall(r"^.*(?:absl|I0000|E0000|oneDNN|alembic|WARNING|INFO).*$", clone.first_told, re.MULTILINE)
 
 
 def test_a_second_run_runs_nothing(clone):

@@ -278,6 +278,20 @@ def test_a_set_that_cannot_be_fetched_says_what_to_put_where(tmp_path, monkeypat
         run(tmp_path / "out", "tfds:imagenet2012", tmp_path)
 
 
+def test_it_says_how_many_images_and_what_it_left_out(folder, tmp_path):
+    (folder / "train" / "c0" / "gone.png").symlink_to("nowhere")
+    values = {"seed": 1, "source": "image_folder", "validation_share": 0.25, "subset": ALL, "sample": SAMPLE}
+    params = download.Params.model_validate(values)
+    outputs = download.Outputs(tmp_path / "o")
+    found = download.run(download.Inputs(), outputs, params, Runtime(source_folder=folder))
+    sizes = {split: len(keys(outputs.dataset, split)) for split in ("train", "validation", "test")}
+    assert sum(sizes.values()) == 87
+    assert found == (
+        f"87 images in 2 classes: train {sizes['train']}, validation {sizes['validation']}, test {sizes['test']}; "
+        "1 files cannot be read; 1 other files were ignored"
+    )
+
+
 def test_progress_counts_every_image(tmp_path):
     class Recorder:
         def __init__(self):

@@ -1,6 +1,7 @@
 import csv
 import hashlib
 import json
+import re
 import zipfile
 from types import SimpleNamespace
 from typing import ClassVar
@@ -140,7 +141,7 @@ def test_a_tflite_file_comes_with_what_it_costs(paths, images, monkeypatch):
             self.noted.update(values)
 
     monkeypatch.setattr(export_check, "compare_in_fresh_process", lambda *_: 0.0)  # the next test runs it
-    folder = _run(paths, tflite="float16", runtime=Runtime(tracker=Noting()))
+    folder, _ = _run(paths, tflite="float16", runtime=Runtime(tracker=Noting()))
     measured = json.loads((folder / "tflite.json").read_text())
     assert (measured["images"], measured["of"], measured["top1_agreement"]) == (9, 9, 1.0)
     assert measured["bytes"] == (folder / "model.tflite").stat().st_size
@@ -161,7 +162,12 @@ def test_another_kind_of_tflite_file_is_refused(value):
 def test_a_blessed_model_is_exported_and_asked_in_a_fresh_process(paths, model, images):
     import keras
 
-    folder = _run(paths)
+    folder, found = _run(paths)
+    assert re.fullmatch(
+        r"passed its gate: ten_crop\.top1_error is 0\.4000 and may be up to 0\.4487, where at most \S+ is allowed "
+        r"\(gate\.max_top1_error\)",
+        found,
+    )
     assert {path.name for path in folder.iterdir()} == {
         "blessing.json",
         "saved_model",

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -22,7 +23,7 @@ from alexnet_tf.record_split import INDEX
 from alexnet_tf.records import ShardWriter, encode_example, feature_span
 from alexnet_tf.statistics import save_statistics
 from components import train
-from components.interfaces import Runtime, SilentTracker
+from components.interfaces import Runtime, SilentProgress, SilentTracker
 from tests.alexnet_tf.small_training import alexnet, alexnet_bn, augmentation, four_layer, images, input_spec, recipe
 from tests.components.small_dataset import CLASS_NAMES, contents
 
@@ -117,6 +118,34 @@ def test_it_writes_a_model_and_its_history(inputs, tmp_path):
     by_epoch = {step: values for step, values in tracker.noted if step}
     assert sorted(by_epoch) == [1, 2]
     assert {"train/loss", "validation/top1_error", "learning_rate"} <= by_epoch[1].keys()
+
+
+class NotingProgress(SilentProgress):
+    def __init__(self):
+        self.lines = []
+
+    def line(self, text):
+        self.lines.append(text)
+
+
+def test_it_says_what_each_epoch_came_to_and_the_best(inputs, tmp_path):
+    progress, folder = NotingProgress(), tmp_path / "a"
+    folder.mkdir()
+    outputs = train.Outputs(folder / "model", folder / "report")
+    found = train.run(inputs, outputs, parameters(), Runtime(progress=progress))
+    metrics = json.loads((outputs.report / "metrics.json").read_text())
+    last, best = metrics["last"], metrics["best"]
+    assert len(progress.lines) == 2
+    words = (
+        f"epoch 2 of 2: training error {100 * last['train_top1_error']:.1f} %, validation error "
+        f"{100 * last['validation_top1_error']:.1f} %, learning rate {last['learning_rate']:.3g}, "
+    )
+    assert re.fullmatch(re.escape(words) + r"\d+\.\d s", progress.lines[1])
+    assert found.startswith(
+        f"validation error {100 * last['validation_top1_error']:.1f} % after epoch 2 (training error "
+        f"{100 * last['train_top1_error']:.1f} %), the lowest {100 * best['validation_top1_error']:.1f} % after epoch "
+        f"{best['epoch']}; the weights of epoch 2 are kept"
+    )
 
 
 def test_equal_parameters_are_equal_bytes(inputs, tmp_path):

@@ -107,6 +107,23 @@ def test_a_few_corrupt_images_are_a_warning_and_many_an_error(tmp_path):
         run(tmp_path, splits, max_corrupt_share=0.09, name="strict")
 
 
+@pytest.mark.parametrize(
+    ("source", "words"), [("sample", "1 corrupt (the generated sample holds it on purpose)"), ("tfds:x", "1 corrupt")]
+)
+def test_it_says_what_it_found_and_that_the_sample_has_a_corrupt_file_on_purpose(tmp_path, source, words):
+    splits = healthy()
+    splits["train"][3] = (1, png(3)[:-40])
+    dataset = write(tmp_path / "dataset", splits)
+    manifest = json.loads((dataset / "manifest.json").read_text())
+    (dataset / "manifest.json").write_text(json.dumps(manifest | {"source": source}))
+    outputs = validate.Outputs(tmp_path / "report", tmp_path / "verdict.json")
+    inputs, params = validate.Inputs(dataset, tmp_path / "schemas"), validate.Params.model_validate(LIMITS)
+    assert validate.run(inputs, outputs, params, Runtime()) == (
+        f"{sum(map(len, splits.values()))} images, {words}, 0 copied; no errors, 1 warning; "
+        "reports/validate/validation.html shows them"
+    )
+
+
 def test_an_error_goes_to_the_tracker_and_leaves_no_verdict(tmp_path):
     class Tracker(SilentTracker):
         kept: list[str]

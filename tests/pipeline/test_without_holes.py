@@ -16,9 +16,22 @@ pytestmark = pytest.mark.timeout(900)
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory) -> Repository:
     made = Repository(tmp_path_factory.mktemp("holes"))
-    made.run("dvc", "repro")
+    made.first_run = made.run("dvc", "repro")
     made.commit()
     return made
+
+
+def test_each_stage_tells_its_place_its_work_and_what_it_found_and_nothing_else(repository):
+    written = {"download": "dataset", "validate": "report and verdict", "preprocess": "records"}
+    written |= {"statistics": "statistics", "train": "model and report", "export": "export"}
+    ran = [line.split("'")[1] for line in repository.first_run.stdout.splitlines() if line.startswith("Running stage")]
+    expected = []
+    for number, address in enumerate(ran, start=1):
+        found = f"{address}: stub wrote {written.get(address.partition('@')[0], 'report')}"
+        expected += [f"{address} (stage {number} of 13)", "stub: 2/2 epochs, 0 s", found]
+    told = repository.first_run.stderr.splitlines()
+    assert [line for line in told if "report.html was not written" not in line] == expected  # stubs have no figures
+    assert len(ran) == 13
 
 
 def test_after_dvc_has_ended_every_row_has_every_stage_with_its_hashes(repository):

@@ -1,0 +1,73 @@
+"""What a TensorFlow whose import writes to descriptor 2, as C++ code does, leaves on the screen."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+import stub_stages
+
+NOISE = "import ctypes, os\nctypes.CDLL(None).write(2, b'I0000 port.cc: noise\\n', 21)\nimport sys\n"
+NOISE += "print('a warning of Python', file=sys.stderr)\n"
+IMPORT = "from pipeline.quiet_tensorflow import quiet_tensorflow\nquiet_tensorflow()\nimport os, sys\n"
+IMPORT += "os.write(2, b'before\\n')\nimport tensorflow\nassert tensorflow.__file__\nos.write(2, b'after\\n')\n"
+
+
+def run(folder, root, module, code=IMPORT):
+    (folder / "tensorflow").mkdir()
+    (folder / "tensorflow/__init__.py").write_text(NOISE + module)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), str(root)])}
+    return subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_what_an_import_writes_is_dropped(tmp_path, root):
+    done = run(tmp_path, root, "")
+    assert (done.returncode, done.stderr) == (0, "before\nafter\n")
+
+
+def test_an_import_that_fails_shows_all_that_it_wrote(tmp_path, root):
+    done = run(tmp_path, root, "raise ImportError('no such symbol')")
+    before, _, after = done.stderr.partition("I0000 port.cc: noise\na warning of Python\n")
+    assert before == "before\n"
+    assert "Traceback" in after
+    assert "no such symbol" in after
+    assert done.returncode == 1
+
+
+@pytest.mark.parametrize("end", ["os.abort()", "os.kill(os.getpid(), 9)", "os.kill(os.getpid(), 4)"])
+def test_an_import_that_ends_the_process_shows_all_that_it_wrote(tmp_path, root, end):
+    done = run(tmp_path, root, f"sys.stderr.flush()\n{end}")
+    assert done.returncode in (-signal.SIGABRT, -signal.SIGKILL, -signal.SIGILL)
+    assert done.stderr == "before\nI0000 port.cc: noise\na warning of Python\n"
+
+
+def test_ctrl_c_during_the_import_shows_nothing_of_it(tmp_path, root):
+    done = run(tmp_path, root, "raise KeyboardInterrupt")
+    assert "noise" not in done.stderr
+    assert "KeyboardInterrupt" in done.stderr
+
+
+def test_a_stage_drops_it_and_debug_shows_it(tmp_path):
+    folder = stub_stages.make_repository(tmp_path / "repository")
+    path = folder / "components/download.py"
+    path.write_text(
+        "import stub_stages, sys\nstub = stub_stages.modules()['components.download']\n"
+        "def run(*arguments):\n    import tensorflow\n    return stub_stages.run(*arguments)\n"
+        "stub.run = run\nsys.modules[__name__] = stub\n"
+    )
+    (folder / "tensorflow").mkdir()
+    (folder / "tensorflow/__init__.py").write_text(NOISE)
+    environment = os.environ | {"PYTHONPATH": str(folder), "MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}
+    told = [
+        subprocess.run(
+            [sys.executable, "-m", "pipeline", "download", *debug],
+            cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=True,
+        ).stderr
+        for debug in ([], ["--debug"])
+    ]  # fmt: skip
+    assert [text.count("noise") for text in told] == [0, 1]
+    for text in told:
+        assert "download: stub wrote dataset" in text

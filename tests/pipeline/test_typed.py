@@ -1,0 +1,48 @@
+"""Advice on what to type works where the environment is not activated, under make too."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.commands.base import typed
+
+BIN = Path(sys.executable).parent
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    monkeypatch.delenv("CALLER_PATH", raising=False)
+
+
+def test_an_activated_environment_needs_no_path(elsewhere, monkeypatch):
+    monkeypatch.setenv("PATH", f"{BIN}:/usr/bin")
+    assert typed("alexnet ui") == "alexnet ui"
+
+
+def test_without_it_the_whole_path_is_named(elsewhere):
+    assert typed("alexnet ui") == f"{BIN}/alexnet ui"
+
+
+def test_under_make_the_path_of_its_caller_counts(elsewhere, monkeypatch):
+    monkeypatch.setenv("PATH", f"{BIN}:/usr/bin")
+    monkeypatch.setenv("CALLER_PATH", "/usr/bin")
+    assert typed("alexnet ui") == f"{BIN}/alexnet ui"
+
+
+def test_a_path_below_the_current_folder_is_short(elsewhere, monkeypatch):
+    monkeypatch.chdir(BIN.parent)
+    assert typed("alexnet ui") == "bin/alexnet ui"
+
+
+def test_another_program_of_that_name_is_not_ours(elsewhere, tmp_path, monkeypatch):
+    (tmp_path / "alexnet").write_text("#!/bin/sh\n")
+    (tmp_path / "alexnet").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin")
+    assert typed("alexnet ui") == f"{BIN}/alexnet ui"
+
+
+def test_a_program_that_the_environment_lacks_is_named_as_it_is(elsewhere):
+    assert typed("nothing-like-it at all") == "nothing-like-it at all"
