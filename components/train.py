@@ -201,10 +201,12 @@ def _epoch_line(row: "Epoch", epochs: int, seconds: float | None) -> str:
 
 def _found(fitted: "Fitted") -> str:
     last, best = fitted.history[-1], _best(fitted)
+    lowest = "the lowest"
+    if best.epoch != last.epoch:
+        lowest += f" is {100 * best.validation_top1_error:.1f} % after epoch {best.epoch}"
     return (
-        f"validation error {100 * last.validation_top1_error:.1f} % after epoch {last.epoch} (training error "
-        f"{100 * last.train_top1_error:.1f} %), the lowest {100 * best.validation_top1_error:.1f} % after epoch "
-        f"{best.epoch}; the weights of epoch {fitted.epoch} are kept"
+        f"validation error {100 * last.validation_top1_error:.1f} % after epoch {last.epoch} ({lowest}), training "
+        f"error {100 * last.train_top1_error:.1f} %; the weights of epoch {fitted.epoch} are kept"
         f"{', but the loss is still that of guessing' * fitted.stalled}"
     )
 

@@ -65,13 +65,15 @@ class Pace:
         since, done = self._marks[0]
         return (self.done - done) / max(self._clock() - since, 1e-9)
 
-    def worded(self, unit: str) -> list[str]:
-        """Return rate, where it is one that people ask for, and remaining time, as far as they are known."""
+    def speed(self, unit: str) -> list[str]:
+        """Word the rate, if it is known and one that people ask for."""
         rate = self.rate()
-        if rate is None:
-            return []
-        left = [f"{duration((self.total - self.done) / rate)} left"] * (self.done < self.total)
-        return [f"{rate:.3g} {unit}/s"] * (unit in RATED) + left
+        return [f"{rate:.3g} {unit}/s"] if rate is not None and unit in RATED else []
+
+    def left(self) -> list[str]:
+        """Word the remaining time, if it is known and there is some."""
+        rate = self.rate()
+        return [f"{duration((self.total - self.done) / rate)} left"] if rate and self.done < self.total else []
 
 
 def duration(seconds: float) -> str:
@@ -109,7 +111,7 @@ class BarProgress:
 
         columns = (
             bars.TextColumn("{task.description}"),
-            bars.BarColumn(bar_width=30),
+            bars.BarColumn(bar_width=20),
             bars.TextColumn("{task.completed:.0f}/{task.total:.0f} {task.fields[unit]}"),
             bars.TimeElapsedColumn(),
             bars.TextColumn("{task.fields[told]}"),
@@ -129,7 +131,7 @@ class _BarTask:
         """Move the bar."""
         self._pace.advance(amount)
         self._figures.update(figures)
-        told = ", ".join([*self._pace.worded(self._unit), *_worded(self._figures)])
+        told = ", ".join([*self._pace.left(), *_worded(self._figures), *self._pace.speed(self._unit)])
         self._shown.update(self._task, advance=amount, told=told)
 
 
@@ -188,7 +190,7 @@ class _LineTask:
         """Say how far the task is."""
         pace = self._pace
         parts = [f"{self._description}: {pace.done:,}/{pace.total:,} {self._unit}", duration(pace.elapsed())]
-        self._progress.line(", ".join([*parts, *pace.worded(self._unit), *_worded(self._figures)]))
+        self._progress.line(", ".join([*parts, *pace.speed(self._unit), *pace.left(), *_worded(self._figures)]))
 
 
 def _worded(figures: dict[str, float | str]) -> list[str]:

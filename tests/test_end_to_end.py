@@ -46,7 +46,7 @@ def test_the_first_run_runs_every_stage_and_leaves_every_output(clone):
 
 _INTERVAL = r"[\d.]+ % \([\d.]+ to [\d.]+ %\)"
 _TRAIN = (
-    r"validation error [\d.]+ % after epoch 1 \(training error [\d.]+ %\), the lowest [\d.]+ % after epoch 1; "
+    r"validation error [\d.]+ % after epoch 1 \(the lowest\), training error [\d.]+ %; "
     r"the weights of epoch 1 are kept.*"
 )
 FOUND = {

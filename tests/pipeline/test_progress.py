@@ -44,11 +44,11 @@ def test_the_time_left_leaves_out_what_compiling_takes():
     pace = Pace(148, clock)
     clock.seconds += 8.0  # one step, with the compilation
     pace.advance(1)
-    assert pace.worded("steps") == []  # 8 s a step would make 1,176 s of it
+    assert pace.left() == []  # 8 s a step would make 1,176 s of it
     for _ in range(20):
         clock.seconds += 1.0
         pace.advance(1)
-    assert pace.worded("steps") == ["1 steps/s", "127 s left"]
+    assert [*pace.speed("steps"), *pace.left()] == ["1 steps/s", "127 s left"]
 
 
 def test_what_was_done_before_a_resume_is_no_pace():
@@ -151,5 +151,5 @@ def test_the_bar_shows_count_unit_and_figures_and_lines_stay_above_it():
     text = stream.getvalue()
     assert text.startswith("train@faithful [stage 7 of 13]\n")
     assert "40/40 steps" in text
-    assert "1 steps/s, epoch 1 of 2, loss 2" in text
+    assert "epoch 1 of 2, loss 2, 1 steps/s" in text
     assert "epoch 1 of 2: training error 50.0 %" in text
