@@ -20,7 +20,8 @@ class Evaluation:
 
     Attributes:
         num_examples: Images in the split.
-        keys_sha256: Names the set of images: sha256 of their sorted keys.
+        keys_sha256: Names the set of images: sha256 of their sorted keys. None where the errors alone are known, as of
+            a past run whose reports are gone; such a variant has no `correct` and is not tested image by image.
         metrics: View -> metric -> value, errors as fractions.
         correct: `center_top1` and so on -> (N,) bool in the order of the sorted keys.
         per_class: Class name -> (images, ten-crop top-1 error or None without images).
@@ -29,7 +30,7 @@ class Evaluation:
     """
 
     num_examples: int
-    keys_sha256: str
+    keys_sha256: str | None
     metrics: Mapping[str, Mapping[str, float]]
     correct: Mapping[str, np.ndarray]
     per_class: Mapping[str, tuple[int, float | None]]
@@ -59,7 +60,7 @@ def compare(
     confidence: float,
     bootstrap_samples: int,
 ) -> dict[str, Any]:
-    """Put variants side by side, and each but the baseline against the baseline, image by image.
+    """Put variants side by side, and each but the baseline against the baseline, image by image where that is known.
 
     Args:
         evaluations: By variant.
@@ -91,7 +92,7 @@ def compare(
         "paired": {
             name: _paired(reference, evaluations[name], confidence, bootstrap_samples)
             for name in names
-            if name != baseline
+            if name != baseline and reference.correct and evaluations[name].correct
         },
         "training": {name: dict(trainings[name].metrics) for name in names},
         "curves": {
@@ -102,7 +103,7 @@ def compare(
             {
                 "class": label,
                 "num_examples": num,
-                "errors": {name: evaluations[name].per_class[label][1] for name in names},
+                "errors": {name: evaluations[name].per_class.get(label, (0, None))[1] for name in names},
             }
             for label, (num, _) in reference.per_class.items()
         ],
@@ -112,13 +113,23 @@ def compare(
 
 
 def require_same_images(evaluations: Mapping[str, Evaluation]) -> None:
-    """Raise a DataError when two evaluations cover different images or name different classes."""
-    first, *others = evaluations.items()
-    for name, evaluation in others:
+    """Raise a DataError when two evaluations cover different images or name different classes.
+
+    Where the errors alone are known, the number of images has to do.
+    """
+    first = next((each for each in evaluations.items() if each[1].keys_sha256), next(iter(evaluations.items())))
+    for name, evaluation in evaluations.items():
+        if evaluation.num_examples != first[1].num_examples:
+            raise DataError(
+                f"{first[0]} and {name} were tested on different images ({first[1].num_examples} and"
+                f" {evaluation.num_examples}): evaluate both on the same data set, then compare again."
+            )
+        if evaluation.keys_sha256 is None:
+            continue
         if evaluation.keys_sha256 != first[1].keys_sha256:
             raise DataError(
                 f"{first[0]} and {name} were tested on different images ({first[1].num_examples} with keys"
-                f" {first[1].keys_sha256[:12]}, {evaluation.num_examples} with keys"
+                f" {str(first[1].keys_sha256)[:12]}, {evaluation.num_examples} with keys"
                 f" {evaluation.keys_sha256[:12]}): evaluate both on the same data set, then compare again."
             )
         if list(evaluation.per_class) != list(first[1].per_class):

@@ -32,7 +32,7 @@ def table(comparison: Mapping[str, Any], costs: Costs) -> str:
 
 
 def headline(comparison: Mapping[str, Any]) -> list[str]:
-    """Say the result in one sentence for each variant but the baseline."""
+    """Say the result in one sentence for each variant but the baseline; of variants that were not tested, the error."""
     baseline = comparison["baseline"]
     base = comparison["errors"][baseline]["ten_crop"]["top1_error"]["value"]
     sentences = []
@@ -47,7 +47,12 @@ def headline(comparison: Mapping[str, Any]) -> list[str]:
             f" ({_confidence(comparison)} interval {points(pair['low'])} to {points(pair['high'])},"
             f" McNemar p {p_value(pair['p_value'], equals='= ')}){sure}."
         )
-    return sentences or [f"{baseline} errs on {percent(base)} of the test images."]
+    told = {baseline, *comparison["paired"]} if sentences else set()
+    for name in comparison["variants"]:
+        if name not in told:
+            error = comparison["errors"][name]["ten_crop"]["top1_error"]["value"]
+            sentences.append(f"{name} errs on {percent(error)} of the test images.")
+    return sentences
 
 
 def markdown(comparison: Mapping[str, Any]) -> str:

@@ -42,8 +42,12 @@ def error_rows(comparison: Mapping[str, Any]) -> Rows:
     if comparison["paired"]:
         baseline = comparison["baseline"]
         pairs = [comparison["paired"].get(name, {}).get("ten_crop", {}).get("top1_error") for name in names]
-        rows.append([f"difference from {baseline}, points", *(_difference(pair) for pair in pairs)])
-        rows.append(["McNemar p", *(p_value(pair["p_value"]) if pair else "baseline" for pair in pairs)])
+        untested = ["baseline" if name == baseline else "not tested" for name in names]
+        shown = [(_difference(pair), p_value(pair["p_value"])) if pair else None for pair in pairs]
+        rows += [
+            [label, *(cells[index] if cells else word for cells, word in zip(shown, untested, strict=True))]
+            for index, label in enumerate((f"difference from {baseline}, points", "McNemar p"))
+        ]
     return rows
 
 
@@ -116,9 +120,7 @@ def points(share: float) -> str:
     return f"{100 * share:+.1f}".replace("-", "−")
 
 
-def _difference(pair: Mapping[str, float] | None) -> str:
-    if pair is None:
-        return "baseline"
+def _difference(pair: Mapping[str, float]) -> str:
     return f"{points(pair['difference'])} ({points(pair['low'])} to {points(pair['high'])})"
 
 

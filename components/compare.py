@@ -5,11 +5,14 @@ Reads:
     evaluations: one folder a variant, as `evaluate` writes them. Folders of variants that are not among the
         parameters are left alone.
 
-Writes `report/`:
-    comparison.json: all numbers, see `alexnet_tf.comparison.compare`.
-    comparison.md: the same as tables to read.
-    metrics.json: variant -> headline numbers.
-    errors.png, learning_curves.png; from the evaluations their pictures, as NAME_VARIANT.png.
+Writes:
+    report: a folder.
+        comparison.json: all numbers, see `alexnet_tf.comparison.compare`.
+        comparison.md: the same as tables to read.
+        metrics.json: variant -> headline numbers.
+        errors.png, learning_curves.png; from the evaluations their pictures, as NAME_VARIANT.png.
+    metrics: a JSON file, small enough for Git: variant -> {"train": ..., "evaluate": ...}, the metrics.json of its two
+        reports.
 
 Guarantees:
     Only files are read, no clock: equal reports give equal bytes. What a run cost is known to the tracker
@@ -50,6 +53,7 @@ class Outputs:
     """What the stage writes."""
 
     report: Path
+    metrics: Path
 
 
 class Params(StageParams):
@@ -80,11 +84,13 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     from alexnet_tf.comparison import compare, headline
     from alexnet_tf.figures import error_bars, learning_curves
 
-    evaluations, trainings = {}, {}
+    evaluations, trainings, metrics = {}, {}, {}
     with runtime.progress.task("compare", total=len(params.variants), unit="variants") as task:
         for name in params.variants:
             trainings[name] = read_training(inputs.trainings / name)
             evaluations[name] = read_evaluation(inputs.evaluations / name)
+            evaluated = _read_json(inputs.evaluations / name / "metrics.json", "evaluate")
+            metrics[name] = {"train": trainings[name].metrics, "evaluate": evaluated}
             task.advance()
     comparison = compare(
         evaluations,
@@ -98,6 +104,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     numbers = headline(comparison)
     _write_json(outputs.report / "comparison.json", comparison)
     _write_json(outputs.report / "metrics.json", numbers)
+    _write_json(outputs.metrics, metrics)
     (outputs.report / "comparison.md").write_text(report.markdown(comparison), encoding="utf-8")
     (outputs.report / "errors.png").write_bytes(error_bars(comparison["errors"], confidence=params.confidence))
     (outputs.report / "learning_curves.png").write_bytes(learning_curves(comparison["curves"]))

@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 
 from pipeline.closure import code_closure
 
+METRICS_FILE = "metrics.json"  # in Git: what dvc.lock stands for, in numbers
 RECORDS = "data/records/{images}"
 STATISTICS = "data/statistics/{images}"
 PROFILES_MODULE = "alexnet_tf/profiles.py"
@@ -152,7 +153,7 @@ STAGES: dict[str, Stage] = {
             name="compare",
             foreach="",
             inputs={"trainings": "reports/train", "evaluations": "reports/evaluate"},
-            outputs={"report": "reports/compare"},
+            outputs={"report": "reports/compare", "metrics": METRICS_FILE},
             params=_section("compare", "baseline", "confidence", "bootstrap_samples") | {"variants": "variants"},
             profiled=True,
         ),

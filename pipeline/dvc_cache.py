@@ -33,9 +33,9 @@ def claimed_text(workspace: Workspace, path: str, claimed: str, name: str) -> st
     return None
 
 
-def bring(workspace: Workspace, folder: Path, path: str) -> bool:
-    """Put an output as it was committed into another folder, by links; return whether it could be had."""
-    lock = parse_lock(committed(workspace.root, "HEAD", LOCK_FILE) or "{}")
+def bring(workspace: Workspace, folder: Path, path: str, revision: str = "HEAD") -> bool:
+    """Put an output as a commit has it into another folder, by links; return whether it could be had."""
+    lock = parse_lock(committed(workspace.root, revision, LOCK_FILE) or "{}")
     claimed, place = lock.hashes.get(path, ""), folder / path
     if claimed and dvc_md5(workspace.root / path) == claimed:
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -20,8 +20,8 @@ _VARIABLES = {
     "env.onednn": "TF_ENABLE_ONEDNN_OPTS",  # its kernels and TensorFlow's own round differently
 }
 
-# DVC writes its lock while stages run, so a change there says nothing about what ran.
-_CODE_AND_PARAMS = ("--", ".", ":(exclude)dvc.lock")
+# DVC's lock and the metrics beside it are written while stages run, so a change there says nothing about what ran.
+_CODE_AND_PARAMS = ("--", ".", ":(exclude)dvc.lock", ":(exclude)metrics.json")
 
 
 @functools.cache
@@ -54,18 +54,35 @@ def provenance_tags(root: Path) -> dict[str, str]:
 
 
 def uncommitted_changes(root: Path) -> str:
-    """What tracked files but dvc.lock hold that the commit does not, as a patch; empty where there is no commit."""
+    """What tracked files but dvc.lock and metrics.json hold that the commit does not, as a patch; empty where there is no commit."""
     return _git(root, "diff", "HEAD", *_CODE_AND_PARAMS) or ""
 
 
 def changed_files(root: Path) -> list[str]:
-    """Name the tracked files but dvc.lock that differ from the commit."""
+    """Name the tracked files but dvc.lock and metrics.json that differ from the commit."""
     return (_git(root, "diff", "--name-only", "HEAD", *_CODE_AND_PARAMS) or "").splitlines()
 
 
 def committed(root: Path, revision: str, path: str) -> str | None:
     """The text of a file in a commit, or None where it is not there."""
     return _git(root, "show", f"{revision}:{path}")
+
+
+def commit_of(root: Path, revision: str) -> str | None:
+    """The commit that a Git revision names, or None where it names none."""
+    return _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+
+
+def experiments_named(root: Path, name: str) -> dict[str, str]:
+    """Find the DVC experiments of a name: the commit that each started from -> its own commit."""
+    listed = _git(root, "for-each-ref", "--format=%(refname) %(objectname)", f"refs/exps/*/*/{name}") or ""
+    found = {}
+    for line in listed.splitlines():
+        reference, commit = line.split()
+        _, _, head, rest, *named = reference.split("/")
+        if named == [name]:
+            found[head + rest] = commit
+    return found
 
 
 def experiment_revision(root: Path) -> str | None:

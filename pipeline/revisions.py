@@ -1,43 +1,55 @@
 """Brings the reports of past runs back: any Git revision or DVC experiment, compared with what lies here.
 
 DVC's cache still holds them, so nothing is trained or evaluated again: the bits in correct.npz are enough for a
-paired test.
+paired test. Where the cache does not, in a fresh clone for example, the errors are in the metrics.json of the commit.
 """
 
-import subprocess
-import sys
+import json
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from alexnet_tf.errors import AlexNetError, ConfigError
+from alexnet_tf.errors import AlexNetError, ConfigError, DataError
 from alexnet_tf.profiles import resolve
 from pipeline.config import PARAMS_FILE, Config
+from pipeline.dag import METRICS_FILE
+from pipeline.dvc_cache import bring
+from pipeline.lock import LOCK_FILE, parse_lock, read_lock
+from pipeline.provenance import commit_of, committed, experiments_named
 from pipeline.workspace import Workspace
 from pipeline.yaml_file import parse
 
 if TYPE_CHECKING:
     from alexnet_tf.comparison import Evaluation, Training
 
-_MAX_SECONDS = 600
+_STAGES = ("train", "evaluate")
 
 
-def compare_with(
-    workspace: Workspace, config: Config, revisions: tuple[str, ...]
-) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """Compare the variants here with all those of past revisions.
+class Compared(NamedTuple):
+    """Variants of several runs side by side.
+
+    Attributes:
+        comparison: As `alexnet_tf.comparison.compare` returns it.
+        figures: The pictures by file name.
+        notes: What the comparison lacks, a sentence each.
+    """
+
+    comparison: dict[str, Any]
+    figures: dict[str, bytes]
+    notes: list[str]
+
+
+def compare_with(workspace: Workspace, config: Config, revisions: tuple[str, ...]) -> Compared:
+    """Compare the variants here, if any was run, with all those of past revisions.
 
     Args:
-        workspace: With reports of the current parameters.
+        workspace: Its reports are of the current parameters.
         config: Of the current parameters; its section `compare` holds.
         revisions: Git revisions or names of DVC experiments; their variants are called VARIANT@REVISION.
 
-    Returns:
-        As `alexnet_tf.comparison.compare`, and the pictures by file name.
-
     Raises:
-        ConfigError: There is no such revision.
-        AlexNetError: Its reports cannot be had, or it was tested on other images.
+        ConfigError: There is no such revision, or a name is that of several experiments.
+        AlexNetError: Neither its reports nor its errors can be had, or it was tested on other images.
     """
     from alexnet_tf.comparison import compare
     from components.compare import read_evaluation, read_training
@@ -46,49 +58,75 @@ def compare_with(
     trainings: dict[str, Training] = {}
     variants: dict[str, Any] = {}
     figures: dict[str, bytes] = {}
+    notes = []
 
-    def take(name: str, training: Path, evaluation: Path, params: Any) -> None:
+    def take(name: str, folder: Path, params: Any) -> None:
+        training, evaluation = (folder / "reports" / stage / name.partition("@")[0] for stage in _STAGES)
         trainings[name], evaluations[name] = read_training(training), read_evaluation(evaluation)
         variants[name] = params
         figures.update({f"{path.stem}_{name}.png": path.read_bytes() for path in evaluation.glob("*.png")})
 
-    past = {revision: _variants(workspace.root, revision) for revision in revisions}
-    for variant, params in config.values["variants"].items():
-        reports = workspace.root / "reports"
-        take(variant, reports / "train" / variant, reports / "evaluate" / variant, params)
-    for revision in past:
+    commits = {revision: _commit(workspace.root, revision) for revision in revisions}
+    past = {revision: _variants(workspace.root, revision, commit) for revision, commit in commits.items()}
+    here = config.values["variants"]
+    was_run = any((workspace.root / "reports" / stage / name).exists() for name in here for stage in _STAGES)
+    if was_run or not revisions:
+        for variant, params in here.items():
+            take(variant, workspace.root, params)
+    else:
+        notes.append("nothing was run here, so the table has past runs alone")
+    for revision, commit in commits.items():
         with tempfile.TemporaryDirectory() as place:
+            gone = []
             for variant, params in past[revision].items():
-                training, evaluation = (Path(place) / stage / variant for stage in ("train", "evaluate"))
-                for folder in (training, evaluation):
-                    folder.parent.mkdir(exist_ok=True)
-                    _get(workspace.root, f"reports/{folder.parent.name}/{variant}", revision, folder)
-                take(f"{variant}@{revision}", training, evaluation, params)
+                name = f"{variant}@{revision}"
+                if all(bring(workspace, Path(place), f"reports/{stage}/{variant}", commit) for stage in _STAGES):
+                    take(name, Path(place), params)
+                    continue
+                gone.append(variant)
+                trainings[name], evaluations[name] = _errors_alone(workspace.root, revision, commit, variant)
+                variants[name] = params
+        if gone:
+            notes.append(_what_is_gone(workspace, revision, commit, gone))
     section = config.values["compare"]
+    names = (section["baseline"], *(f"{section['baseline']}@{revision}" for revision in revisions), *variants)
     comparison = compare(
         evaluations,
         trainings,
         variants,
-        baseline=section["baseline"],
+        baseline=next(name for name in names if name in variants),
         confidence=section["confidence"],
         bootstrap_samples=section["bootstrap_samples"],
     )
-    return comparison, figures
+    return Compared(comparison, figures, notes)
 
 
-def _variants(root: Path, revision: str) -> dict[str, Any]:
-    """Read the variants of a revision's params.yaml, profiles resolved where this code still knows them."""
-    shown = subprocess.run(
-        ["git", "show", f"{revision}:{PARAMS_FILE}"], cwd=root, capture_output=True, text=True, check=False
-    )
-    if shown.returncode:
+def _commit(root: Path, revision: str) -> str:
+    if commit := commit_of(root, revision):
+        return commit
+    found = experiments_named(root, revision)
+    if not found:
         raise ConfigError(
-            f"--rev {revision}: no Git revision or DVC experiment of that name holds {PARAMS_FILE}; `dvc exp show` and"
-            " `git log` list them"
+            f"--rev {revision}: no Git revision or DVC experiment has that name; `dvc exp show` and `git log` list them"
         )
-    content = parse(shown.stdout, f"{revision}:{PARAMS_FILE}")
+    if len(found) == 1:
+        return next(iter(found.values()))
+    if own := found.get(commit_of(root, "HEAD") or ""):  # which DVC means by the name, too
+        return own
+    told = ", ".join(f"{commit[:10]} on {base[:10]}" for base, commit in found.items())
+    raise ConfigError(
+        f"--rev {revision}: {len(found)} DVC experiments have that name ({told}); name one by its commit, "
+        f"such as --rev {next(iter(found.values()))[:10]}"
+    )
+
+
+def _variants(root: Path, revision: str, commit: str) -> dict[str, Any]:
+    """Read the variants of a commit's params.yaml, profiles resolved where this code still knows them."""
+    text = committed(root, commit, PARAMS_FILE)
+    if text is None:
+        raise ConfigError(f"--rev {revision}: its commit {commit[:10]} holds no {PARAMS_FILE}; name one that does")
     found = {}
-    for name, variant in content["variants"].items():
+    for name, variant in parse(text, f"{revision}:{PARAMS_FILE}")["variants"].items():
         try:
             found[name] = resolve(variant)
         except ConfigError:
@@ -96,15 +134,33 @@ def _variants(root: Path, revision: str) -> dict[str, Any]:
     return found
 
 
-def _get(root: Path, path: str, revision: str, target: Path) -> None:
-    command = [sys.executable, "-m", "dvc", "get", "--quiet", str(root), path, "--rev", revision, "-o", str(target)]
-    try:
-        got = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, timeout=_MAX_SECONDS)
-    except subprocess.TimeoutExpired:
-        raise AlexNetError(f"--rev {revision}: DVC did not bring {path} within {_MAX_SECONDS} s; try again") from None
-    if got.returncode:
-        reason = (got.stderr.strip().splitlines() or ["no message"])[0].removeprefix("ERROR: ")
+def _errors_alone(root: Path, revision: str, commit: str, variant: str) -> "tuple[Training, Evaluation]":
+    from alexnet_tf.comparison import VIEWS, Evaluation, Training
+
+    text = committed(root, commit, METRICS_FILE)
+    if text is None:
         raise AlexNetError(
-            f"--rev {revision}: {path} is not to be had ({reason}); `dvc fetch` it, or check that revision out and run"
-            " `dvc repro`"
+            f"--rev {revision}: DVC's cache does not have its reports of {variant}, and its commit no {METRICS_FILE}; "
+            f"`dvc fetch --all-commits` brings reports from a remote, `git checkout {commit[:10]}` and `dvc repro` make "
+            "them again"
         )
+    try:
+        metrics = json.loads(text)[variant]
+        evaluate = metrics["evaluate"]
+        views = {view: evaluate[view] for view in VIEWS}
+        return Training(metrics["train"], {}), Evaluation(evaluate["num_examples"], None, views, {}, {})
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"--rev {revision}: expected the errors of {variant} in the {METRICS_FILE} of its commit {commit[:10]}, found "
+            f"none ({type(error).__name__}: {error}); `git checkout` it and `dvc repro` write them"
+        ) from error
+
+
+def _what_is_gone(workspace: Workspace, revision: str, commit: str, variants: list[str]) -> str:
+    here = read_lock(workspace.root).hashes.get("data/dataset")
+    there = parse_lock(committed(workspace.root, commit, LOCK_FILE) or "{}").hashes.get("data/dataset")
+    data = "" if here == there else "; its data set has another hash than here, so the images may be others"
+    return (
+        f"{revision}: DVC's cache does not have its reports of {', '.join(variants)}, so the errors are those of its "
+        f"{METRICS_FILE}, without the paired test{data}"
+    )

@@ -13,7 +13,7 @@ from alexnet_tf.errors import ConfigError
 from components.interfaces import Runtime, StageParams
 from pipeline.commands.params import schema_text
 from pipeline.config import load
-from pipeline.dag import PROFILES_MODULE, STAGES
+from pipeline.dag import METRICS_FILE, PROFILES_MODULE, STAGES
 from pipeline.graph import all_items
 from pipeline.yaml_file import parse
 
@@ -62,7 +62,9 @@ def test_commands_paths_and_parameters_agree(resolved, config, root):
             params.add(f"variants.{item.key}.profile")
         assert stage["cmd"] == f"alexnet {item.command}"
         assert sorted(data) == sorted(item.inputs().values()), item.address
-        assert sorted(stage["outs"]) == sorted(item.outputs().values()), item.address
+        metrics = {path: flags for each in stage.get("metrics", []) for path, flags in each.items()}
+        assert sorted([*stage["outs"], *metrics]) == sorted(item.outputs().values()), item.address
+        assert metrics == ({METRICS_FILE: {"cache": False}} if item.stage.name == "compare" else {}), item.address
         assert set(stage["params"]) == params, item.address
         assert stage["desc"], item.address
 

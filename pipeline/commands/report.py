@@ -9,7 +9,8 @@ from pipeline.commands.base import Command, as_json, example, say, typed
 _HELP = f"""Print how the variants of the last run compare, and write it as one page that opens without a network.
 
 The page is reports/report.html. With --rev, the variants of past runs stand beside them, taken from DVC's cache, and
-the page is reports/compared.html; runs that were tested on other images are refused. With --json no page is written.
+the page is reports/compared.html; runs that were tested on other images are refused. What the cache does not have is
+taken from the revision's metrics.json, without the paired test. With --json no page is written.
 
 {example("alexnet report" + chr(10) + "alexnet report --rev HEAD~1 --rev brave-exp")}"""
 
@@ -31,22 +32,23 @@ def command(revisions: tuple[str, ...], as_json: bool) -> None:
     workspace = find_workspace()
     config = load(workspace.root / PARAMS_FILE)
     measured = costs(workspace, config)
-    figures = None
-    if revisions:
-        comparison, figures = compare_with(workspace, config, revisions)
-    else:
-        comparison = read_comparison(workspace)
+    past = compare_with(workspace, config, revisions) if revisions else None
+    comparison = past.comparison if past else read_comparison(workspace)
+    notes = past.notes if past else []
     if as_json:
-        click.echo(json.dumps({"comparison": comparison, "costs": measured}, indent=1, sort_keys=True))
+        said = {"comparison": comparison, "costs": measured, "notes": notes}
+        click.echo(json.dumps(said, indent=1, sort_keys=True))
         return
-    if figures is None:
+    if past is None:
         page = write_report(workspace, config)
     else:
-        page = write_page(workspace.root / COMPARED, comparison, measured, figures)
+        page = write_page(workspace.root / COMPARED, comparison, measured, past.figures)
     click.echo(table(comparison, measured))
     click.echo()
     for sentence in headline(comparison):
         click.echo(sentence)
+    for note in notes:
+        click.echo(f"note: {note}")
     click.echo()
     click.echo(f"report:       {page.relative_to(workspace.root)} (open it in a browser)")
     click.echo(f"all runs:     {typed('alexnet ui')}")

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 
+from alexnet_tf import report
 from alexnet_tf.comparison import Evaluation, Training, compare, headline
 from alexnet_tf.errors import DataError
 from alexnet_tf.knobs import differing_knobs, flatten
+from alexnet_tf.report_rows import error_rows
 
 
 def evaluation(correct, *, keys="k", classes=("ash", "elm"), top5=True):
@@ -53,6 +55,21 @@ def test_pairs_every_variant_with_the_baseline():
     assert comparison["paired"]["c"]["center"]["top5_error"]["difference"] == 0
     assert headline(comparison)["c"]["ten_crop_top1_error_difference"] == 0.5
     assert "ten_crop_top1_error_difference" not in headline(comparison)["a"]
+
+
+def test_a_variant_of_which_the_errors_alone_are_known_is_not_tested():
+    views = evaluation([1, 0, 0, 0]).metrics
+    known = {"a": evaluation([1, 1, 0, 0]), "b": evaluation([1, 1, 1, 0]), "past": Evaluation(4, None, views, {}, {})}
+    comparison = compared(known)
+    assert list(comparison["paired"]) == ["b"]
+    assert comparison["errors"]["past"]["ten_crop"]["top1_error"]["value"] == 0.75
+    assert comparison["per_class"][0]["errors"] == {"a": 0.5, "b": 0.5, "past": None}
+    said = report.headline(comparison)
+    assert said[0].startswith("b errs on 25.0 % of the test images, a on 50.0 %")
+    assert said[1:] == ["past errs on 75.0 % of the test images."]
+    shown = {row[0]: row[1:] for row in error_rows(comparison)}
+    assert shown["McNemar p"][::2] == shown["difference from a, points"][::2] == ["baseline", "not tested"]
+    assert compared({"past": known["past"], "a": known["a"]})["paired"] == {}
 
 
 def test_few_classes_have_no_top_5_error_anywhere():

@@ -12,6 +12,7 @@ from alexnet_tf.errors import DataError
 from components import compare
 from components.interfaces import Runtime
 
+STAGES = ("train", "evaluate")
 CLASSES = ("ash", "birch", "cedar", "elm", "fir")
 VARIANTS = {
     "faithful": {"images": "large", "training": {"epochs": 3, "optimizer": {"learning_rate": 0.01}}},
@@ -71,7 +72,7 @@ def reports(tmp_path):
 def _run(root, *, report="report", **changes):
     params = {"baseline": "faithful", "confidence": 0.95, "bootstrap_samples": 500, "variants": VARIANTS}
     inputs = compare.Inputs(trainings=root / "train", evaluations=root / "evaluate")
-    outputs = compare.Outputs(report=root / report)
+    outputs = compare.Outputs(report=root / report, metrics=root / f"{report}.json")
     compare.run(inputs, outputs, compare.Params(**(params | changes)), Runtime())
     return json.loads((root / report / "comparison.json").read_text())
 
@@ -112,10 +113,19 @@ def test_writes_every_file_and_the_same_bytes_again(reports):
         "confusion_optimized.png",
     }
     assert files == {path.name: path.read_bytes() for path in (reports / "again").iterdir()}
+    assert (reports / "report.json").read_bytes() == (reports / "again.json").read_bytes()
     metrics = json.loads(files["metrics.json"])
     assert metrics["optimized"]["ten_crop_top1_error"] == pytest.approx(0.125)
     assert "30.0 %" not in files["comparison.md"].decode()
     assert "37.5 points fewer" in files["comparison.md"].decode()
+
+
+def test_the_metrics_are_those_of_both_reports_as_they_are(reports):
+    _run(reports)
+    assert json.loads((reports / "report.json").read_text()) == {
+        variant: {stage: json.loads((reports / stage / variant / "metrics.json").read_text()) for stage in STAGES}
+        for variant in VARIANTS
+    }
 
 
 def test_only_the_named_variants_are_read(reports):
@@ -123,6 +133,7 @@ def test_only_the_named_variants_are_read(reports):
     (reports / "evaluate" / "old").mkdir()
     comparison = _run(reports, variants={"faithful": VARIANTS["faithful"]})
     assert comparison["variants"] == ["faithful"]
+    assert list(json.loads((reports / "report.json").read_text())) == ["faithful"]
     assert comparison["knobs"] == []
     assert comparison["paired"] == {}
 
@@ -196,7 +207,7 @@ def test_needs_no_tensorflow(reports):
         "params = compare.Params(baseline='faithful', confidence=0.9, bootstrap_samples=100,"
         " variants={'faithful': {}, 'optimized': {}})\n"
         "inputs = compare.Inputs(root / 'train', root / 'evaluate')\n"
-        "compare.run(inputs, compare.Outputs(root / 'report'), params, Runtime())\n"
+        "compare.run(inputs, compare.Outputs(root / 'report', root / 'report.json'), params, Runtime())\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
     assert (reports / "report" / "comparison.json").exists()

@@ -195,6 +195,12 @@ runtime:  # of this machine
 """
 
 
+def reports_of(inputs: Any, variant: str) -> dict[str, Any]:
+    """What `compare` puts into the repository's metrics.json."""
+    folders = {"train": inputs.trainings, "evaluate": inputs.evaluations}
+    return {stage: json.loads((folder / variant / "metrics.json").read_text()) for stage, folder in folders.items()}
+
+
 _RUNS = itertools.count(1)  # as TensorFlow counts names, which a saved model holds
 
 
@@ -205,6 +211,9 @@ def run(inputs: Any, outputs: Any, params: StageParams, runtime: Any) -> str:
         path = getattr(outputs, field.name)
         if path.name.lstrip(".").startswith("verdict.json"):
             path.write_text('{"verdict": "pass"}\n')
+            continue
+        if field.name == "metrics":
+            path.write_text(json.dumps({name: reports_of(inputs, name) for name in params.variants}, indent=1) + "\n")
             continue
         path.mkdir()
         (path / "params.json").write_text(params.model_dump_json())

@@ -10,10 +10,11 @@ from click.testing import CliRunner
 from ruamel.yaml import YAML
 
 from alexnet_tf.errors import AlexNetError, ConfigError, DataError
+from alexnet_tf.report import headline, render, table
 from pipeline.cli import alexnet
-from pipeline.revisions import compare_with
+from pipeline.revisions import _commit, compare_with
 from pipeline.workspace import Workspace
-from tests.components.test_compare import VARIANTS, write_reports
+from tests.components.test_compare import STAGES, VARIANTS, write_reports
 
 SECTION = {"baseline": "faithful", "confidence": 0.95, "bootstrap_samples": 200}
 KEYS = [f"test/{index:02}" for index in range(80)]
@@ -27,6 +28,7 @@ def folder(tmp_path):
     run(tmp_path, "git", "config", "user.email", "someone@example.org")
     write_reports(tmp_path / "reports", "faithful", np.arange(80) < 40, KEYS)
     write_params(tmp_path, 0.01)
+    (tmp_path / ".gitignore").write_text("reports/\nold/\n")
     return tmp_path
 
 
@@ -45,17 +47,51 @@ def compared(folder, *revisions):
     return compare_with(Workspace(folder, folder), SimpleNamespace(values=values), revisions)
 
 
+def claim(folder, **changes):
+    """Commit the metrics.json that `compare` writes of these reports, tagged `past`, and forget the reports."""
+    of = {stage: json.loads((folder / f"reports/{stage}/faithful/metrics.json").read_text()) for stage in STAGES}
+    of["evaluate"] |= changes
+    (folder / "metrics.json").write_text(json.dumps({"faithful": of}))
+    commit(folder, "past")
+    shutil.rmtree(folder / "reports")
+
+
+def commit(folder, tag):
+    run(folder, "git", "add", "-A")
+    run(folder, "git", "commit", "-qm", tag)
+    run(folder, "git", "tag", tag)
+
+
+def experiment(folder, name, head):
+    """A DVC experiment on a commit, as `dvc exp run -n` leaves it: a reference to a commit of its own."""
+    base = out(folder, "git", "rev-parse", head)
+    run(folder, "git", "commit", "--allow-empty", "-qm", name)
+    own = out(folder, "git", "rev-parse", "HEAD")
+    run(folder, "git", "reset", "-q", "--hard", "HEAD^")
+    run(folder, "git", "update-ref", f"refs/exps/{base[:2]}/{base[2:]}/{name}", own)
+    return own
+
+
+def out(folder, *command):
+    return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
+
+
 @pytest.mark.slow
 def test_a_past_run_is_compared_image_by_image(folder):
     dvc = [sys.executable, "-m", "dvc"]
     run(folder, *dvc, "init", "-q")
-    run(folder, *dvc, "add", "-q", "reports/train/faithful", "reports/evaluate/faithful")
-    run(folder, "git", "add", "-A")
-    run(folder, "git", "commit", "-qm", "past")
-    run(folder, "git", "tag", "past")
+    outs = ["reports/train/faithful", "reports/evaluate/faithful"]
+    (folder / "dvc.yaml").write_text(json.dumps({"stages": {"all": {"cmd": "true", "outs": outs}}}))
+    run(folder, *dvc, "commit", "--quiet", "--force")
+    commit(folder, "past")
+    own = experiment(folder, "brave-exp", "past")
     (folder / "reports").rename(folder / "old")
     write_reports(folder / "reports", "faithful", np.arange(80) < 70, KEYS)
-    comparison, figures = compared(folder, "past")
+    of_experiment = compared(folder, "brave-exp").comparison["errors"]["faithful@brave-exp"]
+    assert of_experiment == compared(folder, own).comparison["errors"][f"faithful@{own}"]
+    comparison, figures, notes = compared(folder, "past")
+    assert notes == []
+    assert of_experiment == comparison["errors"]["faithful@past"]
     assert comparison["variants"] == ["faithful", "faithful@past"]
     pair = comparison["paired"]["faithful@past"]["ten_crop"]["top1_error"]
     assert (pair["only_baseline_correct"], pair["only_model_correct"]) == (30, 0)
@@ -68,13 +104,91 @@ def test_a_past_run_is_compared_image_by_image(folder):
         compared(folder, "past")
     (folder / "old").rename(folder / "gone")
     run(folder, "bash", "-c", "rm -rf .dvc/cache")
-    with pytest.raises(AlexNetError, match=r"--rev past: reports/train/faithful is not to be had"):
+    with pytest.raises(AlexNetError, match=r"--rev past: DVC's cache does not have its reports of faithful, and its"):
         compared(folder, "past")
+
+
+def test_errors_stand_beside_errors_where_the_reports_are_gone(folder):
+    claim(folder)
+    write_reports(folder / "reports", "faithful", np.arange(80) < 70, KEYS)
+    comparison, _, (note,) = compared(folder, "past")
+    assert comparison["errors"]["faithful@past"]["ten_crop"]["top1_error"]["value"] == 0.5
+    assert comparison["errors"]["faithful"]["ten_crop"]["top1_error"]["value"] == 0.125
+    assert comparison["paired"] == {}
+    assert note.startswith("past: DVC's cache does not have its reports of faithful, so the errors are those of its metr")
+    shown = table(comparison, {})
+    assert "12.5 %" in shown
+    assert "50.0 %" in shown
+    assert "faithful@past" in render(comparison, {}, {})
+
+
+def test_a_fresh_clone_shows_what_is_claimed(folder):
+    claim(folder)
+    comparison, _, notes = compared(folder, "HEAD")
+    assert comparison["variants"] == ["faithful@HEAD"]
+    assert comparison["errors"]["faithful@HEAD"]["center"]["top1_error"]["value"] == 0.5
+    assert headline(comparison) == ["faithful@HEAD errs on 50.0 % of the test images."]
+    assert "50.0 % (39.3 to 60.7)" in render(comparison, {}, {})
+    assert [note.partition(",")[0] for note in notes] == [
+        "nothing was run here",
+        "HEAD: DVC's cache does not have its reports of faithful",
+    ]
+
+
+@pytest.mark.parametrize(("changed", "said"), [(False, False), (True, True)])
+def test_another_data_set_is_told(folder, changed, said):
+    lock = {"stages": {"download": {"outs": [{"path": "data/dataset", "md5": "a.dir"}]}}}
+    (folder / "dvc.lock").write_text(json.dumps(lock))
+    claim(folder)
+    write_reports(folder / "reports", "faithful", np.arange(80) < 70, KEYS)
+    if changed:
+        (folder / "dvc.lock").write_text(json.dumps(lock).replace("a.dir", "b.dir"))
+    (note,) = compared(folder, "past").notes
+    assert ("the images may be others" in note) == said
+
+
+def test_another_number_of_images_is_refused(folder):
+    claim(folder, num_examples=79)
+    write_reports(folder / "reports", "faithful", np.arange(80) < 70, KEYS)
+    with pytest.raises(DataError, match=r"faithful and faithful@past were tested on different images \(80 and 79\)"):
+        compared(folder, "past")
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"optimized": {}}', '{"faithful": {"train": {}, "evaluate": {}}}'])
+def test_a_foreign_file_of_metrics_is_one_sentence(folder, content):
+    shutil.rmtree(folder / "reports")
+    (folder / "metrics.json").write_text(content)
+    commit(folder, "past")
+    with pytest.raises(DataError, match=r"--rev past: expected the errors of faithful in the metrics\.json of its commit"):
+        compared(folder, "past")
+
+
+def test_an_experiment_is_found_by_its_name(folder):
+    claim(folder)
+    own = experiment(folder, "brave-exp", "past")
+    names = compared(folder, "brave-exp", own[:10]).comparison["variants"]
+    assert names == ["faithful@brave-exp", f"faithful@{own[:10]}"]
+    assert _commit(folder, "brave-exp") == own
+    with pytest.raises(ConfigError, match=r"--rev brave: no Git revision or DVC experiment has that name"):
+        compared(folder, "brave")
+
+
+def test_of_two_experiments_of_one_name_that_of_head_is_meant_else_none(folder):
+    claim(folder)
+    first = experiment(folder, "brave-exp", "past")
+    run(folder, "git", "commit", "--allow-empty", "-qm", "next")
+    second = experiment(folder, "brave-exp", "HEAD")
+    assert _commit(folder, "brave-exp") == second
+    run(folder, "git", "commit", "--allow-empty", "-qm", "last")
+    with pytest.raises(ConfigError, match=r"--rev brave-exp: 2 DVC experiments have that name .* such as --rev") as caught:
+        _commit(folder, "brave-exp")
+    assert first[:10] in str(caught.value)
+    assert _commit(folder, str(caught.value).rpartition("--rev ")[2]) in (first, second)
 
 
 def test_a_revision_that_is_none_is_named_before_reports_are_read(folder):
     shutil.rmtree(folder / "reports")
-    with pytest.raises(ConfigError, match=r"--rev nowhere: no Git revision or DVC experiment of that name"):
+    with pytest.raises(ConfigError, match=r"--rev nowhere: no Git revision or DVC experiment has that name"):
         compared(folder, "nowhere")
 
 
@@ -100,5 +214,6 @@ def test_a_missing_or_foreign_comparison_is_one_sentence(workspace, monkeypatch,
 
 
 def test_equal_reports_differ_by_nothing(folder):
-    comparison, _ = compared(folder)
+    comparison, _, notes = compared(folder)
+    assert notes == []
     assert json.dumps(comparison["paired"]) == "{}"
