@@ -11,6 +11,7 @@ from alexnet_tf.report_figures import error_charts, learning_charts, pictures
 from alexnet_tf.report_rows import (
     Costs,
     Rows,
+    aligned,
     class_rows,
     cost_rows,
     error_rows,
@@ -25,10 +26,7 @@ from alexnet_tf.report_rows import (
 
 def table(comparison: Mapping[str, Any], costs: Costs) -> str:
     """Write `rows` as plain text with aligned columns."""
-    lines = rows(comparison, costs)
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
-    return "\n".join([text[0], "-" * (sum(widths) + 2 * (len(widths) - 1)), *text[1:]])
+    return "\n".join(aligned(rows(comparison, costs)))
 
 
 def headline(comparison: Mapping[str, Any]) -> list[str]:

@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pipeline.lock import LOCK_FILE, dvc_md5, parse_lock
-from pipeline.provenance import committed
+from pipeline.claims import claimed_lock
+from pipeline.lock import dvc_md5
 from pipeline.workspace import Workspace
 
 
@@ -35,8 +35,7 @@ def claimed_text(workspace: Workspace, path: str, claimed: str, name: str) -> st
 
 def bring(workspace: Workspace, folder: Path, path: str, revision: str = "HEAD") -> bool:
     """Put an output as a commit has it into another folder, by links; return whether it could be had."""
-    lock = parse_lock(committed(workspace.root, revision, LOCK_FILE) or "{}")
-    claimed, place = lock.hashes.get(path, ""), folder / path
+    claimed, place = claimed_lock(workspace.root, revision).hashes.get(path, ""), folder / path
     if claimed and dvc_md5(workspace.root / path) == claimed:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.symlink_to(workspace.root / path)

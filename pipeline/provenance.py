@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import uuid
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -54,13 +55,13 @@ def provenance_tags(root: Path) -> dict[str, str]:
 
 
 def uncommitted_changes(root: Path) -> str:
-    """What tracked files but dvc.lock and metrics.json hold that the commit does not, as a patch; empty where there is no commit."""
+    """What tracked files but dvc.lock and metrics.json hold that the commit does not, as a patch; "" without commit."""
     return _git(root, "diff", "HEAD", *_CODE_AND_PARAMS) or ""
 
 
-def changed_files(root: Path) -> list[str]:
-    """Name the tracked files but dvc.lock and metrics.json that differ from the commit."""
-    return (_git(root, "diff", "--name-only", "HEAD", *_CODE_AND_PARAMS) or "").splitlines()
+def changed_files(root: Path, among: Sequence[str] = _CODE_AND_PARAMS[1:]) -> list[str]:
+    """Name the tracked files that differ from the commit, by default all but dvc.lock and metrics.json."""
+    return (_git(root, "diff", "--name-only", "--relative", "HEAD", "--", *among) or "").splitlines()
 
 
 def committed(root: Path, revision: str, path: str) -> str | None:

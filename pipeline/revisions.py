@@ -4,17 +4,17 @@ DVC's cache still holds them, so nothing is trained or evaluated again: the bits
 paired test. Where the cache does not, in a fresh clone for example, the errors are in the metrics.json of the commit.
 """
 
-import json
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from alexnet_tf.errors import AlexNetError, ConfigError, DataError
 from alexnet_tf.profiles import resolve
+from pipeline.claims import claimed_lock, claimed_metrics
 from pipeline.config import PARAMS_FILE, Config
 from pipeline.dag import METRICS_FILE
 from pipeline.dvc_cache import bring
-from pipeline.lock import LOCK_FILE, parse_lock, read_lock
+from pipeline.lock import read_lock
 from pipeline.provenance import commit_of, committed, experiments_named
 from pipeline.workspace import Workspace
 from pipeline.yaml_file import parse
@@ -137,28 +137,26 @@ def _variants(root: Path, revision: str, commit: str) -> dict[str, Any]:
 def _errors_alone(root: Path, revision: str, commit: str, variant: str) -> "tuple[Training, Evaluation]":
     from alexnet_tf.comparison import VIEWS, Evaluation, Training
 
-    text = committed(root, commit, METRICS_FILE)
-    if text is None:
+    if not (claimed := claimed_metrics(root, commit)):
         raise AlexNetError(
             f"--rev {revision}: DVC's cache does not have its reports of {variant}, and its commit no {METRICS_FILE}; "
-            f"`dvc fetch --all-commits` brings reports from a remote, `git checkout {commit[:10]}` and `dvc repro` make "
-            "them again"
+            f"`dvc fetch --all-commits` brings reports from a remote, `git checkout {commit[:10]}` and `dvc repro` "
+            "make them again"
         )
     try:
-        metrics = json.loads(text)[variant]
-        evaluate = metrics["evaluate"]
+        evaluate = claimed[variant]["evaluate"]
         views = {view: evaluate[view] for view in VIEWS}
-        return Training(metrics["train"], {}), Evaluation(evaluate["num_examples"], None, views, {}, {})
-    except (ValueError, KeyError, TypeError) as error:
+        return Training(claimed[variant]["train"], {}), Evaluation(evaluate["num_examples"], None, views, {}, {})
+    except (KeyError, TypeError) as error:
         raise DataError(
-            f"--rev {revision}: expected the errors of {variant} in the {METRICS_FILE} of its commit {commit[:10]}, found "
-            f"none ({type(error).__name__}: {error}); `git checkout` it and `dvc repro` write them"
+            f"--rev {revision}: expected the errors of {variant} in the {METRICS_FILE} of its commit {commit[:10]}, "
+            f"found none ({type(error).__name__}: {error}); `git checkout` it and `dvc repro` write them"
         ) from error
 
 
 def _what_is_gone(workspace: Workspace, revision: str, commit: str, variants: list[str]) -> str:
     here = read_lock(workspace.root).hashes.get("data/dataset")
-    there = parse_lock(committed(workspace.root, commit, LOCK_FILE) or "{}").hashes.get("data/dataset")
+    there = claimed_lock(workspace.root, commit).hashes.get("data/dataset")
     data = "" if here == there else "; its data set has another hash than here, so the images may be others"
     return (
         f"{revision}: DVC's cache does not have its reports of {', '.join(variants)}, so the errors are those of its "

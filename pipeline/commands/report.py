@@ -1,6 +1,7 @@
 """`alexnet report`: the comparison table, and where to see more."""
 
 import json
+from dataclasses import asdict
 
 import click
 
@@ -12,6 +13,9 @@ The page is reports/report.html. With --rev, the variants of past runs stand bes
 the page is reports/compared.html; runs that were tested on other images are refused. What the cache does not have is
 taken from the revision's metrics.json, without the paired test. With --json no page is written.
 
+Without --rev the last lines say whether the run came out as expected: bit-identical to the committed run, or with
+errors in the range that it and the kept results of the same parameters span. Exits with 1 if it did not.
+
 {example("alexnet report" + chr(10) + "alexnet report --rev HEAD~1 --rev brave-exp")}"""
 
 
@@ -20,10 +24,12 @@ taken from the revision's metrics.json, without the paired test. With --json no 
     "--rev", "revisions", multiple=True, metavar="REV", help="A Git revision or DVC experiment; may be repeated."
 )
 @as_json
-def command(revisions: tuple[str, ...], as_json: bool) -> None:
+@click.pass_context
+def command(ctx: click.Context, revisions: tuple[str, ...], as_json: bool) -> None:
     """Print the comparison and write the page."""
     from alexnet_tf.report import headline, table
     from pipeline.config import PARAMS_FILE, load
+    from pipeline.expected import outcome
     from pipeline.linking import complete
     from pipeline.report import COMPARED, costs, read_comparison, write_page, write_report
     from pipeline.revisions import compare_with
@@ -32,17 +38,21 @@ def command(revisions: tuple[str, ...], as_json: bool) -> None:
     workspace = find_workspace()
     config = load(workspace.root / PARAMS_FILE)
     measured = costs(workspace, config)
-    past = compare_with(workspace, config, revisions) if revisions else None
-    comparison = past.comparison if past else read_comparison(workspace)
-    notes = past.notes if past else []
-    if as_json:
-        said = {"comparison": comparison, "costs": measured, "notes": notes}
-        click.echo(json.dumps(said, indent=1, sort_keys=True))
-        return
-    if past is None:
-        page = write_report(workspace, config)
+    if revisions:
+        comparison, figures, notes = compare_with(workspace, config, revisions)
+        found, said = None, {"notes": notes}
     else:
-        page = write_page(workspace.root / COMPARED, comparison, measured, past.figures)
+        comparison, notes = read_comparison(workspace), []
+        found = outcome(workspace, config, comparison)
+        said = {"expected": asdict(found)}
+    code = 1 if found and found.verdict == "not as expected" else 0
+    if as_json:
+        click.echo(json.dumps({"comparison": comparison, "costs": measured} | said, indent=1, sort_keys=True))
+        ctx.exit(code)
+    if revisions:
+        page = write_page(workspace.root / COMPARED, comparison, measured, figures)
+    else:
+        page = write_report(workspace, config)
     click.echo(table(comparison, measured))
     click.echo()
     for sentence in headline(comparison):
@@ -54,3 +64,6 @@ def command(revisions: tuple[str, ...], as_json: bool) -> None:
     click.echo(f"all runs:     {typed('alexnet ui')}")
     if problem := complete(workspace, config):
         say(f"MLflow: {problem}; what it lacks waits in .alexnet/spool, `alexnet track sync` sends it")
+    for line in ["", *found.lines()] if found else []:
+        click.echo(line)
+    ctx.exit(code)

@@ -1,0 +1,240 @@
+"""Whether a run came out as expected: made runs beside made claims."""
+
+import json
+import subprocess
+
+import pytest
+from made_results import made, write
+
+from alexnet_tf.errors import DataError
+from alexnet_tf.significance import wilson_interval
+from pipeline.config import load
+from pipeline.expected import outcome
+from pipeline.graph import all_items
+from pipeline.lock import dvc_md5
+from pipeline.provenance import processor
+from pipeline.rows import row_params
+from pipeline.yaml_file import read
+
+NUM = 200
+COMMITTED = {"faithful": 0.41, "optimized": 0.08}
+
+
+class Run:
+    """A repository in which a run is claimed, and what lies there is as that run left it.
+
+    Args:
+        workspace: Of stub stages.
+    """
+
+    def __init__(self, workspace):
+        self.workspace, self.root = workspace, workspace.root
+        (self.root / "experiments").mkdir()
+        (self.root / "experiments/stub.yaml").write_text((self.root / "params.yaml").read_text())
+        self.git("init", "-q")
+        self.came_out(COMMITTED, name="committed")
+        self.commit()
+
+    def git(self, *arguments):
+        settings = ("-c", "user.name=someone", "-c", "user.email=someone@example.org")
+        subprocess.run(["git", *settings, *arguments], cwd=self.root, check=True)
+
+    def commit(self):
+        ignored = [item.outputs().values() for item in all_items(self.config.values)]
+        names = [f"/{path}" for paths in ignored for path in paths if path != "metrics.json"]
+        (self.root / ".gitignore").write_text("\n".join(names))
+        self.git("add", "-A")
+        self.git("commit", "-qm", "claim", "--allow-empty")
+
+    @property
+    def config(self):
+        return load(self.root / "params.yaml")
+
+    def came_out(self, errors, *, name="here"):
+        """Leave what a `dvc repro` with these ten-crop errors does, its other outputs holding a name."""
+        self.errors = errors
+        for item in all_items(self.config.values):
+            for path in item.outputs().values():
+                (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+                (self.root / path).write_text(name)
+        views = {variant: self.views(error) for variant, error in errors.items()}
+        metrics = {variant: {"train": {}, "evaluate": {"num_examples": NUM} | each} for variant, each in views.items()}
+        (self.root / "metrics.json").write_text(json.dumps(metrics))
+        self.lock()
+
+    def views(self, error):
+        return {"ten_crop": {"top1_error": error}, "center": {"top1_error": error + 0.01}}
+
+    def lock(self):
+        written, stages = read(self.root / "params.yaml"), {}
+        for item in all_items(self.config.values):
+            params = {}
+            for key in item.params().values():
+                value = written
+                for part in key.split("."):
+                    value = value[part]
+                params[key] = value
+            outs = [{"path": path, "md5": dvc_md5(self.root / path)} for path in item.outputs().values()]
+            stages[item.address] = {"params": {"params.yaml": params}, "outs": outs}
+        (self.root / "dvc.lock").write_text(json.dumps({"stages": stages}))
+
+    def kept(self, variant, error, *, seed=1, cpu=None, outs=None, **params):
+        test = {f"test/{view}/top1_error": each["top1_error"] for view, each in self.views(error).items()}
+        own = row_params(self.config.values, variant) | params
+        del own["seed"]
+        result = made("stub", variant, seed, test=test, **own)
+        result.row["standing"][1]["outs"] = outs or {}
+        result.row["tags"].update({"host.cpu": cpu, "host.cpus": "2"} if cpu else {})
+        write(self.root, result)
+
+    def outcome(self):
+        views = {variant: self.views(error) for variant, error in self.errors.items()}
+        errors = {
+            variant: {view: {"top1_error": {"value": each["top1_error"]}} for view, each in of.items()}
+            for variant, of in views.items()
+        }
+        comparison = {"variants": list(self.errors), "num_examples": NUM, "errors": errors}
+        return outcome(self.workspace, self.config, comparison)
+
+
+@pytest.fixture
+def run(workspace):
+    return Run(workspace)
+
+
+@pytest.mark.parametrize(
+    ("errors", "verdict", "words"),
+    [
+        (COMMITTED, "as expected", "the errors are those of the committed run, while the bytes of data/dataset,"),
+        ({"faithful": 0.47, "optimized": 0.12}, "as expected", "every top-1 error is within the range"),
+        ({"faithful": 0.35, "optimized": 0.06}, "as expected", "every top-1 error is within the range"),
+        (
+            {"faithful": 0.41, "optimized": 0.30},
+            "not as expected",
+            "optimized has a top-1 error of 30.0 % with ten crops, expected 5.0 to 12.6 %, optimized has",
+        ),
+        ({"faithful": 0.10, "optimized": 0.08}, "not as expected", "faithful has a top-1 error of 10.0 % with ten crops"),
+    ],
+)
+def test_other_bytes_are_judged_by_their_errors(run, errors, verdict, words):
+    run.came_out(errors)
+    found = run.outcome()
+    assert found.verdict == verdict
+    assert found.sentence.startswith(f"{verdict}: ")
+    assert words in found.sentence
+    assert found.lines()[-1] == found.sentence
+    assert found.tree.startswith("dvc.lock and metrics.json now describe this run" if errors != COMMITTED else "dvc.lock n")
+
+
+def test_the_same_bytes_are_told_and_leave_the_tree_clean(run):
+    run.came_out(COMMITTED, name="committed")
+    found = run.outcome()
+    assert found.verdict == "bit-identical"
+    assert "all 17 outputs have the hashes of HEAD's dvc.lock" in found.sentence
+    assert found.tree == ""
+    run.came_out({"faithful": 0.9, "optimized": 0.9}, name="committed")  # only metrics.json has other bytes
+    assert run.outcome().verdict == "not as expected"
+
+
+def test_the_range_spans_the_intervals_of_all_runs_of_the_parameters(run):
+    run.kept("faithful", 0.51, cpu="An old one")
+    run.kept("faithful", 0.55, seed=2)
+    run.kept("faithful", 0.05, seed=3, **{"training.epochs": "1"})  # another training
+    run.kept("optimized", 0.05, **{"gate.max_top1_error": "0.1", "validate.min_side_px": "1"})  # decides no error
+    run.came_out({"faithful": 0.60, "optimized": 0.03})
+    found = run.outcome()
+    assert found.verdict == "as expected"
+    ranges = {(each.variant, each.view): (each.low, each.high) for each in found.errors}
+    low, high = (wilson_interval(error, NUM, confidence=0.95) for error in (0.41, 0.55))
+    assert ranges["faithful", "ten_crop"] == (low[0], high[1])
+    assert [each.others for each in found.errors if each.view == "ten_crop"] == [[0.51, 0.55], [0.05]]
+    text = "\n".join(found.lines())
+    assert "faithful, ten crops     60.0 %  41.0 %     51.0 to 55.0 %  34.4 to 61.7 %" in text
+    assert "other runs:   2 cores of An old one; a processor that was not recorded" in text
+    assert f"here:         {processor()}" in text
+
+
+def test_the_kept_result_of_the_committed_run_names_its_processor_and_counts_once(run):
+    lock = json.loads((run.root / "dvc.lock").read_text())
+    (out,) = lock["stages"]["evaluate@faithful"]["outs"]
+    run.kept("faithful", 0.41, cpu="The one", outs={f"dvc.out.{out['path']}": out["md5"]})
+    run.came_out({"faithful": 0.42, "optimized": 0.08})
+    found = run.outcome()
+    assert found.committed_on == "2 cores of The one"
+    assert found.others_on == ()
+    assert found.errors[0].others == []
+
+
+def test_edited_parameters_are_compared_with_kept_runs_of_them_or_not_at_all(run):
+    text = (run.root / "params.yaml").read_text()
+    (run.root / "params.yaml").write_text(text.replace("epochs: 30", "epochs: 31"))
+    run.came_out({"faithful": 0.41, "optimized": 0.5})
+    found = run.outcome()
+    assert found.verdict == "as expected"
+    assert "; nothing was committed to compare optimized with" in found.sentence
+    assert [each.low is None for each in found.errors] == [False, False, True, True]
+    run.kept("optimized", 0.1)
+    found = run.outcome()
+    assert found.verdict == "not as expected"
+    assert "optimized has a top-1 error of 50.0 %" in found.sentence
+    (run.root / "params.yaml").write_text(text.replace("seed: 2012", "seed: 2013"))
+    run.came_out({"faithful": 0.9, "optimized": 0.9})
+    found = run.outcome()
+    assert found.verdict == "nothing to compare with"
+    assert found.sentence.startswith("nothing was committed to compare faithful and optimized with")
+    assert found.lines() == [found.tree, found.sentence]
+
+
+def test_an_experiment_without_a_commit_is_compared_with_nothing(run):
+    (run.root / ".git").rename(run.root / "git")
+    assert run.outcome().verdict == "nothing to compare with"
+
+
+def test_without_a_committed_file_of_metrics_kept_results_speak(run):
+    run.git("rm", "-q", "--cached", "metrics.json")
+    run.git("commit", "-qm", "no metrics")
+    run.came_out({"faithful": 0.5, "optimized": 0.5})
+    assert run.outcome().verdict == "nothing to compare with"
+    run.kept("faithful", 0.49)
+    found = run.outcome()
+    assert found.verdict == "as expected"
+    assert found.errors[0].committed is None
+    assert found.tree.startswith("dvc.lock now describes this run instead of the committed one. `git restore dvc.lock`")
+
+
+def test_a_stage_that_is_out_of_date_is_named(run):
+    (run.root / "models/optimized").write_text("edited")
+    found = run.outcome()
+    assert found.verdict == "out of date"
+    assert "train@optimized is out of date; `dvc repro` first" in found.sentence
+
+
+def test_edited_code_is_named_where_the_errors_are_wrong(run):
+    run.came_out({"faithful": 0.9, "optimized": 0.08})
+    assert "`alexnet doctor` looks for what differs" in run.outcome().sentence
+    (run.root / "alexnet_tf/errors.py").write_text("# edited")
+    assert "alexnet_tf/errors.py differs from HEAD; `git stash`" in run.outcome().sentence
+
+
+def test_the_way_back_of_the_tree_works(run):
+    run.came_out({"faithful": 0.42, "optimized": 0.08})
+    command = run.outcome().tree.split("`")[1]
+    assert command == "git restore dvc.lock metrics.json"
+    subprocess.run(command.split(), cwd=run.root, check=True)
+    changed = subprocess.run(["git", "diff", "--name-only"], cwd=run.root, capture_output=True, text=True, check=True)
+    assert changed.stdout == ""
+
+
+def test_a_broken_claim_or_result_is_one_sentence(run):
+    run.kept("faithful", 0.4)
+    (path,) = (run.root / "results/stub").glob("*.json")
+    path.write_text("{}")
+    with pytest.raises(DataError, match="expected a result"):
+        run.came_out({"faithful": 0.42, "optimized": 0.08})
+        run.outcome()
+    path.unlink()
+    (run.root / "metrics.json").write_text("[")
+    run.commit()
+    run.came_out({"faithful": 0.42, "optimized": 0.08})
+    with pytest.raises(DataError, match=r"metrics\.json of HEAD: expected what `alexnet compare` writes"):
+        run.outcome()
