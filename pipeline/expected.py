@@ -18,7 +18,7 @@ from pipeline.config import PARAMS_FILE, Config
 from pipeline.experiments import active_name
 from pipeline.graph import all_items, ancestors
 from pipeline.lock import LOCK_FILE, Lock, read_lock
-from pipeline.provenance import changed_files, processor
+from pipeline.provenance import changed_files, provenance_tags
 from pipeline.results import FOLDER, Result, load
 from pipeline.rows import row_params
 from pipeline.workspace import Workspace
@@ -67,16 +67,16 @@ class Outcome:
         verdict: In two or three words.
         sentence: The verdict and why.
         errors: One entry a variant and view.
-        processor: That of this machine.
-        committed_on: The processor of the committed run; "" where no kept result tells.
-        others_on: The processors of the kept runs.
+        machine: The processor of this machine, with the number of its cores.
+        committed_on: The same of the committed run; "" where no kept result tells.
+        others_on: The same of the kept runs.
         tree: Why the tree is not clean and what to do about it; "" where dvc.lock and metrics.json are HEAD's.
     """
 
     verdict: Verdict
     sentence: str
     errors: Sequence[Expected] = ()
-    processor: str = ""
+    machine: str = ""
     committed_on: str = ""
     others_on: Sequence[str] = field(default_factory=tuple)
     tree: str = ""
@@ -86,7 +86,7 @@ class Outcome:
         lines = []
         if any(each.low is not None for each in self.errors):
             header = ["top-1 error", "here", "committed", "other runs", "expected"]
-            lines += [*aligned([header, *(_cells(each) for each in self.errors)]), f"here:         {self.processor}"]
+            lines += [*aligned([header, *(_cells(each) for each in self.errors)]), f"here:         {self.machine}"]
             lines += [f"committed:    {self.committed_on}"] * bool(self.committed_on)
             lines += [f"other runs:   {'; '.join(self.others_on)}"] * bool(self.others_on)
             lines += ["expected:     the span of the 95 % intervals of the committed run and the others", ""]
@@ -119,13 +119,15 @@ def outcome(workspace: Workspace, config: Config, comparison: Mapping[str, Any])
         claimed = metrics.get(variant) if all(claim.has_params(item, written) for item in chain) else None
         kept = _kept(workspace, config, variant)
         same = [each for each in kept if _is_claimed(each, claim)]
-        committed_on = committed_on or next((_named(each) for each in same), "")
+        committed_on = committed_on or next((each.machine for each in same), "")
         rest = [each for each in kept if each not in same] if claimed else kept
         others += rest
         errors += [_expected(comparison, variant, view, claimed, rest) for view in VIEWS]
     verdict, sentence = _verdict(workspace, errors, lock.hashes, claim.hashes)
-    others_on = tuple(sorted({_named(each) for each in others}))
-    return Outcome(verdict, sentence, errors, processor(), committed_on, others_on, _tree(changed_claim(root)))
+    others_on = tuple(sorted({each.machine for each in others}))
+    tags = provenance_tags(root)
+    machine = f"{tags['host.cpus']} cores of {tags['host.cpu']}"
+    return Outcome(verdict, sentence, errors, machine, committed_on, others_on, _tree(changed_claim(root)))
 
 
 def _expected(
@@ -225,12 +227,6 @@ def _is_claimed(result: Result, claim: Lock) -> bool:
     }
     path = f"reports/evaluate/{result.variant}"
     return path in outs and outs[path] == claim.hashes.get(path)
-
-
-def _named(result: Result) -> str:
-    cores = result.row["tags"].get("host.cpus")
-    known = "a processor that was not recorded" if result.processor == "not recorded" else result.processor
-    return f"{cores} cores of {known}" if cores else known
 
 
 def _cells(each: Expected) -> list[str]:

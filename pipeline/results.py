@@ -77,6 +77,12 @@ class Result:
         return self.row["tags"].get("host.cpu", "not recorded")
 
     @property
+    def machine(self) -> str:
+        """The processor in words, with the number of its cores."""
+        known = "a processor that was not recorded" if self.processor == "not recorded" else self.processor
+        return f"{self.row['tags'].get('host.cpus', 'some')} cores of {known}"
+
+    @property
     def command(self) -> str:
         """What starts it again, in a clean clone; FOLDER is where images lie that nothing downloads."""
         sets = "".join(f" -S '{key}={json.dumps(value)}'" for key, value in self.changes.items())

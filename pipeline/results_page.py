@@ -18,8 +18,9 @@ A page says where a table stands: `<!-- results: KIND EXPERIMENT -->`, up to `<!
 import json
 import re
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -94,7 +95,8 @@ def _content(root: Path, block: re.Match[str]) -> str:
                 f"{FOLDER}/{experiment}/{COMPARISON} is missing or broken ({error}); `dvc repro compare`, then "
                 "`alexnet track keep` makes it"
             ) from error
-        lines = [table(content["comparison"], content["costs"]), "", *headline(content["comparison"])]
+        comparison = content["comparison"]
+        lines = [table(comparison, content["costs"]), "", *headline(comparison), _machines(comparison, load(folder))]
         return "\n".join(["```text", *lines, "```"])
     if kind == "aims":
         return aims_table(root, experiment)
@@ -117,6 +119,25 @@ def _content(root: Path, block: re.Match[str]) -> str:
         return differences(groups, read(root / "experiments" / f"{experiment}.yaml")["compare"]["baseline"])
     kinds = "comparison, runs, commands, aims, figures34, figure1, differences, verified, averages or pretrained"
     raise DataError(f"{_opening(block)}: expected {kinds}, found {kind}")
+
+
+def _machines(comparison: Mapping[str, Any], results: Sequence[Result]) -> str:
+    """Say where the runs of a comparison were measured, which the kept results of the same loss know."""
+    found = {
+        name: each.machine
+        for name in comparison["variants"]
+        for each in results
+        if each.variant == name
+        and each.metrics.get("test/ten_crop/mean_loss") == comparison["errors"][name]["ten_crop"]["mean_loss"]
+    }
+    if missing := set(comparison["variants"]) - found.keys():
+        raise DataError(
+            f"{COMPARISON} is of runs of {', '.join(sorted(missing))} that are not kept beside it; "
+            "`alexnet track keep` keeps both"
+        )
+    if len(set(found.values())) == 1:
+        return f"Measured on {next(iter(found.values()))}."
+    return f"Measured: {'; '.join(f'{name} on {machine}' for name, machine in found.items())}."
 
 
 def runs_table(groups: Sequence[Sequence[Result]]) -> str:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from made_results import write
+from made_results import made, write
 
 from alexnet_tf.errors import AlexNetError, DataError
 from pipeline import experiments, results
@@ -180,6 +180,31 @@ def test_a_block_that_is_none_is_one_sentence(tmp_path, page):
     write(tmp_path, result())
     with pytest.raises(DataError, match=r"found [01] of [12] that do"):
         rendered(tmp_path, page)
+
+
+@pytest.mark.parametrize(
+    ("machines", "words"),
+    [
+        (("One", "One"), "Measured on 2 cores of One."),
+        (("One", "Two"), "Measured: faithful on 2 cores of One; optimized on 2 cores of Two."),
+    ],
+)
+def test_a_comparison_names_the_machines_of_its_runs(tmp_path, machines, words):
+    folder = ROOT / "results/sample"
+    content = json.loads((folder / "comparison.json").read_text())
+    for variant, cpu in zip(("faithful", "optimized"), machines, strict=True):
+        loss = content["comparison"]["errors"][variant]["ten_crop"]["mean_loss"]
+        for seed, test in ((1, {"test/ten_crop/mean_loss": loss}), (2, {"test/ten_crop/mean_loss": 9.0})):
+            each = made("sample", variant, seed, test=test)
+            each.row["tags"].update({"host.cpus": "2", "host.cpu": cpu if seed == 1 else "Other"})
+            write(tmp_path, each)
+    (tmp_path / "results/sample/comparison.json").write_text(json.dumps(content))
+    block = "<!-- results: comparison sample -->\n<!-- end -->"
+    assert rendered(tmp_path, block).splitlines()[-3] == words
+    for path in (tmp_path / "results/sample").glob("faithful-seed1-*"):
+        path.unlink()
+    with pytest.raises(DataError, match="is of runs of faithful that are not kept"):
+        rendered(tmp_path, block)
 
 
 def test_a_comparison_that_is_not_kept_is_one_sentence(tmp_path):
