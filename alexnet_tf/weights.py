@@ -135,9 +135,9 @@ def _checksum(arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> int:
     return found
 
 
-def _bytes(array: np.ndarray) -> np.ndarray:
-    """Return a contiguous array's bytes; NumPy shows no buffer of bfloat16."""
-    return array.reshape(-1).view(np.uint8)
+def _bytes(array: np.ndarray) -> memoryview:
+    """Return a contiguous array's bytes without a copy; NumPy shows no buffer of bfloat16."""
+    return array.reshape(-1).view(np.uint8).data
 
 
 def model_arrays(model) -> dict[str, np.ndarray]:

@@ -1,7 +1,7 @@
 """What `alexnet verify` finds: outputs that were claimed beside outputs that came out, and where."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -51,16 +51,22 @@ class Comparison:
         return self.claimed == self.reproduced
 
 
-def judged(outputs: Iterable[Comparison]) -> Verdict:
+def judged(outputs: Sequence[Comparison]) -> Verdict:
     """Put the comparisons of several outputs together: all bytes are the same, or the numbers decide.
 
     Where bytes differ and no output has numbers, nothing says that the results are the same: `not reproduced`.
     """
-    outputs = list(outputs)
-    if all(each.same_bytes for each in outputs):
+    if _all_same(outputs):
         return "reproduced"
     found = {each.metrics for each in outputs}
-    return next((verdict for metrics, verdict in _VERDICTS.items() if metrics in found), "not reproduced")
+    for metrics, verdict in _VERDICTS.items():
+        if metrics in found:
+            return verdict
+    return "not reproduced"
+
+
+def _all_same(outputs: Sequence[Comparison]) -> bool:
+    return all(each.same_bytes for each in outputs)
 
 
 @dataclass(frozen=True)
@@ -97,7 +103,7 @@ class Certificate:
         for each in self.outputs:
             found.setdefault(each.stage, []).append(each)
         return {
-            stage: "other bytes" if not any(each.metrics or each.same_bytes for each in outputs) else judged(outputs)
+            stage: judged(outputs) if any(each.metrics for each in outputs) or _all_same(outputs) else "other bytes"
             for stage, outputs in found.items()
         }
 

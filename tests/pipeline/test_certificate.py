@@ -110,6 +110,13 @@ def test_a_stage_without_numbers_leaves_the_results_to_the_others(tmp_path, eval
     assert certificate.verdict == (SAME if evaluated == REPRODUCED else evaluated)
 
 
+def test_a_stage_without_numbers_of_which_one_output_differs_is_other_bytes():
+    outputs = tuple(Comparison("validate", path, "1", digest, None, {}) for path, digest in (("a", "1"), ("b", "2")))
+    certificate = Certificate("dvc.lock", "0123", False, 0.05, outputs, {})
+    assert certificate.stages == {"validate": "other bytes"}
+    assert certificate.verdict == NOT
+
+
 def test_numbers_that_differ_are_listed_the_most_first(tmp_path):
     found = output(tmp_path, "reports/evaluate/relu", NEAR, same_bytes=False).numbers
     assert list(found.items()) == [("loss/train", (2.0, 2.09)), ("error", (0.25, 0.26))]
