@@ -123,6 +123,18 @@ def test_the_report_needs_no_network(clone):
     assert "<script src" not in page
 
 
+def test_the_run_is_told_to_be_that_of_its_commit(clone):
+    said = clone.run("alexnet", "report").stdout.splitlines()
+    assert said[-1].startswith("nothing was committed to compare faithful and optimized with")  # as the run is small
+    assert "git restore dvc.lock" in said[-2]
+    tree = clone.run("git", "status", "--porcelain").stdout.split()
+    clone.run("git", "add", "-A")
+    clone.run("git", "commit", "-qm", "this run")
+    assert clone.run("alexnet", "report").stdout.splitlines()[-1].startswith("bit-identical to the committed run: all 17")
+    clone.run("git", "reset", "-q", "--mixed", "HEAD^")
+    assert clone.run("git", "status", "--porcelain").stdout.split() == tree
+
+
 def compared(clone):
     return json.loads(clone.run("alexnet", "report", "--json").stdout)["comparison"]
 
@@ -143,13 +155,13 @@ def test_dvc_shows_the_numbers_of_the_report(clone):
     comparison = compared(clone)
     shown = json.loads(clone.run("dvc", "exp", "show", "--json").stdout)[0]
     assert shown["rev"] == "workspace"
-    metrics = shown["data"]["metrics"]
+    metrics = shown["data"]["metrics"]["metrics.json"]["data"]
     for variant in VARIANTS:
-        evaluated = metrics[f"reports/evaluate/{variant}/metrics.json"]["data"]
+        evaluated = metrics[variant]["evaluate"]
         for view in ("center", "ten_crop"):
             for error in ERRORS:
                 assert evaluated[view][error] == comparison["errors"][variant][view][error]["value"]
-        assert metrics[f"reports/train/{variant}/metrics.json"]["data"] == comparison["training"][variant]
+        assert metrics[variant]["train"] == comparison["training"][variant]
     plots = json.loads(clone.run("dvc", "plots", "show", "--json").stdout)["data"]
     for title, column in (("validation top-1 error", "validation_top1_error"), ("training loss", "train_loss")):
         (plot,) = plots[title]
@@ -161,14 +173,17 @@ def test_dvc_shows_the_numbers_of_the_report(clone):
 
 
 def test_one_training_parameter_of_one_variant_reruns_that_variant_alone(clone):
+    clone.run("git", "add", "dvc.lock", "metrics.json")
     clone.run("git", "commit", "-qam", "the first run")
     before = compared(clone)
     clone.edit("variants.optimized.training.optimizer.momentum", 0.8)
     expected = {"train@optimized", "evaluate@optimized", "export@optimized", "compare"}
     assert set(clone.stages_run()) == expected
     found = json.loads(clone.run("dvc", "metrics", "diff", "--json").stdout)
-    assert not [path for path in found if "faithful" in path]
-    changed = found["reports/evaluate/optimized/metrics.json"]
+    assert list(found) == ["metrics.json"]
+    assert {name.partition(".")[0] for name in found["metrics.json"]} == {"optimized"}
+    prefix = "optimized.evaluate."
+    changed = {name.removeprefix(prefix): each for name, each in found["metrics.json"].items() if prefix in name}
     old, new = (errors_of(each, "optimized") for each in (before, compared(clone)))
     assert changed["center.mean_loss"]["old"] == before["errors"]["optimized"]["center"]["mean_loss"]
     assert changed["center.mean_loss"]["old"] != changed["center.mean_loss"]["new"]
