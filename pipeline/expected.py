@@ -164,7 +164,7 @@ def _verdict(
     rest = f"; {nothing}" if unknown else ""
     if wrong := [each for each in known if not each.fits]:
         told = ", ".join(
-            f"{each.variant} has a top-1 error of {percent(each.here)} with {VIEWS[each.view]}, expected {_range(each)}"
+            f"{each.variant} has a top-1 error of {percent(each.here)} ({VIEWS[each.view]}), expected {_range(each)}"
             for each in wrong
         )
         return "not as expected", f"not as expected: {told}; {_way_out(workspace, wrong)}{rest}"

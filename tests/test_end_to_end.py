@@ -130,7 +130,9 @@ def test_the_run_is_told_to_be_that_of_its_commit(clone):
     tree = clone.run("git", "status", "--porcelain").stdout.split()
     clone.run("git", "add", "-A")
     clone.run("git", "commit", "-qm", "this run")
-    assert clone.run("alexnet", "report").stdout.splitlines()[-1].startswith("bit-identical to the committed run: all 17")
+    assert (
+        clone.run("alexnet", "report").stdout.splitlines()[-1].startswith("bit-identical to the committed run: all 17")
+    )
     clone.run("git", "reset", "-q", "--mixed", "HEAD^")
     assert clone.run("git", "status", "--porcelain").stdout.split() == tree
 

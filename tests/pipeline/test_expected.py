@@ -112,7 +112,7 @@ def run(workspace):
         (
             {"faithful": 0.41, "optimized": 0.30},
             "not as expected",
-            "optimized has a top-1 error of 30.0 % with ten crops, expected 5.0 to 12.6 %, optimized has",
+            "optimized has a top-1 error of 30.0 % (ten crops), expected 5.0 to 12.6 %, optimized has",
         ),
         (
             {"faithful": 0.10, "optimized": 0.08},
