@@ -146,8 +146,8 @@ def _register(workspace: "Workspace", variant: str) -> None:
         say(f"{place}; {error}; `alexnet promote {variant}` registers it later")
     else:
         say(f"{place}; {registered}")
-        model = f"models:/alexnet-{variant}@challenger"
-        say(f"serve it: {typed(f'mlflow models serve -m {model} --env-manager local --port 5050')}")
+        serve = f"mlflow models serve -m models:/alexnet-{variant}@challenger --env-manager local --port 5050"
+        say(f"serve it: {typed(serve, starts_others=True)}")
 
 
 commands = [_command(stage) for stage in STAGES.values()]

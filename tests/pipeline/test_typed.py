@@ -26,6 +26,13 @@ def test_without_it_the_whole_path_is_named(elsewhere):
     assert typed("alexnet ui") == f"{BIN}/alexnet ui"
 
 
+def test_a_command_that_starts_others_gets_the_path_itself(elsewhere, monkeypatch):
+    command = "mlflow models serve -m models:/alexnet-optimized@challenger"
+    assert typed(command, starts_others=True) == f'PATH="{BIN}:$PATH" {command}'
+    monkeypatch.setenv("PATH", f"{BIN}:/usr/bin")
+    assert typed(command, starts_others=True) == command
+
+
 def test_under_make_the_path_of_its_caller_counts(elsewhere, monkeypatch):
     monkeypatch.setenv("PATH", f"{BIN}:/usr/bin")
     monkeypatch.setenv("CALLER_PATH", "/usr/bin")
