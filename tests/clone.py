@@ -44,7 +44,7 @@ class Clone:
         """Return the variables of a user who has just opened a terminal."""
         kept = {name: os.environ[name] for name in ("LANG", "TMPDIR", "SSL_CERT_FILE") if name in os.environ}
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        quiet = {"DVC_NO_ANALYTICS": "1", "TF_CPP_MIN_LOG_LEVEL": "2", "MLFLOW_DISABLE_TELEMETRY": "true"}
+        quiet = {"DVC_NO_ANALYTICS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
         return {**kept, **quiet, "PATH": path, "HOME": str(self.home), "PYTHONPATH": str(self.root)}
 
     def stages_run(self) -> list[str]:
