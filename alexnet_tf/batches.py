@@ -1,5 +1,10 @@
 """Training batches by number: batch n of a run is a pure function of (seed, n), so nothing needs saving."""
 
+import atexit
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -8,6 +13,45 @@ import tensorflow as tf
 
 from alexnet_tf.errors import DataError
 from alexnet_tf.record_split import RecordSplit
+
+
+class _Calls:
+    """Calls of TensorFlow's threads into Python, which have to be over when the interpreter ends.
+
+    It then gives no other thread its lock any more: a thread that comes for it is gone, and an iterator that somebody
+    has kept until then waits for that thread for ever as it is freed.
+    """
+
+    _QUIET_SECONDS = 0.2  # without a call: the buffers of all iterators are full
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._running, self._last, self._closed = 0, float("-inf"), False
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Count a call for as long as the context lasts."""
+        with self._changed:
+            self._running += 1
+        try:
+            if self._closed:
+                raise RuntimeError("there are no more batches, as the interpreter ends")
+            yield
+        finally:
+            with self._changed:
+                self._running, self._last = self._running - 1, time.monotonic()
+                self._changed.notify_all()
+
+    def close(self) -> None:
+        """Wait for the running calls, and let others fail."""
+        self._closed = True
+        with self._changed:
+            while self._running or time.monotonic() < self._last + self._QUIET_SECONDS:
+                self._changed.wait(self._QUIET_SECONDS)
+
+
+_CALLS = _Calls()
+atexit.register(_CALLS.close)
 
 
 @dataclass(frozen=True)
@@ -60,6 +104,7 @@ class Batches:
             here = replicas // context.num_input_pipelines
             first_replica = context.input_pipeline_id * here
 
+            @_CALLS.counted()
             def read(number):
                 step, replica = divmod(int(number), here)
                 rows = np.arange(size, dtype=np.int32) + (first_replica + replica) * size

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -95,3 +98,36 @@ def test_nothing_tunes_the_pipeline_by_a_thread_that_the_end_of_a_training_would
 @pytest.mark.parametrize("steps", [(0, 0), (7, 7)])
 def test_no_step_is_no_batch(steps):
     assert collected(tf.distribute.get_strategy(), Batches(numbered(20), 4, 0), *steps) == []
+
+
+KEPT = """
+import builtins
+import sys
+import time
+from alexnet_tf.batches import Batches
+from alexnet_tf.distribution import make_strategy
+from tests.alexnet_tf.small_training import MemorySplit, images
+
+class Slow(MemorySplit):
+    def read(self, indices):
+        time.sleep(0.5)
+        return super().read(indices)
+
+batches = Batches(Slow(images(50, 8), 8), 8, 3)
+builtins.kept = iter(batches.dataset(make_strategy(sys.argv[1:]), 0, 1000))
+next(builtins.kept)
+print("a batch", flush=True)
+"""
+
+
+@pytest.mark.parametrize("devices", [[], ["CPU:0", "CPU:1"]], ids=["one replica", "two replicas"])
+def test_an_iterator_that_is_kept_to_the_end_does_not_hold_up_the_interpreter(root, devices):
+    command = [sys.executable, "-c", KEPT, *devices]
+    child = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "a batch\n"
+        assert child.wait(30) == 0  # without end where a read is caught on its way
+    finally:
+        child.kill()
+        child.communicate()
