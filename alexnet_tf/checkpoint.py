@@ -12,7 +12,9 @@ from alexnet_tf.errors import DataError
 from alexnet_tf.history import Epoch
 from alexnet_tf.schedule import Plateau
 from alexnet_tf.stopwatch import Spent
-from alexnet_tf.weights import assign_if_fitting, parse_arrays, save_arrays
+from alexnet_tf.weights import assign_if_fitting, load_meta, parse_arrays, save_arrays
+
+_NAME = "checkpoint.safetensors"
 
 
 @dataclass
@@ -20,6 +22,8 @@ class State:
     """Where a training stands, its variables apart, and what it has cost so far.
 
     Attributes:
+        total_steps: Of the whole training.
+        steps_per_epoch: Likewise.
         step: Steps taken.
         plateau: What the plateau rule remembers.
         history: A row for each finished epoch.
@@ -28,12 +32,24 @@ class State:
         spent: By all processes on the way here; what was lost with a killed one is not counted.
     """
 
+    total_steps: int
+    steps_per_epoch: int
     step: int = 0
     plateau: Plateau = field(default_factory=Plateau)
     history: list[Epoch] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
     errors: list[float] = field(default_factory=list)
     spent: Spent = field(default_factory=Spent)
+
+    @property
+    def epoch_is_over(self) -> bool:
+        """Whether all steps of an epoch are taken, and it is not validated yet."""
+        return bool(self.losses) and self.step % self.steps_per_epoch == 0
+
+    def __str__(self) -> str:
+        epoch = -(-self.step // self.steps_per_epoch)
+        epochs = self.total_steps // self.steps_per_epoch
+        return f"step {self.step:,} of {self.total_steps:,}, epoch {epoch} of {epochs}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the state in JSON's types."""
@@ -57,7 +73,7 @@ class Checkpoint:
     """
 
     def __init__(self, folder: Path, arithmetic: str):
-        self.path = folder / "checkpoint.safetensors"
+        self.path = folder / _NAME
         self.fingerprint = folder.name
         self.arithmetic = arithmetic
 
@@ -121,3 +137,18 @@ class Checkpoint:
     def delete(self) -> None:
         """Delete the folder, once the result is safe elsewhere."""
         shutil.rmtree(self.path.parent, ignore_errors=True)
+
+
+def read_state(folder: Path) -> State | None:
+    """Return where the training in a checkpoint's folder stands, or None where it has saved nothing yet.
+
+    Raises:
+        DataError: When the file is damaged, or of another version.
+    """
+    path = folder / _NAME
+    if not path.exists():
+        return None
+    try:
+        return State.from_json(load_meta(path)["state"])
+    except (KeyError, TypeError) as error:
+        raise DataError(f"{path} was written by another version; delete it and run again") from error

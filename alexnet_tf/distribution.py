@@ -116,6 +116,16 @@ def from_chief(strategy: tf.distribute.Strategy, content: bytes) -> bytes:
     return _sum(strategy, padded.view(np.int32)).tobytes()[:length]
 
 
+def any_worker(strategy: tf.distribute.Strategy, wish: bool) -> bool:
+    """Return on every worker whether one of them has the `wish`; where there is one worker, its own.
+
+    All workers must call it at the same point.
+    """
+    if _workers(strategy) is None:
+        return wish
+    return bool(_sum(strategy, np.array([wish], np.int32))[0])
+
+
 def require_same_training(strategy: tf.distribute.Strategy, fingerprint: str, arithmetic: str) -> None:
     """Compare what the workers train, and in which arithmetic (`precision.arithmetic`).
 

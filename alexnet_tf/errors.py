@@ -15,3 +15,7 @@ class DataError(AlexNetError):
 
 class TrainingError(AlexNetError):
     """A training that cannot go on: a non-finite loss, or one that has stayed at ln K."""
+
+
+class Stopped(AlexNetError):
+    """A training that ended early because it was asked to; its text says where it goes on."""

@@ -3,24 +3,35 @@
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
+from itertools import takewhile
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 
 from alexnet_tf import guards
 from alexnet_tf.checkpoint import Checkpoint, State
 from alexnet_tf.cluster import cluster
-from alexnet_tf.distribution import from_chief, naming_lost_workers, number_from_chief, require_same_training
+from alexnet_tf.distribution import (
+    any_worker,
+    from_chief,
+    naming_lost_workers,
+    number_from_chief,
+    require_same_training,
+)
+from alexnet_tf.errors import Stopped
 from alexnet_tf.history import Epoch
 from alexnet_tf.precision import arithmetic
 from alexnet_tf.record_split import RecordSplit
-from alexnet_tf.scoring import score_center
+from alexnet_tf.scoring import Predictions, score_center
+from alexnet_tf.stop import Stop
 from alexnet_tf.stopwatch import Spent, Stopwatch
 from alexnet_tf.training import Training
 
-SECONDS_PER_CALL = 1.0  # of training between two looks at the clock
+SECONDS_PER_CALL = 1.0  # of training between two looks at the clock, and at whether it is to stop
 
 
 @dataclass(frozen=True)
@@ -58,6 +69,9 @@ class Fit:
         advance: Called with a number of steps and figures to show.
         on_epoch: Called with each epoch's row and its seconds; after a resume first with the rows of the epochs before,
             whose seconds, like those of an epoch of which a part was trained before, are None.
+        stop: Ends the training early, with a checkpoint. It is heeded once a first call of steps is through: until
+            then a step is compiled, which takes long and leaves nothing to save. Of several workers any one's is
+            everybody's, at the end of the same step.
     """
 
     def __init__(
@@ -69,12 +83,14 @@ class Fit:
         checkpoint_interval_seconds: float,
         advance: Callable[..., None],
         on_epoch: Callable[[Epoch, float | None], None],
+        stop: Stop | None = None,
     ):
         self._training, self._validation = training, validation
         self._checkpoint = None if folder is None else Checkpoint(folder, arithmetic(training.precision))
         self._interval = checkpoint_interval_seconds
         self._advance, self._on_epoch = advance, on_epoch
-        self._state = State()
+        self._stop = stop or Stop()
+        self._state = State(training.total_steps, training.batches.steps_per_epoch)
         self._best: dict[str, np.ndarray] = {}
         self._checkpoint_seconds = 0.0
         self._stopwatch = Stopwatch()
@@ -85,6 +101,7 @@ class Fit:
         Raises:
             TrainingError: When a loss or a weight is not finite, the loss has stayed at ln K, or a worker is gone.
             DataError: When the checkpoint is damaged, or that of another training.
+            Stopped: When it was asked to end early.
         """
         with naming_lost_workers("worker 0's last checkpoint"):
             self._resume()
@@ -92,7 +109,10 @@ class Fit:
             self._advance(first_step)
             for row in self._state.history:
                 self._on_epoch(row, None)
-            self._train()
+            try:
+                self._train()
+            finally:
+                self._stop.heeded = False
             return self._fitted(first_step)
 
     def _train(self) -> None:
@@ -100,26 +120,45 @@ class Fit:
         iterator = training.iterator(state.step)
         num_steps, saved_at = 1, time.monotonic()
         epoch_started = None if state.losses else time.monotonic()
-        while state.step < training.total_steps:
-            started = time.monotonic()
-            # TensorFlow names a sum by its round in the compiled loop: workers must take equally many steps a call.
-            num_steps = number_from_chief(training.strategy, min(num_steps, self._steps_left_in_epoch()))
-            losses, errors = training.run_steps(iterator, state.step, num_steps, state.plateau)
-            rate = training.recipe.optimizer.learning_rate
-            guards.check_losses(losses, first_step=state.step, total_steps=training.total_steps, learning_rate=rate)
-            state.step += num_steps
-            state.losses += losses.tolist()
-            state.errors += errors.tolist()
-            self._advance(num_steps, loss=float(losses[-1]), top1_error=float(np.mean(errors)))
-            seconds_per_step = (time.monotonic() - started) / num_steps
-            num_steps = max(1, min(100, round(SECONDS_PER_CALL / max(seconds_per_step, 1e-6))))
-            if state.step % training.batches.steps_per_epoch == 0:
-                self._end_epoch()
+        while state.step < training.total_steps or state.epoch_is_over:
+            if not state.epoch_is_over:  # as where it was stopped before the validation
+                num_steps = self._take_steps(iterator, num_steps)
+                self._stop.heeded = True
+            if state.epoch_is_over and (predictions := self._validated()):
+                self._end_epoch(predictions)
                 self._on_epoch(state.history[-1], time.monotonic() - epoch_started if epoch_started else None)
                 epoch_started = time.monotonic()
+            if self._stop_is_asked():
+                self._save_and_stop()
             if time.monotonic() - saved_at > self._interval:
                 self._save()
                 saved_at = time.monotonic()
+
+    def _take_steps(self, iterator: Iterator, num_steps: int) -> int:
+        """Take so many steps, within the epoch, and return how many to take in the next call."""
+        training, state = self._training, self._state
+        started = time.monotonic()
+        # TensorFlow names a sum by its round in the compiled loop: workers must take equally many steps a call.
+        num_steps = number_from_chief(training.strategy, min(num_steps, self._steps_left_in_epoch()))
+        losses, errors = training.run_steps(iterator, state.step, num_steps, state.plateau)
+        rate = training.recipe.optimizer.learning_rate
+        guards.check_losses(losses, first_step=state.step, total_steps=training.total_steps, learning_rate=rate)
+        state.step += num_steps
+        state.losses += losses.tolist()
+        state.errors += errors.tolist()
+        self._advance(num_steps, loss=float(losses[-1]), top1_error=float(np.mean(errors)))
+        seconds_per_step = (time.monotonic() - started) / num_steps
+        return max(1, min(100, round(SECONDS_PER_CALL / max(seconds_per_step, 1e-6))))
+
+    def _stop_is_asked(self) -> bool:
+        return any_worker(self._training.strategy, self._stop.asked)
+
+    def _save_and_stop(self) -> NoReturn:
+        self._save()
+        any_worker(self._training.strategy, False)  # whoever left before the chief has saved would take it along
+        if self._checkpoint is None:
+            raise Stopped(f"stopped after {self._state}; there is no folder for checkpoints, so nothing is saved")
+        raise Stopped(f"stopped after {self._state}; this is saved, and the same command goes on from there")
 
     def forget(self) -> None:
         """Delete the checkpoint, once the result is safe elsewhere."""
@@ -127,10 +166,11 @@ class Fit:
             self._checkpoint.delete()
 
     def _steps_left_in_epoch(self) -> int:
-        steps = self._training.batches.steps_per_epoch
+        steps = self._state.steps_per_epoch
         return steps - self._state.step % steps
 
-    def _end_epoch(self) -> None:
+    def _validated(self) -> Predictions | None:
+        """Score the epoch that is over; None where a stop comes first."""
         training, state = self._training, self._state
         guards.check_weights(training.weights(), step=state.step)
         guards.check_stalled(
@@ -139,10 +179,15 @@ class Fit:
             total_steps=training.total_steps,
             num_classes=training.model.num_classes,
         )
-        predictions = score_center(training.validation_logits(self._validation), self._validation.labels)
+        with closing(training.validation_logits(self._validation)) as batches:
+            logits = list(takewhile(lambda _: not self._stop.asked, batches))
+        return None if self._stop_is_asked() else score_center(logits, self._validation.labels)
+
+    def _end_epoch(self, predictions: Predictions) -> None:
+        training, state = self._training, self._state
         rates, _ = training.learning_rates(state.step - 1, 1, state.plateau)
         row = Epoch(
-            epoch=state.step // training.batches.steps_per_epoch,
+            epoch=state.step // state.steps_per_epoch,
             step=state.step,
             learning_rate=float(rates[0]),
             train_loss=math.fsum(state.losses) / len(state.losses),

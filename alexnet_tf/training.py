@@ -4,7 +4,7 @@ A step is a pure function of (seed, step, variables): order, crops, flips, colou
 `Draw`. What has to be kept to go on later is in `Training.arrays`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager
 
 import numpy as np
@@ -122,8 +122,11 @@ class Training:
                 raise self.batches.failures[0] from error
             raise
 
-    def validation_logits(self, split: RecordSplit) -> Iterator[np.ndarray]:
-        """Yield logits (n, 1, K) of a split's centre crops, with the averaged weights where there are any."""
+    def validation_logits(self, split: RecordSplit) -> Generator[np.ndarray]:
+        """Yield logits (n, 1, K) of a split's centre crops, with the averaged weights where there are any.
+
+        Until it is closed, the network has these weights.
+        """
         with self.averaged():
             yield from self._inference.logits(split)
 

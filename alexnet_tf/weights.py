@@ -14,6 +14,7 @@ import safetensors
 from alexnet_tf.errors import DataError
 
 _META = "alexnet"
+_DAMAGED = "{source} is damaged or no file of ours ({error}); delete it and run again"
 # All that training holds, in the order in which the library writes them; `safetensors.numpy` knows no bfloat16.
 _TYPES = {
     "I64": np.dtype("<i8"),
@@ -75,6 +76,22 @@ def load_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     return parse_arrays(content, source=str(path))
 
 
+def load_meta(path: Path) -> dict[str, Any]:
+    """Read the JSON object alone of what `save_arrays` wrote, without its arrays.
+
+    Raises:
+        DataError: As of `load_arrays`.
+    """
+    try:
+        with path.open("rb") as file:
+            size = int.from_bytes(file.read(8), "little")
+            return _ours(file.read(size))["meta"]
+    except FileNotFoundError as error:
+        raise DataError(f"{path} does not exist; run the stage that writes it") from error
+    except (OSError, OverflowError, MemoryError, ValueError, KeyError, TypeError) as error:
+        raise DataError(_DAMAGED.format(source=path, error=error)) from error
+
+
 def parse_arrays(content: bytes, *, source: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Read the content of a file that `save_arrays` wrote.
 
@@ -93,15 +110,19 @@ def parse_arrays(content: bytes, *, source: str) -> tuple[dict[str, np.ndarray],
             name: np.frombuffer(each["data"], _TYPES[each["dtype"]]).reshape(each["shape"])
             for name, each in safetensors.deserialize(content)
         }
-        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-        ours = json.loads(header["__metadata__"][_META])
+        ours = _ours(content[8 : 8 + int.from_bytes(content[:8], "little")])
         meta = ours["meta"]
         if ours["crc32"] != _checksum(arrays, meta):
             raise ValueError("its checksum differs")
     except (safetensors.SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{source} is damaged or no file of ours ({error}); delete it and run again") from error
+        raise DataError(_DAMAGED.format(source=source, error=error)) from error
     half = _TYPES["BF16"]
     return {name: array.astype(np.float32) if array.dtype == half else array for name, array in arrays.items()}, meta
+
+
+def _ours(header: bytes) -> dict[str, Any]:
+    """Return what `_header` put into the header: the checksum and the caller's JSON object."""
+    return json.loads(json.loads(header)["__metadata__"][_META])
 
 
 def _halved(array: np.ndarray) -> np.ndarray:

@@ -12,6 +12,8 @@ from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from alexnet_tf.stop import Stop
+
 
 class StageParams(BaseModel):
     """Base of every parameter model: frozen, and an unknown key is an error."""
@@ -109,6 +111,7 @@ class Runtime:
         scratch: A folder for resumable checkpoints, named by what is trained; None keeps no checkpoint.
         fresh: Ignore and delete an earlier checkpoint.
         checkpoint_interval_seconds: Time between two checkpoints.
+        stop: Asks a stage that can go on later to save and end.
     """
 
     tracker: Tracker = field(default_factory=SilentTracker)
@@ -119,3 +122,4 @@ class Runtime:
     scratch: Path | None = None
     fresh: bool = False
     checkpoint_interval_seconds: float = 180.0
+    stop: Stop = field(default_factory=Stop)

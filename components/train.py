@@ -12,8 +12,8 @@ Writes:
 
 Guarantees:
     The result is a function of params and inputs, rounded as the kind of machine does: order, crops, flips, noise and
-    dropout come from (seed, step, position in the global batch). Killed at any moment and started again it ends at the
-    same weights, bit by bit.
+    dropout come from (seed, step, position in the global batch). Stopped or killed at any moment and started again it
+    ends at the same weights, bit by bit.
 
 Fails when:
     the batch does not divide among the replicas, the crop does not fit the image, the loss is not finite or has
@@ -168,6 +168,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
             checkpoint_interval_seconds=runtime.checkpoint_interval_seconds,
             advance=advance,
             on_epoch=on_epoch,
+            stop=runtime.stop,
         )
         if runtime.fresh:
             fit.forget()

@@ -1,12 +1,11 @@
 """Runs one stage: checks its inputs, gives it a place to write, puts what it wrote in place, records it."""
 
-import contextlib
 import os
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-from alexnet_tf.errors import AlexNetError
+from alexnet_tf.errors import AlexNetError, Stopped
+from alexnet_tf.stop import Stop
 from components.interfaces import BeamRuntime, Progress, Runtime, SilentProgress, SilentTracker, StageParams
 from pipeline import outputs
 from pipeline.config import Config
@@ -14,13 +13,22 @@ from pipeline.cost import CostTracker, Meter
 from pipeline.dag import Item
 from pipeline.fingerprint import fingerprint
 from pipeline.graph import all_items, producers
+from pipeline.interruption import Interruption
 from pipeline.os_errors import os_error_sentence
 from pipeline.recorder import Recorder, StageTracker
 from pipeline.workspace import Workspace
 
 
 class Interrupted(Exception):
-    """A stage was stopped by Ctrl-C or SIGTERM; its text is for a person, exit code 130."""
+    """A stage was stopped by a signal; its text is for a person.
+
+    Attributes:
+        exit_code: As shells have it: 128 and the signal's number, so 130 for Ctrl-C and 143 for SIGTERM.
+    """
+
+    def __init__(self, message: str, number: int) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + number
 
 
 def run_stage(
@@ -46,41 +54,51 @@ def run_stage(
 
     Raises:
         AlexNetError: An input is missing, the disk or its rights do not do, or the stage says so.
-        Interrupted: Ctrl-C or SIGTERM.
+        Interrupted: Ctrl-C, SIGTERM or a closed terminal.
     """
     places = {name: workspace.root / path for name, path in item.outputs().items()}
     progress = progress or SilentProgress()
     tracker: StageTracker = SilentStageTracker()
     status = "FAILED"
-    meter = Meter()
-    try:
-        with _terminable():
+    meter, stop = Meter(), Stop()
+    interruption = Interruption(stop)
+    checkpoint: Path | None = None
+    with interruption.heard():
+        try:
             _require_inputs(workspace.root, item, config)
             params = config.params[item.address]
             identity = fingerprint(workspace.root, item, params)
+            checkpoint = workspace.scratch / "checkpoints" / identity
             outputs.prepare(places.values())
             if recorder:
                 tracker = recorder.open(item, config, identity)
-            runtime = _runtime(workspace, config, CostTracker(tracker, meter), progress, identity, fresh)
+            runtime = _runtime(workspace, config, CostTracker(tracker, meter), progress, checkpoint, fresh, stop)
             progress.line(_heading(item, config))
             found = _run(item, params, runtime, workspace.root, places)
+            if stop.asked:
+                raise KeyboardInterrupt
             outputs.commit(places.values())
             progress.line(f"{item.address}: {found}")
             meter.write(workspace.scratch / "timings", item, identity)
-            outputs.remove(workspace.scratch / "checkpoints" / identity)
+            outputs.remove(checkpoint)
             if after:
                 after(tracker)
             status = "FINISHED"
-    except KeyboardInterrupt:
-        status = "KILLED"
-        raise Interrupted(
-            f"{item.address}: interrupted; nothing half-written is kept, and the same command starts it again"
-        ) from None
-    except OSError as error:
-        raise os_error_sentence(error, item.address, workspace.root) from error
-    finally:
-        outputs.discard(places.values())
-        tracker.close(status, meter.read())
+        except Stopped as error:
+            status = "KILLED"
+            raise Interrupted(f"{item.address}: {error}", interruption.number) from None
+        except KeyboardInterrupt:
+            status = "KILLED"
+            on = "goes on from its last checkpoint" if checkpoint and checkpoint.exists() else "starts it again"
+            raise Interrupted(
+                f"{item.address}: interrupted; nothing half-written is kept, and the same command {on}",
+                interruption.number,
+            ) from None
+        except OSError as error:
+            raise os_error_sentence(error, item.address, workspace.root) from error
+        finally:
+            outputs.discard(places.values())
+            tracker.close(status, meter.read())
 
 
 class SilentStageTracker(SilentTracker):
@@ -113,8 +131,9 @@ def _runtime(
     config: Config,
     tracker: CostTracker,
     progress: Progress,
-    identity: str,
+    checkpoint: Path,
     fresh: bool,
+    stop: Stop,
 ) -> Runtime:
     settings = config.runtime
     folder = settings.source_folder
@@ -128,9 +147,10 @@ def _runtime(
         ),
         devices=settings.devices,
         source_folder=workspace.home / Path(folder).expanduser() if folder else None,
-        scratch=workspace.scratch / "checkpoints" / identity,
+        scratch=checkpoint,
         fresh=fresh,
         checkpoint_interval_seconds=settings.checkpoint_interval_seconds,
+        stop=stop,
     )
 
 
@@ -142,21 +162,3 @@ def _require_inputs(root: Path, item: Item, config: Config) -> None:
                     f"{item.address}: {written} is missing; `dvc repro {producer.address}` or "
                     f"`alexnet {producer.command}` makes it"
                 )
-
-
-@contextlib.contextmanager
-def _terminable() -> Iterator[None]:
-    """Treat SIGTERM like Ctrl-C while a stage runs, so that both tidy up."""
-
-    def stop(_signal: int, _frame: object) -> None:
-        raise KeyboardInterrupt
-
-    try:
-        earlier = signal.signal(signal.SIGTERM, stop)
-    except ValueError:  # not in the main thread: whoever runs it there handles its signals
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, earlier)

@@ -25,7 +25,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 class Command(click.Command):
     """A command whose errors are one sentence; with `--debug` they come with a traceback, and TensorFlow's log shows.
 
-    Exit codes: 0 done, 1 failed, 2 wrong usage or parameters, 130 interrupted.
+    Exit codes: 0 done, 1 failed, 2 wrong usage or parameters, 130 interrupted by Ctrl-C, 143 by SIGTERM.
     """
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
@@ -69,7 +69,7 @@ def _exit_code(error: Exception) -> int | None:
     if isinstance(error, AlexNetError):
         return 1
     runner = sys.modules.get("pipeline.runner")
-    return 130 if runner and isinstance(error, runner.Interrupted) else None
+    return error.exit_code if runner and isinstance(error, runner.Interrupted) else None
 
 
 def say(message: str, *, error: bool = False) -> None:

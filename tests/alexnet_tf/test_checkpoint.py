@@ -11,6 +11,8 @@ from alexnet_tf.schedule import Plateau
 from alexnet_tf.stopwatch import Spent
 
 STATE = State(
+    total_steps=6,
+    steps_per_epoch=2,
     step=3,
     plateau=Plateau(drops=1, best_error=1 / 3, stale_epochs=2),
     history=[Epoch(1, 2, 0.01, math.pi, 0.1, math.e, 0.2, None)],

@@ -5,33 +5,35 @@ import pytest
 
 from alexnet_tf import fit as fit_module
 from alexnet_tf import guards
-from alexnet_tf.errors import DataError, TrainingError
+from alexnet_tf.errors import DataError, Stopped, TrainingError
 from alexnet_tf.fit import Fit
 from alexnet_tf.schedule import Plateau
+from alexnet_tf.stop import Stop
 from alexnet_tf.stopwatch import Spent
 from tests.alexnet_tf.small_training import alexnet, alexnet_bn, four_layer, optimizer, schedule, split, training
 
 HELD_OUT = split(9, seed=5)
 
 
-def make(work, folder=None, *, rows=None, advance=lambda amount=1, **figures: None):
-    """Return a fit that writes a checkpoint after every call."""
+def make(work, folder=None, *, rows=None, advance=lambda amount=1, **figures: None, interval=-1.0, stop=None):
+    """Return a fit that writes a checkpoint after every call, unless `interval` says otherwise."""
     rows = [] if rows is None else rows
     return Fit(
         work,
         HELD_OUT,
         folder=folder,
-        checkpoint_interval_seconds=-1.0,
+        checkpoint_interval_seconds=interval,
         advance=advance,
         on_epoch=lambda row, _: rows.append(row),
+        stop=stop,
     )
 
 
-class Stopped(Exception):
+class Broken(Exception):
     pass
 
 
-def stop_after(steps):
+def break_after(steps):
     """Return an `advance` that raises once so many steps are taken."""
     taken = 0
 
@@ -39,7 +41,7 @@ def stop_after(steps):
         nonlocal taken
         taken += amount
         if figures and taken >= steps:
-            raise Stopped
+            raise Broken
 
     return advance
 
@@ -97,27 +99,101 @@ def test_the_history_says_the_mean_loss_of_the_epoch():
         *(pytest.param(alexnet_bn(), steps, marks=pytest.mark.slow) for steps in (1, 2, 7, 12, 18)),
     ],
 )
-def test_a_stopped_training_goes_on_to_the_same_end(tmp_path, often, network, steps):
+def test_a_broken_off_training_goes_on_to_the_same_end(tmp_path, often, network, steps):
     def work():
         plateau = schedule(name="plateau", patience_epochs=1)
         return training(network, epochs=3, weight_averaging=0.9, keep="best", schedule=plateau)
 
     whole = make(work()).run()
     started = time.monotonic()
-    with pytest.raises(Stopped):
-        make(work(), tmp_path, advance=stop_after(steps)).run()
-    until_stopped = time.monotonic() - started
+    with pytest.raises(Broken):
+        make(work(), tmp_path, advance=break_after(steps)).run()
+    until_broken = time.monotonic() - started
     resumed = make(work(), tmp_path).run()
     assert resumed.history == whole.history
     assert resumed.epoch == whole.epoch
-    # The step at which it stopped was not saved any more.
+    # The step at which it broke off was not saved any more.
     assert resumed.steps_here == 18 - (steps - 1)
     assert whole.earlier == Spent()
-    assert resumed.earlier.wall_seconds < until_stopped
-    # A training that stopped in its first step had saved nothing.
+    assert resumed.earlier.wall_seconds < until_broken
+    # A training that broke off in its first step had saved nothing.
     assert (resumed.earlier.wall_seconds > 0) == (resumed.earlier.cpu_seconds > 0) == (steps > 1)
     for name, expected in whole.weights.items():
         np.testing.assert_array_equal(resumed.weights[name], expected, err_msg=name)
+
+
+def ask_after(stop, steps):
+    """Return an `advance` that asks for a stop once so many steps are taken."""
+    taken = 0
+
+    def advance(amount=1, **figures):
+        nonlocal taken
+        taken += amount
+        stop.asked = stop.asked or taken >= steps
+
+    return advance
+
+
+@pytest.mark.parametrize("steps", [1, 6, 8, 18])  # the first step, the end of an epoch, in its midst, the last step
+def test_a_stopped_training_saves_that_step_and_goes_on_to_the_same_end(tmp_path, often, steps):
+    def work():
+        plateau = schedule(name="plateau", patience_epochs=1)
+        return training(alexnet_bn(), epochs=3, weight_averaging=0.9, keep="best", schedule=plateau)
+
+    whole = make(work()).run()
+    stop = Stop()
+    epoch = -(-steps // 6)
+    message = rf"^stopped after step {steps} of 18, epoch {epoch} of 3; this is saved, and the same command goes on"
+    with pytest.raises(Stopped, match=message):
+        make(work(), tmp_path, advance=ask_after(stop, steps), interval=1e9, stop=stop).run()
+    assert stop == Stop(asked=True, heeded=False)
+    rows = []
+    resumed = make(work(), tmp_path, rows=rows, interval=1e9).run()
+    assert resumed.steps_here == 18 - steps
+    assert rows == resumed.history == whole.history
+    for name, expected in whole.weights.items():
+        np.testing.assert_array_equal(resumed.weights[name], expected, err_msg=name)
+
+
+def test_a_stop_that_comes_in_a_validation_breaks_it_off(tmp_path, often, monkeypatch):
+    stop, batches = Stop(), []
+    work = training(epochs=2, weight_averaging=0.9)
+    weights = []
+
+    def logits(split, validate=work.validation_logits):
+        for batch in validate(split):
+            batches.append(batch)
+            stop.asked = True
+            yield batch
+
+    monkeypatch.setattr(work, "validation_logits", logits)
+
+    def advance(amount=1, **figures):
+        weights.append(work.weights())
+
+    with pytest.raises(Stopped, match="after step 6 of 12, epoch 1 of 2"):
+        make(work, tmp_path, advance=advance, interval=1e9, stop=stop).run()
+    assert len(batches) == 1  # of two
+    for name, expected in weights[-1].items():  # not the averages, with which it was validating
+        np.testing.assert_array_equal(work.weights()[name], expected, err_msg=name)
+    resumed = make(training(epochs=2, weight_averaging=0.9), tmp_path).run()
+    whole = make(training(epochs=2, weight_averaging=0.9)).run()
+    assert resumed.history == whole.history
+    for name, expected in whole.weights.items():
+        np.testing.assert_array_equal(resumed.weights[name], expected, err_msg=name)
+
+
+def test_a_stop_is_heeded_only_when_a_first_step_is_through(often):
+    stop, heeded = Stop(), []
+    make(training(epochs=1), advance=lambda amount=1, **figures: heeded.append(stop.heeded), stop=stop).run()
+    assert heeded == [False, False, True, True, True, True, True]  # before the first one, then six steps
+    assert not stop.heeded
+
+
+def test_without_a_folder_a_stop_says_that_nothing_is_saved(often):
+    stop = Stop(asked=True)
+    with pytest.raises(Stopped, match="after step 1 of 12, epoch 1 of 2; there is no folder for checkpoints"):
+        make(training(), stop=stop).run()
 
 
 def test_a_finished_training_is_not_repeated(tmp_path, often):
