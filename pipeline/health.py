@@ -7,8 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -16,6 +15,7 @@ from typing import Literal, NamedTuple
 from alexnet_tf.errors import AlexNetError
 from alexnet_tf.processor import NAMES, processor_features, processor_has_bfloat16
 from pipeline.commands.setup import has_git, is_no_scm
+from pipeline.kept_checkpoints import kept_checkpoints
 from pipeline.tracking_uri import probe, tracking_uri
 from pipeline.workspace import Workspace
 
@@ -148,30 +148,24 @@ def _spool(workspace: Workspace) -> Finding:
 
 def _checkpoints(workspace: Workspace) -> Finding:
     """Name what trainings left that did not end; only a person knows whether one is still to go on."""
-    folder = workspace.scratch / "checkpoints"
-    entries = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-    sizes = {path: sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) for path in entries}
-    now = time.time()
-    old = [path for path in entries if (now - _last_written(path)) > _OLD_DAYS * 86400]
-    if not old:
-        recent = f"{len(entries)} of trainings that may go on, {_megabytes(sizes.values())}"
-        return Finding("checkpoint", "ok", recent if entries else "none kept")
-    shown = [f"{path.name[:12]}… {_megabytes([sizes[path]])}" for path in old[:3]]
-    more = f" and {len(old) - 3} more" if len(old) > 3 else ""
-    found = (
-        f"{len(old)} not written to for {_OLD_DAYS} days, {_megabytes(sizes[path] for path in old)}: "
-        f"{', '.join(shown)}{more}"
-    )
-    away = " ".join(shlex.quote(os.path.relpath(path)) for path in old)
-    return Finding("checkpoint", "warn", found, f"if no training is to go on from there: rm -r {away}")
-
-
-def _last_written(folder: Path) -> float:
-    return max(path.stat().st_mtime for path in (folder, *folder.rglob("*")))
-
-
-def _megabytes(sizes: Iterable[int]) -> str:
-    return f"{sum(sizes) / 1e6:.0f} MB"
+    config = importlib.import_module("pipeline.config")
+    try:
+        present = config.load(workspace.root / config.PARAMS_FILE)
+    except AlexNetError:
+        return Finding("checkpoint", "warn", "not compared with params.yaml, which is wrong", "see params")
+    kept = kept_checkpoints(workspace, present)
+    going_on = [f"{each.address}: {each.standing()}; `dvc repro` goes on there" for each in kept if each.address]
+    others = [each for each in kept if not each.address]
+    if not others:
+        return Finding("checkpoint", "ok", "; ".join(going_on) or "none kept")
+    shown = ", ".join(f"{each.folder.name[:12]}… {each.size_bytes / 1e6:.0f} MB" for each in others[:3])
+    more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+    total = sum(each.size_bytes for each in others) / 1e6
+    found = f"{len(others)} of other params, data or code, {total:.0f} MB: {shown}{more}"
+    level = "warn" if any(each.age_days > _OLD_DAYS for each in others) else "ok"
+    away = " ".join(shlex.quote(os.path.relpath(each.folder)) for each in others)
+    fix = f"if no training is to go on from there: rm -r {away}"
+    return Finding("checkpoint", level, "; ".join([*going_on, found]), fix)
 
 
 def _params(workspace: Workspace) -> Finding:
