@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from importlib import metadata
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 from alexnet_tf.errors import AlexNetError

@@ -5,11 +5,15 @@ import ctypes
 import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Iterator
 
 from alexnet_tf.stop import Stop
 
 _PR_SET_PDEATHSIG = 1
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_PATIENCE_SECONDS = 3.0
 
 
 class Interruption:
@@ -19,37 +23,48 @@ class Interruption:
     After it another Ctrl-C ends the process at once, whatever it does, while other signals change nothing: `timeout`
     and batch systems send them twice.
 
+    A handler has to wait for a call of the main thread that is not Python's; compiling a step is one that takes long.
+    Where the stage heeds no stop just then, the process ends after a few seconds of that: there is nothing to save, and
+    what it has half-written is cleared away by the next run.
+
     Args:
         stop: That of the stage.
+        name: Of the stage.
 
     Attributes:
         number: The first signal; SIGINT as long as there was none.
     """
 
-    def __init__(self, stop: Stop) -> None:
+    def __init__(self, stop: Stop, name: str) -> None:
         self.number = signal.SIGINT
-        self._stop = stop
+        self._stop, self._name = stop, name
 
     @contextlib.contextmanager
     def heard(self) -> Iterator[None]:
         """Hear signals for as long as the context lasts, in the main thread; elsewhere others handle them."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
         earlier = {}
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        threading.Thread(target=self._watch, args=(reader,), daemon=True).start()
+        earlier_wakeup = signal.set_wakeup_fd(writer)
+        os.register_at_fork(after_in_child=lambda: signal.set_wakeup_fd(-1))  # its signals are its own
+        if "DVC_STAGE" in os.environ:
+            _end_with_parent()
         try:
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            for number in _SIGNALS:
                 # Who starts a program in the background, or by `nohup`, has it ignore these. SIGTERM is heard all the
                 # same, so that `trap '' TERM; dvc repro` saves DVC from it and not the training.
                 if number == signal.SIGTERM or signal.getsignal(number) != signal.SIG_IGN:
                     earlier[number] = signal.signal(number, self._hear)
-        except ValueError:
-            yield
-            return
-        if "DVC_STAGE" in os.environ:
-            _end_with_parent()
-        try:
             yield
         finally:
             for number, handler in earlier.items():
                 signal.signal(number, handler)
+            signal.set_wakeup_fd(earlier_wakeup)
+            os.close(writer)
 
     def _hear(self, number: int, _frame: object) -> None:
         if self._stop.asked:
@@ -62,6 +77,18 @@ class Interruption:
             raise KeyboardInterrupt
         with contextlib.suppress(OSError):  # not by `print`, which may be at work just now
             os.write(2, b"\nending this step and saving a checkpoint; one more Ctrl-C leaves at once\n")
+
+    def _watch(self, reader: int) -> None:
+        """Read each signal's number as it comes, and end the process if its handler cannot run."""
+        with open(reader, "rb", buffering=0) as numbers:
+            while number := numbers.read(1):
+                if number[0] not in _SIGNALS or self._stop.heeded:
+                    continue
+                time.sleep(_PATIENCE_SECONDS)
+                if not self._stop.asked and not self._stop.heeded:
+                    with contextlib.suppress(OSError):
+                        os.write(2, f"\n{self._name}: interrupted; the same command starts it again\n".encode())
+                    os._exit(128 + number[0])
 
 
 def _end_with_parent() -> None:

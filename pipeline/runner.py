@@ -61,7 +61,7 @@ def run_stage(
     tracker: StageTracker = SilentStageTracker()
     status = "FAILED"
     meter, stop = Meter(), Stop()
-    interruption = Interruption(stop)
+    interruption = Interruption(stop, item.address)
     checkpoint: Path | None = None
     with interruption.heard():
         try:

@@ -243,17 +243,61 @@ def test_statistics_of_other_images_are_refused(inputs, tmp_path):
 
 CHILD = """
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from alexnet_tf import fit
 fit.SECONDS_PER_CALL = 0.0
+from alexnet_tf.errors import Stopped
 from components import train
-from components.interfaces import Runtime
+from components.interfaces import Runtime, SilentProgress
+from pipeline.interruption import Interruption
 params = train.Params.model_validate_json(Path(sys.argv[1]).read_text())
 inputs = train.Inputs(Path(sys.argv[2]) / "records", Path(sys.argv[2]) / "statistics")
 out = Path(sys.argv[3])
-runtime = Runtime(scratch=out / "scratch", checkpoint_interval_seconds=-1.0, devices=tuple(sys.argv[4:]))
-train.run(inputs, train.Outputs(out / "model", out / "report"), params, runtime)
+
+class Steps(SilentProgress):
+    def task(self, *_, **__):
+        return nullcontext(self)
+
+    def advance(self, amount, **figures):
+        if figures:
+            (out / "stepping").touch()
+
+runtime = Runtime(
+    scratch=out / "scratch",
+    checkpoint_interval_seconds=float(sys.argv[4]),
+    devices=tuple(sys.argv[5:]),
+    progress=Steps(),
+)
+interruption = Interruption(runtime.stop, "train")
+try:
+    with interruption.heard():
+        train.run(inputs, train.Outputs(out / "model", out / "report"), params, runtime)
+except (Stopped, KeyboardInterrupt) as error:
+    print(repr(error), flush=True)
+    sys.exit(128 + interruption.number)
 """
+
+
+@pytest.fixture
+def start(inputs, tmp_path, root):
+    """Start processes that train `params` into a folder."""
+
+    def process(out, params, devices=(), *, interval=-1.0):
+        out.mkdir(exist_ok=True)
+        (tmp_path / "params.json").write_text(params.model_dump_json())
+        arguments = [tmp_path / "params.json", inputs.records.parent, out, interval, *devices]
+        with (out / "log.txt").open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-c", CHILD, *map(str, arguments)], cwd=root, stdout=log, stderr=log
+            )
+
+    return process
+
+
+def require_equal(one, other):
+    for name in ("model/weights.safetensors", "model/model.json", "report/history.csv", "report/metrics.json"):
+        assert (one / name).read_bytes() == (other / name).read_bytes(), name
 
 
 @pytest.mark.slow
@@ -267,23 +311,13 @@ train.run(inputs, train.Outputs(out / "model", out / "report"), params, runtime)
     ],
     ids=["2012", "bn", "bn on two replicas", "four layers"],
 )
-def test_killed_at_any_moment_it_ends_at_the_same_bytes(inputs, tmp_path, root, network, devices):
+def test_killed_at_any_moment_it_ends_at_the_same_bytes(start, tmp_path, network, devices):
     params = parameters(network, epochs=30, weight_averaging=0.9, keep="best")
-    (tmp_path / "params.json").write_text(params.model_dump_json())
-
-    def start(out):
-        out.mkdir(exist_ok=True)
-        arguments = [tmp_path / "params.json", inputs.records.parent, out, *devices]
-        with (out / "log.txt").open("ab") as log:
-            return subprocess.Popen(
-                [sys.executable, "-c", CHILD, *map(str, arguments)], cwd=root, stdout=log, stderr=log
-            )
-
-    assert start(tmp_path / "whole").wait() == 0
+    assert start(tmp_path / "whole", params, devices).wait() == 0
     moments, killed = random.Random(1), 0
     checkpoint = tmp_path / "killed" / "scratch" / "checkpoint.safetensors"
     for _ in range(4):
-        child = start(tmp_path / "killed")
+        child = start(tmp_path / "killed", params, devices)
         before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else None
         # Wait until this process has taken steps, then kill it in the midst of whatever it does.
         while child.poll() is None and (not checkpoint.exists() or checkpoint.stat().st_mtime_ns == before):
@@ -294,6 +328,29 @@ def test_killed_at_any_moment_it_ends_at_the_same_bytes(inputs, tmp_path, root, 
             killed += 1
         child.wait()
     assert killed >= 2
-    assert start(tmp_path / "killed").wait() == 0
-    for name in ("model/weights.safetensors", "model/model.json", "report/history.csv", "report/metrics.json"):
-        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+    assert start(tmp_path / "killed", params, devices).wait() == 0
+    require_equal(tmp_path / "killed", tmp_path / "whole")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("network", [alexnet(weight_stddev=[0.1] * 8), alexnet_bn()], ids=["2012", "bn"])
+def test_stopped_by_signals_at_any_moment_it_loses_no_step_and_ends_at_the_same_bytes(start, tmp_path, network):
+    params = parameters(network, epochs=30, weight_averaging=0.9, keep="best")
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    assert start(whole, params, interval=1e9).wait() == 0
+    moments, codes = random.Random(1), []
+    for number in (signal.SIGTERM, signal.SIGINT) * 2:
+        (stopped / "stepping").unlink(missing_ok=True)
+        child = start(stopped, params, interval=1e9)
+        while child.poll() is None and not (stopped / "stepping").exists():
+            time.sleep(0.01)
+        time.sleep(moments.uniform(0, 0.4))
+        child.send_signal(number)
+        codes.append(child.wait(60))
+    assert codes == [143, 130, 143, 130], (stopped / "log.txt").read_text()
+    found = re.findall(r"Stopped\('stopped after step (\d+) of 90", (stopped / "log.txt").read_text())
+    steps = [int(step) for step in found]
+    assert len(steps) >= 3  # one may come before the first call's end is noted
+    assert steps == sorted(set(steps))
+    assert start(stopped, params, interval=1e9).wait() == 0
+    require_equal(stopped, whole)

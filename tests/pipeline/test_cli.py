@@ -138,8 +138,8 @@ def test_a_stage_by_hand_runs_the_code_of_the_tree_it_is_called_in(repository, r
     assert "stub: 2/2 epochs" in done.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_stage_exits_with_130_and_leaves_nothing(tmp_path, number):
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_stage_says_so_and_leaves_nothing(tmp_path, number, code):
     folder = stub_stages.make_repository(tmp_path / "copy")
     (folder / "components/download.py").write_text(
         "import pathlib, stub_stages, sys, time\n"
@@ -157,7 +157,7 @@ def test_an_interrupted_stage_exits_with_130_and_leaves_nothing(tmp_path, number
         time.sleep(0.02)
     process.send_signal(number)
     _, errors = process.communicate(timeout=20)
-    assert process.returncode == 130
+    assert process.returncode == code
     assert "download: interrupted; nothing half-written is kept" in errors
     assert "Traceback" not in errors
     assert list((folder / "data").iterdir()) == []
