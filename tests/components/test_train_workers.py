@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import time
 import numpy as np
 import pytest
 
+from alexnet_tf.checkpoint import read_state
 from alexnet_tf.weights import load_arrays
 from tests.alexnet_tf.small_training import alexnet, alexnet_bn
 from tests.components.test_train import parameters, write_records
@@ -23,13 +25,15 @@ from alexnet_tf.errors import AlexNetError
 fit.SECONDS_PER_CALL = float(sys.argv[4])
 from components import train
 from components.interfaces import Runtime
+from pipeline.interruption import Interruption
 params = train.Params.model_validate_json(Path(sys.argv[1]).read_text())
 inputs = train.Inputs(Path(sys.argv[2]) / "records", Path(sys.argv[2]) / "statistics")
 out = Path(sys.argv[3])
-devices = tuple(sys.argv[5:])
-runtime = Runtime(devices=devices, scratch=out / "fingerprint", checkpoint_interval_seconds=-1.0)
+interval, devices = float(sys.argv[5]), tuple(sys.argv[6:])
+runtime = Runtime(devices=devices, scratch=out / "fingerprint", checkpoint_interval_seconds=interval)
 try:
-    train.run(inputs, train.Outputs(out / "model", out / "report"), params, runtime)
+    with Interruption(runtime.stop, "train").heard():
+        train.run(inputs, train.Outputs(out / "model", out / "report"), params, runtime)
 except AlexNetError as error:
     sys.exit(f"{type(error).__name__}: {error}")
 """
@@ -46,11 +50,11 @@ def start(inputs, tmp_path, root):
     """Start processes that train the same; all are gone when the test ends."""
     started = []
 
-    def process(name, params, *, config=None, seconds_per_call=0.0, devices=()):
+    def process(name, params, *, config=None, seconds_per_call=0.0, interval=-1.0, devices=()):
         out = tmp_path / name
         out.mkdir(exist_ok=True)
         (out / "params.json").write_text(params.model_dump_json())
-        arguments = [out / "params.json", inputs.records.parent, out, seconds_per_call, *devices]
+        arguments = [out / "params.json", inputs.records.parent, out, seconds_per_call, interval, *devices]
         environment = {**os.environ, **({"TF_CONFIG": json.dumps(config)} if config else {})}
         command = [sys.executable, "-c", CHILD, *map(str, arguments)]
         with (out / "log.txt").open("wb") as log:
@@ -74,10 +78,10 @@ def configs(count=2):
     return [{"cluster": cluster, "task": {"type": "worker", "index": index}} for index in range(count)]
 
 
-def pair(start, params, names=("a", "b")):
+def pair(start, params, names=("a", "b"), interval=-1.0):
     """Start both workers; by its own clock the chief would take several steps a call, the second one a single one."""
     return [
-        start(name, params, config=config, seconds_per_call=seconds)
+        start(name, params, config=config, seconds_per_call=seconds, interval=interval)
         for name, config, seconds in zip(names, configs(), (60.0, 0.0), strict=True)
     ]
 
@@ -115,6 +119,28 @@ def test_a_lost_worker_ends_the_other_with_a_sentence_and_both_go_on_later(start
     assert "start the same command again on every host" in log(tmp_path, "a")
     assert checkpoint.exists()
     assert not (tmp_path / "a" / "model").exists()
+    assert [child.wait(300) for child in pair(start, params)] == [0, 0], log(tmp_path, "a") + log(tmp_path, "b")
+    for name in WRITTEN:
+        whole = (tmp_path / "whole a" / name).read_bytes()
+        assert [(tmp_path / worker / name).read_bytes() == whole for worker in "ab"] == [True, True], name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("asked", ["a", "b"], ids=["the chief", "the other"])
+def test_a_signal_to_one_worker_stops_both_after_the_same_step_and_both_go_on(start, tmp_path, asked):
+    params = parameters(alexnet_bn(), epochs=40)
+    assert [child.wait(300) for child in pair(start, params, ("whole a", "whole b"))] == [0, 0]
+    checkpoint = tmp_path / "a" / "fingerprint" / "checkpoint.npz"
+    workers = dict(zip("ab", pair(start, params), strict=True))
+    while not checkpoint.exists():  # so that steps are being taken
+        assert workers["a"].poll() is None, log(tmp_path, "a")
+        time.sleep(0.05)
+    workers[asked].send_signal(signal.SIGTERM)
+    assert [child.wait(60) for child in workers.values()] == [1, 1], log(tmp_path, "a") + log(tmp_path, "b")
+    told = [re.findall(r"Stopped: stopped after step (\d+) of 120", log(tmp_path, name)) for name in "ab"]
+    assert told[0] == told[1]
+    assert len(told[0]) == 1
+    assert read_state(checkpoint.parent).step == int(told[0][0])
     assert [child.wait(300) for child in pair(start, params)] == [0, 0], log(tmp_path, "a") + log(tmp_path, "b")
     for name in WRITTEN:
         whole = (tmp_path / "whole a" / name).read_bytes()
