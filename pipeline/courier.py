@@ -86,8 +86,10 @@ class Courier:
                     self._under_way[folder] = delivery
 
 
-def follow(courier: Courier, workspace: Workspace, pipeline: str, process: int, started: float) -> None:
-    """Deliver while `dvc` runs, then complete the rows of its pipeline run.
+def follow(
+    courier: Courier, workspace: Workspace, pipeline: str, process: int, started: float, *, for_part: bool
+) -> None:
+    """Deliver while `dvc` runs, then complete the rows of its pipeline run, and mark those that it left hollow.
 
     An experiment that runs in a folder of its own takes the folder with it; it is read from the commit that DVC makes
     of it, in a queue some seconds after the process has ended, and for one that failed never.
@@ -96,10 +98,13 @@ def follow(courier: Courier, workspace: Workspace, pipeline: str, process: int, 
         courier.round()
         time.sleep(_POLL_SECONDS)
     courier.last_round()
-    if event := _described(workspace, pipeline):
-        from pipeline.linking import put
+    event = _described(workspace, pipeline)
+    # How `dvc` ended, only its parent could know. Asked for everything, it leaves nothing out unless it is stopped.
+    ended_well = for_part if workspace.root == workspace.home else event is not None
+    event = event or {"event": "standing", "time": spool.now(), "rows": []}
+    from pipeline.linking import put
 
-        put(workspace.home, event)
+    put(workspace.home, event | {"pipeline": pipeline, "otherwise": "SCHEDULED" if ended_well else "KILLED"})
 
 
 def _described(workspace: Workspace, pipeline: str) -> dict[str, Any] | None:
@@ -127,10 +132,10 @@ def main() -> None:
         if not first:
             return
         courier = Courier(workspace.home, pipeline)
-        if kind == "dvc":
-            follow(courier, workspace, pipeline, int(process), float(started))
+        if kind != "hand":
+            follow(courier, workspace, pipeline, int(process), float(started), for_part=kind == "part")
         courier.last_round()
-        if kind == "dvc":  # a stage by hand waits to read it, and removes it
+        if kind != "hand":  # a stage by hand waits to read it, and removes it
             problem_file(workspace.home, pipeline).unlink(missing_ok=True)
 
 

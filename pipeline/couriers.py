@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline import spool
-from pipeline.provenance import is_under_dvc, pipeline_key, pipeline_process
+from pipeline.dag import STAGES
+from pipeline.provenance import dvc_command, is_under_dvc, pipeline_key, pipeline_process
 from pipeline.workspace import Workspace
 
 _POLL_SECONDS = 0.2
@@ -17,7 +18,7 @@ _POLL_SECONDS = 0.2
 
 def start(workspace: Workspace) -> None:
     """Start the courier of this pipeline run; a second one ends at once."""
-    kind = "dvc" if is_under_dvc() else "hand"
+    kind = ("part" if is_for_part() else "dvc") if is_under_dvc() else "hand"
     where = [str(workspace.root), str(workspace.home), kind, pipeline_key(), *map(str, pipeline_process())]
     with contextlib.suppress(OSError):
         process = subprocess.Popen(
@@ -30,6 +31,11 @@ def start(workspace: Workspace) -> None:
             start_new_session=True,  # Ctrl-C is for the stage; the courier still has to report it
         )
         process.returncode = 0  # it outlives this process, so nobody waits for it, and Python need not warn of that
+
+
+def is_for_part() -> bool:
+    """Whether `dvc` was asked for some stages by name, so that it may end well and leave the others out of date."""
+    return any(word.rpartition(":")[2].partition("@")[0] in STAGES for word in dvc_command())
 
 
 def wait(home: Path, seconds: float) -> bool:

@@ -32,6 +32,13 @@ def fingerprint(root: Path, item: Item, params: StageParams) -> str:
     return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
 
 
+def code_digest(root: Path) -> str:
+    """Hash the Python files that stages are made of, those that no stage of now needs included."""
+    files = sorted(file for package in ("components", "alexnet_tf") for file in (root / package).rglob("*.py"))
+    listed = [f"{file.relative_to(root).as_posix()}\0{_file_digest(file)}\n" for file in files]
+    return hashlib.sha256("".join(listed).encode()).hexdigest()
+
+
 def content_digest(path: Path) -> str:
     """Hash a file, or a folder: its manifest where it has one, for that names the content, else every file.
 

@@ -15,6 +15,7 @@ from alexnet_tf.errors import AlexNetError
 from alexnet_tf.processor import NAMES, processor_features, processor_has_bfloat16
 from pipeline.commands.setup import has_git, is_no_scm
 from pipeline.kept_checkpoints import kept_checkpoints
+from pipeline.relocation import astray
 from pipeline.tracking_uri import probe, tracking_uri
 from pipeline.workspace import Workspace
 
@@ -36,7 +37,7 @@ class Finding(NamedTuple):
 def examine(workspace: Workspace) -> list[Finding]:
     """Run every check; a check that breaks is itself a warning."""
     checks: list[Callable[[Workspace], Finding]] = [
-        _python, _versions, _git, _dvc, _disk, _memory, _cpu, _gpus, _store, _spool, _checkpoints, _params,
+        _python, _versions, _git, _dvc, _disk, _memory, _cpu, _gpus, _store, _artifacts, _spool, _checkpoints, _params,
     ]  # fmt: skip
     findings = []
     for check in checks:
@@ -134,6 +135,17 @@ def _store(workspace: Workspace) -> Finding:
     if not os.access(workspace.home, os.W_OK):
         return Finding("tracking", "fail", f"{workspace.home} cannot be written to", "change its rights")
     return Finding("tracking", "ok", uri)
+
+
+def _artifacts(workspace: Workspace) -> Finding:
+    """Look whether MLflow's database names the artifacts of this folder, which may have been moved or copied."""
+    found = astray(workspace.home)
+    if found is None:
+        return Finding("artifacts", "ok", "where the store expects them")
+    what = "no longer has them" if found.is_gone else "has them too: this folder is a copy of it"
+    return Finding(
+        "artifacts", "warn", f"mlflow.db expects them in {found.former}, which {what}", "alexnet track relocate"
+    )
 
 
 def _spool(workspace: Workspace) -> Finding:

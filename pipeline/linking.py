@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline import couriers, spool
+from pipeline import couriers, relocation, spool
 from pipeline.config import PARAMS_FILE, Config, check
 from pipeline.graph import all_items, ancestors
 from pipeline.lock import LOCK_FILE, parse_lock, read_lock
 from pipeline.provenance import committed, provenance_tags
-from pipeline.rows import standing_rows
+from pipeline.rows import run_identity, standing_rows
 from pipeline.standing import locked_stage, standing_stage
-from pipeline.tracking_uri import tracking_uri
+from pipeline.tracking_uri import default_store, tracking_uri
 from pipeline.workspace import Workspace
 from pipeline.yaml_file import parse
 
@@ -37,7 +37,8 @@ def describe(workspace: Workspace, config: Config, pipeline: str = "") -> dict[s
         current = all(described[earlier.address] for earlier in ancestors(item, config.values))
         described[item.address] = standing_stage(workspace, item, config) if current else None
     tags = provenance_tags(workspace.root)
-    return _event(standing_rows(config, described, read_lock(workspace.root), pipeline, tags))
+    event = _event(standing_rows(config, described, read_lock(workspace.root), pipeline, tags))
+    return event and event | {"identity": run_identity(workspace.root, config)}
 
 
 def describe_experiment(home: Path, revision: str, pipeline: str) -> dict[str, Any] | None:
@@ -62,14 +63,14 @@ def _event(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 def is_linked(home: Path, event: Mapping[str, Any]) -> bool:
     """Whether the rows of this very state were completed before, in the store that is used now."""
-    uri = tracking_uri(home)
-    if uri == f"sqlite:///{home / 'mlflow.db'}" and not (home / "mlflow.db").exists():
+    store = default_store(home)
+    if store and not store.exists():
         return False
     try:
         known = json.loads((home / ".alexnet" / _LINKED).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return known == _summary(uri, event)
+    return known == _summary(tracking_uri(home), event)
 
 
 def put(home: Path, event: Mapping[str, Any]) -> Path:
@@ -91,6 +92,8 @@ def complete(workspace: Workspace, config: Config) -> str | None:
 
 def send_all(home: Path) -> str | None:
     """Send all that waits in the spool, in its order; return None, or why not everything was sent."""
+    if problem := relocation.problem(home):  # known without MLflow, and worth saying also where nothing waits
+        return problem
     folders = spool.waiting(home / ".alexnet")
     if not folders:
         return None

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import getpass
 import os
+import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from mlflow.tracking import MlflowClient
 
 from pipeline import mlflow_entities as entities
 from pipeline.mlflow_board import SAVED_VIEWS
+from pipeline.relocation import ARTIFACTS
 
 _EXPERIMENT = "alexnet"
 _EXPERIMENT_TAGS = {
@@ -43,6 +45,7 @@ class Runs:
         with self.locked():
             self.client = MlflowClient(uri)
             self.experiment = self._find_experiment(local=uri.startswith("sqlite"))
+            self.clone = self._find_clone()
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -80,6 +83,11 @@ class Runs:
         for first in range(0, len(pairs), _MAX_PARAMS):
             self.client.log_batch(run_id, params=pairs[first : first + _MAX_PARAMS])
 
+    def complete_params(self, run: Run, params: Mapping[str, str]) -> None:
+        """Give a run that was found the parameters that a connection cut short did not let it have."""
+        if len(run.data.params) < len(params):
+            self.log_params(run.info.run_id, params)
+
     def log_metrics(self, run_id: str, points: list[Metric]) -> None:
         """Log metrics, as many at a time as MLflow takes."""
         for first in range(0, len(points), _MAX_METRICS):
@@ -98,6 +106,13 @@ class Runs:
             for point in self.client.get_metric_history(run.info.run_id, name)
         ]
 
+    def _find_clone(self) -> str:
+        """Read the name of this clone, which lies where its checkpoints do: what one can resume, it can continue."""
+        path = self._home / ".alexnet" / "clone"
+        if not path.exists():
+            path.write_text(uuid.uuid4().hex[:16], encoding="utf-8")
+        return path.read_text(encoding="utf-8")
+
     def _find_experiment(self, *, local: bool) -> str:
         name = experiment_name()
         tags: dict[str, Any] = _EXPERIMENT_TAGS | SAVED_VIEWS
@@ -109,7 +124,7 @@ class Runs:
                     self.client.set_experiment_tag(found.experiment_id, key, word)
             return found.experiment_id
         # Left open, a local store would put artifacts below whatever folder this process runs in.
-        place = (self._home / "mlruns").as_uri() if local else None
+        place = (self._home / ARTIFACTS).as_uri() if local else None
         return self.client.create_experiment(name, artifact_location=place, tags=tags)
 
 

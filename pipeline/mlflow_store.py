@@ -7,6 +7,7 @@ from mlflow.entities import Metric, Run
 
 from pipeline import mlflow_entities as entities
 from pipeline.cost import PREFIX, cost_metrics
+from pipeline.mlflow_rows import Rows
 from pipeline.mlflow_runs import Runs
 
 
@@ -19,8 +20,10 @@ class MlflowStore:
 
     def __init__(self, runs: Runs) -> None:
         self._runs = runs
+        self._all_rows = Rows(runs)
         self._stage: dict[str, Any] = {}
-        self._rows: list[str] = []
+        self._is_alone = False
+        self._rows: dict[str, str] = {}  # key -> id
         self._children: list[str] = []
 
     def take(self, events: list[dict[str, Any]], folder: Path) -> None:
@@ -44,15 +47,15 @@ class MlflowStore:
         self._metrics(points)
 
     def _start(self, event: dict[str, Any], _folder: Path) -> None:
-        self._stage = event["stage"]
+        self._stage, self._is_alone = event["stage"], event.get("alone", False)
         datasets = [entities.dataset_input(entry) for entry in event["datasets"]]
         with self._runs.locked():
             for row in event["rows"]:
-                row_id = self._row(row, event["time"])
-                self._adopt(row_id, row["before"])
-                self._rows.append(row_id)
-                self._children.append(self._child(row_id, row, event))
-        for run_id in [*self._rows, *self._children] if datasets else []:
+                if row_id := self._all_rows.of_run(row, event):
+                    self._adopt(row_id, row["before"])
+                    self._rows[row["key"]] = row_id
+                    self._children.append(self._child(row_id, row, event))
+        for run_id in [*self._rows.values(), *self._children] if datasets else []:
             self._runs.client.log_inputs(run_id, datasets=datasets)
         for run_id in self._children[1:]:
             self._runs.tag(run_id, {"artifacts_of": self._children[0]})
@@ -67,48 +70,48 @@ class MlflowStore:
 
     def _end(self, event: dict[str, Any], _folder: Path) -> None:
         time, status, cost = event["time"], event["status"], event["cost"]
+        for run_id in self._children:
+            self._runs.log_metrics(run_id, entities.metrics(entities.costs(cost), time))
+            self._runs.client.set_terminated(run_id, status, time)
         on_row = cost_metrics(self._stage["name"].partition("@")[0], cost) if status == "FINISHED" else {}
-        for run_ids, values in ((self._children, entities.costs(cost)), (self._rows, on_row)):
-            for run_id in run_ids:
-                self._runs.log_metrics(run_id, entities.metrics(values, time))
-                self._runs.client.set_terminated(run_id, status, time)
+        for key, row_id in self._rows.items():
+            self._runs.log_metrics(row_id, entities.metrics(on_row, time))
+            if not self._all_rows.is_latest(row_id, key):
+                continue
+            if status != "FINISHED":
+                self._runs.client.set_terminated(row_id, status, time)
+            elif self._is_alone:  # below `dvc`, other stages follow
+                self._all_rows.end(row_id, "SCHEDULED", time)
 
     def _standing(self, event: dict[str, Any], _folder: Path) -> None:
-        """Complete the rows of a pipeline run, or of a state that none of them has."""
+        """Complete the rows of a pipeline run that is over, or of a state that none of them has."""
+        pipeline, time = event.get("pipeline", ""), event["time"]
         with self._runs.locked():
             for row in event["rows"]:
-                known = self._runs.find(alexnet__state=row["state"], alexnet__variant=row["variant"])
-                began = event["time"] - (0 if row["pipeline"] else entities.took(row["standing"]))
-                row_id = known.info.run_id if known and not row["pipeline"] else self._row(row, began)
+                find = self._all_rows.of_run if pipeline else self._all_rows.of_state
+                if not (row_id := find(row, event)):
+                    continue
                 self._adopt(row_id, row["standing"])
-                self._runs.tag(row_id, row["state_tags"])
                 self._runs.client.log_inputs(row_id, [entities.dataset_input(entry) for entry in row["datasets"]])
-                if self._runs.client.get_run(row_id).info.status == "RUNNING":  # this made it
-                    self._runs.client.set_terminated(row_id, "FINISHED", event["time"])
+                if not pipeline or self._all_rows.is_latest(row_id, row["key"]):
+                    self._runs.tag(row_id, row["state_tags"])
+                if not pipeline:
+                    self._all_rows.end_state(row_id, time)
+            if pipeline:
+                self._all_rows.end_run(pipeline, event["otherwise"], time)
 
     def _metrics(self, points: list[tuple[bool, Metric]]) -> None:
-        for run_ids, wanted in ((self._children, points), (self._rows, [each for each in points if each[0]])):
+        for run_ids, wanted in ((self._children, points), (self._rows.values(), [each for each in points if each[0]])):
             for run_id in run_ids:
                 self._runs.log_metrics(run_id, [metric for _, metric in wanted])
-
-    def _row(self, row: dict[str, Any], time: int) -> str:
-        """Find or make the row of a variant of this pipeline run."""
-        if found := self._runs.find(alexnet__row=row["key"]):
-            return self._whole(found, row["params"])
-        tags = {
-            "alexnet.row": row["key"],
-            "alexnet.pipeline": row["pipeline"],
-            "alexnet.variant": row["variant"],
-        }
-        name = f"{row['variant']} {row['params']['download.source'].rpartition(':')[2]}"
-        return self._runs.make(name, time, tags | row["tags"], row["params"])
 
     def _child(self, row_id: str, row: dict[str, Any], event: dict[str, Any]) -> str:
         """Find or make the run of the stage below a row; found again only when a spool is sent twice."""
         stage = event["stage"]
         identity = f"{event['run']}-{row['key'][:8]}"
         if found := self._runs.find(alexnet__run=identity):
-            return self._whole(found, stage["params"])
+            self._runs.complete_params(found, stage["params"])
+            return found.info.run_id
         tags = {
             "mlflow.parentRunId": row_id,
             "alexnet.run": identity,
@@ -117,17 +120,11 @@ class MlflowStore:
         }
         return self._runs.make(stage["name"], event["time"], tags | stage["tags"], stage["params"])
 
-    def _whole(self, run: Run, params: dict[str, str]) -> str:
-        """Give a run that was found the parameters that a connection cut short did not let it have."""
-        if len(run.data.params) < len(params):
-            self._runs.log_params(run.info.run_id, params)
-        return run.info.run_id
-
     def _adopt(self, row_id: str, stages: list[dict[str, Any]]) -> None:
         """Complete a row by stages that stand: those skipped, and hashes of outputs that are known only now."""
-        own = {
-            run.data.tags.get("dvc.stage"): run for run in self._runs.search(f"tags.`mlflow.parentRunId` = '{row_id}'")
-        }
+        below = self._runs.search(f"tags.`mlflow.parentRunId` = '{row_id}'")
+        made = [run for run in reversed(below) if run.info.status not in ("KILLED", "FAILED")]
+        own = {run.data.tags.get("dvc.stage"): run for run in made}  # of several, the newest
         row = self._runs.client.get_run(row_id)
         for stage in stages:
             tag = f"skipped.{stage['stage'].partition('@')[0]}"
@@ -156,12 +153,19 @@ class MlflowStore:
         run_id, time = row.info.run_id, row.info.start_time
         points: list[Metric] = []
         if stage["stage"].startswith("train@"):
-            points = [point for point in self._runs.history(producer) if not point.key.startswith(PREFIX)]
+            points = [point for point in self._history(producer) if not point.key.startswith(PREFIX)]
         known = {point.key for point in points}
         values = stage["metrics"] or self._read_off(stage["stage"].partition("@")[0], producer)
         points += [point for point in entities.metrics(values, time) if point.key not in known]
         self._runs.tag(run_id, stage["outs"] | tags)
         self._runs.log_metrics(run_id, points)
+
+    def _history(self, producer: Run) -> list[Metric]:
+        """Every point of a training, of one that was resumed also those of its earlier processes: its row has them."""
+        if "alexnet.remade" in producer.data.tags:
+            return self._runs.history(producer)
+        row = self._runs.client.get_run(producer.data.tags["mlflow.parentRunId"])
+        return [point for point in self._runs.history(row) if point.key in producer.data.metrics]
 
     def _read_off(self, name: str, producer: Run) -> dict[str, float]:
         """What a stage adds to a row, read off its run and the row of that: for a stage whose folder is gone."""

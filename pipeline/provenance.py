@@ -152,7 +152,14 @@ def pipeline_process() -> tuple[int, float]:
     """Process id and start (seconds since 1970) of the `dvc` above this process, else of this one."""
     import psutil
 
-    return _dvc_process() or (os.getpid(), psutil.Process().create_time())
+    found = _dvc_process()
+    return found[:2] if found else (os.getpid(), psutil.Process().create_time())
+
+
+def dvc_command() -> list[str]:
+    """The words of the `dvc` command above this process, none where there is none."""
+    found = _dvc_process()
+    return found[2] if found else []
 
 
 def is_alive(process: int, started: float) -> bool:
@@ -167,14 +174,14 @@ def is_alive(process: int, started: float) -> bool:
 
 
 @functools.cache
-def _dvc_process() -> tuple[int, float] | None:
+def _dvc_process() -> tuple[int, float, list[str]] | None:
     import psutil
 
     try:
         for process in psutil.Process().parents():
-            words = process.cmdline()[:3]
-            if any(Path(word).name in ("dvc", "dvc.exe") for word in words):
-                return process.pid, process.create_time()
+            words = process.cmdline()
+            if any(Path(word).name in ("dvc", "dvc.exe") for word in words[:3]):
+                return process.pid, process.create_time(), words
     except psutil.Error:
         return None
     return None

@@ -6,6 +6,7 @@ when the stage is killed. What it could not send stays in the spool, whole, one 
 
 import os
 import shutil
+import socket
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -16,8 +17,8 @@ from components.interfaces import Tracker
 from pipeline import couriers, spool
 from pipeline.config import Config
 from pipeline.dag import Item
-from pipeline.provenance import is_under_dvc, pipeline_key, uncommitted_changes
-from pipeline.rows import dataset_entries, row_entries, stage_entry
+from pipeline.provenance import is_under_dvc, pipeline_key, pipeline_process, uncommitted_changes
+from pipeline.rows import dataset_entries, row_entries, run_identity, stage_entry
 from pipeline.spool import now
 from pipeline.standing import headline_metrics
 from pipeline.tracking_uri import is_server, tracking_uri
@@ -59,6 +60,9 @@ class Recorder:
             "run": uuid.uuid4().hex,
             "time": now(),
             "writer": spool.writer(os.getpid()),
+            "process": [*pipeline_process(), socket.gethostname()],
+            "alone": not is_under_dvc(),
+            "identity": run_identity(self._workspace.root, config),
             "stage": stage_entry(self._workspace, item, config, fingerprint),
             "rows": row_entries(self._workspace, item, config),
             "datasets": dataset_entries(self._workspace, item, config),

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alexnet_tf.errors import AlexNetError
+from pipeline import relocation
+from pipeline.tracking_uri import probe, tracking_uri
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -50,6 +52,8 @@ def register(home: Path, folder: Path, variant: str, alias: str) -> str:
         AlexNetError: The server does not answer or refuses; the registry is then as it was.
     """
     environment = _ENVIRONMENT | os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
+    # Of a model's id, MLflow asks the store that is set, not that of the client; by default one in the current folder.
+    environment["MLFLOW_TRACKING_URI"] = tracking_uri(home)
     try:
         finished = subprocess.run(
             [sys.executable, "-m", "pipeline.registry", str(home), str(folder), variant, alias],
@@ -98,7 +102,6 @@ def served(folder: Path, target: Path) -> None:
 def _register(home: Path, folder: Path, variant: str, alias: str) -> str:
     from pipeline.fingerprint import content_digest
     from pipeline.mlflow_runs import Runs
-    from pipeline.tracking_uri import tracking_uri
 
     runs = Runs(tracking_uri(home), home)  # makes the database and the experiment where they are missing
     client = runs.client
@@ -141,11 +144,9 @@ def _new_version(runs: "Runs", name: str, folder: Path, tags: dict[str, str]) ->
 
 def main() -> int:
     """Register what the command line names, and say it in one line."""
-    from pipeline.tracking_uri import probe, tracking_uri
-
     home, folder, variant, alias = sys.argv[1:]
     try:
-        if problem := probe(tracking_uri(Path(home))):
+        if problem := probe(tracking_uri(Path(home))) or relocation.problem(Path(home)):
             raise ConnectionError(problem)
         print(_register(Path(home), Path(folder), variant, alias))
     except Exception as error:  # one line, whatever MLflow raises

@@ -10,11 +10,12 @@ them.
 import hashlib
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from pipeline.config import Config, at
 from pipeline.dag import Item
-from pipeline.fingerprint import content_digest
+from pipeline.fingerprint import code_digest, content_digest
 from pipeline.graph import all_items, ancestors, served_variants
 from pipeline.lock import Lock, dvc_md5, read_lock
 from pipeline.provenance import pipeline_key, provenance_tags
@@ -58,6 +59,12 @@ def row_entries(workspace: Workspace, item: Item, config: Config) -> list[dict[s
         row = _row_entry(config, variant, pipeline_key(), provenance_tags(workspace.root))
         rows.append(row | {"before": [each for each in before if each]})
     return rows
+
+
+def run_identity(root: Path, config: Config) -> str:
+    """Hash what a pipeline run and its continuation have in common: params.yaml but for `runtime`, and the code."""
+    values = {name: value for name, value in config.values.items() if name != "runtime"}
+    return _digest([values, code_digest(root)])
 
 
 def standing_rows(

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline import relocation
 from pipeline.spool import is_growing
 from pipeline.tracking_uri import probe, tracking_uri
 
@@ -20,11 +21,11 @@ def connect(home: Path) -> "Runs":
     """Open the tracking store.
 
     Raises:
-        ConnectionError: A server does not answer.
+        ConnectionError: A server does not answer, or the database is that of a folder that was moved.
         Exception: Whatever MLflow raises.
     """
     uri = tracking_uri(home)
-    if problem := probe(uri):
+    if problem := probe(uri) or relocation.problem(home):
         raise ConnectionError(problem)
     # Quiet, at home, and quick to give up: the spool keeps what does not arrive.
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
@@ -56,9 +57,10 @@ def send(home: Path, folders: list[Path]) -> None:
 
 
 def reason(error: Exception, home: Path) -> str:
-    """What went wrong, in one line: a server that does not answer at all, else the first line of the error."""
-    first = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-    return first if isinstance(error, ConnectionError) else probe(tracking_uri(home)) or first
+    """What went wrong, in one line: what keeps all from being sent, else the first line of the error."""
+    if isinstance(error, ConnectionError):
+        return str(error)
+    return probe(tracking_uri(home)) or (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 
 def main() -> int:

@@ -11,7 +11,16 @@ _PROBE_SECONDS = 3.0
 
 def tracking_uri(home: Path) -> str:
     """The tracking server named by MLFLOW_TRACKING_URI, by default a database in the repository."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow.db'}"
+    return os.environ.get("MLFLOW_TRACKING_URI") or _default(home)
+
+
+def default_store(home: Path) -> Path | None:
+    """The database in the repository, or None where another store is in use."""
+    return home / "mlflow.db" if tracking_uri(home) == _default(home) else None
+
+
+def _default(home: Path) -> str:
+    return f"sqlite:///{home / 'mlflow.db'}"
 
 
 def is_server(uri: str) -> bool:

@@ -15,6 +15,12 @@ _SYNC_HELP = f"""Send what could not be sent while a tracking server was down.
 Each stage run that waits lies in .alexnet/spool, whole; it goes from there once MLflow has it.
 
 {example("alexnet track sync")}"""
+_RELOCATE_HELP = f"""Correct the tracking store after this folder was moved, renamed or copied.
+
+mlflow.db names artifacts by absolute paths. Those of the former folder become those of this one, all at once; a backup
+is kept beside it. Then what waits in .alexnet/spool is sent.
+
+{example("mv alexnet alexnet-2012" + chr(10) + "cd alexnet-2012" + chr(10) + "alexnet track relocate")}"""
 _REBUILD_HELP = f"""Make the rows of the present state again, or complete them.
 
 Every stage that is as dvc.lock has it is linked to the run that made its outputs; where no such run is on record (a
@@ -46,7 +52,7 @@ def sync(as_json: bool) -> None:
     """Send the spool."""
     from alexnet_tf.errors import AlexNetError
     from pipeline import linking, spool
-    from pipeline.tracking_uri import tracking_uri
+    from pipeline.tracking_uri import is_server, tracking_uri
     from pipeline.workspace import find_workspace
 
     workspace = find_workspace()
@@ -63,10 +69,31 @@ def sync(as_json: bool) -> None:
     elif not problem:
         click.echo(f"{len(before) - len(left)} sent to {uri}" + (f", {len(left)} still being written" if left else ""))
     if problem:
+        advice = "Start the server or set MLFLOW_TRACKING_URI, then" if is_server(uri) else "Then"
         raise AlexNetError(
-            f"MLflow: {problem}; {len(left)} of {len(before)} still wait in .alexnet/spool, whole. Start the server "
-            "or set MLFLOW_TRACKING_URI, then say `alexnet track sync` again"
+            f"MLflow: {problem}; {len(left)} of {len(before)} still wait in .alexnet/spool, whole. {advice} say "
+            "`alexnet track sync` again"
         )
+
+
+@command.command("relocate", cls=Command, help=_RELOCATE_HELP, short_help="Correct the store of a folder that moved.")
+@as_json
+def relocate(as_json: bool) -> None:
+    """Correct the store, then send the spool."""
+    from alexnet_tf.errors import AlexNetError
+    from pipeline import linking, relocation
+    from pipeline.workspace import find_workspace
+
+    home = find_workspace().home
+    changed, backup = relocation.relocate(home)
+    if as_json:
+        click.echo(json.dumps({"changed": changed, "backup": str(backup) if changed else None}, indent=1))
+    elif changed:
+        click.echo(f"{changed} places in mlflow.db are now in {home}; as it was: {backup.name}")
+    else:
+        click.echo("mlflow.db names the artifacts of this folder; nothing was changed")
+    if problem := linking.send_all(home):
+        raise AlexNetError(f"MLflow: {problem}; the rest waits in .alexnet/spool, `alexnet track sync` sends it")
 
 
 @command.command("rebuild", cls=Command, help=_REBUILD_HELP, short_help="Make the rows of the present state again.")

@@ -37,10 +37,11 @@ def read_runs(home: Path) -> list[dict[str, Any]]:
 
 
 def read_rows(home: Path) -> list[dict[str, Any]]:
-    """List the rows, the oldest first, each with its variant and the runs below it by name."""
-    runs = read_runs(home)
-    rows = sorted((run for run in runs if "mlflow.parentRunId" not in run["tags"]), key=lambda run: run["start"])
+    """List the rows, the oldest first, each with its variant and the runs below it, also by name."""
+    runs = sorted(read_runs(home), key=lambda run: run["start"])
+    rows = [run for run in runs if "mlflow.parentRunId" not in run["tags"]]
     for row in rows:
         row["variant"] = row["tags"].get("alexnet.variant")
-        row["below"] = {run["name"]: run for run in runs if run["tags"].get("mlflow.parentRunId") == row["id"]}
+        row["runs"] = [run for run in runs if run["tags"].get("mlflow.parentRunId") == row["id"]]
+        row["below"] = {run["name"]: run for run in row["runs"]}
     return rows

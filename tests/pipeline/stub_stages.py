@@ -3,9 +3,11 @@
 import dataclasses
 import itertools
 import json
+import os
 import shutil
 import subprocess
 import sys
+import time
 import types
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -204,6 +206,16 @@ def reports_of(inputs: Any, variant: str) -> dict[str, Any]:
 _RUNS = itertools.count(1)  # as TensorFlow counts names, which a saved model holds
 
 
+def _wait_to_be_killed(moment: str) -> None:
+    """Stand still at the moment that STUB_PAUSE names, such as `in train@faithful`."""
+    if os.environ.get("STUB_PAUSE") == f"{moment} {os.environ.get('DVC_STAGE')}":
+        Path("paused").touch()
+        time.sleep(600)
+
+
+_wait_to_be_killed("before")
+
+
 def run(inputs: Any, outputs: Any, params: StageParams, runtime: Any) -> str:
     """Write what was given into every output, which run of its process it is, and metrics where the wiring reads."""
     number = next(_RUNS)
@@ -226,11 +238,15 @@ def run(inputs: Any, outputs: Any, params: StageParams, runtime: Any) -> str:
             compared = dict.fromkeys(names) | {"variants": ["faithful", "optimized"]}
             (path / "comparison.json").write_text(json.dumps(compared))
         if field.name == "report":
-            (path / "metrics.json").write_text(json.dumps({"best_epoch": 2, "center": {"top1_error": 0.25}}))
+            errors = {"center": {"top1_error": 0.25}, "ten_crop": {"top1_error": 0.25}}
+            (path / "metrics.json").write_text(json.dumps({"best_epoch": 2, "kept_epoch": 2} | errors))
     with runtime.progress.task("stub", total=2, unit="epochs") as task:
         for epoch in (1, 2):
             runtime.tracker.metrics({"train/loss": 2.0 / epoch}, step=epoch)
             task.advance()
+            _wait_to_be_killed("in")
+    if os.environ.get("STUB_FAIL") == os.environ.get("DVC_STAGE", ""):
+        raise ValueError("as STUB_FAIL asks")
     runtime.tracker.metrics({"cost/seconds_per_epoch": 0.5})
     runtime.tracker.tags({"devices": "CPU:0"})
     for field in dataclasses.fields(outputs):

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from store import read_runs
+from store import read_rows, read_runs
 from stub_stages import ROOT
 
 from pipeline import provenance
@@ -90,7 +90,9 @@ def test_a_variant_is_one_row_with_its_stages_below(workspace, said, one_pipelin
 def test_a_run_is_sent_while_the_stage_runs(workspace, said):
     _run(workspace, "download", "", said)
     assert said == []
-    assert [run["status"] for run in read_runs(workspace.root)] == ["FINISHED"] * 4  # two rows, the stage below each
+    rows = read_rows(workspace.root)
+    assert [row["status"] for row in rows] == ["SCHEDULED"] * 2, "nothing is trained yet"
+    assert [row["below"]["download"]["status"] for row in rows] == ["FINISHED"] * 2
 
 
 def test_a_dead_server_never_fails_a_stage(workspace, said, monkeypatch):
