@@ -118,7 +118,7 @@ def relocate(home: Path) -> tuple[int, Path]:
                 source.backup(target)
         for place in changed:
             database.execute(
-                f"UPDATE {place.table} SET {place.column} = ? WHERE rowid = ?",  # noqa: S608 - names of this module
+                f"UPDATE {place.table} SET {place.column} = ? WHERE rowid = ?",
                 (place.new, place.row),
             )
         database.execute("COMMIT")
@@ -133,7 +133,7 @@ def _opened(store: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _former_roots(database: sqlite3.Connection, home: Path) -> list[Path]:
-    """Name the folders in which `pipeline.mlflow_runs` made experiments: what is recorded there lies in their mlruns."""
+    """Name the other folders in which `pipeline.mlflow_runs` made experiments; what is recorded lies in their mlruns."""
     if ("experiments", "artifact_location") not in _columns(database):
         return []
     places = (_path(place) for (place,) in database.execute("SELECT artifact_location FROM experiments"))
@@ -145,7 +145,7 @@ def _places(database: sqlite3.Connection, home: Path) -> list[_Place]:
     found = []
     roots = _former_roots(database, home)
     for table, column in _columns(database) if roots else []:
-        for row, place in database.execute(f"SELECT rowid, {column} FROM {table}"):  # noqa: S608
+        for row, place in database.execute(f"SELECT rowid, {column} FROM {table}"):
             new = next((moved for former in roots if place and (moved := _moved(place, former, home))), None)
             if new:
                 found.append(_Place(table, column, row, place, new))

@@ -60,7 +60,7 @@ def places(folder):
         return [
             place
             for table, column in relocation._PLACES
-            for (place,) in database.execute(f"select {column} from {table}")  # noqa: S608
+            for (place,) in database.execute(f"select {column} from {table}")
             if place
         ]
 
