@@ -133,7 +133,7 @@ def _opened(store: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _former_roots(database: sqlite3.Connection, home: Path) -> list[Path]:
-    """Name the other folders in which `pipeline.mlflow_runs` made experiments; what is recorded lies in their mlruns."""
+    """Name the other folders where `pipeline.mlflow_runs` made experiments; what is recorded lies in `mlruns`."""
     if ("experiments", "artifact_location") not in _columns(database):
         return []
     places = (_path(place) for (place,) in database.execute("SELECT artifact_location FROM experiments"))
