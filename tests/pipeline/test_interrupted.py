@@ -106,11 +106,14 @@ def test_whatever_interrupts_it_a_pipeline_run_is_one_row_a_variant(tmp_path):
     assert trainings == ["KILLED", "KILLED", "KILLED", "FINISHED"]
     assert list((repository.root / ".alexnet/spool").iterdir()) == []
 
-    # Other parameters open new rows.
+    # Other parameters open new rows. One that skips the training takes over the points of all its processes.
     repository.edit("batch_size: 64,", "batch_size: 32,")
     repository.run("dvc", "repro")
     new = [row for row in repository.rows() if row["id"] not in {row["id"] for row in rows}]
     assert sorted(row["variant"] for row in new) == sorted(VARIANTS)
+    (curve,) = (row["points"]["train/loss"] for row in new if row["variant"] == "faithful")
+    assert curve == faithful["points"]["train/loss"]
+    assert len(curve) > 2
     for row in new:
         assert row["status"] == "FINISHED"
         assert row["tags"]["alexnet.complete"] == "true"
