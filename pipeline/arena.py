@@ -11,17 +11,19 @@ import sys
 from pathlib import Path
 
 from pipeline.config import PARAMS_FILE, load
+from pipeline.local_params import LOCAL_FILE
 from pipeline.runner import run_stage
 from pipeline.workspace import Workspace
 
-_LINKED = ("alexnet_tf", "components", "pipeline", "data", PARAMS_FILE, "dvc.yaml")
+_LINKED = ("alexnet_tf", "components", "pipeline", "data", PARAMS_FILE, LOCAL_FILE, "dvc.yaml")
 
 
 def make(folder: Path, root: Path) -> Path:
     """Make the folder, with links to what a training reads in the checkout `root`, and return it."""
     folder.mkdir(parents=True)
     for name in _LINKED:
-        (folder / name).symlink_to(root / name)
+        if (root / name).exists():
+            (folder / name).symlink_to(root / name)
     return folder
 
 

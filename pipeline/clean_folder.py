@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from alexnet_tf.errors import AlexNetError
+from pipeline.local_params import carry
 from pipeline.spool import own_environment
 from pipeline.workspace import Workspace
 
@@ -18,7 +19,9 @@ from pipeline.workspace import Workspace
 def clean_folder(
     workspace: Workspace, commit: str, source_folder: str | None, *, keep: bool, say: Callable[[str], None]
 ) -> Iterator[Path]:
-    """Make a folder of a commit's files; data sets that lie in `source_folder` are seen from there as from here.
+    """Make a folder of a commit's files; data sets are seen from there as from here.
+
+    params.local.yaml goes along, as it is no file of the commit.
 
     Args:
         workspace: Whose commit.
@@ -32,6 +35,7 @@ def clean_folder(
     folder = Path(tempfile.mkdtemp(prefix=f"{commit[:12]}-", dir=place))  # two may run side by side
     try:
         _check_out(workspace.root, commit, folder)
+        carry(workspace.home, folder)
         source = Path(source_folder or "/").expanduser()
         if not source.is_absolute() and (workspace.home / source).exists() and not (folder / source).exists():
             (folder / source).parent.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,9 @@ from components.interfaces import StageParams
 from pipeline.config_errors import sentence
 from pipeline.dag import STAGES, Item
 from pipeline.graph import all_items, items
+from pipeline.local_params import LOCAL_FILE, with_local
 from pipeline.schema import RuntimeParams, file_type
+from pipeline.workspace import home_of
 from pipeline.yaml_file import nearest, read, shown, with_overrides
 
 PARAMS_FILE = "params.yaml"
@@ -29,11 +31,13 @@ class Config:
         values: The content, in which a profile's values stand for the word `profile`.
         params: Address of a run, for example `train@faithful` -> the parameters of that stage.
         runtime: The section `runtime`.
+        local: Dotted keys whose values came from params.local.yaml.
     """
 
     values: Mapping[str, Any]
     params: Mapping[str, StageParams]
     runtime: RuntimeParams
+    local: frozenset[str] = frozenset()
 
     def item(self, stage: str, key: str = "") -> Item:
         """Find one run of a stage.
@@ -53,10 +57,10 @@ class Config:
 
 
 def load(path: Path, overrides: Iterable[str] = ()) -> Config:
-    """Read and check the whole of params.yaml.
+    """Read and check the whole of params.yaml, with what params.local.yaml has for this machine.
 
     Args:
-        path: The file; the folder `schemas` is looked for beside it.
+        path: The file; the folder `schemas` is looked for beside it, params.local.yaml in the checkout's home.
         overrides: Texts `key=value` that take the place of what the file says.
 
     Raises:
@@ -64,26 +68,35 @@ def load(path: Path, overrides: Iterable[str] = ()) -> Config:
             fit.
     """
     content, changed = with_overrides(read(path), overrides)
-    config = check(content, name=path.name, changed=changed)
+    content, local = with_local(content, home_of(path.parent), changed)
+    config = check(content, name=path.name, changed=changed, local=local)
     _check_schema(path.parent / "schemas", config.values["validate"]["reference_schema"], path.name)
     return config
 
 
-def check(content: Mapping[str, Any], *, name: str = PARAMS_FILE, changed: Iterable[str] = ()) -> Config:
+def check(
+    content: Mapping[str, Any],
+    *,
+    name: str = PARAMS_FILE,
+    changed: Iterable[str] = (),
+    local: frozenset[str] = frozenset(),
+) -> Config:
     """Check the content of params.yaml.
 
     Args:
         content: The sections as they were read.
         name: What to call the file in an error.
         changed: Dotted keys whose values came from `-S`.
+        local: Dotted keys whose values came from params.local.yaml.
 
     Raises:
         ConfigError: As for `load`.
     """
-    overridden = tuple(changed)
+    places = {key: "-S" for key in changed} | {key: LOCAL_FILE for key in local}
 
     def source(key: str) -> str:
-        return "-S" if any(key == each or key.startswith((each + ".", each + "[")) for each in overridden) else name
+        found = (place for each, place in places.items() if key == each or key.startswith((each + ".", each + "[")))
+        return next(found, name)
 
     values = _resolved(content, name, source)
     _json(values, name)
@@ -93,7 +106,7 @@ def check(content: Mapping[str, Any], *, name: str = PARAMS_FILE, changed: Itera
         raise sentence(error, values, source) from None
     _check_together(values, source)
     params = {item.address: _stage_params(item, values, source) for item in all_items(values)}
-    return Config(values, params, RuntimeParams.model_validate_json(json.dumps(values["runtime"])))
+    return Config(values, params, RuntimeParams.model_validate_json(json.dumps(values["runtime"])), local)
 
 
 def _resolved(content: Mapping[str, Any], name: str, source: Any) -> dict[str, Any]:

@@ -6,15 +6,14 @@ import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from alexnet_tf.errors import AlexNetError, ConfigError
 from pipeline.config import PARAMS_FILE, check
+from pipeline.local_params import DEFAULTS_FILE, defaults, with_source_folder
 from pipeline.schema import RuntimeParams
 from pipeline.workspace import Workspace
 from pipeline.yaml_file import nearest, parse, read, shown
-
-_SOURCE_FOLDER = re.compile(r"^(?P<key>  source_folder:[ ]*)(?P<value>[^#\n]*?)(?P<rest>[ ]*(#.*)?)$", re.MULTILINE)
 
 
 def names(root: Path) -> list[str]:
@@ -36,16 +35,31 @@ def text_of(root: Path, name: str) -> str:
     return (root / "experiments" / f"{name}.yaml").read_text(encoding="utf-8")
 
 
-def applied(workspace: Workspace, name: str, source_folder: str | None, force: bool = False) -> tuple[str, str]:
-    """Return params.yaml as it is ("" if missing) and as the experiment makes it, checked.
+class Applied(NamedTuple):
+    """What `alexnet use` makes of params.yaml.
+
+    Attributes:
+        old: Its text as it is, "" if it is missing.
+        new: Its text as the experiment makes it; it names no folder of this machine.
+        source_folder: What belongs in params.local.yaml as `runtime.source_folder`; None changes nothing there.
+    """
+
+    old: str
+    new: str
+    source_folder: str | None
+
+
+def applied(workspace: Workspace, name: str, source_folder: str | None, force: bool = False) -> Applied:
+    """Make an experiment the content of params.yaml, checked; nothing is written.
 
     The section `runtime` describes this machine, so the active one stays where the experiment has none; where there
-    is no active one, pipeline/runtime.yaml takes its place.
+    is no active one, pipeline/runtime.yaml takes its place. A source folder that the active one names moves to
+    params.local.yaml.
 
     Args:
         workspace: The project.
         name: The experiment.
-        source_folder: Takes the place of `runtime.source_folder`.
+        source_folder: Where data sets lie; None leaves that as it is.
         force: Let pipeline/runtime.yaml take the place of a broken section `runtime`, too.
 
     Raises:
@@ -62,19 +76,18 @@ def applied(workspace: Workspace, name: str, source_folder: str | None, force: b
                 "mend it, or add --force for a new one"
             )
         if not _is_runtime(runtime):
-            runtime = (Path(__file__).parent / "runtime.yaml").read_text(encoding="utf-8")
+            runtime = DEFAULTS_FILE.read_text(encoding="utf-8")
+        named = parse(runtime, PARAMS_FILE)["runtime"]["source_folder"]
+        if source_folder is None and named not in (None, defaults()["source_folder"]):
+            source_folder = named
         new = new.rstrip("\n") + "\n\n" + runtime
     if source_folder is not None:
-        new, count = _SOURCE_FOLDER.subn(lambda found: f"{found['key']}{_quoted(source_folder)}{found['rest']}", new)
-        if count != 1:
-            raise ConfigError(
-                f"experiments/{name}.yaml: expected one line `source_folder:` under `runtime`, found {count}"
-            )
+        new = with_source_folder(new, defaults()["source_folder"], f"experiments/{name}.yaml")
     content = parse(new, f"experiments/{name}.yaml")
     if not isinstance(content, dict):
         raise ConfigError(f"experiments/{name}.yaml: expected sections, found {shown(content)}")
     check(content, name=f"experiments/{name}.yaml")
-    return old, new
+    return Applied(old, new, source_folder)
 
 
 def _section(text: str, name: str) -> str:
@@ -89,10 +102,6 @@ def _is_runtime(section: str) -> bool:
     except (ConfigError, ValueError, TypeError):
         return False
     return True
-
-
-def _quoted(folder: str) -> str:
-    return folder if re.fullmatch(r"[\w./~-]+", folder) else "'" + folder.replace("'", "''") + "'"
 
 
 def require_no_edits(workspace: Workspace, old: str) -> None:

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from alexnet_tf.errors import AlexNetError
 from alexnet_tf.processor import NAMES, processor_features, processor_has_bfloat16
-from pipeline.commands.setup import has_git, is_no_scm
+from pipeline.commands.setup import IDENTITY, has_git, has_identity, is_no_scm
 from pipeline.kept_checkpoints import kept_checkpoints
 from pipeline.relocation import astray
 from pipeline.tracking_uri import probe, tracking_uri
@@ -37,7 +37,7 @@ class Finding(NamedTuple):
 def examine(workspace: Workspace) -> list[Finding]:
     """Run every check; a check that breaks is itself a warning."""
     checks: list[Callable[[Workspace], Finding]] = [
-        _python, _versions, _git, _dvc, _disk, _memory, _cpu, _gpus, _store, _artifacts, _spool, _checkpoints, _params,
+        _python, _versions, _git, _dvc, _disk, _memory, _cpu, _gpus, _store, _artifacts, _spool, _checkpoints, _params, _source,
     ]  # fmt: skip
     findings = []
     for check in checks:
@@ -78,6 +78,8 @@ def _versions(workspace: Workspace) -> Finding:
 
 def _git(workspace: Workspace) -> Finding:
     if has_git(workspace.root):
+        if not has_identity(workspace.root):
+            return Finding("git", "warn", "your name is not known, which `dvc exp` needs", IDENTITY)
         return Finding("git", "ok", "repository found")
     if is_no_scm(workspace.root):
         return Finding("git", "warn", "no repository; DVC does without", "`dvc exp` needs one: git init")
@@ -190,3 +192,18 @@ def _params(workspace: Workspace) -> Finding:
         found = f"{', '.join(slow)}: training.precision is bfloat16, which this processor has no instructions for"
         return Finding("params", "warn", found, "auto takes float32 where that is many times faster, as here")
     return Finding("params", "ok", f"valid; variants {', '.join(variants)}")
+
+
+def _source(workspace: Workspace) -> Finding:
+    state = importlib.import_module("pipeline.source_state")
+    config = importlib.import_module("pipeline.config")
+    checked = config.load(workspace.root / config.PARAMS_FILE)
+    source = checked.values["download"]["source"]
+    if source == "sample":
+        return Finding("source", "ok", "the sample is generated")
+    folder = workspace.located(checked.runtime.source_folder)
+    name, told = state.state_of(workspace, checked)
+    if told:
+        return Finding("source", "warn", told, state.COMMAND)
+    found = {"current": "data/dataset was made from what is there", "nothing": "not compared with data/dataset"}
+    return Finding("source", "ok", f"{source} in {folder}: {found[name]}")

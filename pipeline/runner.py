@@ -136,7 +136,6 @@ def _runtime(
     stop: Stop,
 ) -> Runtime:
     settings = config.runtime
-    folder = settings.source_folder
     return Runtime(
         tracker=tracker,
         progress=progress,
@@ -146,7 +145,7 @@ def _runtime(
             options=settings.beam_options,
         ),
         devices=settings.devices,
-        source_folder=workspace.home / Path(folder).expanduser() if folder else None,
+        source_folder=workspace.located(settings.source_folder),
         scratch=checkpoint,
         fresh=fresh,
         checkpoint_interval_seconds=settings.checkpoint_interval_seconds,

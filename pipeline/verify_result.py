@@ -3,7 +3,6 @@
 import json
 import subprocess
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from alexnet_tf.errors import AlexNetError
@@ -27,7 +26,7 @@ def verify_result(
     What was not committed when it was kept is not there; where that mattered, the bytes differ.
 
     Args:
-        workspace: A clone that has the commit; `runtime` of its params.yaml says where data sets lie, and the devices.
+        workspace: A clone that has the commit; `runtime` of its params says where data sets lie, and the devices.
         result: What is claimed.
         tolerance: How far numbers may lie apart where bytes differ.
         keep: Leave the clean folder in place.
@@ -44,7 +43,7 @@ def verify_result(
         params, _ = with_overrides(experiment, [f"{key}={json.dumps(to)}" for key, to in result.changes.items()])
         params["runtime"] = json.loads(runtime.model_dump_json())
         if runtime.source_folder:
-            params["runtime"]["source_folder"] = str(workspace.home / Path(runtime.source_folder).expanduser())
+            params["runtime"]["source_folder"] = str(workspace.located(runtime.source_folder))
         (folder / PARAMS_FILE).write_text(json.dumps(params, indent=1), encoding="utf-8")  # JSON is YAML
         # Without the tag, the run had TensorFlow's own choice for its processor; so has its commit.
         onednn = {"TF_ENABLE_ONEDNN_OPTS": result.row["tags"].get("env.onednn")}

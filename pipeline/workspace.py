@@ -25,6 +25,10 @@ class Workspace:
         """The folder for what no stage depends on; neither Git nor DVC sees it."""
         return self.home / ".alexnet"
 
+    def located(self, folder: str | None) -> Path | None:
+        """Return where a folder of the section `runtime` lies: a relative one below `home`, `~` resolved."""
+        return self.home / Path(folder).expanduser() if folder else None
+
 
 def find_workspace(start: Path | None = None) -> Workspace:
     """Find the repository upwards from `start`, by default from the current folder.
@@ -35,13 +39,17 @@ def find_workspace(start: Path | None = None) -> Workspace:
     here = (start or Path.cwd()).resolve()
     for folder in (here, *here.parents):
         if _is_root(folder):
-            dvc_root = os.environ.get("DVC_ROOT")
-            home = Path(dvc_root).resolve() if dvc_root and _is_root(Path(dvc_root)) else folder
-            return Workspace(root=folder, home=home)
+            return Workspace(root=folder, home=home_of(folder))
     raise AlexNetError(
         f"{here}: neither this folder nor one above it holds params.yaml and dvc.yaml; "
         "change into the folder of the repository"
     )
+
+
+def home_of(root: Path) -> Path:
+    """Return `Workspace.home` of a root."""
+    dvc_root = os.environ.get("DVC_ROOT")
+    return Path(dvc_root).resolve() if dvc_root and _is_root(Path(dvc_root)) else root
 
 
 def _is_root(folder: Path) -> bool:

@@ -16,8 +16,8 @@ from components.sources.tar_members import members, read_member
 from components.sources.wordnet import class_names, read_words
 
 TRAIN_TAR, VALIDATION_TAR = "ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar"
-_DATA = ("", "Data/CLS-LOC", "ILSVRC/Data/CLS-LOC")
-_TARS = ("", "downloads/manual", "tfds/downloads/manual")
+DATA_FOLDERS = ("", "Data/CLS-LOC", "ILSVRC/Data/CLS-LOC")
+TAR_FOLDERS = ("", "downloads/manual", "tfds/downloads/manual")
 _Named = tuple[list[str], list[str]]
 
 
@@ -35,10 +35,10 @@ def imagenet2012_source(folder: Path | None) -> Source:
     Raises:
         DataError: When none of these is there, an archive is cut short, or a validation image has no label.
     """
-    for place in (folder / end for end in _DATA) if folder else ():
+    for place in (folder / end for end in DATA_FOLDERS) if folder else ():
         if (place / "train").is_dir() and (place / "val").is_dir():
             return _from_folders(place, folder or place)
-    for place in (folder / end for end in _TARS) if folder else ():
+    for place in (folder / end for end in TAR_FOLDERS) if folder else ():
         if (place / TRAIN_TAR).is_file() and (place / VALIDATION_TAR).is_file():
             return _from_tars(place, folder or place)
     raise DataError(

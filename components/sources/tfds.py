@@ -38,7 +38,7 @@ def tfds_source(name: str, folder: Path | None, *, builder: str = "") -> Source:
         raise DataError(
             f"The source tfds:{name} expected runtime.source_folder to say where data sets lie, found it unset."
         )
-    prepared = _find_prepared(name, folder) or prepare(name, folder / "tfds", builder=builder)
+    prepared = find_prepared(name, folder) or prepare(name, folder / "tfds", builder=builder)
     layout = _layout(prepared)
     indices = {split: _index(layout, split) for split in _SPLITS if split in layout.files}
     indices = {split: index for split, index in indices.items() if len(index)}
@@ -64,7 +64,7 @@ class _Layout:
     class_names: tuple[str, ...]
 
 
-def _find_prepared(name: str, folder: Path) -> Path | None:
+def find_prepared(name: str, folder: Path) -> Path | None:
     """Return the newest version of a prepared set, or None."""
     for data_dir in (folder, folder / "tfds"):
         for pattern in ("*/dataset_info.json", "*/*/dataset_info.json"):

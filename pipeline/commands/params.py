@@ -21,15 +21,16 @@ def command(overrides: tuple[str, ...], as_json: bool, schema: bool) -> None:
         click.echo(schema_text(), nl=False)
         return
     from pipeline.config import PARAMS_FILE, load
+    from pipeline.local_params import LOCAL_FILE
     from pipeline.standing import flat
     from pipeline.workspace import find_workspace
 
-    values = load(find_workspace().root / PARAMS_FILE, overrides).values
+    config = load(find_workspace().root / PARAMS_FILE, overrides)
     if as_json:
-        click.echo(json.dumps(values, indent=1))
+        click.echo(json.dumps(config.values, indent=1))
         return
-    for key, value in flat(values).items():
-        click.echo(f"{key}: {value}")
+    for key, value in flat(config.values).items():
+        click.echo(f"{key}: {value}{f'  # {LOCAL_FILE}' if key in config.local else ''}")
 
 
 def schema_text() -> str:

@@ -1,6 +1,7 @@
 """`alexnet setup`: makes DVC work in this tree, also in one without Git."""
 
 import configparser
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,12 @@ from pipeline.commands.base import Command, example
 
 _HELP = f"""Make DVC work in this tree; does nothing where it already does.
 
+Fails where the source of the data set has changed since `download`: `dvc repro` alone would not notice.
+
 {example("alexnet setup")}"""
+
+# Of this clone alone: it works where there is no home folder, and changes no settings of other repositories.
+IDENTITY = 'git config user.name "Your Name" && git config user.email you@example.org'
 
 WITHOUT_GIT = (
     "no Git repository here (a zip download?): DVC is set to do without. `dvc repro` and `dvc metrics show` "
@@ -22,11 +28,14 @@ WITHOUT_GIT = (
 
 @click.command("setup", cls=Command, help=_HELP, short_help="Make DVC work in this tree, also without Git.")
 def command() -> None:
-    """Match DVC's setting to whether there is a Git repository."""
+    """Match DVC's setting to whether there is a Git repository, and see that the data set is that of its source."""
     from alexnet_tf.errors import AlexNetError
+    from pipeline.config import PARAMS_FILE, load
+    from pipeline.source_state import require_current
     from pipeline.workspace import find_workspace
 
-    root = find_workspace().root
+    workspace = find_workspace()
+    root = workspace.root
     if not (root / ".dvc").is_dir():
         raise AlexNetError(f"{root}: the folder .dvc is missing; fetch the repository again, with its hidden files")
     without = not has_git(root)
@@ -42,11 +51,32 @@ def command() -> None:
         if done.returncode:
             raise AlexNetError(f"`dvc config --local {' '.join(change)}` failed: {done.stderr.strip()}")
     click.echo(WITHOUT_GIT if without else "ready: Git and DVC both work here")
+    if not without and not has_identity(root):
+        click.echo(f"Git does not know your name, which `dvc exp` needs: {IDENTITY}")
+    if told := require_current(workspace, load(root / PARAMS_FILE)).told:
+        click.echo(told)
 
 
 def has_git(root: Path) -> bool:
     """Whether `root` is inside a Git repository."""
     return any((folder / ".git").exists() for folder in (root, *root.parents))
+
+
+def has_identity(root: Path) -> bool:
+    """Whether Git knows whose commits are made, as DVC asks: unlike Git, it takes no name from the machine."""
+    return all(
+        os.environ.get(f"GIT_{role}_{what.upper()}") or _setting(root, f"user.{what}")
+        for role in ("AUTHOR", "COMMITTER")
+        for what in ("name", "email")
+    )
+
+
+def _setting(root: Path, key: str) -> str:
+    command = ["git", "config", "--get", key]
+    try:
+        return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False).stdout.strip()
+    except FileNotFoundError:  # a container without git, where DVC reads the same files by itself
+        return ""
 
 
 def is_no_scm(root: Path) -> bool:

@@ -99,13 +99,19 @@ def run(name: str, entry: str, changes: tuple[str, ...], *, fresh: bool = False)
     from pipeline.progress import progress_for
     from pipeline.recorder import Recorder
     from pipeline.runner import run_stage
+    from pipeline.source_state import USES_SOURCE, listed, remember, require_current
     from pipeline.workspace import find_workspace
 
     workspace = find_workspace()
     config = load(workspace.root / PARAMS_FILE, changes)
     item = config.item(name, entry)
+    listing = listed(workspace, config) if name == "download" else None
+    if name in USES_SOURCE and (told := require_current(workspace, config).told):
+        say(told)
 
     def after(tracker: "Tracker") -> None:
+        if name == "download":
+            remember(workspace, config, listing)
         if name == "compare":
             _write_page(workspace, config, tracker)
         if name == "export":

@@ -1,7 +1,5 @@
 """`alexnet use`: makes an experiment the active params.yaml."""
 
-from pathlib import Path
-
 import click
 
 from pipeline.commands.base import Command, example
@@ -9,7 +7,7 @@ from pipeline.commands.base import Command, example
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 _HELP = f"""Make experiments/EXPERIMENT.yaml the active params.yaml and print the difference.
 
-Without EXPERIMENT, list them.
+Without EXPERIMENT, list them. Where data sets lie is kept in params.local.yaml, which Git does not see.
 
 {example("alexnet use cifar10" + chr(10) + "alexnet use imagenette --source-folder ~/datasets --dry-run")}"""
 
@@ -22,7 +20,9 @@ Without EXPERIMENT, list them.
 def command(experiment: str | None, source_folder: str | None, dry_run: bool, force: bool) -> None:
     """Write params.yaml."""
     from pipeline import experiments, outputs
-    from pipeline.config import PARAMS_FILE
+    from pipeline.config import PARAMS_FILE, load
+    from pipeline.local_params import LOCAL_FILE, write_source_folder
+    from pipeline.source_state import state_of
     from pipeline.workspace import find_workspace
 
     workspace = find_workspace()
@@ -31,17 +31,25 @@ def command(experiment: str | None, source_folder: str | None, dry_run: bool, fo
             first = experiments.text_of(workspace.root, name).splitlines()[0]
             click.echo(f"{name}: {first.lstrip('# ')}")
         return
-    if source_folder and not (workspace.home / Path(source_folder).expanduser()).is_dir():
+    folder = workspace.located(source_folder)
+    if folder and not folder.is_dir():
         click.echo(f"{source_folder} does not exist yet; `alexnet download` says what belongs there", err=True)
-    old, new = experiments.applied(workspace, experiment, source_folder, force)
+    old, new, private = experiments.applied(workspace, experiment, source_folder, force)
+    if private is not None:
+        click.echo(f"{LOCAL_FILE}: runtime.source_folder: {private}")
     for line in experiments.difference(old, new, experiment):
         click.echo(click.style(line, fg=_COLOURS.get(line[:1])))
+    if dry_run:
+        click.echo("nothing is written (--dry-run)")
+        return
+    if old != new and not force:
+        experiments.require_no_edits(workspace, old)
+    if private is not None:
+        write_source_folder(workspace.home, private)
     if old == new:
         click.echo(f"{PARAMS_FILE} is experiment {experiment} already")
-    elif dry_run:
-        click.echo(f"{PARAMS_FILE} is unchanged (--dry-run)")
     else:
-        if not force:
-            experiments.require_no_edits(workspace, old)
         outputs.write_text(workspace.root / PARAMS_FILE, new)
         click.echo(f"{PARAMS_FILE} is now experiment {experiment}; `dvc repro` runs it")
+    if told := state_of(workspace, load(workspace.root / PARAMS_FILE)).told:
+        click.echo(told, err=True)

@@ -5,7 +5,7 @@ import pytest
 import stub_stages
 from click.testing import CliRunner
 
-from pipeline import yaml_file
+from pipeline import config, yaml_file
 from pipeline.cli import alexnet
 
 ROOT = Path(__file__).parents[2]
@@ -55,13 +55,35 @@ def test_the_runtime_of_this_machine_stays_where_the_experiment_has_none(here):
 @pytest.mark.parametrize(
     ("folder", "line"),
     [
-        ("/mnt/images", "  source_folder: /mnt/images   # where data sets lie"),
-        ("a b's", "  source_folder: 'a b''s'   # where data sets lie"),
+        ("/mnt/images", "  source_folder: /mnt/images"),
+        ("a b's", "  source_folder: 'a b''s'"),
+        ("12", "  source_folder: '12'"),
     ],
 )
-def test_the_source_folder_can_be_given(here, folder, line):
+def test_the_source_folder_is_kept_outside_of_what_git_sees(here, folder, line):
     assert _use("other", "--source-folder", folder).exit_code == 0
-    assert line in (here / "params.yaml").read_text().splitlines()
+    assert line in (here / "params.local.yaml").read_text().splitlines()
+    assert (here / "params.yaml").read_text() == OTHER
+    assert config.load(here / "params.yaml").runtime.source_folder == folder
+    assert _use("stub", "--source-folder", "elsewhere").exit_code == 0
+    assert _use("other").exit_code == 0
+    assert config.load(here / "params.yaml").runtime.source_folder == "elsewhere"
+
+
+def test_a_dry_run_keeps_no_source_folder(here):
+    assert "runtime.source_folder: /mnt/images" in _use("other", "--source-folder", "/mnt/images", "--dry-run").output
+    assert not (here / "params.local.yaml").exists()
+
+
+def test_a_source_folder_in_params_yaml_moves(here):
+    """As earlier versions wrote it: it counts as it is, and the next `use` takes it out."""
+    before = stub_stages.TEXT.replace("source_folder: data/sources", "source_folder: /home/me/images")
+    (here / "params.yaml").write_text(before)
+    assert config.load(here / "params.yaml").runtime.source_folder == "/home/me/images"
+    moved = _use("bare")
+    assert moved.exit_code == 0, moved.output
+    assert "/home/me" not in (here / "params.yaml").read_text()
+    assert config.load(here / "params.yaml").runtime.source_folder == "/home/me/images"
 
 
 def test_a_source_folder_that_is_not_there_is_told(here):

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from alexnet_tf.checkpoint import Checkpoint, State
 from pipeline import health
 from pipeline.cli import alexnet
-from pipeline.commands.setup import is_no_scm
+from pipeline.commands.setup import IDENTITY, is_no_scm
 from pipeline.config import load
 from pipeline.fingerprint import fingerprint
 from pipeline.runner import run_stage
@@ -126,3 +126,29 @@ def test_bfloat16_that_the_processor_only_emulates_is_a_warning(monkeypatch):
         monkeypatch.setattr(health, "processor_has_bfloat16", lambda has=has: has)
         finding = health._params(Workspace(ROOT, ROOT))
         assert (finding.level, "optimized: training.precision is bfloat16" in finding.found) == (level, not has)
+
+
+def test_a_git_that_knows_no_name_is_told_with_what_to_type(workspace, tmp_path, monkeypatch):
+    for name in list(os.environ):
+        if name.startswith(("GIT_", "XDG_")):
+            monkeypatch.delenv(name)
+    (tmp_path / "empty").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "empty"))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    monkeypatch.chdir(workspace.root)
+    (workspace.root / ".dvc").mkdir()
+    subprocess.run(["git", "init", "-q"], check=True)
+    assert _findings()["git"]["fix"] == IDENTITY
+    told = CliRunner().invoke(alexnet, ["setup"])
+    assert (told.exit_code, IDENTITY in told.output) == (0, True)
+    for role in ("AUTHOR", "COMMITTER"):
+        assert _findings()["git"]["level"] == "warn"
+        monkeypatch.setenv(f"GIT_{role}_NAME", "a")
+        monkeypatch.setenv(f"GIT_{role}_EMAIL", "a@b")
+    assert _findings()["git"]["level"] == "ok"
+    monkeypatch.delenv("GIT_COMMITTER_NAME")
+    assert _findings()["git"]["level"] == "warn"
+    subprocess.run(IDENTITY, shell=True, check=True)
+    assert _findings()["git"]["level"] == "ok"
+    assert IDENTITY not in CliRunner().invoke(alexnet, ["setup"]).output
+    assert list((tmp_path / "empty").iterdir()) == []

@@ -1,0 +1,91 @@
+"""Which files a source reads, without reading them: whether it has changed is seen by names, sizes and times alone."""
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from components.sources.files import find_files
+from components.sources.image_folder import FOLDERS
+from components.sources.imagenet2012 import DATA_FOLDERS, TAR_FOLDERS, TRAIN_TAR, VALIDATION_TAR
+from components.sources.imagenet2012_labels import ANNOTATIONS, SOLUTION
+from components.sources.tfds import find_prepared
+from components.sources.wordnet import WORD_FILES
+
+
+class Listing(NamedTuple):
+    """The files of a source, at one moment.
+
+    Attributes:
+        num_files: How many.
+        num_bytes: Of all.
+        digest: SHA-256 over path, bytes and time of the last change of each, in hexadecimal. The paths are relative, so
+            that a folder that was moved has the digest that it had.
+    """
+
+    num_files: int
+    num_bytes: int
+    digest: str
+
+
+def listing(source: str, folder: Path) -> Listing | None:
+    """List the files of a source; None where there are none, as in a folder that no disk is mounted on.
+
+    Args:
+        source: `image_folder`, `imagenet2012`, `tiny_imagenet` or `tfds:NAME`.
+        folder: Where it lies.
+
+    Raises:
+        OSError: A folder cannot be listed.
+        DataError: A set of tensorflow-datasets has several configurations there.
+    """
+    total, num_files, num_bytes = hashlib.sha256(), 0, 0
+    for path in sorted(_paths(source, folder)):
+        try:
+            status = os.stat(f"{folder}/{path}")
+        except OSError:  # a link that leads nowhere is a file that cannot be read, to `download` too
+            status = os.lstat(f"{folder}/{path}")
+        total.update(os.fsencode(f"{path}\0{status.st_size}\0{status.st_mtime_ns}\n"))
+        num_files += 1
+        num_bytes += status.st_size
+    return Listing(num_files, num_bytes, total.hexdigest()) if num_files else None
+
+
+def _paths(source: str, folder: Path) -> set[str]:
+    """Name the files, relative to `folder`."""
+    if source == "image_folder":
+        splits = [name for names in FOLDERS.values() for name in names if (folder / name).is_dir()]
+        return {*_below(folder, splits or [""]), *_there(folder, WORD_FILES)}
+    if source == "imagenet2012":
+        return set(_imagenet2012(folder))
+    prepared = find_prepared(source.removeprefix("tfds:"), folder)
+    return set(_below(folder, [os.path.relpath(prepared, folder)])) if prepared else set()
+
+
+def _imagenet2012(folder: Path) -> Iterator[str]:
+    beside = [*WORD_FILES, SOLUTION]
+    for end in DATA_FOLDERS:
+        if (folder / end / "train").is_dir() and (folder / end / "val").is_dir():
+            around = {"", end, os.path.dirname(os.path.dirname(end))}
+            annotations = [os.path.join(place, ANNOTATIONS) for place in (*around, "ILSVRC")]
+            parts = [*(os.path.join(end, split) for split in ("train", "val")), *annotations]
+            yield from _below(folder, [part for part in parts if (folder / part).is_dir()])
+            yield from _there(folder, (os.path.join(place, name) for place in around for name in beside))
+            return
+    for end in TAR_FOLDERS:
+        tars = [os.path.join(end, name) for name in (TRAIN_TAR, VALIDATION_TAR)]
+        if all((folder / tar).is_file() for tar in tars):
+            yield from tars
+            yield from _there(folder, (os.path.join(place, name) for place in {"", end} for name in beside))
+            return
+
+
+def _below(folder: Path, parts: Iterable[str]) -> Iterator[str]:
+    for part in parts:
+        for group in find_files(folder / part):
+            yield from (os.path.join(part, name) for name in group)
+
+
+def _there(folder: Path, names: Iterable[str]) -> Iterator[str]:
+    return (name for name in names if (folder / name).is_file())

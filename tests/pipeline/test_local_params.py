@@ -1,0 +1,103 @@
+"""params.local.yaml: what it may hold, what it gives way to, and who finds it."""
+
+import pytest
+from click.testing import CliRunner
+
+from alexnet_tf.errors import ConfigError
+from pipeline.cli import alexnet
+from pipeline.config import load
+from pipeline.local_params import LOCAL_FILE, carry, defaults, write_source_folder
+
+
+@pytest.mark.parametrize(
+    ("local", "tracked", "overrides", "expected"),
+    [
+        ("", "data/sources", [], "data/sources"),
+        ("runtime: {source_folder: /mine}", "data/sources", [], "/mine"),
+        ("runtime: {source_folder: null}", "data/sources", [], None),
+        ("runtime: {source_folder: /mine}", "/theirs", [], "/theirs"),  # as after `dvc exp run -S`
+        ("runtime: {source_folder: /mine}", "data/sources", ["runtime.source_folder=/now"], "/now"),
+        ("runtime: {source_folder: /mine}", "data/sources", ["runtime.source_folder=data/sources"], "data/sources"),
+        ("runtime: {beam_workers: 3}", "data/sources", [], "data/sources"),
+    ],
+)
+def test_the_nearest_value_counts(workspace, local, tracked, overrides, expected):
+    path = workspace.root / "params.yaml"
+    path.write_text(path.read_text().replace("source_folder: data/sources", f"source_folder: {tracked}"))
+    (workspace.root / LOCAL_FILE).write_text(local)
+    config = load(path, overrides)
+    assert config.runtime.source_folder == expected
+    assert config.runtime.beam_workers == (3 if "workers" in local else 0)
+
+
+@pytest.mark.parametrize(
+    ("local", "told"),
+    [
+        ("seed: 7\n", "expected the section `runtime` alone, with keys of its own, found seed"),
+        ("runtime: {}\nseed: 7\n", "found runtime, seed; what changes a result belongs in params.yaml"),
+        ("runtime: /mine\n", "with keys of its own"),
+        ("- a\n", "expected the section `runtime` alone"),
+        ("runtime: {source_foldr: /mine}\n", "unknown key runtime.source_foldr; .* did you mean source_folder"),
+        ("runtime: {beam_workers: many}\n", "runtime.beam_workers must be a whole number of at least 0, got 'many'"),
+        ("runtime: {\n", "line 2, column 1: .*mend the YAML there"),
+        (b"\xff\xfe", "cannot be read .not UTF-8 text.; mend it or remove it"),
+    ],
+)
+def test_what_does_not_belong_there_is_one_sentence(workspace, monkeypatch, local, told):
+    (workspace.root / LOCAL_FILE).write_bytes(local if isinstance(local, bytes) else local.encode())
+    with pytest.raises(ConfigError, match=told) as caught:
+        load(workspace.root / "params.yaml")
+    assert str(caught.value).startswith(LOCAL_FILE)
+    monkeypatch.chdir(workspace.root)
+    result = CliRunner().invoke(alexnet, ["params"])
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+
+
+def test_a_queued_experiment_reads_that_of_its_checkout(workspace, tmp_path, monkeypatch):
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for name in ("params.yaml", "dvc.yaml"):
+        (copy / name).write_bytes((workspace.root / name).read_bytes())
+    write_source_folder(workspace.root, "/mine")
+    assert load(copy / "params.yaml").runtime.source_folder == "data/sources"
+    monkeypatch.setenv("DVC_ROOT", str(workspace.root))
+    assert load(copy / "params.yaml").runtime.source_folder == "/mine"
+
+
+def test_what_else_the_file_has_stays(tmp_path):
+    (tmp_path / LOCAL_FILE).write_text("# mine\nruntime:\n  beam_workers: 3  # quiet\n")
+    for folder in ("/one", "/two"):
+        write_source_folder(tmp_path, folder)
+        assert (tmp_path / LOCAL_FILE).read_text() == (
+            f"# mine\nruntime:\n  source_folder: {folder}\n  beam_workers: 3  # quiet\n"
+        )
+
+
+def test_a_clean_folder_finds_the_same_data(tmp_path):
+    home, folder = tmp_path / "home", tmp_path / "clean"
+    home.mkdir()
+    folder.mkdir()
+    carry(home, folder)
+    assert not (folder / LOCAL_FILE).exists()
+    write_source_folder(home, "images")
+    carry(home, folder)
+    assert f"source_folder: {home / 'images'}\n" in (folder / LOCAL_FILE).read_text()
+
+
+def test_params_names_the_file_that_a_value_comes_from(workspace, monkeypatch):
+    monkeypatch.chdir(workspace.root)
+    write_source_folder(workspace.root, "/mine")
+    lines = CliRunner().invoke(alexnet, ["params"]).output.splitlines()
+    assert f"runtime.source_folder: /mine  # {LOCAL_FILE}" in lines
+    assert [line for line in lines if LOCAL_FILE in line] == [f"runtime.source_folder: /mine  # {LOCAL_FILE}"]
+
+
+def test_git_and_dvc_do_not_see_it(root):
+    for name in (".gitignore", ".dvcignore"):
+        assert LOCAL_FILE in (root / name).read_text().replace("/", "").splitlines()
+
+
+def test_the_defaults_are_those_of_the_schema():
+    from pipeline.schema import RuntimeParams
+
+    assert set(defaults()) == set(RuntimeParams.model_fields)
