@@ -64,21 +64,28 @@ def _paths(source: str, folder: Path) -> set[str]:
 
 
 def _imagenet2012(folder: Path) -> Iterator[str]:
-    beside = [*WORD_FILES, SOLUTION]
     for end in DATA_FOLDERS:
-        if (folder / end / "train").is_dir() and (folder / end / "val").is_dir():
-            around = {"", end, os.path.dirname(os.path.dirname(end))}
-            annotations = [os.path.join(place, ANNOTATIONS) for place in (*around, "ILSVRC")]
-            parts = [*(os.path.join(end, split) for split in ("train", "val")), *annotations]
-            yield from _below(folder, [part for part in parts if (folder / part).is_dir()])
-            yield from _there(folder, (os.path.join(place, name) for place in around for name in beside))
+        splits = [_joined(end, split) for split in ("train", "val")]
+        if all((folder / split).is_dir() for split in splits):
+            around = ["", end, _joined(end, "../.."), _joined(end, "../../..")]
+            annotations = {_joined(place, part, ANNOTATIONS) for place in around for part in ("", "ILSVRC")}
+            yield from _below(folder, splits + [place for place in annotations if (folder / place).is_dir()])
+            yield from _beside(folder, around)
             return
     for end in TAR_FOLDERS:
-        tars = [os.path.join(end, name) for name in (TRAIN_TAR, VALIDATION_TAR)]
+        tars = [_joined(end, name) for name in (TRAIN_TAR, VALIDATION_TAR)]
         if all((folder / tar).is_file() for tar in tars):
             yield from tars
-            yield from _there(folder, (os.path.join(place, name) for place in {"", end} for name in beside))
+            yield from _beside(folder, ["", end])
             return
+
+
+def _beside(folder: Path, places: Iterable[str]) -> Iterator[str]:
+    return _there(folder, [_joined(place, name) for place in places for name in (*WORD_FILES, SOLUTION)])
+
+
+def _joined(*parts: str) -> str:
+    return os.path.normpath(os.path.join(*parts))
 
 
 def _below(folder: Path, parts: Iterable[str]) -> Iterator[str]:
