@@ -5,6 +5,8 @@
 of the experiments on CIFAR-10 is in `four_layer_spec`.
 """
 
+# ruff: noqa: RUF012, as pydantic gives each instance its own copy of a default
+
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -43,26 +45,38 @@ class AlexNet(Spec):
             in training (Caffe).
         weight_stddev: Standard deviation of the initial weights of conv1..conv5, fc6..fc8 (§5).
         bias: Initial biases of the same eight layers (§5).
+
+    Note:
+        Defaults are the values of the paper's text. Where the 2012 code differs, `alexnet_tf.alexnet_spec` has its values.
+
+    Raises:
+        pydantic.ValidationError: A value is out of range, or two of them do not go together.
+
+    Example:
+        >>> import alexnet_tf as an
+        >>> spec = an.AlexNetSpec(activation="tanh")
+        >>> spec.filters, spec.lrn_alpha, spec.activation
+        ([96, 256, 384, 384, 256], 0.0001, 'tanh')
     """
 
-    name: Literal["alexnet"]
-    filters: Five
-    dense_units: Two
-    towers: Literal[1, 2]
-    activation: Literal["relu", "tanh"]
-    lrn: bool
-    lrn_alpha: Annotated[float, Field(ge=0)]
-    lrn_beta: Annotated[float, Field(gt=0)]
-    lrn_k: Annotated[float, Field(gt=0)]
-    lrn_size: Annotated[int, Field(gt=0)]
-    lrn_scope: Literal["tower", "layer"]
-    lrn_order: Literal["after_relu", "before_relu"]
-    same_map_normalization: bool
-    pooling: Literal["overlapping", "paired"]
-    dropout: Annotated[float, Field(ge=0, lt=1)]
-    dropout_scaling: Literal["at_test", "in_training"]
-    weight_stddev: EightFloats
-    bias: EightFloats
+    name: Literal["alexnet"] = "alexnet"
+    filters: Five = [96, 256, 384, 384, 256]
+    dense_units: Two = [4096, 4096]
+    towers: Literal[1, 2] = 2
+    activation: Literal["relu", "tanh"] = "relu"
+    lrn: bool = True
+    lrn_alpha: Annotated[float, Field(ge=0)] = 1e-4
+    lrn_beta: Annotated[float, Field(gt=0)] = 0.75
+    lrn_k: Annotated[float, Field(gt=0)] = 2.0
+    lrn_size: Annotated[int, Field(gt=0)] = 5
+    lrn_scope: Literal["tower", "layer"] = "tower"
+    lrn_order: Literal["after_relu", "before_relu"] = "after_relu"
+    same_map_normalization: bool = False
+    pooling: Literal["overlapping", "paired"] = "overlapping"
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    dropout_scaling: Literal["at_test", "in_training"] = "at_test"
+    weight_stddev: EightFloats = [0.01] * 8
+    bias: EightFloats = [0.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.0]
 
     @model_validator(mode="after")
     def _combine(self) -> Self:
@@ -96,22 +110,33 @@ class AlexNetBN(Spec):
             on one input map each, as many as there are input maps.
         logit_scale: What fc8's outputs are multiplied by.
         dropout: Probability of dropping a unit of fc6 and fc7 in training.
+
+    Note:
+        The paper has no such network; defaults are those of `optimized` in experiments/imagenet2012.yaml.
+
+    Raises:
+        pydantic.ValidationError: A value is out of range, or two of them do not go together.
+
+    Example:
+        >>> import alexnet_tf as an
+        >>> an.AlexNetBNSpec(dropout=0.2).dense_units
+        [2048, 2048]
     """
 
-    name: Literal["alexnet_bn"]
-    filters: Five
-    kernel_sizes: Five
-    conv1: Literal["learned", "whitening"]
-    conv1_stride: Annotated[int, Field(gt=0)]
-    pools: Five
-    pool_order: Literal["before_norm", "after_norm"]
-    dense_units: Two
-    activation: Literal["relu", "gelu"]
-    batch_norm_momentum: Annotated[float, Field(gt=0, lt=1)]
-    batch_norm_scale: bool
-    initialization: Literal["he", "identity"]
-    logit_scale: Annotated[float, Field(gt=0)]
-    dropout: Annotated[float, Field(ge=0, lt=1)]
+    name: Literal["alexnet_bn"] = "alexnet_bn"
+    filters: Five = [96, 256, 384, 384, 256]
+    kernel_sizes: Five = [7, 3, 3, 3, 3]
+    conv1: Literal["learned", "whitening"] = "learned"
+    conv1_stride: Annotated[int, Field(gt=0)] = 2
+    pools: Five = [2, 2, 1, 1, 2]
+    pool_order: Literal["before_norm", "after_norm"] = "before_norm"
+    dense_units: Two = [2048, 2048]
+    activation: Literal["relu", "gelu"] = "relu"
+    batch_norm_momentum: Annotated[float, Field(gt=0, lt=1)] = 0.9
+    batch_norm_scale: bool = True
+    initialization: Literal["he", "identity"] = "he"
+    logit_scale: Annotated[float, Field(gt=0)] = 1.0
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
 
     @model_validator(mode="after")
     def _fit(self) -> Self:

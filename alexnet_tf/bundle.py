@@ -99,9 +99,9 @@ def load_bundle(folder: Path) -> Bundle:
                 f"{path} has format {description['format']}, expected {FORMAT}: train the model again, or use it with "
                 "the version that wrote it"
             )
-        spec = TypeAdapter(architecture.Network).validate_python(description["network"])
+        spec = TypeAdapter(architecture.Network).validate_json(json.dumps(description["network"]))
         views = Views(
-            InputSpec.model_validate(description["input"]),
+            InputSpec.model_validate_json(json.dumps(description["input"])),
             stored_size=description["stored_size"],
             size=description["size"],
             mean=np.load(folder / "mean.npy", allow_pickle=False),

@@ -3,6 +3,8 @@
 File names are those of cuda-convnet's `example-layers`, the code that §3.3 refers to for this network.
 """
 
+# ruff: noqa: RUF012, as pydantic gives each instance its own copy of a default
+
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -36,19 +38,30 @@ class FourLayer(Spec):
         lrn_order: Layer 1 normalizes `before_pool` or `after_pool`; layer 2 always before.
         weight_stddev: Standard deviation of the initial weights of conv1, conv2, local3, local4 and fc10. Biases start
             at 0.
+
+    Note:
+        Defaults are the values of layers-conv-local-13pct.cfg.
+
+    Raises:
+        pydantic.ValidationError: A value is out of range.
+
+    Example:
+        >>> import alexnet_tf as an
+        >>> an.FourLayerSpec(lrn=True).lrn_k
+        1.0
     """
 
-    name: Literal["four_layer"]
-    filters: Two
-    local_filters: Two
-    activation: Literal["relu", "tanh"]
-    lrn: bool
-    lrn_alpha: Annotated[float, Field(ge=0)]
-    lrn_beta: Annotated[float, Field(gt=0)]
-    lrn_k: Annotated[float, Field(gt=0)]
-    lrn_size: Annotated[int, Field(gt=0)]
-    lrn_order: Literal["before_pool", "after_pool"]
-    weight_stddev: FiveStddevs
+    name: Literal["four_layer"] = "four_layer"
+    filters: Two = [64, 64]
+    local_filters: Two = [32, 32]
+    activation: Literal["relu", "tanh"] = "relu"
+    lrn: bool = False
+    lrn_alpha: Annotated[float, Field(ge=0)] = 2e-4
+    lrn_beta: Annotated[float, Field(gt=0)] = 0.75
+    lrn_k: Annotated[float, Field(gt=0)] = 1.0
+    lrn_size: Annotated[int, Field(gt=0)] = 5
+    lrn_order: Literal["before_pool", "after_pool"] = "before_pool"
+    weight_stddev: FiveStddevs = [0.0001, 0.01, 0.04, 0.04, 0.01]
 
     @model_validator(mode="after")
     def _centred(self) -> Self:

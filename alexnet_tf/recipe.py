@@ -1,4 +1,9 @@
-"""How a network is trained, as data: input, optimizer, schedule, augmentation. No TensorFlow."""
+"""How a network is trained, as data: input, optimizer, schedule, augmentation. No TensorFlow.
+
+Defaults are those of the paper's text, or switch off what it does not have.
+"""
+
+# ruff: noqa: RUF012, as pydantic gives each instance its own copy of a default
 
 from typing import Annotated, Literal, Self
 
@@ -20,10 +25,10 @@ class InputSpec(Spec):
             paper has none. Where the crop is as large as the image, it is what makes the five crops differ.
     """
 
-    crop_size: Annotated[int, Field(gt=0)]
-    mean: Literal["pixel", "channel"]
-    divide_by: Annotated[float, Field(gt=0)]
-    test_border: Annotated[int, Field(ge=0)]
+    crop_size: Annotated[int, Field(gt=0)] = 224
+    mean: Literal["pixel", "channel"] = "pixel"
+    divide_by: Annotated[float, Field(gt=0)] = 1.0
+    test_border: Annotated[int, Field(ge=0)] = 0
 
 
 class OptimizerSpec(Spec):
@@ -42,14 +47,14 @@ class OptimizerSpec(Spec):
             conv2 in layer-params-conv-local-11pct.cfg).
     """
 
-    learning_rate: Annotated[float, Field(gt=0)]
-    momentum: Annotated[float, Field(ge=0, lt=1)]
-    nesterov: bool
-    weight_decay: Annotated[float, Field(ge=0)]
-    decay_form: Literal["coupled", "decoupled"]
-    bias_learning_rate_factor: Annotated[float, Field(ge=0)]
-    bias_decay: bool
-    convolution_decay: bool
+    learning_rate: Annotated[float, Field(gt=0)] = 0.01
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    nesterov: bool = False
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0005
+    decay_form: Literal["coupled", "decoupled"] = "coupled"
+    bias_learning_rate_factor: Annotated[float, Field(ge=0)] = 1.0
+    bias_decay: bool = True
+    convolution_decay: bool = True
 
     @model_validator(mode="after")
     def _combine(self) -> Self:
@@ -66,19 +71,20 @@ class ScheduleSpec(Spec):
             `cosine` and `one_cycle` (linear up, linear down) change it at every step.
         drop_factor: What a drop multiplies the rate by (§5: 0.1).
         max_drops: Drops of `plateau` (§5: three).
-        patience_epochs: `plateau` drops after so many epochs without a better validation top-1 error.
+        patience_epochs: `plateau` drops after so many epochs without a better validation top-1 error; §5 gives no
+            number.
         drop_at: `steps` drops at these shares of the training, ascending.
         conv1_frozen_from: Share of the training after which conv1 stays as it is (2012 code: 0.77); 1 is never.
         warmup_share: Share of the training in which `cosine` and `one_cycle` rise linearly from zero.
     """
 
-    name: Literal["plateau", "steps", "cosine", "one_cycle"]
-    drop_factor: Annotated[float, Field(gt=0, lt=1)]
-    max_drops: Annotated[int, Field(ge=0)]
-    patience_epochs: Annotated[int, Field(gt=0)]
-    drop_at: list[Share]
-    conv1_frozen_from: Share
-    warmup_share: Annotated[float, Field(ge=0, lt=1)]
+    name: Literal["plateau", "steps", "cosine", "one_cycle"] = "plateau"
+    drop_factor: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    max_drops: Annotated[int, Field(ge=0)] = 3
+    patience_epochs: Annotated[int, Field(gt=0)] = 3
+    drop_at: list[Share] = []
+    conv1_frozen_from: Share = 1.0
+    warmup_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
     @model_validator(mode="after")
     def _combine(self) -> Self:
@@ -108,13 +114,13 @@ class AugmentationSpec(Spec):
         colour_noise_until: Share of the training after which it is off (2012 code: 0.73).
     """
 
-    crop: Literal["random", "center"]
-    crops_per: Literal["image", "chunk"]
-    padding: Annotated[int, Field(ge=0)]
-    flip: Literal["random", "alternating", "none"]
-    colour_noise: Literal["sqrt_eigenvalue", "eigenvalue", "none"]
-    colour_noise_scale: Annotated[float, Field(ge=0)]
-    colour_noise_until: Share
+    crop: Literal["random", "center"] = "random"
+    crops_per: Literal["image", "chunk"] = "image"
+    padding: Annotated[int, Field(ge=0)] = 0
+    flip: Literal["random", "alternating", "none"] = "random"
+    colour_noise: Literal["sqrt_eigenvalue", "eigenvalue", "none"] = "eigenvalue"
+    colour_noise_scale: Annotated[float, Field(ge=0)] = 0.1
+    colour_noise_until: Share = 1.0
 
     @model_validator(mode="after")
     def _combine(self) -> Self:
@@ -129,7 +135,8 @@ class TrainingSpec(Spec):
     """A whole training.
 
     Attributes:
-        epochs: Passes over the training split; a last incomplete batch is dropped, another one each epoch.
+        epochs: Passes over the training split (§5: roughly 90); a last incomplete batch is dropped, another one each
+            epoch.
         global_batch_size: Images of a step, all replicas together (§5: 128).
         precision: `float32`, `bfloat16` layers over float32 weights, or `auto`: bfloat16 where the devices have
             instructions for it, else float32.
@@ -141,12 +148,12 @@ class TrainingSpec(Spec):
         augmentation: What happens to the images.
     """
 
-    epochs: Annotated[int, Field(gt=0)]
-    global_batch_size: Annotated[int, Field(gt=0)]
-    precision: Literal["auto", "float32", "bfloat16"]
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)]
-    weight_averaging: Annotated[float, Field(ge=0, lt=1)]
-    keep: Literal["last", "best"]
-    optimizer: OptimizerSpec
-    schedule: ScheduleSpec
-    augmentation: AugmentationSpec
+    epochs: Annotated[int, Field(gt=0)] = 90
+    global_batch_size: Annotated[int, Field(gt=0)] = 128
+    precision: Literal["auto", "float32", "bfloat16"] = "float32"
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    weight_averaging: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    keep: Literal["last", "best"] = "last"
+    optimizer: OptimizerSpec = OptimizerSpec()
+    schedule: ScheduleSpec = ScheduleSpec()
+    augmentation: AugmentationSpec = AugmentationSpec()

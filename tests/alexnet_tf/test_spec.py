@@ -1,0 +1,116 @@
+"""Descriptions: the paper's values in Python, nothing left out in a file."""
+
+import json
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from alexnet_tf import recipe
+from alexnet_tf.architecture import AlexNet, AlexNetBN, Network
+from alexnet_tf.four_layer_spec import FourLayer
+from alexnet_tf.profiles import PROFILES, values
+from pipeline.config import load
+from pipeline.yaml_file import read
+
+SPECS = [
+    AlexNet,
+    AlexNetBN,
+    FourLayer,
+    recipe.InputSpec,
+    recipe.OptimizerSpec,
+    recipe.ScheduleSpec,
+    recipe.AugmentationSpec,
+    recipe.TrainingSpec,
+]
+
+
+def nested(content, key):
+    for part in key.split("."):
+        content = content[part]
+    return content
+
+
+def test_defaults_are_the_papers_text_wherever_a_profile_has_a_value():
+    described = {"network": AlexNet().model_dump(), "training": recipe.TrainingSpec().model_dump()}
+    for key, switch in PROFILES["paper"].items():
+        assert nested(described, key) == switch.value, key
+
+
+def test_the_other_defaults_are_those_of_the_experiments(root):
+    imagenet = read(root / "experiments/imagenet2012.yaml")["variants"]
+    described = {
+        "network": AlexNet().model_dump(),
+        "training": recipe.TrainingSpec().model_dump(),
+        "input": recipe.InputSpec().model_dump(),
+    }
+
+    def compare(default, written):
+        for key, value in written.items():
+            if isinstance(value, dict):
+                compare(default[key], value)
+            else:
+                assert value in (default[key], "profile"), key
+
+    for section in described:
+        compare(described[section], imagenet["faithful"][section])
+    assert AlexNetBN().model_dump() == imagenet["optimized"]["network"]
+    relu = read(root / "experiments/relu_tanh.yaml")["variants"]["relu"]
+    assert FourLayer().model_dump() == relu["network"]
+
+
+def test_values_of_a_profile_are_copies():
+    values("paper", "network")["bias"][0] = 7.0
+    assert values("paper", "network")["bias"][0] == 0.0
+    AlexNet().bias[0] = 7.0
+    assert AlexNet().bias[0] == 0.0
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.__name__)
+def test_a_file_must_say_everything(spec):
+    whole = json.loads(spec().model_dump_json())
+    assert spec.model_validate_json(json.dumps(whole)) == spec()
+    for name in spec.model_fields:
+        part = {key: value for key, value in whole.items() if key != name}
+        assert spec.model_validate(part) == spec()
+        with pytest.raises(ValidationError) as caught:
+            spec.model_validate_json(json.dumps(part))
+        assert [(error["type"], error["loc"]) for error in caught.value.errors()] == [("missing", (name,))]
+
+
+def test_a_part_of_a_part_must_be_there_too():
+    whole = json.loads(recipe.TrainingSpec().model_dump_json())
+    del whole["schedule"]["drop_factor"]
+    with pytest.raises(ValidationError) as caught:
+        recipe.TrainingSpec.model_validate_json(json.dumps(whole))
+    assert [error["loc"] for error in caught.value.errors()] == [("schedule", "drop_factor")]
+    network = json.loads(AlexNet().model_dump_json())
+    del network["towers"]
+    with pytest.raises(ValidationError, match="towers"):
+        TypeAdapter(Network).validate_json(json.dumps(network))
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.__name__)
+def test_the_schema_of_the_file_requires_everything_and_has_no_defaults(spec):
+    schema = spec.model_json_schema()
+    for each in (schema, *schema.get("$defs", {}).values()):
+        assert set(each["required"]) == set(each["properties"])
+        assert not [name for name, field in each["properties"].items() if "default" in field]
+        assert "Example" not in each["description"]
+
+
+def test_every_key_of_params_yaml_that_is_missing_is_refused(root, tmp_path):
+    """Line by line: each key that has no section under it is taken out alone."""
+    lines = (root / "params.yaml").read_text(encoding="utf-8").splitlines()
+    (tmp_path / "schemas").symlink_to(root / "schemas")
+    path = tmp_path / "params.yaml"
+    tried = 0
+    for number, line in enumerate(lines):
+        key, colon, value = line.partition(":")
+        if not colon or key.lstrip().startswith("#") or not value.partition("#")[0].strip():
+            continue
+        name = key.strip()
+        path.write_text("\n".join(lines[:number] + lines[number + 1 :]))
+        with pytest.raises(Exception, match=rf"params\.yaml.*\b{name}\b.*(missing|expected)"):
+            load(path)
+        tried += 1
+    assert tried > 100
