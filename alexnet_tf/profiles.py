@@ -7,11 +7,11 @@ literally; `caffe` is the widely used `bvlc_alexnet`. Of the 2012 code, `layers-
 """
 
 import copy
-import difflib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from alexnet_tf.errors import ConfigError
+from alexnet_tf.nearest import nearest
 
 WORD = "profile"
 
@@ -97,6 +97,22 @@ PROFILES: dict[str, dict[str, Switch]] = {
 }
 
 
+def values(name: str, section: str) -> dict[str, Any]:
+    """Return what a profile says of one section of a variant, by field.
+
+    Args:
+        name: The profile.
+        section: Such as `network` or `training.optimizer`.
+
+    Raises:
+        ConfigError: There is no such profile.
+    """
+    _require(name, list(PROFILES))
+    switches = PROFILES[name].items()
+    inside = {key.removeprefix(f"{section}."): switch.value for key, switch in switches if key.startswith(f"{section}.")}
+    return copy.deepcopy(inside)
+
+
 def resolve(variant: Mapping[str, Any]) -> dict[str, Any]:
     """Replace every value that is the word `profile` by what the variant's profile says there.
 
@@ -110,11 +126,7 @@ def resolve(variant: Mapping[str, Any]) -> dict[str, Any]:
         ConfigError: The profile is unknown, or a switch says `profile` where the profile has no value for it.
     """
     name = variant.get("profile")
-    if name != "none" and name not in PROFILES:
-        known = [*PROFILES, "none"]
-        nearest = difflib.get_close_matches(str(name), known, n=1)
-        hint = f"; did you mean {nearest[0]}?" if nearest else ""
-        raise ConfigError(f"profile: expected one of {', '.join(known)}, got {name!r}{hint}")
+    _require(name, [*PROFILES, "none"])
     switches = PROFILES.get(str(name), {})
 
     def replaced(value: Any, path: str) -> Any:
@@ -131,3 +143,8 @@ def resolve(variant: Mapping[str, Any]) -> dict[str, Any]:
         )
 
     return replaced(variant, "")
+
+
+def _require(name: object, known: list[str]) -> None:
+    if name not in known:
+        raise ConfigError(f"profile: expected one of {', '.join(known)}, got {name!r}{nearest(name, known)}")

@@ -41,7 +41,7 @@ class Group(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find a command, or the nearest name."""
-        from pipeline.yaml_file import nearest
+        from alexnet_tf.nearest import nearest
 
         if args and not args[0].startswith("-") and args[0] not in self.commands:
             known = ", ".join(self.commands)

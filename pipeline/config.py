@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from alexnet_tf.errors import ConfigError
+from alexnet_tf.nearest import nearest
 from alexnet_tf.profiles import resolve
 from components.interfaces import StageParams
 from pipeline.config_errors import sentence
@@ -18,7 +19,7 @@ from pipeline.graph import all_items, items
 from pipeline.local_params import LOCAL_FILE, with_local
 from pipeline.schema import RuntimeParams, file_type
 from pipeline.workspace import home_of
-from pipeline.yaml_file import nearest, read, shown, with_overrides
+from pipeline.yaml_file import read, shown, with_overrides
 
 PARAMS_FILE = "params.yaml"
 

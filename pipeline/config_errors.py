@@ -7,8 +7,9 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from alexnet_tf.errors import ConfigError
+from alexnet_tf.nearest import nearest
 from pipeline.schema import json_schema, subschemas
-from pipeline.yaml_file import nearest, shown
+from pipeline.yaml_file import shown
 
 _TYPES = {
     "integer": "a whole number",

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from alexnet_tf.errors import AlexNetError, ConfigError
+from alexnet_tf.nearest import nearest
 from pipeline.config import PARAMS_FILE, check
 from pipeline.local_params import DEFAULTS_FILE, defaults, with_source_folder
 from pipeline.schema import RuntimeParams
 from pipeline.workspace import Workspace
-from pipeline.yaml_file import nearest, parse, read, shown
+from pipeline.yaml_file import parse, read, shown
 
 
 def names(root: Path) -> list[str]:

@@ -15,8 +15,8 @@ from pathlib import Path
 import click
 
 from alexnet_tf.errors import AlexNetError, ConfigError
+from alexnet_tf.nearest import nearest
 from pipeline.commands.base import Command
-from pipeline.yaml_file import nearest
 
 FOLDER = "results/pretrained"
 _LOSS = "loss.json"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from alexnet_tf.errors import AlexNetError, ConfigError
+from alexnet_tf.nearest import nearest
 from pipeline.certificate import Certificate, compared, this_machine
 from pipeline.clean_folder import clean_folder, rerun
 from pipeline.config import PARAMS_FILE, Config, check
@@ -18,7 +19,7 @@ from pipeline.lock import LOCK_FILE, Lock, parse_lock
 from pipeline.provenance import committed, provenance_tags, uncommitted_changes
 from pipeline.standing import headline_prefix, numbers
 from pipeline.workspace import Workspace
-from pipeline.yaml_file import nearest, parse
+from pipeline.yaml_file import parse
 
 METRICS_FILE = "metrics.json"  # written by `compare` and committed: the numbers that dvc.lock stands for
 

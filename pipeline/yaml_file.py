@@ -1,7 +1,6 @@
 """Reading params.yaml as DVC reads it: YAML 1.2, so `5e-4` is a number and `on` is a word."""
 
 import copy
-import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from alexnet_tf.errors import ConfigError
+from alexnet_tf.nearest import nearest
 
 
 def parse(text: str, source: str) -> Any:
@@ -90,12 +90,6 @@ def _set(content: dict[str, Any], key: str, value: Any) -> None:
         if depth == len(parts) - 1:
             section[part] = value
         section = section[part]
-
-
-def nearest(name: object, known: Iterable[object]) -> str:
-    """Say which known name comes closest, as the end of a sentence, or nothing."""
-    close = difflib.get_close_matches(str(name), [str(each) for each in known], n=1, cutoff=0.5)
-    return f"; did you mean {close[0]}?" if close else ""
 
 
 def shown(value: object, limit: int = 60) -> str:

@@ -94,7 +94,7 @@ def command(
 def _model(root: Path, variant: str | None) -> Path:
     """Find the folder of the model: the named one, or the best of those that were trained."""
     from alexnet_tf.errors import AlexNetError, ConfigError
-    from pipeline.yaml_file import nearest
+    from alexnet_tf.nearest import nearest
 
     trained = sorted(path.parent.name for path in (root / "models").glob("*/model.json"))
     if not trained:

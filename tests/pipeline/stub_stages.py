@@ -275,8 +275,8 @@ def make_repository(folder: Path) -> Path:
     for package in ("pipeline", "components", "alexnet_tf"):
         (folder / package).mkdir(parents=True)
     shutil.copytree(ROOT / "pipeline", folder / "pipeline", dirs_exist_ok=True)
-    for path in ("alexnet_tf/__init__.py", "alexnet_tf/errors.py", "alexnet_tf/profiles.py", "alexnet_tf/stop.py"):
-        shutil.copyfile(ROOT / path, folder / path)
+    for name in ("__init__", "errors", "nearest", "profiles", "stop"):
+        shutil.copyfile(ROOT / f"alexnet_tf/{name}.py", folder / f"alexnet_tf/{name}.py")
     for path in ("components/__init__.py", "components/interfaces.py", "dvc.yaml"):
         shutil.copyfile(ROOT / path, folder / path)
     for committed in ("results/champions", "schemas"):
