@@ -1,9 +1,65 @@
 """AlexNet (Krizhevsky, Sutskever, Hinton, 2012) in TensorFlow: values in, values out.
 
-Nothing is imported here that imports TensorFlow, so that a Beam worker that wants `alexnet_tf.records` does not pay
-for it.
+    import alexnet_tf as an
+
+    model = an.AlexNet(num_classes=10)                         # a Keras model, for compile and fit
+    classifier = an.load_classifier("results/pretrained/cifar10")
+    names, probabilities = classifier.predict(["photo.jpg"])
+
+The names below are looked up on first use, so that the import costs nothing: a Beam worker that wants
+`alexnet_tf.records` does not pay for TensorFlow.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from alexnet_tf import onednn as onednn
 
+if TYPE_CHECKING:
+    from alexnet_tf.applications import AlexNet as AlexNet
+    from alexnet_tf.applications import AlexNetBN as AlexNetBN
+    from alexnet_tf.applications import FourLayer as FourLayer
+    from alexnet_tf.applications import alexnet_spec as alexnet_spec
+    from alexnet_tf.applications import custom_objects as custom_objects
+    from alexnet_tf.architecture import AlexNet as AlexNetSpec
+    from alexnet_tf.architecture import AlexNetBN as AlexNetBNSpec
+    from alexnet_tf.errors import AlexNetError as AlexNetError
+    from alexnet_tf.errors import ConfigError as ConfigError
+    from alexnet_tf.errors import DataError as DataError
+    from alexnet_tf.four_layer_spec import FourLayer as FourLayerSpec
+    from alexnet_tf.image_classifier import ImageClassifier as ImageClassifier
+    from alexnet_tf.image_classifier import load_classifier as load_classifier
+    from alexnet_tf.networks import build as build
+
 __version__ = "0.1.0"
+
+_PUBLIC = {  # name -> where it is; a test compares them with the imports above
+    "AlexNet": "applications.AlexNet",
+    "AlexNetBN": "applications.AlexNetBN",
+    "AlexNetBNSpec": "architecture.AlexNetBN",
+    "AlexNetError": "errors.AlexNetError",
+    "AlexNetSpec": "architecture.AlexNet",
+    "ConfigError": "errors.ConfigError",
+    "DataError": "errors.DataError",
+    "FourLayer": "applications.FourLayer",
+    "FourLayerSpec": "four_layer_spec.FourLayer",
+    "ImageClassifier": "image_classifier.ImageClassifier",
+    "alexnet_spec": "applications.alexnet_spec",
+    "build": "networks.build",
+    "custom_objects": "applications.custom_objects",
+    "load_classifier": "image_classifier.load_classifier",
+}
+__all__ = ["__version__", *_PUBLIC]  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, _, attribute = _PUBLIC[name].rpartition(".")
+    found = getattr(import_module(f"{__name__}.{module}"), attribute)
+    globals()[name] = found  # so that it is looked up once
+    return found
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -12,6 +12,7 @@ from alexnet_tf.layers import (
     FC6_DROPOUT,
     FC7_DROPOUT,
     Draw,
+    OwnDraws,
     TowerConv2D,
     inverted_dropout,
     original_dropout,
@@ -23,19 +24,21 @@ from alexnet_tf.normalization import LocalResponseNormalization, same_map_normal
 class AlexNet(keras.Model):
     """The network of §3.5: five convolutions in towers, three dense layers, logits of `num_classes` classes.
 
-    Call it on (N, crop, crop, C) float32 centred images; it returns float32 logits (N, K). Training passes
-    `training=True` and a `Draw` for dropout.
+    Call it on (N, crop, crop, C) float32 centred images; it returns float32 logits (N, K). With `training=True` dropout
+    is on: the pipeline passes a `Draw`, all others get one of the model's own draws.
 
     Args:
         spec: An `architecture.AlexNet`, or the mapping that makes one.
         crop_size: Height and width of the input in pixels.
         num_classes: K.
+        seed: Of the model's own draws, 0 to 2^31 - 1.
     """
 
-    def __init__(self, spec, crop_size: int, num_classes: int, **kwargs):
+    def __init__(self, spec, crop_size: int, num_classes: int, seed: int = 0, **kwargs):
         super().__init__(**kwargs)
         spec = architecture.AlexNet.model_validate(spec)
-        self.spec, self.crop_size, self.num_classes = spec, crop_size, num_classes
+        self.spec, self.crop_size, self.num_classes, self.seed = spec, crop_size, num_classes, seed
+        self._own_draws = OwnDraws(seed)
         self.activation = ACTIVATIONS[spec.activation]
         self.dropout = original_dropout if spec.dropout_scaling == "at_test" else inverted_dropout
         self.flatten = keras.layers.Flatten(dtype=self.dtype_policy)
@@ -74,7 +77,15 @@ class AlexNet(keras.Model):
         ]
 
     def call(self, inputs, training=False, draw: Draw | None = None):
-        """Return logits (N, K) float32 of images (N, crop, crop, C)."""
+        """Return logits (N, K) float32 of images (N, crop, crop, C).
+
+        Args:
+            inputs: float32, centred.
+            training: Whether to drop units of fc6 and fc7 (§4.2).
+            draw: Where the batch lies in the random stream; None takes the next of the model's own draws.
+        """
+        if training and draw is None:
+            draw = self._own_draws.next(tf.shape(inputs)[0])
         return self.classify(self.features(inputs), draw=draw if training else None)
 
     def features(self, images):
@@ -132,4 +143,5 @@ class AlexNet(keras.Model):
             "spec": self.spec.model_dump(),
             "crop_size": self.crop_size,
             "num_classes": self.num_classes,
+            "seed": self.seed,
         }

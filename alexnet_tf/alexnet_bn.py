@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from alexnet_tf import architecture
 from alexnet_tf.batch_normalization import BatchNormActivation, activation
-from alexnet_tf.layers import FC6_DROPOUT, FC7_DROPOUT, Draw, inverted_dropout
+from alexnet_tf.layers import FC6_DROPOUT, FC7_DROPOUT, Draw, OwnDraws, inverted_dropout
 
 
 @keras.saving.register_keras_serializable("alexnet_tf")
@@ -21,12 +21,14 @@ class AlexNetBN(keras.Model):
         spec: An `architecture.AlexNetBN`, or the mapping that makes one.
         crop_size: Height and width of the input in pixels.
         num_classes: K.
+        seed: Of the model's own draws, 0 to 2^31 - 1.
     """
 
-    def __init__(self, spec, crop_size: int, num_classes: int, **kwargs):
+    def __init__(self, spec, crop_size: int, num_classes: int, seed: int = 0, **kwargs):
         super().__init__(**kwargs)
         spec = architecture.AlexNetBN.model_validate(spec)
-        self.spec, self.crop_size, self.num_classes = spec, crop_size, num_classes
+        self.spec, self.crop_size, self.num_classes, self.seed = spec, crop_size, num_classes, seed
+        self._own_draws = OwnDraws(seed)
         self.flatten = keras.layers.Flatten(dtype=self.dtype_policy)
         shared = {"use_bias": False, "kernel_initializer": "zeros", "dtype": self.dtype_policy}
         self.convs = [
@@ -58,7 +60,9 @@ class AlexNetBN(keras.Model):
         ]
 
     def call(self, inputs, training=False, draw: Draw | None = None):
-        """Return logits (N, K) float32 of images (N, crop, crop, C)."""
+        """Return logits (N, K) float32 of images (N, crop, crop, C); the arguments are those of `AlexNet`."""
+        if training and draw is None:
+            draw = self._own_draws.next(tf.shape(inputs)[0])
         features = self.features(inputs, training=training)
         hidden = self.hidden(features, training=training, draw=draw)
         return tf.cast(self.dense[2](hidden), tf.float32) * self.spec.logit_scale
@@ -97,6 +101,7 @@ class AlexNetBN(keras.Model):
             "spec": self.spec.model_dump(),
             "crop_size": self.crop_size,
             "num_classes": self.num_classes,
+            "seed": self.seed,
         }
 
 

@@ -2,15 +2,43 @@
 
 
 class AlexNetError(Exception):
-    """Something that the user can mend; the command line prints its text alone and exits with 1."""
+    """Something that the user can mend; the command line prints its text alone and exits with 1.
+
+    Example:
+        >>> import alexnet_tf as an
+        >>> try:
+        ...     an.load_classifier("nowhere")
+        ... except an.AlexNetError as error:
+        ...     print(str(error).partition(";")[0])
+        nowhere is no folder
+    """
 
 
 class ConfigError(AlexNetError):
-    """A parameter that is unknown, missing or out of range; nothing was started, exit code 2."""
+    """A parameter that is unknown, missing or out of range; nothing was started, exit code 2.
+
+    Example:
+        >>> import alexnet_tf as an
+        >>> try:
+        ...     an.AlexNet(profile="orignal")
+        ... except an.ConfigError as error:
+        ...     print(error)
+        profile: expected one of original, paper, caffe, got 'orignal'; did you mean original?
+    """
 
 
 class DataError(AlexNetError):
-    """Data that are missing, broken, or other than their manifest says."""
+    """Data that are missing, broken, or other than their manifest says.
+
+    Example:
+        >>> import tempfile
+        >>> import alexnet_tf as an
+        >>> try:
+        ...     an.load_classifier(tempfile.mkdtemp())
+        ... except an.DataError as error:
+        ...     print(str(error).partition(": ")[2])
+        expected the folder of a model, as the stage train writes it, found no model.json
+    """
 
 
 class TrainingError(AlexNetError):

@@ -18,7 +18,7 @@ _METADATA = "metadata.json"
 def save_keras(model: "keras.Model", path: Path) -> None:
     """Save a model as Keras does, without the dates that Keras puts in: each entry's and `date_saved`.
 
-    `keras.saving.load_model` reads the file where `alexnet_tf.networks` can be imported.
+    `keras.saving.load_model` reads the file with `custom_objects=alexnet_tf.custom_objects()`.
     """
     with tempfile.TemporaryDirectory() as folder:
         dated = Path(folder) / "model.keras"

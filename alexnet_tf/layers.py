@@ -22,7 +22,7 @@ class Draw:
 
     seed: tf.Tensor
     rows: tf.Tensor
-    global_batch_size: int
+    global_batch_size: int | tf.Tensor
 
     def uniform(self, stream: int, shape: tuple[int, ...] = ()) -> tf.Tensor:
         """Return float32 (N, *shape) in [0, 1), each row the same whatever batch or replica asks for it."""
@@ -36,6 +36,36 @@ class Draw:
 
     def _key(self, stream: int) -> tf.Tensor:
         return tf.stack([self.seed[0] * 31 + stream, self.seed[1]])
+
+
+class OwnDraws:
+    """Draws for calls that bring none, such as those of `model.fit`: no two calls and no two replicas get the same.
+
+    They are a function of the seed, the number of the call and the replica. The count of calls is no weight and no
+    state of Keras: files and checkpoints do not hold it, and a model that was loaded counts from 0 again.
+
+    Args:
+        seed: 0 to 2^31 - 1.
+    """
+
+    def __init__(self, seed: int):
+        self._seed = seed
+        # A count of its own on each replica: to agree on one, replicas would have to wait for each other.
+        self._calls = tf.Variable(
+            0,
+            dtype=tf.int64,
+            trainable=False,
+            synchronization=tf.VariableSynchronization.ON_READ,
+            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+        )
+
+    def next(self, batch_size: int | tf.Tensor) -> Draw:
+        """Return the draw of one call, for a batch or a replica's share of it."""
+        replicas = tf.distribute.get_replica_context()
+        place, count = (replicas.replica_id_in_sync_group, replicas.num_replicas_in_sync) if replicas else (0, 1)
+        number = tf.cast(self._calls.read_value(), tf.int32) * count + place
+        self._calls.assign_add(1)
+        return Draw(tf.stack([self._seed, number]), tf.range(batch_size), batch_size)
 
 
 @keras.saving.register_keras_serializable("alexnet_tf")

@@ -64,9 +64,27 @@ def model_card(bundle: "Bundle", metrics: Mapping[str, Any], tflite: Mapping[str
             "The signature `center` does a tenth of the work. The model names one of its classes for any"
             " image, also for one that shows none of them; EXIF orientation is ignored, as in training.",
             "",
+            "`model.keras` is the network alone, for further training: crops of (N,"
+            f" {bundle.crop_size}, {bundle.crop_size}, 3) float32 in, RGB, 0 to 255 {_centred(bundle)}; logits out. It"
+            " needs the package alexnet_tf:",
+            "",
+            "```python",
+            "import alexnet_tf as an",
+            "import keras",
+            "",
+            'network = keras.saving.load_model("model.keras", custom_objects=an.custom_objects())',
+            "```",
+            "",
             *(_tflite_section(bundle, tflite) if tflite else ()),
         ]
     )
+
+
+def _centred(bundle: "Bundle") -> str:
+    mean = bundle.views.mean
+    numbers = f"means {', '.join(f'{each:.2f}' for each in mean)}" if mean.ndim == 1 else "mean image"
+    divided = "" if bundle.views.spec.divide_by == 1 else f", divided by {bundle.views.spec.divide_by:g}"
+    return f"minus the training images' {numbers}{divided}"
 
 
 def _tflite_section(bundle: "Bundle", measured: Mapping[str, Any]) -> list[str]:

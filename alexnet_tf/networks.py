@@ -23,22 +23,35 @@ def build(
     seed: int = 0,
     precision: str = "float32",
 ) -> Model:
-    """Return the network with its variables made and initialized from `seed`.
+    """Return the network with its variables made and initialized from `seed`, kernels as §5 has them.
 
     Args:
         spec: What to build.
         crop_size: Height and width of the input in pixels.
         num_classes: K.
-        seed: Fixes the initial weights: variable i draws from (seed, i), whatever the strategy.
+        seed: Fixes the initial weights: variable i draws from (seed, i), whatever the strategy. Also the seed of the
+            dropout of calls without a `Draw`. 0 to 2^31 - 1.
         precision: `float32`, or `bfloat16` layers over float32 variables.
 
+    Returns:
+        A built Keras model: (N, crop, crop, 3) float32 -> logits (N, K) float32.
+
     Raises:
-        ValueError: When the crop is too small for the network.
+        ValueError: The crop is too small for the network, or the seed is out of range.
+
+    Example:
+        >>> import alexnet_tf as an
+        >>> spec = an.AlexNetSpec(filters=[8, 16, 16, 16, 16], dense_units=[32, 32])
+        >>> an.build(spec, crop_size=63, num_classes=5).count_params()
+        10949
     """
+    if not 0 <= seed < 2**31:
+        raise ValueError(f"seed must be a whole number from 0 to 2^31 - 1, got {seed}")
     layer_table(spec, crop_size, 3, num_classes)
     policy = keras.DTypePolicy("mixed_bfloat16" if precision == "bfloat16" else "float32")
     networks = {"alexnet": AlexNet, "alexnet_bn": AlexNetBN, "four_layer": FourLayer}
-    model = networks[spec.name](spec, crop_size, num_classes, dtype=policy, name=spec.name)
+    dropout = {} if spec.name == "four_layer" else {"seed": seed}  # the small network drops nothing
+    model = networks[spec.name](spec, crop_size, num_classes, **dropout, dtype=policy, name=spec.name)
     model(tf.zeros((1, crop_size, crop_size, 3)))
     for position, variable in enumerate(model.weights):
         if variable.path.endswith("/kernel"):

@@ -11,7 +11,7 @@ Writes `export/`:
         bound and the verdict; see `alexnet_tf.gate`.
     saved_model/: signatures `ten_crop` (the default) and `center`, which take encoded image files and return
         probabilities, the five best classes by name, and logits; see `alexnet_tf.serving`.
-    model.keras: the network alone, centred images in, logits out; loads where `alexnet_tf` is installed.
+    model.keras: the network alone, centred images in, logits out; loads with `alexnet_tf.custom_objects()`.
     class_names.txt: one name a line, in the order of the outputs.
     model_card.md: what it is, how well it does, how to call it.
     model.tflite, tflite.json: where `export.tflite` asks for it, the network with half-precision weights, and how far

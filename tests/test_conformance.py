@@ -77,12 +77,28 @@ def test_code_dependencies_are_the_import_closure(resolved, config, root):
 
 
 def test_the_closure_may_leave_out_package_files(root):
-    """They hold a docstring at most; the library's also its version, and what must come before TensorFlow."""
+    """They hold a docstring at most; the library's also names for users, and what must come before TensorFlow."""
     for package in ("alexnet_tf", "components"):
         for path in (root / package).rglob("__init__.py"):
             tree = ast.parse(path.read_text(encoding="utf-8"))
             imports = [ast.unparse(node) for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
-            assert imports == ["from alexnet_tf import onednn as onednn"] * (package == "alexnet_tf"), path
+            top = path == root / "alexnet_tf/__init__.py"
+            ours = [line for line in imports if line.startswith(("from alexnet_tf", "from components"))]
+            assert ours == ["from alexnet_tf import onednn as onednn"] * top, path
+            assert top or not imports, path
+
+
+def test_nothing_here_uses_the_names_for_users(root):
+    """The closure would miss what is behind them: code here imports modules."""
+    from alexnet_tf import _PUBLIC
+
+    for package in ("alexnet_tf", "components", "pipeline", "benchmarks"):
+        for path in (root / package).rglob("*.py"):
+            if path == root / "alexnet_tf/__init__.py":
+                continue
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.ImportFrom) and node.module == "alexnet_tf":
+                    assert not {alias.name for alias in node.names} & _PUBLIC.keys(), path
     assert "alexnet_tf/onednn.py" in STAGES["train"].code(root)
 
 

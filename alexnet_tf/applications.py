@@ -1,0 +1,152 @@
+"""Networks for `model.fit`: built, initialized, ready to compile, as `keras.applications` has them.
+
+They take centred images and return logits. What centring means, and what to compile them with, is the same for all:
+
+- inputs are float32 (N, crop, crop, 3), RGB, 0..255 minus the mean of the training images (§2), a mean image or one
+  mean a channel; the network does not subtract it, as it does not know the images;
+- outputs are logits, so losses need `from_logits=True`;
+- in training dropout draws from the model's own seed. No two steps and no two replicas of a `tf.distribute` strategy
+  drop the same units.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from alexnet_tf import architecture, four_layer_spec, profiles
+
+if TYPE_CHECKING:
+    import keras
+
+
+def alexnet_spec(profile: str = "original", **changes: Any) -> architecture.AlexNet:
+    """Return the network of 2012 as one of its three readings describes it.
+
+    Args:
+        profile: `original`, the code that produced the published errors; `paper`, its text; `caffe`, bvlc_alexnet.
+        **changes: Fields of `AlexNetSpec` that are to differ.
+
+    Raises:
+        ConfigError: There is no such profile.
+        pydantic.ValidationError: A change is no field, or its value is out of range.
+
+    Example:
+        >>> import alexnet_tf as an
+        >>> an.alexnet_spec("original").lrn_alpha, an.alexnet_spec("paper").lrn_alpha
+        (2e-05, 0.0001)
+        >>> an.alexnet_spec("caffe", dropout=0.3).bias
+        [0.0, 0.1, 0.0, 0.1, 0.1, 0.1, 0.1, 0.0]
+    """
+    return architecture.AlexNet(**profiles.values(profile, "network") | changes)
+
+
+def AlexNet(  # noqa: N802, as keras.applications names its networks
+    num_classes: int = 1000, crop_size: int = 224, profile: str = "original", seed: int = 0
+) -> "keras.Model":
+    """Return the network of the paper (§3.5), initialized as §5 says: 61 million parameters for 1000 classes.
+
+    Args:
+        num_classes: K.
+        crop_size: Height and width of the input in pixels, at least 36.
+        profile: `original`, the code that produced the published errors; `paper`, its text; `caffe`, bvlc_alexnet.
+        seed: Fixes the initial weights and the dropout (§4.2), 0 to 2^31 - 1.
+
+    Returns:
+        A built model: (N, crop, crop, 3) float32, RGB, 0..255 minus the training images' mean -> logits (N, K) float32.
+
+    Raises:
+        ConfigError: There is no such profile.
+        ValueError: The crop is too small, or the seed out of range.
+
+    Example:
+        >>> import keras
+        >>> import numpy as np
+        >>> import alexnet_tf as an
+        >>> model = an.AlexNet(num_classes=5, crop_size=63)
+        >>> model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True), ["accuracy"])
+        >>> images = np.random.default_rng(0).integers(0, 256, (4, 63, 63, 3)).astype("float32")
+        >>> model(images - images.mean(axis=(0, 1, 2))).shape
+        TensorShape([4, 5])
+    """
+    from alexnet_tf.networks import build
+
+    return build(alexnet_spec(profile), crop_size=crop_size, num_classes=num_classes, seed=seed)
+
+
+def AlexNetBN(num_classes: int = 1000, crop_size: int = 128, seed: int = 0) -> "keras.Model":  # noqa: N802
+    """Return the optimized network: AlexNet's five convolutions and three dense layers with batch normalization.
+
+    It is not in the paper; experiments/imagenet2012.yaml trains it as `optimized`, and `AlexNetBNSpec` describes it.
+
+    Args:
+        num_classes: K.
+        crop_size: Height and width of the input in pixels, at least 15.
+        seed: Fixes the initial weights and the dropout, 0 to 2^31 - 1.
+
+    Returns:
+        A built model: (N, crop, crop, 3) float32, RGB, (0..255 minus the mean) / 64 -> logits (N, K) float32.
+
+    Raises:
+        ValueError: The crop is too small, or the seed out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> import alexnet_tf as an
+        >>> model = an.AlexNetBN(num_classes=5, crop_size=32)
+        >>> images = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3)).astype("float32")
+        >>> model((images - images.mean(axis=(0, 1, 2))) / 64).shape
+        TensorShape([4, 5])
+    """
+    from alexnet_tf.networks import build
+
+    return build(architecture.AlexNetBN(), crop_size=crop_size, num_classes=num_classes, seed=seed)
+
+
+def FourLayer(num_classes: int = 10, crop_size: int = 24, seed: int = 0) -> "keras.Model":  # noqa: N802
+    """Return the four-layer network of the experiments on CIFAR-10 (§3.1, §3.3), initialized as its 2012 file says.
+
+    Args:
+        num_classes: K.
+        crop_size: Height and width of the input in pixels, at least 4.
+        seed: Fixes the initial weights, 0 to 2^31 - 1; the network has no dropout.
+
+    Returns:
+        A built model: (N, crop, crop, 3) float32, RGB, 0..255 minus the training images' mean -> logits (N, K) float32.
+
+    Raises:
+        ValueError: The crop is too small, or the seed out of range.
+
+    Example:
+        >>> import alexnet_tf as an
+        >>> an.FourLayer().count_params()
+        1116490
+    """
+    from alexnet_tf.networks import build
+
+    return build(four_layer_spec.FourLayer(), crop_size=crop_size, num_classes=num_classes, seed=seed)
+
+
+def custom_objects() -> dict[str, type]:
+    """Return the classes that a `.keras` file of these networks names; asking for them also registers them with Keras.
+
+    Returns:
+        Registered name -> class, for `keras.saving.load_model`.
+
+    Example:
+        >>> import tempfile
+        >>> import keras
+        >>> import alexnet_tf as an
+        >>> file = tempfile.NamedTemporaryFile(suffix=".keras")
+        >>> an.FourLayer().save(file.name)
+        >>> keras.saving.load_model(file.name, custom_objects=an.custom_objects()).count_params()
+        1116490
+    """
+    import keras
+
+    from alexnet_tf import alexnet, alexnet_bn, four_layer
+    from alexnet_tf.batch_normalization import BatchNormActivation
+    from alexnet_tf.layers import TowerConv2D
+    from alexnet_tf.locally_connected import LocallyConnected2D
+    from alexnet_tf.normalization import LocalResponseNormalization
+
+    networks = (alexnet.AlexNet, alexnet_bn.AlexNetBN, four_layer.FourLayer)
+    layers = (TowerConv2D, LocallyConnected2D, LocalResponseNormalization, BatchNormActivation)
+    return {keras.saving.get_registered_name(each): each for each in (*networks, *layers)}

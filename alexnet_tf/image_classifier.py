@@ -1,0 +1,161 @@
+"""A trained model for image files: files in, names and probabilities out."""
+
+import os
+from collections.abc import Iterable, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from alexnet_tf.bundle import Bundle, load_bundle
+from alexnet_tf.errors import ConfigError, DataError
+from alexnet_tf.images import ImageRejected
+from alexnet_tf.nearest import nearest
+from alexnet_tf.prediction import predictor, stored_image
+
+if TYPE_CHECKING:
+    import keras
+
+_BATCH = 32
+FilePath = str | os.PathLike[str]
+
+
+class ImageClassifier:
+    """A trained network with its preprocessing and its classes, as `load_classifier` returns it.
+
+    Attributes:
+        model: The Keras model: (N, crop, crop, 3) float32, prepared as `inputs` does it -> logits (N, K) float32.
+        class_names: K names, in the order of the logits.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> from PIL import Image
+        >>> import alexnet_tf as an
+        >>> classifier = an.load_classifier("results/pretrained/cifar10")
+        >>> classifier.class_names[:3]
+        ('airplane', 'automobile', 'bird')
+        >>> photo = tempfile.NamedTemporaryFile(suffix=".png")
+        >>> Image.fromarray(np.full((40, 60, 3), 128, np.uint8)).save(photo)
+        >>> classifier.inputs([photo.name]).shape
+        (1, 32, 32, 3)
+    """
+
+    def __init__(self, bundle: Bundle):
+        self.model: keras.Model = bundle.model
+        self.class_names = bundle.class_names
+        self._bundle = bundle
+
+    def predict(
+        self, files: Iterable[FilePath], *, ten_crop: bool = True, max_pixels: int = 50_000_000
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Name the most probable classes of image files, prepared as in the pipeline.
+
+        Args:
+            files: Paths of JPEG, PNG and other images that Pillow reads.
+            ten_crop: Average the probabilities of ten views (§4.1), as the published errors do; False looks at the
+                centre crop alone, a tenth of the work.
+            max_pixels: A larger image is refused before it is decoded.
+
+        Returns:
+            Names (N, k) str and probabilities (N, k) float32, 0..1, the most probable first, k = min(5, K).
+
+        Raises:
+            DataError: A file does not exist, is no image, is broken or too large; the message names it.
+
+        Example:
+            >>> import tempfile
+            >>> import numpy as np
+            >>> from PIL import Image
+            >>> import alexnet_tf as an
+            >>> photo = tempfile.NamedTemporaryFile(suffix=".png")
+            >>> Image.fromarray(np.full((40, 60, 3), 128, np.uint8)).save(photo)
+            >>> names, probabilities = an.load_classifier("results/pretrained/cifar10").predict([photo.name])
+            >>> names.shape, probabilities.shape
+            ((1, 5), (1, 5))
+        """
+        answer = predictor(self._bundle, ten_crop=ten_crop)
+        paths = _paths(files)
+        classes, probabilities = [], []
+        for start in range(0, max(len(paths), 1), _BATCH):  # no files are one empty batch
+            best, their = answer(self._stored(paths[start : start + _BATCH], max_pixels))
+            classes.append(best)
+            probabilities.append(their)
+        return np.array(self.class_names)[np.concatenate(classes)], np.concatenate(probabilities)
+
+    def inputs(self, files: Iterable[FilePath], *, max_pixels: int = 50_000_000) -> np.ndarray:
+        """Return the centre crops of image files as `model` takes them.
+
+        Args:
+            files: As for `predict`.
+            max_pixels: As for `predict`.
+
+        Returns:
+            (N, crop, crop, 3) float32, RGB, minus the training images' mean and divided as in the training.
+
+        Raises:
+            DataError: As for `predict`.
+        """
+        stored = self._stored(_paths(files), max_pixels)
+        return self._bundle.center_view(self._bundle.inputs(stored)).numpy()
+
+    def _stored(self, paths: Sequence[Path], max_pixels: int) -> np.ndarray:
+        side = self._bundle.stored_size
+        images = np.empty((len(paths), side, side, 3), np.uint8)
+        for image, path in zip(images, paths, strict=True):
+            try:
+                image[...] = stored_image(path.read_bytes(), stored_size=side, max_pixels=max_pixels)
+            except (OSError, ImageRejected) as error:
+                reason = error.strerror or error if isinstance(error, OSError) else error.reason
+                raise DataError(f"{path}: {reason}; expected an image file") from error
+        return images
+
+
+def load_classifier(path_or_name: FilePath) -> ImageClassifier:
+    """Load a trained model.
+
+    Args:
+        path_or_name: A folder that the pipeline wrote, such as models/optimized or results/pretrained/cifar10; or,
+            where there is no such folder, the name of a model that comes with the package.
+
+    Returns:
+        The network with its preprocessing and class names.
+
+    Raises:
+        ConfigError: There is neither a folder nor a model of that name.
+        DataError: The folder holds no model, or a damaged one.
+
+    Example:
+        >>> import alexnet_tf as an
+        >>> classifier = an.load_classifier("results/pretrained/cifar10")
+        >>> classifier.model.name, len(classifier.class_names)
+        ('alexnet_bn', 10)
+    """
+    folder = Path(path_or_name)
+    if not folder.is_dir():
+        folder = _pretrained(path_or_name)
+    if not (folder / "model.json").is_file():
+        raise DataError(f"{folder}: expected the folder of a model, as the stage train writes it, found no model.json")
+    return ImageClassifier(load_bundle(folder))
+
+
+def _pretrained(name: FilePath) -> Path:
+    """Find a model that comes with the package."""
+    shelf = _shelf()
+    known = sorted(path.parent.name for path in shelf.glob("*/model.json"))
+    if os.fspath(name) in known:
+        return shelf / name
+    listed = f", or one of {', '.join(known)}" if known else "; this version comes with no model of its own"
+    raise ConfigError(
+        f"{os.fspath(name)} is no folder; expected that of a trained model, such as models/optimized{listed}"
+        f"{nearest(os.fspath(name), known)}"
+    )
+
+
+def _shelf() -> Path:
+    return Path(str(resources.files("alexnet_tf"))) / "pretrained"
+
+
+def _paths(files: Iterable[FilePath]) -> list[Path]:
+    return [Path(file) for file in ([files] if isinstance(files, str | os.PathLike) else files)]

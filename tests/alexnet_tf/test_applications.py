@@ -1,0 +1,270 @@
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy import stats
+
+import alexnet_tf as an
+from alexnet_tf.layers import OwnDraws
+from alexnet_tf.weights import model_arrays
+
+LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+def small(seed=0, **changes):
+    """The paper's network with few kernels, large enough weights to answer, and 400 units in fc6 and fc7."""
+    spec = {"filters": [8, 16, 16, 16, 16], "dense_units": [400, 400], "weight_stddev": [0.1] * 8} | changes
+    return an.build(an.AlexNetSpec(**spec), crop_size=63, num_classes=5, seed=seed)
+
+
+def small_bn(seed=0, **changes):
+    spec = {"filters": [8] * 5, "dense_units": [64, 64], "dropout": 0.5} | changes
+    return an.build(an.AlexNetBNSpec(**spec), crop_size=63, num_classes=5, seed=seed)
+
+
+def images(count=16, side=63):
+    """Each of five classes is a bright stripe at its own place, on noise; centred."""
+    pixels = np.random.default_rng(0).integers(0, 60, (count, side, side, 3)).astype(np.float32)
+    labels = np.arange(count) % 5
+    for image, label in zip(pixels, labels, strict=True):
+        image[:, label * 12 : label * 12 + 12] += 190
+    return pixels - pixels.mean(axis=(0, 1, 2)), labels
+
+
+def compiled(model, learning_rate):
+    model.compile(keras.optimizers.SGD(learning_rate, momentum=0.9), LOSS)
+    return model
+
+
+def losses(model, epochs=3, **options):
+    x, y = images()
+    settings = {"epochs": epochs, "batch_size": len(x), "shuffle": False, "verbose": 0} | options
+    return model.fit(x, y, **settings).history["loss"]
+
+
+@pytest.fixture(scope="module")
+def full():
+    """The front door's own network, 61 million parameters."""
+    return an.AlexNet()
+
+
+def test_it_is_the_network_of_the_paper(full):
+    assert isinstance(full, keras.Model)
+    assert full.built
+    assert full.count_params() == 60_965_224
+    assert full.spec == an.alexnet_spec("original")
+    assert (full.crop_size, full.num_classes) == (224, 1000)
+
+
+def test_initial_weights_and_biases_are_those_of_section_5():
+    model = an.AlexNet(num_classes=5, crop_size=63, profile="paper")
+    arrays = model_arrays(model)
+    for number, name in enumerate(("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8")):
+        kernel = arrays[f"{name}/kernel"].astype(np.float64)
+        # The mean of n draws from N(0, 0.01) has a deviation of 0.01 / √n, their deviation one of 0.01 / √(2n).
+        assert abs(kernel.mean()) < 4 * 0.01 / kernel.size**0.5
+        assert abs(kernel.std() - 0.01) < 4 * 0.01 / (2 * kernel.size) ** 0.5
+        assert set(arrays[f"{name}/bias"]) == {1.0 if number in (1, 3, 4, 5, 6) else 0.0}
+
+
+def test_profiles_and_seeds_differ():
+    stddev = {profile: an.alexnet_spec(profile).weight_stddev for profile in ("original", "paper", "caffe")}
+    assert stddev["original"][2] == 0.03
+    assert stddev["paper"] == [0.01] * 8
+    assert stddev["caffe"][5] == 0.005
+    one, same, other = (small(seed).convs[0].kernel.numpy() for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one, same)
+    assert not np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("make", [lambda: an.AlexNet(5, 63), lambda: an.AlexNetBN(5, 63), lambda: an.FourLayer(5, 63)])
+def test_an_untrained_network_answers(make):
+    logits = make()(images()[0]).numpy()
+    assert logits.shape == (16, 5)
+    assert logits.dtype == np.float32
+    assert len(np.unique(logits)) > 16
+
+
+@pytest.mark.parametrize("make", [small, small_bn])
+def test_fit_learns(make):
+    found = losses(compiled(make(), 0.001 if make is small else 0.01), epochs=12)
+    assert found[-1] < 0.5 * found[0]
+
+
+@pytest.mark.parametrize("make", [small, small_bn])
+def test_fit_drops_other_units_in_every_step(make):
+    """With a rate of 0 nothing but dropout can change the loss. Batch normalization's own statistics are the batch's."""
+    found = losses(compiled(make(), 0.0))
+    assert len(set(found)) == 3
+    without = losses(compiled(make(dropout=0.0), 0.0))
+    np.testing.assert_allclose(without, without[0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("make", [small, small_bn])
+def test_two_training_passes_differ_and_two_test_passes_do_not(make):
+    model, (x, _) = make(), images()
+    first, second = model(x, training=True), model(x, training=True)
+    assert np.all(np.abs(first - second).max(axis=1) > 0)
+    np.testing.assert_array_equal(model(x, training=False), model(x, training=False))
+
+
+def test_the_same_seed_drops_the_same_units():
+    x, _ = images()
+    once, again, other = (small(seed) for seed in (3, 3, 4))
+    other.set_weights(once.get_weights())
+    np.testing.assert_array_equal(once(x, training=True), again(x, training=True))
+    assert not np.array_equal(once(x, training=True), other(x, training=True))
+
+
+def test_half_of_fc6_and_of_fc7_is_dropped_in_fit():
+    model = small()
+    inner, seen = model.dropout, []
+
+    def watched(x, rate, *, draw, stream):
+        dropped = inner(x, rate, draw=draw, stream=stream)
+        seen.append((stream, x.numpy(), dropped.numpy()))
+        return dropped
+
+    model.dropout = watched
+    model.compile(keras.optimizers.SGD(0.0), LOSS, run_eagerly=True)
+    losses(model, epochs=2)
+    assert [stream for stream, _, _ in seen] == [6, 7, 6, 7]
+    for _, before, after in seen:
+        alive = before > 0
+        assert alive.sum() > 1000
+        np.testing.assert_array_equal(after[alive & (after != 0)], before[alive & (after != 0)])  # §4.2: not scaled
+        dropped = int((after[alive] == 0).sum())
+        assert stats.binomtest(dropped, int(alive.sum()), 0.5).pvalue > 1e-4
+    masks = [after == 0 for _, _, after in seen]
+    assert all(np.mean(one != other) > 0.1 for one in masks for other in masks if one is not other)
+
+
+def masks_of(model, strategy, steps=2):
+    """Whether each of (steps, 2 replicas, 64, 400) units was dropped, where all replicas see the same images."""
+    same = strategy.experimental_distribute_values_from_function(lambda _: tf.ones((64, 400)))
+
+    def step(ones):
+        draw = model._own_draws.next(tf.shape(ones)[0])
+        return model.dropout(ones, 0.5, draw=draw, stream=6)
+
+    run = tf.function(lambda ones: strategy.run(step, args=(ones,)))
+    return np.array([[each.numpy() for each in strategy.experimental_local_results(run(same))] for _ in range(steps)])
+
+
+def test_two_replicas_drop_different_units(two_replicas):
+    with two_replicas.scope():
+        model = small()
+    masks = masks_of(model, two_replicas).reshape(4, -1)
+    # Independent masks agree at half of their n units; the share has a deviation of 0.5 / √n.
+    for one in range(4):
+        for other in range(one):
+            assert abs(np.mean(masks[one] == masks[other]) - 0.5) < 5 * 0.5 / masks.shape[1] ** 0.5
+    x, _ = images(4)
+    same = two_replicas.experimental_distribute_values_from_function(lambda _: tf.constant(x))
+    run = tf.function(lambda x: two_replicas.run(lambda x: model(x, training=True), args=(x,)))
+    one, two = two_replicas.experimental_local_results(run(same))
+    assert np.all(np.abs(one - two).max(axis=1) > 0)
+
+
+@pytest.mark.parametrize("make", [small, small_bn])
+def test_fit_works_on_two_replicas(two_replicas, make):
+    with two_replicas.scope():
+        model = compiled(make(), 0.001 if make is small else 0.01)
+    found = losses(model, epochs=12)
+    assert found[-1] < 0.5 * found[0]
+    for variable in model.weights:
+        one, two = two_replicas.experimental_local_results(variable.value)
+        np.testing.assert_array_equal(one, two)
+    if make is small:
+        assert [int(each) for each in two_replicas.experimental_local_results(model._own_draws._calls)] == [12, 12]
+
+
+def test_own_draws_work_outside_of_replicas_too(two_replicas):
+    with two_replicas.scope():
+        model = small()
+        x = images(4)[0]
+        assert np.abs(model(x, training=True) - model(x, training=True)).max() > 0
+
+
+def test_no_two_calls_draw_alike():
+    draws = OwnDraws(7)
+    seeds = [tuple(draws.next(3).seed.numpy()) for _ in range(5)]
+    assert seeds == [(7, number) for number in range(5)]
+
+
+def test_the_count_of_calls_is_no_weight_and_in_no_file(tmp_path):
+    model = small()
+    model(images(2)[0], training=True)
+    assert len(model.weights) == len(model.variables) == 16
+    assert set(model_arrays(model)) == {
+        f"{name}/{kind}"
+        for name in ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8")
+        for kind in ("kernel", "bias")
+    }
+    model.save_weights(tmp_path / "model.weights.h5")
+    again = small(seed=1)
+    again.load_weights(tmp_path / "model.weights.h5")
+    np.testing.assert_array_equal(again(images(2)[0]), model(images(2)[0]))
+
+
+def test_a_draw_that_is_given_leaves_the_count_alone():
+    from tests.alexnet_tf.test_networks import draw
+
+    model = small()
+    model(images(2)[0], training=True, draw=draw())
+    assert model._own_draws._calls.numpy() == 0
+
+
+def test_a_keras_file_loads_in_a_fresh_process(tmp_path, root):
+    """As the stage export writes it, with nothing but the import of the package."""
+    from alexnet_tf.keras_file import save_keras
+
+    x = images(2)[0]
+    np.save(tmp_path / "x.npy", x)
+    for name, model in (("2012", small(seed=5)), ("bn", small_bn()), ("four", an.FourLayer(5, 63))):
+        save_keras(model, tmp_path / f"{name}.keras")
+        program = f"""
+import alexnet_tf as an
+import keras
+import numpy as np
+model = keras.saving.load_model({str(tmp_path / name)!r} + ".keras", custom_objects=an.custom_objects())
+x = np.load({str(tmp_path / "x.npy")!r})
+np.save({str(tmp_path / "y.npy")!r}, model(x))
+if hasattr(model, "seed"):
+    assert model.seed == {getattr(model, "seed", None)}
+    assert np.abs(model(x, training=True) - model(x, training=True)).max() > 0
+"""
+        subprocess.run([sys.executable, "-c", program], cwd=root, check=True, capture_output=True)
+        np.testing.assert_array_equal(np.load(tmp_path / "y.npy"), model(x))
+
+
+def test_all_classes_of_the_package_that_keras_knows_are_custom_objects():
+    keras.saving.get_custom_objects()
+    known = {name for name in keras.saving.get_custom_objects() if name.startswith("alexnet_tf>")}
+    assert known == set(an.custom_objects())
+
+
+@pytest.mark.parametrize("make", [an.AlexNet, an.AlexNetBN, an.FourLayer])
+def test_what_does_not_fit_is_refused_in_a_sentence(make):
+    with pytest.raises(ValueError, match="the crop is too small for this network"):
+        make(5, crop_size=3)
+    with pytest.raises(ValueError, match=r"seed must be a whole number from 0 to 2\^31 - 1, got -1"):
+        make(5, 63, seed=-1)
+
+
+def test_the_smallest_crops_are_those_that_the_docstrings_name():
+    for make, least in ((an.AlexNet, 36), (an.AlexNetBN, 15), (an.FourLayer, 4)):
+        assert f"at least {least}." in make.__doc__
+        make(5, crop_size=least)
+        with pytest.raises(ValueError, match="too small"):
+            make(5, crop_size=least - 1)
+
+
+def test_an_unknown_profile_is_told_with_the_nearest():
+    with pytest.raises(an.ConfigError, match="expected one of original, paper, caffe, got 'papper'; did you mean paper"):
+        an.AlexNet(profile="papper")
+    with pytest.raises(an.ConfigError, match="got 'none'"):
+        an.AlexNet(profile="none")
