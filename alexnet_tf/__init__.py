@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from alexnet_tf.applications import FourLayer as FourLayer
     from alexnet_tf.applications import alexnet_spec as alexnet_spec
     from alexnet_tf.applications import custom_objects as custom_objects
-    from alexnet_tf.architecture import AlexNet as AlexNetSpec
-    from alexnet_tf.architecture import AlexNetBN as AlexNetBNSpec
+    from alexnet_tf.architecture import AlexNet as AlexNetSpec  # noqa: F401
+    from alexnet_tf.architecture import AlexNetBN as AlexNetBNSpec  # noqa: F401
     from alexnet_tf.errors import AlexNetError as AlexNetError
     from alexnet_tf.errors import ConfigError as ConfigError
     from alexnet_tf.errors import DataError as DataError
-    from alexnet_tf.four_layer_spec import FourLayer as FourLayerSpec
+    from alexnet_tf.four_layer_spec import FourLayer as FourLayerSpec  # noqa: F401
     from alexnet_tf.image_classifier import ImageClassifier as ImageClassifier
     from alexnet_tf.image_classifier import load_classifier as load_classifier
     from alexnet_tf.networks import build as build

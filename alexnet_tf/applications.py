@@ -38,9 +38,7 @@ def alexnet_spec(profile: str = "original", **changes: Any) -> architecture.Alex
     return architecture.AlexNet(**profiles.values(profile, "network") | changes)
 
 
-def AlexNet(  # noqa: N802, as keras.applications names its networks
-    num_classes: int = 1000, crop_size: int = 224, profile: str = "original", seed: int = 0
-) -> "keras.Model":
+def AlexNet(num_classes: int = 1000, crop_size: int = 224, profile: str = "original", seed: int = 0) -> "keras.Model":
     """Return the network of the paper (§3.5), initialized as §5 says: 61 million parameters for 1000 classes.
 
     Args:
@@ -71,7 +69,7 @@ def AlexNet(  # noqa: N802, as keras.applications names its networks
     return build(alexnet_spec(profile), crop_size=crop_size, num_classes=num_classes, seed=seed)
 
 
-def AlexNetBN(num_classes: int = 1000, crop_size: int = 128, seed: int = 0) -> "keras.Model":  # noqa: N802
+def AlexNetBN(num_classes: int = 1000, crop_size: int = 128, seed: int = 0) -> "keras.Model":
     """Return the optimized network: AlexNet's five convolutions and three dense layers with batch normalization.
 
     It is not in the paper; experiments/imagenet2012.yaml trains it as `optimized`, and `AlexNetBNSpec` describes it.
@@ -100,7 +98,7 @@ def AlexNetBN(num_classes: int = 1000, crop_size: int = 128, seed: int = 0) -> "
     return build(architecture.AlexNetBN(), crop_size=crop_size, num_classes=num_classes, seed=seed)
 
 
-def FourLayer(num_classes: int = 10, crop_size: int = 24, seed: int = 0) -> "keras.Model":  # noqa: N802
+def FourLayer(num_classes: int = 10, crop_size: int = 24, seed: int = 0) -> "keras.Model":
     """Return the four-layer network of the experiments on CIFAR-10 (§3.1, §3.3), initialized as its 2012 file says.
 
     Args:

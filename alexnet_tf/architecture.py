@@ -47,7 +47,7 @@ class AlexNet(Spec):
         bias: Initial biases of the same eight layers (§5).
 
     Note:
-        Defaults are the values of the paper's text. Where the 2012 code differs, `alexnet_tf.alexnet_spec` has its values.
+        Defaults are the values of the paper's text; `alexnet_tf.alexnet_spec` has those of the 2012 code.
 
     Raises:
         pydantic.ValidationError: A value is out of range, or two of them do not go together.

@@ -109,7 +109,9 @@ def values(name: str, section: str) -> dict[str, Any]:
     """
     _require(name, list(PROFILES))
     switches = PROFILES[name].items()
-    inside = {key.removeprefix(f"{section}."): switch.value for key, switch in switches if key.startswith(f"{section}.")}
+    inside = {
+        key.removeprefix(f"{section}."): switch.value for key, switch in switches if key.startswith(f"{section}.")
+    }
     return copy.deepcopy(inside)
 
 

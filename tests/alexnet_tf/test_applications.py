@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -88,15 +89,21 @@ def test_an_untrained_network_answers(make):
     assert len(np.unique(logits)) > 16
 
 
-@pytest.mark.parametrize("make", [small, small_bn])
-def test_fit_learns(make):
-    found = losses(compiled(make(), 0.001 if make is small else 0.01), epochs=12)
-    assert found[-1] < 0.5 * found[0]
+def fitted_share(model, epochs=20):
+    """Fit, and return the loss after over the loss before, of the same images without dropout."""
+    before = model.evaluate(*images(), verbose=0)
+    losses(model, epochs)
+    return model.evaluate(*images(), verbose=0) / before
+
+
+@pytest.mark.parametrize(("make", "learning_rate"), [(small, 1e-4), (small_bn, 1e-2)])
+def test_fit_learns(make, learning_rate):
+    assert fitted_share(compiled(make(), learning_rate)) < 0.8
 
 
 @pytest.mark.parametrize("make", [small, small_bn])
 def test_fit_drops_other_units_in_every_step(make):
-    """With a rate of 0 nothing but dropout can change the loss. Batch normalization's own statistics are the batch's."""
+    """With a rate of 0 nothing but dropout can change the loss: batch normalization sees the same batch."""
     found = losses(compiled(make(), 0.0))
     assert len(set(found)) == 3
     without = losses(compiled(make(dropout=0.0), 0.0))
@@ -169,17 +176,15 @@ def test_two_replicas_drop_different_units(two_replicas):
     assert np.all(np.abs(one - two).max(axis=1) > 0)
 
 
-@pytest.mark.parametrize("make", [small, small_bn])
-def test_fit_works_on_two_replicas(two_replicas, make):
+@pytest.mark.parametrize(("make", "learning_rate"), [(small, 1e-4), (small_bn, 1e-2)])
+def test_fit_works_on_two_replicas(two_replicas, make, learning_rate):
     with two_replicas.scope():
-        model = compiled(make(), 0.001 if make is small else 0.01)
-    found = losses(model, epochs=12)
-    assert found[-1] < 0.5 * found[0]
+        model = compiled(make(), learning_rate)
+    assert fitted_share(model) < 0.8
     for variable in model.weights:
         one, two = two_replicas.experimental_local_results(variable.value)
         np.testing.assert_array_equal(one, two)
-    if make is small:
-        assert [int(each) for each in two_replicas.experimental_local_results(model._own_draws._calls)] == [12, 12]
+    assert [int(each) for each in two_replicas.experimental_local_results(model._own_draws._calls)] == [20, 20]
 
 
 def test_own_draws_work_outside_of_replicas_too(two_replicas):
@@ -224,25 +229,29 @@ def test_a_keras_file_loads_in_a_fresh_process(tmp_path, root):
 
     x = images(2)[0]
     np.save(tmp_path / "x.npy", x)
-    for name, model in (("2012", small(seed=5)), ("bn", small_bn()), ("four", an.FourLayer(5, 63))):
+    models = {"2012": small(seed=5), "bn": small_bn(seed=6), "four": an.FourLayer(5, 63)}
+    for name, model in models.items():
         save_keras(model, tmp_path / f"{name}.keras")
-        program = f"""
+    program = """
+import sys
 import alexnet_tf as an
 import keras
 import numpy as np
-model = keras.saving.load_model({str(tmp_path / name)!r} + ".keras", custom_objects=an.custom_objects())
-x = np.load({str(tmp_path / "x.npy")!r})
-np.save({str(tmp_path / "y.npy")!r}, model(x))
-if hasattr(model, "seed"):
-    assert model.seed == {getattr(model, "seed", None)}
-    assert np.abs(model(x, training=True) - model(x, training=True)).max() > 0
+x = np.load("x.npy")
+for name, seed in (("2012", 5), ("bn", 6), ("four", None)):
+    model = keras.saving.load_model(name + ".keras", custom_objects=an.custom_objects())
+    np.save(name + ".npy", model(x))
+    if seed:
+        assert model.seed == seed
+        assert np.abs(model(x, training=True) - model(x, training=True)).max() > 0
 """
-        subprocess.run([sys.executable, "-c", program], cwd=root, check=True, capture_output=True)
-        np.testing.assert_array_equal(np.load(tmp_path / "y.npy"), model(x))
+    environment = os.environ | {"PYTHONPATH": str(root)}
+    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=environment, check=True, capture_output=True)
+    for name, model in models.items():
+        np.testing.assert_array_equal(np.load(tmp_path / f"{name}.npy"), model(x))
 
 
 def test_all_classes_of_the_package_that_keras_knows_are_custom_objects():
-    keras.saving.get_custom_objects()
     known = {name for name in keras.saving.get_custom_objects() if name.startswith("alexnet_tf>")}
     assert known == set(an.custom_objects())
 
@@ -264,7 +273,9 @@ def test_the_smallest_crops_are_those_that_the_docstrings_name():
 
 
 def test_an_unknown_profile_is_told_with_the_nearest():
-    with pytest.raises(an.ConfigError, match="expected one of original, paper, caffe, got 'papper'; did you mean paper"):
+    with pytest.raises(
+        an.ConfigError, match="expected one of original, paper, caffe, got 'papper'; did you mean paper"
+    ):
         an.AlexNet(profile="papper")
     with pytest.raises(an.ConfigError, match="got 'none'"):
         an.AlexNet(profile="none")

@@ -7,6 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from alexnet_tf import recipe
 from alexnet_tf.architecture import AlexNet, AlexNetBN, Network
+from alexnet_tf.errors import ConfigError
 from alexnet_tf.four_layer_spec import FourLayer
 from alexnet_tf.profiles import PROFILES, values
 from pipeline.config import load
@@ -99,7 +100,7 @@ def test_the_schema_of_the_file_requires_everything_and_has_no_defaults(spec):
 
 
 def test_every_key_of_params_yaml_that_is_missing_is_refused(root, tmp_path):
-    """Line by line: each key that has no section under it is taken out alone."""
+    """Line by line: each key that has no section under it is taken out alone. A missing `profile` is told otherwise."""
     lines = (root / "params.yaml").read_text(encoding="utf-8").splitlines()
     (tmp_path / "schemas").symlink_to(root / "schemas")
     path = tmp_path / "params.yaml"
@@ -110,7 +111,8 @@ def test_every_key_of_params_yaml_that_is_missing_is_refused(root, tmp_path):
             continue
         name = key.strip()
         path.write_text("\n".join(lines[:number] + lines[number + 1 :]))
-        with pytest.raises(Exception, match=rf"params\.yaml.*\b{name}\b.*(missing|expected)"):
+        sentence = "profile" if name == "profile" else rf"\b{name} is missing; expected"
+        with pytest.raises(ConfigError, match=rf"params\.yaml: .*{sentence}"):
             load(path)
         tried += 1
     assert tried > 100

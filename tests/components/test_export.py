@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+import alexnet_tf as an
 from alexnet_tf.correctness import Correctness, write_correctness
 from alexnet_tf.errors import DataError
 from alexnet_tf.scoring import score_views
@@ -182,7 +183,8 @@ def test_a_blessed_model_is_exported_and_asked_in_a_fresh_process(paths, model, 
     assert "Lite" not in card
     assert "enlarged to 40 × 40" in card
     x = model.center_view(model.inputs(images))
-    network = keras.saving.load_model(folder / "model.keras")
+    assert 'load_model("model.keras", custom_objects=an.custom_objects())' in card
+    network = keras.saving.load_model(folder / "model.keras", custom_objects=an.custom_objects())
     np.testing.assert_allclose(network(x), model.model(x), rtol=1e-6)
 
 

@@ -1,0 +1,100 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import alexnet_tf as an
+from alexnet_tf import image_classifier
+from alexnet_tf.bundle import save_bundle
+from alexnet_tf.images import to_square
+from alexnet_tf.scoring import softmax
+from tests.alexnet_tf.small_networks import CLASSES, bundle_of_six
+
+
+@pytest.fixture(scope="module")
+def bundle():
+    return bundle_of_six(faithful=False)
+
+
+@pytest.fixture
+def folder(tmp_path, bundle):
+    save_bundle(tmp_path / "model", bundle)
+    return tmp_path / "model"
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Files of several kinds, more than one batch of them."""
+    paths = []
+    for seed in range(35):
+        coarse = np.random.default_rng(seed).integers(0, 256, (5, 4, 3), dtype=np.uint8)
+        paths.append(tmp_path / f"{seed}.{('png', 'bmp')[seed % 2]}")
+        Image.fromarray(coarse).resize((40, 50)).save(paths[-1])
+    return paths
+
+
+@pytest.mark.parametrize("ten_crop", [True, False])
+def test_answers_are_those_of_the_network_on_the_pipelines_views(folder, bundle, photos, ten_crop):
+    classifier = an.load_classifier(folder)
+    names, probabilities = classifier.predict(photos, ten_crop=ten_crop)
+    assert names.shape == probabilities.shape == (35, 5)
+    assert probabilities.dtype == np.float32
+    for row, path in enumerate(photos):
+        with Image.open(path) as image:
+            stored = np.asarray(to_square(image, 16))[None]
+        views = bundle.ten_views(bundle.inputs(stored))[0]
+        views = views if ten_crop else views[4:5]
+        mean = softmax(bundle.model(views).numpy()).mean(axis=0)
+        best = np.argsort(-mean)[:5]
+        assert names[row].tolist() == [CLASSES[index] for index in best]
+        np.testing.assert_allclose(probabilities[row], mean[best], atol=2e-6)
+
+
+def test_inputs_are_what_the_model_takes(folder, photos):
+    classifier = an.load_classifier(str(folder))
+    inputs = classifier.inputs(photos[:3])
+    assert inputs.shape == (3, 32, 32, 3)
+    logits = classifier.model(inputs).numpy()
+    names, probabilities = classifier.predict(photos[:3], ten_crop=False)
+    assert names[:, 0].tolist() == [classifier.class_names[index] for index in logits.argmax(axis=1)]
+    np.testing.assert_allclose(probabilities[:, 0], softmax(logits).max(axis=1), atol=2e-6)
+
+
+def test_one_path_is_one_file_and_no_files_are_no_answers(folder, photos):
+    classifier = an.load_classifier(folder)
+    assert classifier.predict(str(photos[0]))[0].shape == (1, 5)
+    names, probabilities = classifier.predict([])
+    assert names.shape == probabilities.shape == (0, 5)
+    assert classifier.inputs([]).shape == (0, 32, 32, 3)
+
+
+def test_a_file_that_is_no_image_is_named(folder, photos, tmp_path):
+    classifier = an.load_classifier(folder)
+    (tmp_path / "notes.txt").write_text("words")
+    for path, reason in ((tmp_path / "notes.txt", "no known image format"), (tmp_path / "x.png", "No such file")):
+        with pytest.raises(an.DataError, match=f"{path.name}: {reason}.*; expected an image file"):
+            classifier.predict([photos[0], path])
+    with pytest.raises(an.DataError, match="too many pixels"):
+        classifier.predict(photos[:1], max_pixels=100)
+
+
+def test_a_name_is_that_of_a_model_of_the_package_where_no_folder_has_it(tmp_path, bundle, monkeypatch):
+    with pytest.raises(an.ConfigError, match=r"cifar10 is no folder; .*; this version comes with no model of its own"):
+        an.load_classifier("cifar10")
+    monkeypatch.setattr(image_classifier, "_shelf", lambda: tmp_path / "shelf")
+    (tmp_path / "shelf").mkdir()
+    save_bundle(tmp_path / "shelf/cifar10", bundle)
+    assert an.load_classifier("cifar10").class_names == CLASSES
+    with pytest.raises(an.ConfigError, match=r"such as models/optimized, or one of cifar10; did you mean cifar10\?"):
+        an.load_classifier("cifar100")
+
+
+def test_a_folder_without_a_model_and_an_incomplete_model_are_refused(folder, tmp_path):
+    with pytest.raises(an.DataError, match=r"expected the folder of a model, .* found no model\.json"):
+        an.load_classifier(tmp_path)
+    description = json.loads((folder / "model.json").read_text())
+    del description["network"]["dropout"]
+    (folder / "model.json").write_text(json.dumps(description))
+    with pytest.raises(an.DataError, match=r"(?s)holds no usable model .*dropout"):
+        an.load_classifier(folder)
