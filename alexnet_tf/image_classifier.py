@@ -77,8 +77,9 @@ class ImageClassifier:
         """
         answer = predictor(self._bundle, ten_crop=ten_crop)
         paths = _paths(files)
-        classes, probabilities = [], []
-        for start in range(0, max(len(paths), 1), _BATCH):  # no files are one empty batch
+        nothing = (0, min(5, len(self.class_names)))
+        classes, probabilities = [np.empty(nothing, np.int32)], [np.empty(nothing, np.float32)]
+        for start in range(0, len(paths), _BATCH):
             best, their = answer(self._stored(paths[start : start + _BATCH], max_pixels))
             classes.append(best)
             probabilities.append(their)
