@@ -1,7 +1,7 @@
 """The layers that Keras does not have: convolutions in towers (§3.2), and dropout as a pure function (§4.2)."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 import tensorflow as tf
@@ -22,7 +22,7 @@ class Draw:
 
     seed: tf.Tensor
     rows: tf.Tensor
-    global_batch_size: int | tf.Tensor
+    global_batch_size: Any  # int, or () int32 where the batch has no fixed size
 
     def uniform(self, stream: int, shape: tuple[int, ...] = ()) -> tf.Tensor:
         """Return float32 (N, *shape) in [0, 1), each row the same whatever batch or replica asks for it."""
@@ -52,15 +52,14 @@ class OwnDraws:
         self._seed = seed
         # A count of its own on each replica: to agree on one, replicas would have to wait for each other.
         self._calls = tf.Variable(
-            0,
-            dtype=tf.int64,
+            tf.zeros((), tf.int64),
             trainable=False,
             synchronization=tf.VariableSynchronization.ON_READ,
             aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
         )
 
-    def next(self, batch_size: int | tf.Tensor) -> Draw:
-        """Return the draw of one call, for a batch or a replica's share of it."""
+    def next(self, batch_size: Any) -> Draw:
+        """Return the draw of one call, for a batch or a replica's share of it; its size is an int or () int32."""
         replicas = tf.distribute.get_replica_context()
         place, count = (replicas.replica_id_in_sync_group, replicas.num_replicas_in_sync) if replicas else (0, 1)
         number = tf.cast(self._calls.read_value(), tf.int32) * count + place
