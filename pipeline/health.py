@@ -37,7 +37,8 @@ class Finding(NamedTuple):
 def examine(workspace: Workspace) -> list[Finding]:
     """Run every check; a check that breaks is itself a warning."""
     checks: list[Callable[[Workspace], Finding]] = [
-        _python, _versions, _git, _dvc, _disk, _memory, _cpu, _gpus, _store, _artifacts, _spool, _checkpoints, _params, _source,
+        _python, _versions, _git, _dvc, _disk, _memory, _cpu, _gpus, _store, _artifacts, _spool, _checkpoints, _params,
+        _source,
     ]  # fmt: skip
     findings = []
     for check in checks:

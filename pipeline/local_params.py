@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from alexnet_tf.errors import ConfigError
+from alexnet_tf.nearest import nearest
 from pipeline import outputs
-from pipeline.yaml_file import nearest, parse, shown
+from pipeline.yaml_file import parse, shown
 
 LOCAL_FILE = "params.local.yaml"
 DEFAULTS_FILE = Path(__file__).parent / "runtime.yaml"
