@@ -95,6 +95,37 @@ def aims_table(root: Path, experiment: str) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def summary_table(root: Path, experiment: str) -> str:
+    """Lay out, one line a variant, what its best set of parameters reached: the runs that the first aim chooses.
+
+    Raises:
+        DataError: As of `aims_table`.
+        AlexNetError: As of `aims_table`.
+    """
+    groups = grouped(load(root / FOLDER / experiment))
+    header = ["variant", "test error, ten crops", "test error, centre crop", "seeds", "epochs", "minutes", "precision"]
+    lines = [header, ["---"] * len(header)]
+    firsts = {aim.variant: aim for aim in reversed(read_aims(root).get(experiment, []))}
+    for variant in sorted(firsts):
+        if group := _best(firsts[variant], groups):
+            errors = [
+                shown_error([each.metrics[f"test/{view}/top1_error"] for each in group])
+                for view in ("ten_crop", "center")
+            ]
+            minutes = statistics.median(each.metrics["cost/train_seconds"] for each in group) / 60
+            epochs = group[0].row["params"]["training.epochs"]
+            lines.append([f"`{variant}`", *errors, str(len(group)), epochs, f"{minutes:.1f}", group[0].precision])
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    machines = sorted({each.processor for variant in firsts for each in _best(firsts[variant], groups)})
+    return f"{table}\n\nMinutes are those of one training; processor: {'; '.join(machines)}."
+
+
+def shown_error(values: Sequence[float]) -> str:
+    """Write the mean of an error over seeds in percent, with its standard deviation where there are several."""
+    spread = f" ± {100 * statistics.stdev(values):.2f}" if len(values) > 1 else ""
+    return f"{100 * statistics.mean(values):.2f}{spread} %"
+
+
 def _best(aim: Aim, groups: Sequence[Sequence[Result]]) -> Sequence[Result]:
     known = [group for group in groups if group[0].variant == aim.variant and _value(aim, group) is not None]
     return min(known, key=lambda group: (-min(len(group), aim.seeds), _value(aim, group)), default=[])

@@ -7,6 +7,7 @@ A page says where a table stands: `<!-- results: KIND EXPERIMENT -->`, up to `<!
     runs        one line for each set of parameters, all its seeds together
     commands    what starts each of them again
     aims        results/aims.yaml beside what came out
+    summary     what each variant reached, in one short line
     figures34   what figures 3 and 4 are said to show, as shares
     pretrained  what compressing the model in results/pretrained cost
     figure1     epochs to 25 % training error, ReLU against tanh
@@ -27,7 +28,7 @@ import click
 from alexnet_tf.errors import DataError
 from alexnet_tf.report import headline, table
 from pipeline import pretrained
-from pipeline.aims import aims_table
+from pipeline.aims import aims_table, shown_error, summary_table
 from pipeline.averages_page import averages_table
 from pipeline.commands.base import Command
 from pipeline.figure1 import epochs_table
@@ -100,6 +101,8 @@ def _content(root: Path, block: re.Match[str]) -> str:
         return "\n".join(["```text", *lines, "```"])
     if kind == "aims":
         return aims_table(root, experiment)
+    if kind == "summary":
+        return summary_table(root, experiment)
     if kind == "verified":
         return verified_table(root, experiment)
     if kind == "averages":
@@ -117,7 +120,9 @@ def _content(root: Path, block: re.Match[str]) -> str:
         return figures_table(groups)
     if kind == "differences":
         return differences(groups, read(root / "experiments" / f"{experiment}.yaml")["compare"]["baseline"])
-    kinds = "comparison, runs, commands, aims, figures34, figure1, differences, verified, averages or pretrained"
+    kinds = (
+        "comparison, runs, commands, aims, summary, figures34, figure1, differences, verified, averages or pretrained"
+    )
     raise DataError(f"{_opening(block)}: expected {kinds}, found {kind}")
 
 
@@ -176,12 +181,12 @@ def _share(group: Sequence[Result], name: str) -> str:
 def _error(group: Sequence[Result], name: str) -> str:
     values = [each.metrics[name] for each in group if name in each.metrics]
     if len(values) > 1:
-        return f"{100 * statistics.mean(values):.2f} ± {100 * statistics.stdev(values):.2f} %"
+        return shown_error(values)
     if not values:
         return ""
     low, high = (group[0].metrics.get(f"{name}_{end}") for end in ("low", "high"))
     interval = "" if low is None or high is None else f" ({100 * low:.2f} to {100 * high:.2f})"
-    return f"{100 * values[0]:.2f} %{interval}"
+    return f"{shown_error(values)}{interval}"
 
 
 def _cost(group: Sequence[Result], name: str, shown: Callable[[float], str]) -> str:

@@ -83,3 +83,16 @@ def test_the_aims_are_of_variants_that_there_are():
     for experiment, wanted in aims.read_aims(ROOT).items():
         variants = read(ROOT / "experiments" / f"{experiment}.yaml")["variants"]
         assert {each.variant for each in wanted} <= variants.keys()
+
+
+def test_the_summary_has_one_short_line_a_variant_of_the_runs_that_the_aim_chooses(tmp_path):
+    seeds = result(1, 0.1), result(2, 0.3)
+    for each in (*seeds, result(3, 0.05, {"variants.optimized.training.epochs": 9})):
+        each.row["params"]["training.epochs"] = str(9 if each.changes else 16)
+        for stage in each.row["standing"]:
+            stage["metrics"] |= {"test/center/top1_error": 0.25, "cost/train_seconds": 90.0}
+        write(tmp_path, each)
+    (tmp_path / "results" / aims.FILE).write_text(aim(seeds=2))
+    table, sentence = aims.summary_table(tmp_path, "sample").split("\n\n")
+    assert table.splitlines()[2:] == ["| `optimized` | 20.00 ± 14.14 % | 25.00 ± 0.00 % | 2 | 16 | 1.5 | float32 |"]
+    assert sentence == "Minutes are those of one training; processor: not recorded."
