@@ -3,16 +3,17 @@
 import hashlib
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from alexnet_tf.errors import AlexNetError, ConfigError
 from alexnet_tf.nearest import nearest
 from pipeline.certificate import Certificate, compared, this_machine
+from pipeline.claims import claimed_metrics
 from pipeline.clean_folder import clean_folder, rerun
 from pipeline.config import PARAMS_FILE, Config, check
-from pipeline.dag import Item
+from pipeline.dag import METRICS_FILE, Item
 from pipeline.dvc_cache import bring, claimed_text
 from pipeline.graph import all_items, producers
 from pipeline.lock import LOCK_FILE, Lock, parse_lock
@@ -20,8 +21,6 @@ from pipeline.provenance import committed, provenance_tags, uncommitted_changes
 from pipeline.standing import headline_prefix, numbers
 from pipeline.workspace import Workspace
 from pipeline.yaml_file import parse
-
-METRICS_FILE = "metrics.json"  # written by `compare` and committed: the numbers that dvc.lock stands for
 
 
 def verify(
@@ -87,13 +86,13 @@ def _claimed_numbers(workspace: Workspace, lock: Lock, item: Item, path: str) ->
     return numbers(metrics.get(item.key, {}).get(item.stage.name, {})) or None
 
 
-def _committed_metrics(root: Path, lock: Lock) -> dict[str, Any]:
+def _committed_metrics(root: Path, lock: Lock) -> Mapping[str, Mapping[str, Any]]:
     """Read the committed metrics.json: variant -> stage -> metrics; empty where it is not that of the lock."""
     shown = subprocess.run(["git", "show", f"HEAD:./{METRICS_FILE}"], cwd=root, capture_output=True, check=False)
     md5 = hashlib.md5(shown.stdout, usedforsecurity=False).hexdigest()
     if shown.returncode or md5 != lock.hashes.get(METRICS_FILE) or not lock.is_consistent("compare"):
         return {}
-    return json.loads(shown.stdout)
+    return claimed_metrics(root)
 
 
 def _claims(workspace: Workspace) -> tuple[str, Config, Lock]:
