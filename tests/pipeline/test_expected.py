@@ -117,7 +117,7 @@ def run(workspace):
         (
             {"faithful": 0.10, "optimized": 0.08},
             "not as expected",
-            "faithful has a top-1 error of 10.0 % with ten crops",
+            "faithful has a top-1 error of 10.0 % (ten crops)",
         ),
     ],
 )

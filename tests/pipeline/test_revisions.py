@@ -162,8 +162,8 @@ def test_another_number_of_images_is_refused(folder):
         ("{", r"metrics\.json of .* found another file \(Expecting"),
         ("[]", r"metrics\.json of .* found another file"),
         ('{"faithful": {}}', r"metrics\.json of .* found another file \(it lacks train or evaluate\)"),
-        ('{"optimized": {"train": {}, "evaluate": {}}}', "--rev past: expected the errors of faithful .* KeyError"),
-        ('{"faithful": {"train": {}, "evaluate": {}}}', "--rev past: expected the errors of faithful .* KeyError"),
+        ('{"optimized": {"train": {}, "evaluate": {}}}', "--rev past: expected the errors of faithful .*KeyError"),
+        ('{"faithful": {"train": {}, "evaluate": {}}}', "--rev past: expected the errors of faithful .*KeyError"),
     ],
 )
 def test_a_foreign_file_of_metrics_is_one_sentence(folder, content, words):

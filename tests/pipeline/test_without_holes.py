@@ -24,6 +24,7 @@ def repository(tmp_path_factory) -> Repository:
 def test_each_stage_tells_its_place_its_work_and_what_it_found_and_nothing_else(repository):
     written = {"download": "dataset", "validate": "report and verdict", "preprocess": "records"}
     written |= {"statistics": "statistics", "train": "model and report", "export": "export"}
+    written["compare"] = "report and metrics"
     ran = [line.split("'")[1] for line in repository.first_run.stdout.splitlines() if line.startswith("Running stage")]
     expected = []
     for number, address in enumerate(ran, start=1):
