@@ -12,9 +12,6 @@ from pipeline.provenance import committed
 from pipeline.yaml_file import parse
 
 
-@pytest.mark.skip(
-    reason="to be enabled by the commit that has the first metrics.json, with the dvc.lock of the same run"
-)
 def test_the_committed_metrics_are_those_of_the_committed_lock(root):
     params = committed(root, "HEAD", PARAMS_FILE)
     if params is None:
