@@ -69,7 +69,8 @@ def _exit_code(error: Exception) -> int | None:
     if isinstance(error, AlexNetError):
         return 1
     runner = sys.modules.get("pipeline.runner")
-    return error.exit_code if runner and isinstance(error, runner.Interrupted) else None
+    stopped = runner is not None and isinstance(error, runner.Interrupted)
+    return vars(error)["exit_code"] if stopped else None
 
 
 def say(message: str, *, error: bool = False) -> None:
