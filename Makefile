@@ -6,6 +6,12 @@ PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3 py
 	$(name) -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $(name))))
 VENV ?= .venv
 READY := $(VENV)/.ready
+# Scripts name their interpreter by its whole path, so an environment does not move with its folder.
+ifneq ($(filter-out help lock clean,$(MAKECMDGOALS)),)
+ifneq ($(shell [ ! -e $(READY) ] || grep -qsF '$(abspath $(VENV))/bin/python' $(VENV)/bin/alexnet || echo moved),)
+$(error $(VENV) was made in another folder, which its commands still name: `rm -r $(VENV)`, then the same again)
+endif
+endif
 export CALLER_PATH := $(PATH)
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1

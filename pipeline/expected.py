@@ -21,6 +21,7 @@ from pipeline.lock import LOCK_FILE, Lock, read_lock
 from pipeline.provenance import changed_files, provenance_tags
 from pipeline.results import FOLDER, Result, load
 from pipeline.rows import row_params
+from pipeline.typed import typed
 from pipeline.workspace import Workspace
 from pipeline.yaml_file import read
 
@@ -110,7 +111,7 @@ def outcome(workspace: Workspace, config: Config, comparison: Mapping[str, Any])
     stale = [item.address for item in all_items(config.values) if not lock.stands(root, item, written)]
     if stale:
         told = f"{', '.join(stale)} {'is' if len(stale) == 1 else 'are'} out of date"
-        return Outcome("out of date", f"not compared with what is committed: {told}; `dvc repro` first")
+        return Outcome("out of date", f"not compared with what is committed: {told}; `{typed('dvc repro')}` first")
     metrics = claimed_metrics(root)
     errors, others, committed_on = [], [], ""
     for variant in comparison["variants"]:
@@ -179,10 +180,10 @@ def _verdict(
 def _way_out(workspace: Workspace, wrong: Sequence[Expected]) -> str:
     if changed := changed_files(workspace.root):
         told = f"{', '.join(changed)} differ{'s' if len(changed) == 1 else ''} from HEAD"
-        return f"{told}; `git stash` and `dvc repro` show whether that is why"
+        return f"{told}; `git stash` and `{typed('dvc repro')}` show whether that is why"
     return (
-        "`alexnet doctor` looks for what differs in this environment, and "
-        f"`alexnet verify train@{wrong[0].variant}` shows whether a second training gives the same"
+        f"`{typed('alexnet doctor')}` looks for what differs in this environment, and "
+        f"`{typed(f'alexnet verify train@{wrong[0].variant}')}` shows whether a second training gives the same"
     )
 
 

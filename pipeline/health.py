@@ -203,6 +203,8 @@ def _source(workspace: Workspace) -> Finding:
     if source == "sample":
         return Finding("source", "ok", "the sample is generated")
     folder = workspace.located(checked.runtime.source_folder)
+    if folder is None:
+        return Finding("source", "ok", f"{source}; runtime.source_folder is null: data/dataset is used as it is")
     name, told = state.state_of(workspace, checked)
     if told:
         return Finding("source", "warn", told, state.COMMAND)

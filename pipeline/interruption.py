@@ -16,6 +16,18 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PATIENCE_SECONDS = 3.0
 
 
+class Interrupted(Exception):
+    """A stage was stopped by a signal; its text is for a person.
+
+    Attributes:
+        exit_code: As shells have it: 128 and the signal's number, so 130 for Ctrl-C and 143 for SIGTERM.
+    """
+
+    def __init__(self, message: str, number: int) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + number
+
+
 class Interruption:
     """What signals have asked for.
 
@@ -87,7 +99,8 @@ class Interruption:
                 time.sleep(_PATIENCE_SECONDS)
                 if not self._stop.asked and not self._stop.heeded:
                     with contextlib.suppress(OSError):
-                        os.write(2, f"\n{self._name}: interrupted; the same command starts it again\n".encode())
+                        on = "the same command starts it again, or goes on from its last checkpoint"
+                        os.write(2, f"\n{self._name}: interrupted; {on}\n".encode())
                     os._exit(128 + number[0])
 
 

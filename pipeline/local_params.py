@@ -49,7 +49,7 @@ def read_local(home: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise ConfigError(f"{LOCAL_FILE}: cannot be read ({reason}); mend it or remove it") from error
-    if content is None:
+    if content is None or content == {"runtime": None}:  # only comments, or all keys taken out
         return {}
     if not isinstance(content, dict) or set(content) != {"runtime"} or not isinstance(content["runtime"], dict):
         found = ", ".join(map(str, content)) if isinstance(content, dict) else shown(content)
@@ -104,7 +104,9 @@ def write_source_folder(home: Path, folder: str) -> None:
         ConfigError: As for `read_local`, or the file has `runtime` on one line.
     """
     present = read_local(home)
-    text = (home / LOCAL_FILE).read_text(encoding="utf-8") if present else _NEW
+    text = (home / LOCAL_FILE).read_text(encoding="utf-8") if (home / LOCAL_FILE).exists() else ""
+    if not re.search(r"^runtime:", text, re.MULTILINE):
+        text += _NEW
     if "source_folder" in present:
         text = with_source_folder(text, folder, LOCAL_FILE)
     else:
@@ -122,7 +124,9 @@ def with_source_folder(text: str, folder: str, name: str) -> str:
     """
     text, count = _SOURCE_FOLDER.subn(lambda found: f"{found['key']}{_quoted(folder)}{found['rest']}", text)
     if count != 1:
-        raise ConfigError(f"{name}: expected one line `source_folder:` under `runtime`, found {count}")
+        raise ConfigError(
+            f"{name}: expected one line `source_folder:` under `runtime`, two spaces before it, found {count}"
+        )
     return text
 
 

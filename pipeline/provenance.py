@@ -66,7 +66,7 @@ def changed_files(root: Path, among: Sequence[str] = _CODE_AND_PARAMS[1:]) -> li
 
 def committed(root: Path, revision: str, path: str) -> str | None:
     """The text of a file in a commit, or None where it is not there."""
-    return _git(root, "show", f"{revision}:{path}")
+    return _git(root, "show", f"{revision}:./{path}")
 
 
 def commit_of(root: Path, revision: str) -> str | None:

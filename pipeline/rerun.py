@@ -5,9 +5,10 @@ import sys
 from alexnet_tf.errors import AlexNetError
 from pipeline.config import PARAMS_FILE, load
 from pipeline.graph import all_items
+from pipeline.interruption import Interrupted
 from pipeline.progress import progress_for
 from pipeline.quiet_tensorflow import quiet_tensorflow
-from pipeline.runner import Interrupted, run_stage
+from pipeline.runner import run_stage
 from pipeline.workspace import find_workspace
 
 
@@ -21,7 +22,7 @@ def main() -> int:
         run_stage(workspace, config, item, progress=progress_for())
     except (AlexNetError, Interrupted) as error:
         print(error, file=sys.stderr)
-        return 1
+        return error.exit_code if isinstance(error, Interrupted) else 1
     return 0
 
 

@@ -13,22 +13,10 @@ from pipeline.cost import CostTracker, Meter
 from pipeline.dag import Item
 from pipeline.fingerprint import fingerprint
 from pipeline.graph import all_items, producers
-from pipeline.interruption import Interruption
+from pipeline.interruption import Interrupted, Interruption
 from pipeline.os_errors import os_error_sentence
 from pipeline.recorder import Recorder, StageTracker
 from pipeline.workspace import Workspace
-
-
-class Interrupted(Exception):
-    """A stage was stopped by a signal; its text is for a person.
-
-    Attributes:
-        exit_code: As shells have it: 128 and the signal's number, so 130 for Ctrl-C and 143 for SIGTERM.
-    """
-
-    def __init__(self, message: str, number: int) -> None:
-        super().__init__(message)
-        self.exit_code = 128 + number
 
 
 def run_stage(

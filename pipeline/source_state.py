@@ -14,6 +14,7 @@ from alexnet_tf.errors import AlexNetError, DataError
 from pipeline import outputs
 from pipeline.config import Config
 from pipeline.dag import STAGES
+from pipeline.typed import typed
 from pipeline.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -75,7 +76,8 @@ def state_of(workspace: Workspace, config: Config) -> State:
         return State("nothing")
     folder, dataset = workspace.located(config.runtime.source_folder), STAGES["download"].outputs["dataset"]
     if not record.exists():
-        told = f"no record here says whether {dataset} was made from what is in {folder} now; `{COMMAND}` makes it anew"
+        told = f"no record here says whether {dataset} was made from what is in {folder} now; "
+        told += f"`{typed(COMMAND)}` makes it anew"
         return State("unrecorded", told)
     then = json.loads(record.read_text(encoding="utf-8"))
     if now.digest == then["digest"]:
@@ -83,7 +85,7 @@ def state_of(workspace: Workspace, config: Config) -> State:
     earlier, later = (f"{each['num_files']} files of {each['num_bytes']} bytes" for each in (then, now._asdict()))
     what = f"{earlier} then, {later} now" if earlier != later else f"{earlier}, some of them newer or renamed"
     told = (
-        f"{folder} has changed since {dataset} was made from it ({what}); `{COMMAND}` reads it again, or set "
+        f"{folder} has changed since {dataset} was made from it ({what}); `{typed(COMMAND)}` reads it again, or set "
         "runtime.source_folder to null to go on with the images as they were"
     )
     return State("changed", told)

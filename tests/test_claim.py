@@ -16,7 +16,7 @@ def test_the_committed_metrics_are_those_of_the_committed_lock(root):
     params = committed(root, "HEAD", PARAMS_FILE)
     if params is None:
         pytest.skip("no commit here, as in a zip download")
-    shown = subprocess.run(["git", "show", f"HEAD:{METRICS_FILE}"], cwd=root, capture_output=True, check=False)
+    shown = subprocess.run(["git", "show", f"HEAD:./{METRICS_FILE}"], cwd=root, capture_output=True, check=False)
     assert shown.returncode == 0, f"HEAD has no {METRICS_FILE}: `dvc repro` and commit it with dvc.lock"
     assert hashlib.md5(shown.stdout, usedforsecurity=False).hexdigest() == claimed_lock(root).hashes.get(
         METRICS_FILE

@@ -1,8 +1,5 @@
 """What all commands share: how errors look, and the options that stand on several of them."""
 
-import os
-import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -63,40 +60,19 @@ def _guarded(action: Callable[[], Any], ctx: click.Context) -> Any:
 
 def _exit_code(error: Exception) -> int | None:
     from alexnet_tf.errors import AlexNetError, ConfigError
+    from pipeline.interruption import Interrupted
 
     if isinstance(error, ConfigError):
         return 2
     if isinstance(error, AlexNetError):
         return 1
-    runner = sys.modules.get("pipeline.runner")
-    stopped = runner is not None and isinstance(error, runner.Interrupted)
-    return vars(error)["exit_code"] if stopped else None
+    return error.exit_code if isinstance(error, Interrupted) else None
 
 
 def say(message: str, *, error: bool = False) -> None:
     """Print a line for a person to standard error, so that standard output stays for results."""
     prefix = click.style("error: ", fg="red", bold=True) if error else ""
     click.echo(prefix + message, err=True)
-
-
-def typed(command: str, *, starts_others: bool = False) -> str:
-    """Write a command as it works in the user's shell: with the whole path where the environment is not activated.
-
-    The Makefile puts the environment on the path of what it runs, and hands on the user's own path as `CALLER_PATH`.
-
-    Args:
-        command: A program of the environment and its arguments.
-        starts_others: Whether it looks for other programs of the environment, as `mlflow models serve` does.
-    """
-    program, _, arguments = command.partition(" ")
-    own = Path(sys.executable).with_name(program)
-    found = shutil.which(program, path=os.environ.get("CALLER_PATH"))
-    if not own.is_file() or (found and Path(found).samefile(own)):
-        return command
-    if starts_others:
-        return f'PATH="{own.parent}:$PATH" {command}'
-    here = own.relative_to(Path.cwd()) if own.is_relative_to(Path.cwd()) else own
-    return f"{here} {arguments}"
 
 
 def example(text: str) -> str:

@@ -2,10 +2,15 @@
 
 import json
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.commands.base import Command, as_json, example, say, typed
+from pipeline.commands.base import Command, as_json, example, say
+from pipeline.typed import typed
+
+if TYPE_CHECKING:
+    from pipeline.expected import Outcome
 
 _HELP = f"""Print how the variants of the last run compare, and write it as one page that opens without a network.
 
@@ -40,15 +45,13 @@ def command(ctx: click.Context, revisions: tuple[str, ...], as_json: bool) -> No
     measured = costs(workspace, config)
     if revisions:
         comparison, figures, notes = compare_with(workspace, config, revisions)
-        found, said = None, {"notes": notes}
     else:
         comparison, notes = read_comparison(workspace), []
-        found = outcome(workspace, config, comparison)
-        said = {"expected": asdict(found)}
-    code = 1 if found and found.verdict == "not as expected" else 0
     if as_json:
+        found = None if revisions else outcome(workspace, config, comparison)
+        said = {"expected": asdict(found)} if found else {"notes": notes}
         click.echo(json.dumps({"comparison": comparison, "costs": measured} | said, indent=1, sort_keys=True))
-        ctx.exit(code)
+        ctx.exit(_exit_code(found))
     if revisions:
         page = write_page(workspace.root / COMPARED, comparison, measured, figures)
     else:
@@ -63,7 +66,12 @@ def command(ctx: click.Context, revisions: tuple[str, ...], as_json: bool) -> No
     click.echo(f"report:       {page.relative_to(workspace.root)} (open it in a browser)")
     click.echo(f"all runs:     {typed('alexnet ui')}")
     if problem := complete(workspace, config):
-        say(f"MLflow: {problem}; what it lacks waits in .alexnet/spool, `alexnet track sync` sends it")
+        say(f"MLflow: {problem}; what it lacks waits in .alexnet/spool, `{typed('alexnet track sync')}` sends it")
+    found = None if revisions else outcome(workspace, config, comparison)
     for line in ["", *found.lines()] if found else []:
         click.echo(line)
-    ctx.exit(code)
+    ctx.exit(_exit_code(found))
+
+
+def _exit_code(found: "Outcome | None") -> int:
+    return 1 if found and found.verdict == "not as expected" else 0

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.commands.base import Command, example, overrides, say, typed
+from pipeline.commands.base import Command, example, overrides, say
 from pipeline.dag import STAGES, Stage
+from pipeline.typed import typed
 
 if TYPE_CHECKING:
     from components.interfaces import Tracker

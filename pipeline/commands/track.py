@@ -18,9 +18,10 @@ Each stage run that waits lies in .alexnet/spool, whole; it goes from there once
 _RELOCATE_HELP = f"""Correct the tracking store after this folder was moved, renamed or copied.
 
 mlflow.db names artifacts by absolute paths. Those of the former folder become those of this one, all at once; a backup
-is kept beside it. Then what waits in .alexnet/spool is sent.
+is kept beside it. Then what waits in .alexnet/spool is sent. An environment in the folder does not move with it: remove
+.venv, run `make setup` and activate it first.
 
-{example("mv alexnet alexnet-2012" + chr(10) + "cd alexnet-2012" + chr(10) + "alexnet track relocate")}"""
+{example("alexnet track relocate")}"""
 _REBUILD_HELP = f"""Make the rows of the present state again, or complete them.
 
 Every stage that is as dvc.lock has it is linked to the run that made its outputs; where no such run is on record (a

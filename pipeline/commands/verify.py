@@ -28,7 +28,7 @@ _HELP = f"""Rerun what is claimed, and compare every output.
 
 Without an argument the committed pipeline, or one STAGE of it such as train@optimized, is held against dvc.lock. A kept
 RESULT, a file of results/, is run from the commit that it names, from the data to the evaluation, and held against what
-the file says; the section `runtime` of params.yaml says where data sets lie.
+the file says; `runtime.source_folder` says where data sets are, that of params.local.yaml too.
 
 It runs in a clean folder with committed files alone and takes as long as the run did; your outputs stay as they are.
 One STAGE gets its inputs from DVC's cache.
@@ -40,7 +40,7 @@ stage's metrics.json decide. The verdict, of each stage and of all together, is 
 reproduced                 every byte is the same
 same results, other bytes  every number is the same
 within tolerance           numbers differ by no more than --tolerance
-not reproduced             they differ by more, or there are none
+not reproduced             they differ by more, there are none, or the claimed ones are not found
 
 The exit code is 1 for the last one, and 0 for the others.
 

@@ -101,3 +101,13 @@ def test_the_defaults_are_those_of_the_schema():
     from pipeline.schema import RuntimeParams
 
     assert set(defaults()) == set(RuntimeParams.model_fields)
+
+
+@pytest.mark.parametrize("left", ["# my notes\n", "# my notes\nruntime:\n"])
+def test_a_file_without_keys_is_none_and_keeps_its_comments(workspace, left):
+    path = workspace.root / LOCAL_FILE
+    path.write_text(left)
+    assert load(workspace.root / "params.yaml").runtime.source_folder == "data/sources"
+    write_source_folder(workspace.root, "/mine")
+    assert path.read_text().startswith("# my notes\n")
+    assert load(workspace.root / "params.yaml").runtime.source_folder == "/mine"

@@ -13,7 +13,8 @@ from pipeline.config import load
 from pipeline.cost import read_timings
 from pipeline.fingerprint import content_digest, fingerprint
 from pipeline.graph import all_items
-from pipeline.runner import Interrupted, run_stage
+from pipeline.interruption import Interrupted
+from pipeline.runner import run_stage
 
 
 def test_a_stage_writes_its_outputs_and_its_cost(workspace):

@@ -1,11 +1,13 @@
 """Advice on what to type works where the environment is not activated, under make too."""
 
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from pipeline.commands.base import typed
+from pipeline.typed import typed
 
 BIN = Path(sys.executable).parent
 
@@ -53,3 +55,22 @@ def test_another_program_of_that_name_is_not_ours(elsewhere, tmp_path, monkeypat
 
 def test_a_program_that_the_environment_lacks_is_named_as_it_is(elsewhere):
     assert typed("nothing-like-it at all") == "nothing-like-it at all"
+
+
+def test_make_names_the_way_out_of_an_environment_that_moved(tmp_path, root):
+    shutil.copy(root / "Makefile", tmp_path)
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    (tmp_path / ".venv/.ready").touch()
+    script = tmp_path / ".venv/bin/alexnet"
+
+    def told(*targets):
+        done = subprocess.run(["make", "-n", *targets], cwd=tmp_path, capture_output=True, text=True, check=False)
+        return done.returncode, done.stderr
+
+    script.write_text("#!/former/folder/.venv/bin/python\n")
+    code, words = told("report")
+    assert code
+    assert "`rm -r .venv`" in words
+    assert told("help") == (0, "")
+    script.write_text(f"#!{tmp_path}/.venv/bin/python\n")
+    assert "rm -r" not in told("report")[1]
