@@ -47,7 +47,7 @@ class State:
         return bool(self.losses) and self.step % self.steps_per_epoch == 0
 
     def __str__(self) -> str:
-        epoch = -(-self.step // self.steps_per_epoch)
+        epoch = max(1, -(-self.step // self.steps_per_epoch))
         epochs = self.total_steps // self.steps_per_epoch
         return f"step {self.step:,} of {self.total_steps:,}, epoch {epoch} of {epochs}"
 

@@ -88,15 +88,16 @@ def per_replica_batch_size(global_batch_size: int, strategy: tf.distribute.Strat
     return global_batch_size // replicas
 
 
-def number_from_chief(strategy: tf.distribute.Strategy, number: int) -> int:
-    """Return the chief's `number`, of 32 bits, on every worker; where there is one worker, its own.
+def agreed(strategy: tf.distribute.Strategy, number: int, wish: bool) -> tuple[int, bool]:
+    """Return on every worker the chief's `number`, of 32 bits, and whether any worker has the `wish`.
 
-    All workers must call it at the same point.
+    Where there is one worker, both are its own. All workers must call it at the same point.
     """
     workers = _workers(strategy)
     if workers is None:
-        return number
-    return int(_sum(strategy, np.array([number if workers.is_chief else 0], np.int32))[0])
+        return number, wish
+    chiefs, wishes = _sum(strategy, np.array([number if workers.is_chief else 0, wish], np.int32))
+    return int(chiefs), bool(wishes)
 
 
 def from_chief(strategy: tf.distribute.Strategy, content: bytes) -> bytes:
@@ -107,23 +108,13 @@ def from_chief(strategy: tf.distribute.Strategy, content: bytes) -> bytes:
     workers = _workers(strategy)
     if workers is None:
         return content
-    length = number_from_chief(strategy, len(content))
+    length, _ = agreed(strategy, len(content), False)
     if length == 0:  # TensorFlow 2.21 crashes on the sum of nothing
         return b""
     padded = np.zeros(-(-length // 4) * 4, np.uint8)
     if workers.is_chief:
         padded[:length] = np.frombuffer(content, np.uint8)
     return _sum(strategy, padded.view(np.int32)).tobytes()[:length]
-
-
-def any_worker(strategy: tf.distribute.Strategy, wish: bool) -> bool:
-    """Return on every worker whether one of them has the `wish`; where there is one worker, its own.
-
-    All workers must call it at the same point.
-    """
-    if _workers(strategy) is None:
-        return wish
-    return bool(_sum(strategy, np.array([wish], np.int32))[0])
 
 
 def require_same_training(strategy: tf.distribute.Strategy, fingerprint: str, arithmetic: str) -> None:

@@ -8,20 +8,13 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from itertools import takewhile
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 
 from alexnet_tf import guards
 from alexnet_tf.checkpoint import Checkpoint, State
 from alexnet_tf.cluster import cluster
-from alexnet_tf.distribution import (
-    any_worker,
-    from_chief,
-    naming_lost_workers,
-    number_from_chief,
-    require_same_training,
-)
+from alexnet_tf.distribution import agreed, from_chief, naming_lost_workers, require_same_training
 from alexnet_tf.errors import Stopped
 from alexnet_tf.history import Epoch
 from alexnet_tf.precision import arithmetic
@@ -124,12 +117,10 @@ class Fit:
             if not state.epoch_is_over:  # as where it was stopped before the validation
                 num_steps = self._take_steps(iterator, num_steps)
                 self._stop.heeded = True
-            if state.epoch_is_over and (predictions := self._validated()):
-                self._end_epoch(predictions)
+            if state.epoch_is_over:
+                self._end_epoch()
                 self._on_epoch(state.history[-1], time.monotonic() - epoch_started if epoch_started else None)
                 epoch_started = time.monotonic()
-            if self._stop_is_asked():
-                self._save_and_stop()
             if time.monotonic() - saved_at > self._interval:
                 self._save()
                 saved_at = time.monotonic()
@@ -139,7 +130,7 @@ class Fit:
         training, state = self._training, self._state
         started = time.monotonic()
         # TensorFlow names a sum by its round in the compiled loop: workers must take equally many steps a call.
-        num_steps = number_from_chief(training.strategy, min(num_steps, self._steps_left_in_epoch()))
+        num_steps = self._agreed_unless_stopped(min(num_steps, self._steps_left_in_epoch()))
         losses, errors = training.run_steps(iterator, state.step, num_steps, state.plateau)
         rate = training.recipe.optimizer.learning_rate
         guards.check_losses(losses, first_step=state.step, total_steps=training.total_steps, learning_rate=rate)
@@ -150,12 +141,14 @@ class Fit:
         seconds_per_step = (time.monotonic() - started) / num_steps
         return max(1, min(100, round(SECONDS_PER_CALL / max(seconds_per_step, 1e-6))))
 
-    def _stop_is_asked(self) -> bool:
-        return any_worker(self._training.strategy, self._stop.asked)
-
-    def _save_and_stop(self) -> NoReturn:
+    def _agreed_unless_stopped(self, number: int) -> int:
+        """Return the chief's number; where any worker is asked to stop, save and raise instead."""
+        strategy = self._training.strategy
+        number, stopped = agreed(strategy, number, self._stop.asked)
+        if not stopped:
+            return number
         self._save()
-        any_worker(self._training.strategy, False)  # whoever left before the chief has saved would take it along
+        agreed(strategy, 0, False)  # whoever left before the chief has saved would take it along
         if self._checkpoint is None:
             raise Stopped(f"stopped after {self._state}; there is no folder for checkpoints, so nothing is saved")
         raise Stopped(f"stopped after {self._state}; this is saved, and the same command goes on from there")
@@ -169,8 +162,7 @@ class Fit:
         steps = self._state.steps_per_epoch
         return steps - self._state.step % steps
 
-    def _validated(self) -> Predictions | None:
-        """Score the epoch that is over; None where a stop comes first."""
+    def _validated(self) -> Predictions:
         training, state = self._training, self._state
         guards.check_weights(training.weights(), step=state.step)
         guards.check_stalled(
@@ -181,10 +173,12 @@ class Fit:
         )
         with closing(training.validation_logits(self._validation)) as batches:
             logits = list(takewhile(lambda _: not self._stop.asked, batches))
-        return None if self._stop_is_asked() else score_center(logits, self._validation.labels)
+        self._agreed_unless_stopped(0)
+        return score_center(logits, self._validation.labels)
 
-    def _end_epoch(self, predictions: Predictions) -> None:
+    def _end_epoch(self) -> None:
         training, state = self._training, self._state
+        predictions = self._validated()
         rates, _ = training.learning_rates(state.step - 1, 1, state.plateau)
         row = Epoch(
             epoch=state.step // state.steps_per_epoch,

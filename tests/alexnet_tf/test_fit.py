@@ -74,7 +74,7 @@ def test_an_epoch_is_a_row_of_the_history():
 def test_a_call_has_as_many_steps_as_the_chief_says(monkeypatch):
     wished, taken = [], []
     monkeypatch.setattr(fit_module, "SECONDS_PER_CALL", 60.0)
-    monkeypatch.setattr(fit_module, "number_from_chief", lambda _, wish: wished.append(wish) or 2)
+    monkeypatch.setattr(fit_module, "agreed", lambda _, wish, stop: (wished.append(wish) or 2, stop))
     work = training(epochs=2)
     monkeypatch.setattr(work, "run_steps", lambda *given, run=work.run_steps: taken.append(given[2]) or run(*given))
     assert make(work).run().steps_here == 12
@@ -192,7 +192,7 @@ def test_a_stop_is_heeded_only_when_a_first_step_is_through(often):
 
 def test_without_a_folder_a_stop_says_that_nothing_is_saved(often):
     stop = Stop(asked=True)
-    with pytest.raises(Stopped, match="after step 1 of 12, epoch 1 of 2; there is no folder for checkpoints"):
+    with pytest.raises(Stopped, match="after step 0 of 12, epoch 1 of 2; there is no folder for checkpoints"):
         make(training(), stop=stop).run()
 
 
