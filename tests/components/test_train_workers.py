@@ -128,7 +128,7 @@ def test_a_lost_worker_ends_the_other_with_a_sentence_and_both_go_on_later(start
 @pytest.mark.slow
 @pytest.mark.parametrize("asked", ["a", "b"], ids=["the chief", "the other"])
 def test_a_signal_to_one_worker_stops_both_after_the_same_step_and_both_go_on(start, tmp_path, asked):
-    params = parameters(alexnet_bn(), epochs=40)
+    params = parameters(alexnet_bn(), epochs=12)
     assert [child.wait(300) for child in pair(start, params, ("whole a", "whole b"))] == [0, 0]
     checkpoint = tmp_path / "a" / "fingerprint" / "checkpoint.npz"
     workers = dict(zip("ab", pair(start, params), strict=True))
@@ -136,8 +136,8 @@ def test_a_signal_to_one_worker_stops_both_after_the_same_step_and_both_go_on(st
         assert workers["a"].poll() is None, log(tmp_path, "a")
         time.sleep(0.05)
     workers[asked].send_signal(signal.SIGTERM)
-    assert [child.wait(60) for child in workers.values()] == [1, 1], log(tmp_path, "a") + log(tmp_path, "b")
-    told = [re.findall(r"Stopped: stopped after step (\d+) of 120", log(tmp_path, name)) for name in "ab"]
+    assert [child.wait(300) for child in workers.values()] == [1, 1], log(tmp_path, "a") + log(tmp_path, "b")
+    told = [re.findall(r"Stopped: stopped after step (\d+) of 36", log(tmp_path, name)) for name in "ab"]
     assert told[0] == told[1]
     assert len(told[0]) == 1
     assert read_state(checkpoint.parent).step == int(told[0][0])
