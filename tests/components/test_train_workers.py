@@ -132,7 +132,8 @@ def test_a_signal_to_one_worker_stops_both_after_the_same_step_and_both_go_on(st
     assert [child.wait(300) for child in pair(start, params, ("whole a", "whole b"))] == [0, 0]
     checkpoint = tmp_path / "a" / "fingerprint" / "checkpoint.npz"
     workers = dict(zip("ab", pair(start, params), strict=True))
-    while not checkpoint.exists():  # so that steps are being taken
+    # In the second call both heed a stop.
+    while not ((state := read_state(checkpoint.parent)) and state.step > 1):
         assert workers["a"].poll() is None, log(tmp_path, "a")
         time.sleep(0.05)
     workers[asked].send_signal(signal.SIGTERM)
