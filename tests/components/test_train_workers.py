@@ -141,7 +141,9 @@ def test_a_signal_to_one_worker_stops_both_after_the_same_step_and_both_go_on(st
     told = [re.findall(r"Stopped: stopped after step (\d+) of 36", log(tmp_path, name)) for name in "ab"]
     assert told[0] == told[1]
     assert len(told[0]) == 1
-    assert read_state(checkpoint.parent).step == int(told[0][0])
+    state = read_state(checkpoint.parent)
+    assert state is not None
+    assert state.step == int(told[0][0])
     assert [child.wait(300) for child in pair(start, params)] == [0, 0], log(tmp_path, "a") + log(tmp_path, "b")
     for name in WRITTEN:
         whole = (tmp_path / "whole a" / name).read_bytes()
