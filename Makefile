@@ -27,8 +27,8 @@ repro: $(READY)  ## run the whole pipeline on the active params.yaml, then show 
 	dvc repro
 	@alexnet report
 
-test: $(READY)  ## the default tests
-	pytest
+test: $(READY)  ## the default tests, on two cores
+	pytest -n 2 --dist loadfile
 
 test-all: $(READY)  ## the default tests, the slow ones and those of distributed engines
 	pytest -m "not gpu"

@@ -12,8 +12,10 @@ ROOT = Path(__file__).resolve().parent.parent
 # Helpers: clone, stub_stages, chromium.
 sys.path[:0] = [str(ROOT / name) for name in ("tests", "tests/pipeline", "docs")]
 
-# A shell that runs the tests in the background has them ignore Ctrl-C, and so would every process that they start.
+# A shell that runs the tests in the background has them ignore Ctrl-C, `nohup` the end of the terminal, and so would
+# every process that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"  # as `import alexnet_tf` has it; some tests import TensorFlow before
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
