@@ -146,7 +146,7 @@ def test_every_experiment_is_valid_and_the_sample_is_the_active_one(root):
 
 
 def test_plain_make_lists_every_target():
-    listed = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert [line.split()[:2] for line in listed.splitlines()] == [["make", target] for target in targets]
     assert {"help", "repro", "test", "ui"} <= set(targets)
