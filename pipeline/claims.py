@@ -1,5 +1,6 @@
 """What a commit claims: the hashes in its dvc.lock and the numbers in its metrics.json, which belong together."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,14 +20,19 @@ def claimed_lock(root: Path, revision: str = "HEAD") -> Lock:
 
 
 def claimed_metrics(root: Path, revision: str = "HEAD") -> Mapping[str, Mapping[str, Any]]:
-    """Read a commit's metrics.json: variant -> {"train": ..., "evaluate": ...}; empty where it has none.
+    """Read a commit's metrics.json: variant -> {"train": ..., "evaluate": ...}.
+
+    Empty where the commit has none, or one that its dvc.lock does not name: such a file describes another run.
 
     Raises:
         DataError: The file is something else.
     """
-    text = committed(root, revision, METRICS_FILE)
+    text, lock = committed(root, revision, METRICS_FILE) or "{}", claimed_lock(root, revision)
+    md5 = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+    if md5 != lock.hashes.get(METRICS_FILE) or not lock.is_consistent("compare"):
+        return {}
     try:
-        content = json.loads(text or "{}")
+        content = json.loads(text)
         if not all({"train", "evaluate"} <= reports.keys() for reports in content.values()):
             raise ValueError("it lacks train or evaluate")
     except (ValueError, AttributeError, TypeError) as error:

@@ -66,7 +66,7 @@ def changed_files(root: Path, among: Sequence[str] = _CODE_AND_PARAMS[1:]) -> li
 
 def committed(root: Path, revision: str, path: str) -> str | None:
     """The text of a file in a commit, or None where it is not there."""
-    return _git(root, "show", f"{revision}:./{path}")
+    return _git(root, "show", f"{revision}:./{path}", exact=True)
 
 
 def commit_of(root: Path, revision: str) -> str | None:
@@ -123,12 +123,14 @@ def _machine() -> dict[str, str]:
     return tags
 
 
-def _git(root: Path, *arguments: str) -> str | None:
+def _git(root: Path, *arguments: str, exact: bool = False) -> str | None:
     try:
         done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout.rstrip() if done.returncode == 0 else None
+    if done.returncode:
+        return None
+    return done.stdout if exact else done.stdout.rstrip()
 
 
 @functools.cache

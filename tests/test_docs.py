@@ -146,7 +146,8 @@ def test_every_experiment_is_valid_and_the_sample_is_the_active_one(root):
 
 
 def test_plain_make_lists_every_target():
-    listed = subprocess.run(["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    command = ["make", "--no-print-directory"]  # a make within make names its folder
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert [line.split()[:2] for line in listed.splitlines()] == [["make", target] for target in targets]
     assert {"help", "repro", "test", "ui"} <= set(targets)

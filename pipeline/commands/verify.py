@@ -42,6 +42,8 @@ same results, other bytes  every number is the same
 within tolerance           numbers differ by no more than --tolerance
 not reproduced             they differ by more, there are none, or the claimed ones are not found
 
+Errors are fractions, so a tolerance of 0.05 is five points of an error rate.
+
 The exit code is 1 for the last one, and 0 for the others.
 
 {example(chr(10).join(_EXAMPLES))}"""
@@ -95,7 +97,7 @@ def _text(certificate: "Certificate") -> str:
 
 def _metrics(output: "Comparison") -> str:
     if output.metrics == "not found":
-        return f"claimed ones not found: `dvc pull {output.stage}` brings them"
+        return f"claimed ones not found; `dvc pull {output.stage}` brings them where a remote is set"
     return output.metrics or ""
 
 

@@ -210,6 +210,14 @@ def test_without_a_committed_file_of_metrics_kept_results_speak(run):
     assert found.tree.startswith("dvc.lock now describes this run instead of the committed one. `git restore dvc.lock`")
 
 
+def test_committed_metrics_of_another_run_than_the_committed_lock_are_not_believed(run):
+    run.came_out({"faithful": 0.1, "optimized": 0.1})
+    run.git("commit", "-qm", "one of the two", "metrics.json")
+    found = run.outcome()
+    assert found.verdict == "nothing to compare with"
+    assert [each.committed for each in found.errors] == [None] * 4
+
+
 def test_a_stage_that_is_out_of_date_is_named(run):
     (run.root / "models/optimized").write_text("edited")
     found = run.outcome()
@@ -242,6 +250,7 @@ def test_a_broken_claim_or_result_is_one_sentence(run):
         run.outcome()
     path.unlink()
     (run.root / "metrics.json").write_text("[")
+    run.lock()
     run.commit()
     run.came_out({"faithful": 0.42, "optimized": 0.08})
     with pytest.raises(DataError, match=r"metrics\.json of HEAD: expected what `alexnet compare` writes"):

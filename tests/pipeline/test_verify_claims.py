@@ -33,7 +33,7 @@ def locked(text, *, md5=None, train_size=30):
     ]
     digest = md5 or hashlib.md5(text.encode()).hexdigest()
     stages["compare"] = {"deps": deps, "outs": [{"path": "metrics.json", "md5": digest, "size": len(text)}]}
-    return Lock({"stages": stages})
+    return {"stages": stages}
 
 
 @pytest.fixture
@@ -44,10 +44,12 @@ def claimed(workspace):
     def claimed(stage, variant, path, text=None, lock=None):
         if text is not None:
             (workspace.root / "metrics.json").write_text(text)
+        content = lock or locked(text or "")
+        (workspace.root / "dvc.lock").write_text(json.dumps(content))
         for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "claim", "--allow-empty"]):
             identity = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
             subprocess.run(["git", *identity, *command], cwd=workspace.root, check=True)
-        before = _before(workspace, lock or locked(text or ""), items.item(stage, variant), path)
+        before = _before(workspace, Lock(content), items.item(stage, variant), path)
         return before() if before else "nothing to claim"
 
     return claimed
@@ -80,10 +82,7 @@ def test_the_metrics_file_itself_is_an_output(claimed):
         (None, locked(TEXT)),
         (TEXT, locked(TEXT, md5="0123")),
         (TEXT, locked(TEXT, train_size=31)),
-        (
-            TEXT,
-            Lock({"stages": {"evaluate@optimized": {"outs": [{"path": "reports/evaluate/optimized", "md5": "1"}]}}}),
-        ),
+        (TEXT, {"stages": {"evaluate@optimized": {"outs": [{"path": "reports/evaluate/optimized", "md5": "1"}]}}}),
     ],
     ids=["none committed", "of another lock", "of reports that were made again since", "of an empty file"],
 )
