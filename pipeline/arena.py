@@ -13,7 +13,7 @@ from pathlib import Path
 from pipeline.config import PARAMS_FILE, load
 from pipeline.local_params import LOCAL_FILE
 from pipeline.runner import run_stage
-from pipeline.workspace import Workspace
+from pipeline.workspace import Workspace, code_folder
 
 _LINKED = ("alexnet_tf", "components", "pipeline", "data", PARAMS_FILE, LOCAL_FILE, "dvc.yaml")
 
@@ -36,7 +36,7 @@ def train(folder: Path, variant: str, changes: tuple[str, ...]) -> subprocess.Po
         changes: Texts `key=value` that take the place of what params.yaml says.
     """
     command = [sys.executable, "-m", "pipeline.arena", str(folder), variant, *changes]
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
+    environment = os.environ | {"PYTHONPATH": str(code_folder())}
     with (folder / "log.txt").open("ab") as log:
         return subprocess.Popen(command, stdout=log, stderr=log, env=environment)
 

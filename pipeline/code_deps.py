@@ -7,6 +7,7 @@ import click
 
 from pipeline.commands.base import Command
 from pipeline.dag import STAGES
+from pipeline.workspace import code_folder
 
 _CODE_LINE = re.compile(r"^ +- (alexnet_tf|components)/\S+\.py$")
 _STAGE_LINE = re.compile(r"^  (\w+):")
@@ -41,7 +42,7 @@ def refreshed(text: str, root: Path) -> str:
 @click.option("--write", is_flag=True, help="Write them into dvc.yaml instead of printing them.")
 def main(*, write: bool) -> None:
     """Print the code dependencies of each stage, or write them into dvc.yaml."""
-    root = Path(__file__).resolve().parent.parent
+    root = code_folder()
     if write:
         dvc_yaml = root / "dvc.yaml"
         dvc_yaml.write_text(refreshed(dvc_yaml.read_text(encoding="utf-8"), root), encoding="utf-8")

@@ -17,6 +17,7 @@ from alexnet_tf.figures import COLOURS, new_figure, png
 from pipeline.commands.base import Command
 from pipeline.result_groups import as_in_the_file, grouped, shown_difference
 from pipeline.results import FOLDER, Result, load
+from pipeline.workspace import code_folder
 
 TARGET = 0.25  # §3.1
 _TARGET_ERROR = f"{100 * TARGET:.0f} % training error"
@@ -137,7 +138,7 @@ def main(experiment: str, picture: Path | None) -> None:
     """Print the table, and draw."""
     if picture and not picture.resolve().parent.is_dir():
         raise click.UsageError(f"--plot {picture}: the folder {picture.parent} does not exist; make it first")
-    groups = grouped(load(Path(__file__).resolve().parent.parent / FOLDER / experiment))
+    groups = grouped(load(code_folder() / FOLDER / experiment))
     click.echo(epochs_table(groups))
     if picture:
         picture.write_bytes(plot(groups))

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
+from pipeline.workspace import code_folder
 from pipeline.yaml_file import read
 
 FILE = "docs/paper.yaml"
@@ -119,4 +120,4 @@ def _words(test: str) -> str:
 
 
 if __name__ == "__main__":
-    print(render(ledger(Path(__file__).resolve().parent.parent)), end="")
+    print(render(ledger(code_folder())), end="")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from alexnet_tf.errors import AlexNetError
 from pipeline import relocation
 from pipeline.tracking_uri import probe, tracking_uri
+from pipeline.workspace import code_folder
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -51,7 +52,7 @@ def register(home: Path, folder: Path, variant: str, alias: str) -> str:
     Raises:
         AlexNetError: The server does not answer or refuses; the registry is then as it was.
     """
-    environment = _ENVIRONMENT | os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
+    environment = _ENVIRONMENT | os.environ | {"PYTHONPATH": str(code_folder())}
     # Of a model's id, MLflow asks the store that is set, not that of the client; by default one in the current folder.
     environment["MLFLOW_TRACKING_URI"] = tracking_uri(home)
     try:
@@ -87,7 +88,7 @@ def served(folder: Path, target: Path) -> None:
         inputs=Schema([ColSpec(DataType.binary, "image")]),
         params=ParamSchema([ParamSpec("view", DataType.string, "ten_crop")]),
     )
-    code = Path(__file__).resolve().parent.parent / "alexnet_tf" / "served_model.py"
+    code = code_folder() / "alexnet_tf" / "served_model.py"
     mlflow.pyfunc.save_model(
         target,
         loader_module="served_model",

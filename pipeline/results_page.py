@@ -36,6 +36,7 @@ from pipeline.result_groups import grouped, shown_difference
 from pipeline.results import COMPARISON, FOLDER, Result, load
 from pipeline.seed_differences import differences
 from pipeline.verified_page import verified_table
+from pipeline.workspace import code_folder
 from pipeline.yaml_file import read
 
 PAGES = ("README.md", "docs/results.md")
@@ -197,7 +198,7 @@ def _cost(group: Sequence[Result], name: str, shown: Callable[[float], str]) -> 
 @click.command(cls=Command, help=__doc__)
 def main() -> None:
     """Write the pages."""
-    root = Path(__file__).resolve().parent.parent
+    root = code_folder()
     for page in PAGES:
         path = root / page
         path.write_text(rendered(root, path.read_text(encoding="utf-8")), encoding="utf-8")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.provenance import is_alive
+from pipeline.workspace import code_folder
 
 EVENTS = "events.jsonl"
 LAST_EVENTS = ("end", "standing")
@@ -63,6 +64,6 @@ def writer_is_alive(first: Mapping[str, Any]) -> bool:
 
 def own_environment() -> dict[str, str]:
     """Environment of a process of this package beside the present one; it finds the same code."""
-    here = str(Path(__file__).resolve().parent.parent)
+    here = str(code_folder())
     path = os.pathsep.join(part for part in (here, os.environ.get("PYTHONPATH", "")) if part)
     return {**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": "ignore"}

@@ -56,3 +56,8 @@ def _is_root(folder: Path) -> bool:
     # Without params.yaml the experiments show it to be ours, so that `alexnet use` can write a new one.
     rest = (folder / "params.yaml").is_file() or (folder / "experiments").is_dir()
     return (folder / "dvc.yaml").is_file() and rest
+
+
+def code_folder() -> Path:
+    """The folder of the packages that this process runs; a queued experiment's is not that of the installed ones."""
+    return Path(__file__).resolve().parents[1]
