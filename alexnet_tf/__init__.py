@@ -7,13 +7,13 @@
     names, probabilities = classifier.predict(["photo.jpg"])
 
 The names below are looked up on first use, so that the import costs nothing: a Beam worker that wants
-`alexnet_tf.records` does not pay for TensorFlow.
+`alexnet_tf.data.tfrecord` does not pay for TensorFlow.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from alexnet_tf import onednn as onednn
+from alexnet_tf.devices import onednn as onednn
 
 if TYPE_CHECKING:
     from alexnet_tf.applications import AlexNet as AlexNet
@@ -21,31 +21,31 @@ if TYPE_CHECKING:
     from alexnet_tf.applications import FourLayer as FourLayer
     from alexnet_tf.applications import alexnet_spec as alexnet_spec
     from alexnet_tf.applications import custom_objects as custom_objects
-    from alexnet_tf.architecture import AlexNet as AlexNetSpec  # noqa: F401
-    from alexnet_tf.architecture import AlexNetBN as AlexNetBNSpec  # noqa: F401
     from alexnet_tf.errors import AlexNetError as AlexNetError
     from alexnet_tf.errors import ConfigError as ConfigError
     from alexnet_tf.errors import DataError as DataError
-    from alexnet_tf.four_layer_spec import FourLayer as FourLayerSpec  # noqa: F401
     from alexnet_tf.image_classifier import ImageClassifier as ImageClassifier
     from alexnet_tf.image_classifier import load_classifier as load_classifier
-    from alexnet_tf.networks import build as build
+    from alexnet_tf.models.four_layer_spec import FourLayer as FourLayerSpec  # noqa: F401
+    from alexnet_tf.models.networks import build as build
+    from alexnet_tf.models.specs import AlexNet as AlexNetSpec  # noqa: F401
+    from alexnet_tf.models.specs import AlexNetBN as AlexNetBNSpec  # noqa: F401
 
 __version__ = "0.1.0"
 
 _PUBLIC = {  # name -> where it is; a test compares them with the imports above
     "AlexNet": "applications.AlexNet",
     "AlexNetBN": "applications.AlexNetBN",
-    "AlexNetBNSpec": "architecture.AlexNetBN",
+    "AlexNetBNSpec": "models.specs.AlexNetBN",
     "AlexNetError": "errors.AlexNetError",
-    "AlexNetSpec": "architecture.AlexNet",
+    "AlexNetSpec": "models.specs.AlexNet",
     "ConfigError": "errors.ConfigError",
     "DataError": "errors.DataError",
     "FourLayer": "applications.FourLayer",
-    "FourLayerSpec": "four_layer_spec.FourLayer",
+    "FourLayerSpec": "models.four_layer_spec.FourLayer",
     "ImageClassifier": "image_classifier.ImageClassifier",
     "alexnet_spec": "applications.alexnet_spec",
-    "build": "networks.build",
+    "build": "models.networks.build",
     "custom_objects": "applications.custom_objects",
     "load_classifier": "image_classifier.load_classifier",
 }

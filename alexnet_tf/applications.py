@@ -11,13 +11,14 @@ They take centred images and return logits. What centring means, and what to com
 
 from typing import TYPE_CHECKING, Any
 
-from alexnet_tf import architecture, four_layer_spec, profiles
+from alexnet_tf import profiles
+from alexnet_tf.models import four_layer_spec, specs
 
 if TYPE_CHECKING:
     import keras
 
 
-def alexnet_spec(profile: str = "original", **changes: Any) -> architecture.AlexNet:
+def alexnet_spec(profile: str = "original", **changes: Any) -> specs.AlexNet:
     """Return the network of 2012 as one of its three readings describes it.
 
     Args:
@@ -35,7 +36,7 @@ def alexnet_spec(profile: str = "original", **changes: Any) -> architecture.Alex
         >>> an.alexnet_spec("caffe", dropout=0.3).bias
         [0.0, 0.1, 0.0, 0.1, 0.1, 0.1, 0.1, 0.0]
     """
-    return architecture.AlexNet(**profiles.values(profile, "network") | changes)
+    return specs.AlexNet(**profiles.values(profile, "network") | changes)
 
 
 def AlexNet(num_classes: int = 1000, crop_size: int = 224, profile: str = "original", seed: int = 0) -> "keras.Model":
@@ -64,7 +65,7 @@ def AlexNet(num_classes: int = 1000, crop_size: int = 224, profile: str = "origi
         >>> model(images - images.mean(axis=(0, 1, 2))).shape
         TensorShape([4, 5])
     """
-    from alexnet_tf.networks import build
+    from alexnet_tf.models.networks import build
 
     return build(alexnet_spec(profile), crop_size=crop_size, num_classes=num_classes, seed=seed)
 
@@ -93,9 +94,9 @@ def AlexNetBN(num_classes: int = 1000, crop_size: int = 128, seed: int = 0) -> "
         >>> model((images - images.mean(axis=(0, 1, 2))) / 64).shape
         TensorShape([4, 5])
     """
-    from alexnet_tf.networks import build
+    from alexnet_tf.models.networks import build
 
-    return build(architecture.AlexNetBN(), crop_size=crop_size, num_classes=num_classes, seed=seed)
+    return build(specs.AlexNetBN(), crop_size=crop_size, num_classes=num_classes, seed=seed)
 
 
 def FourLayer(num_classes: int = 10, crop_size: int = 24, seed: int = 0) -> "keras.Model":
@@ -117,7 +118,7 @@ def FourLayer(num_classes: int = 10, crop_size: int = 24, seed: int = 0) -> "ker
         >>> an.FourLayer().count_params()
         1116490
     """
-    from alexnet_tf.networks import build
+    from alexnet_tf.models.networks import build
 
     return build(four_layer_spec.FourLayer(), crop_size=crop_size, num_classes=num_classes, seed=seed)
 
@@ -139,11 +140,11 @@ def custom_objects() -> dict[str, type]:
     """
     import keras
 
-    from alexnet_tf import alexnet, alexnet_bn, four_layer
-    from alexnet_tf.batch_normalization import BatchNormActivation
-    from alexnet_tf.layers import TowerConv2D
-    from alexnet_tf.locally_connected import LocallyConnected2D
-    from alexnet_tf.normalization import LocalResponseNormalization
+    from alexnet_tf.models import alexnet, alexnet_bn, four_layer
+    from alexnet_tf.models.batch_norm import BatchNormActivation
+    from alexnet_tf.models.layers import TowerConv2D
+    from alexnet_tf.models.locally_connected import LocallyConnected2D
+    from alexnet_tf.models.lrn import LocalResponseNormalization
 
     networks = (alexnet.AlexNet, alexnet_bn.AlexNetBN, four_layer.FourLayer)
     layers = (TowerConv2D, LocallyConnected2D, LocalResponseNormalization, BatchNormActivation)

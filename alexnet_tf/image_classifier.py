@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from alexnet_tf.bundle import Bundle, load_bundle
+from alexnet_tf.data.images import ImageRejected
 from alexnet_tf.errors import ConfigError, DataError
-from alexnet_tf.images import ImageRejected
+from alexnet_tf.evaluation.predict import predictor, stored_image
+from alexnet_tf.models.classifier import Bundle, load_bundle
 from alexnet_tf.nearest import nearest
-from alexnet_tf.prediction import predictor, stored_image
 
 if TYPE_CHECKING:
     import keras

@@ -28,8 +28,8 @@ from pathlib import Path
 
 import click
 
-from alexnet_tf.records import ShardWriter, decode_example, encode_example, indexed_records, read_shard
-from alexnet_tf.stored_pixels import FEATURES, decode_pixels, encode_pixels
+from alexnet_tf.data.pixel_codec import FEATURES, decode_pixels, encode_pixels
+from alexnet_tf.data.tfrecord import ShardWriter, decode_example, encode_example, indexed_records, read_shard
 from benchmarks.generated_jpegs import CLASSES, make_dataset
 from benchmarks.machine import describe
 
@@ -144,7 +144,7 @@ def pool(encoding: str, folder: Path, workers: int) -> None:
 
 
 def pool_shard(source: Path, target: Path, encoding: str) -> None:
-    from alexnet_tf.images import decode, to_square
+    from alexnet_tf.data.images import decode, to_square
 
     with ShardWriter(target) as writer:
         for _, payload in indexed_records(source):

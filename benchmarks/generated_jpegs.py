@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from alexnet_tf.records import ShardWriter, encode_example
+from alexnet_tf.data.tfrecord import ShardWriter, encode_example
 
 DISTINCT, PER_SHARD, CLASSES = 1000, 512, 1000
 

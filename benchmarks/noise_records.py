@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from alexnet_tf.record_split import INDEX
-from alexnet_tf.records import ShardWriter, encode_example, feature_span
-from alexnet_tf.stored_pixels import FEATURES
+from alexnet_tf.data.pixel_codec import FEATURES
+from alexnet_tf.data.record_dataset import INDEX
+from alexnet_tf.data.tfrecord import ShardWriter, encode_example, feature_span
 
 CLASSES = 1000
 SIZE = 256  # pixels (§2)

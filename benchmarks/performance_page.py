@@ -8,8 +8,8 @@ from collections import defaultdict
 from pathlib import Path
 from string import Template
 
-from alexnet_tf.architecture import AlexNet
-from alexnet_tf.layer_table import layer_table
+from alexnet_tf.models.layer_table import layer_table
+from alexnet_tf.models.specs import AlexNet
 from alexnet_tf.profiles import resolve
 from benchmarks import environment
 from benchmarks.pages import load, machine

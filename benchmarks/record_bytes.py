@@ -16,9 +16,9 @@ import click
 import numpy as np
 from PIL import Image
 
-from alexnet_tf.images import ImageRejected, decode, to_square
-from alexnet_tf.record_split import RecordSplit
-from alexnet_tf.stored_pixels import decode_pixels, encode_pixels
+from alexnet_tf.data.images import ImageRejected, decode, to_square
+from alexnet_tf.data.pixel_codec import decode_pixels, encode_pixels
+from alexnet_tf.data.record_dataset import RecordSplit
 from benchmarks.machine import describe
 from benchmarks.noise_records import write_split
 from components.sources.files import find_files

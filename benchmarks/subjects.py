@@ -37,13 +37,14 @@ def ours(precision: str, batch_size: int, images: int, *, real: bool) -> Callabl
     """Return our whole step: augmentation, forward, backward, update; of one batch in memory, or of records on disk."""
     import tensorflow as tf
 
-    from alexnet_tf import architecture, profiles
-    from alexnet_tf.augment import Views, colour_axes
-    from alexnet_tf.distribution import make_strategy
-    from alexnet_tf.recipe import InputSpec, TrainingSpec
-    from alexnet_tf.record_split import RecordSplit
-    from alexnet_tf.schedule import Plateau
-    from alexnet_tf.training import Training
+    from alexnet_tf import profiles
+    from alexnet_tf.data.record_dataset import RecordSplit
+    from alexnet_tf.devices.strategy import make_strategy
+    from alexnet_tf.models import specs
+    from alexnet_tf.models.views import Views, colour_axes
+    from alexnet_tf.training.recipe import InputSpec, TrainingSpec
+    from alexnet_tf.training.schedule import Plateau
+    from alexnet_tf.training.step import Training
     from pipeline.workspace import find_workspace
     from pipeline.yaml_file import read
 
@@ -61,7 +62,7 @@ def ours(precision: str, batch_size: int, images: int, *, real: bool) -> Callabl
     folder = tempfile.TemporaryDirectory()
     write_records(Path(folder.name), images)
     training = Training(
-        network=architecture.AlexNet.model_validate(variant["network"]),
+        network=specs.AlexNet.model_validate(variant["network"]),
         recipe=recipe,
         views=views,
         colour_axes=colour_axes(recipe.augmentation, [15000.0, 1400.0, 400.0], np.eye(3)),

@@ -1,4 +1,4 @@
-"""Put the variants side by side: the knobs that differ, errors with intervals, and a paired test.
+"""Put the variants side by side: the parameters that differ, errors with intervals, and a paired test.
 
 Reads:
     trainings: one folder a variant with `history.csv` and `metrics.json`, as `train` writes them.
@@ -7,7 +7,7 @@ Reads:
 
 Writes:
     report: a folder.
-        comparison.json: all numbers, see `alexnet_tf.comparison.compare`.
+        comparison.json: all numbers, see `alexnet_tf.comparison.compare.compare`.
         comparison.md: the same as tables to read.
         metrics.json: variant -> headline numbers.
         errors.png, learning_curves.png; from the evaluations their pictures, as NAME_VARIANT.png.
@@ -37,7 +37,7 @@ from pydantic import Field, model_validator
 from components.interfaces import Runtime, StageParams
 
 if TYPE_CHECKING:
-    from alexnet_tf.comparison import Evaluation, Training
+    from alexnet_tf.comparison.compare import Evaluation, Training
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,8 @@ class Params(StageParams):
 
 def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> str:
     """Read the variants' reports and write the comparison."""
-    from alexnet_tf import report
-    from alexnet_tf.comparison import compare, headline
+    from alexnet_tf.comparison import page
+    from alexnet_tf.comparison.compare import compare, headline
     from alexnet_tf.figures import error_bars, learning_curves
 
     evaluations, trainings, metrics = {}, {}, {}
@@ -105,7 +105,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     _write_json(outputs.report / "comparison.json", comparison)
     _write_json(outputs.report / "metrics.json", numbers)
     _write_json(outputs.metrics, metrics)
-    (outputs.report / "comparison.md").write_text(report.markdown(comparison), encoding="utf-8")
+    (outputs.report / "comparison.md").write_text(page.markdown(comparison), encoding="utf-8")
     (outputs.report / "errors.png").write_bytes(error_bars(comparison["errors"], confidence=params.confidence))
     (outputs.report / "learning_curves.png").write_bytes(learning_curves(comparison["curves"]))
     for name in params.variants:
@@ -117,12 +117,12 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     )
     for path in sorted(outputs.report.iterdir()):
         runtime.tracker.artifact(path, folder="comparison")
-    return " ".join(report.headline(comparison))
+    return " ".join(page.headline(comparison))
 
 
 def read_training(folder: Path) -> "Training":
     """Read what `train` reported; a DataError names the file that is missing, broken or something else."""
-    from alexnet_tf.comparison import Training
+    from alexnet_tf.comparison.compare import Training
 
     metrics = _read_json(folder / "metrics.json", "train")
     with _reading(folder / "history.csv", "train") as text:
@@ -133,8 +133,8 @@ def read_training(folder: Path) -> "Training":
 
 def read_evaluation(folder: Path) -> "Evaluation":
     """Read what `evaluate` reported; a DataError names the file that is missing, broken or something else."""
-    from alexnet_tf.comparison import Evaluation
-    from alexnet_tf.correctness import read_correctness
+    from alexnet_tf.comparison.compare import Evaluation
+    from alexnet_tf.metrics.correctness import read_correctness
 
     with _reading(folder / "metrics.json", "evaluate") as text:
         metrics = _from_json(text)

@@ -17,8 +17,8 @@ from typing import Literal
 
 from PIL import Image
 
+from alexnet_tf.data.images import ImageRejected, decode, to_square
 from alexnet_tf.errors import ConfigError, DataError
-from alexnet_tf.images import ImageRejected, decode, to_square
 from components.beam import run_shards
 from components.interfaces import Runtime
 from components.sources.files import find_files, read_file

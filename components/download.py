@@ -31,8 +31,8 @@ from typing import Any
 import numpy as np
 from pydantic import Field, PositiveInt
 
+from alexnet_tf.data.tfrecord import encode_example
 from alexnet_tf.errors import DataError
-from alexnet_tf.records import encode_example
 from components.interfaces import Runtime, StageParams
 from components.sources.image_folder import image_folder_source
 from components.sources.imagenet2012 import imagenet2012_source

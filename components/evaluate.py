@@ -17,11 +17,11 @@ Writes `report/`:
     per_class.csv: errors of each class, the ten-crop top-1 error with its interval.
     confusion.csv: true class, predicted class, number of images (ten crops); pairs that occur.
     predictions.csv: one row an image in the order of the records.
-    slices.csv: ten-crop errors by size and shape of the original image and by brightness (`alexnet_tf.slices`).
+    slices.csv: ten-crop errors by size and shape of the original image and by brightness (`alexnet_tf.metrics.slices`).
     calibration.csv: of 15 bins of the highest probability the images, mean probability and accuracy.
     gallery.json: what the four pictures show, in words: `unselected`, `best`, `worst` and `neighbours`.
     top5_unselected.png, top5_best.png, top5_worst.png: figure 4, left: eight images each with their five most
-        probable classes; which, in `alexnet_tf.gallery`.
+        probable classes; which, in `alexnet_tf.evaluation.gallery`.
     neighbours.png: figure 4, right: five test images and the training images nearest in the last hidden layer;
         not written with `neighbour_pool` 0.
     conv1_kernels.png, confusion.png, calibration.png: figure 3 of the paper, the confusion matrix, the
@@ -50,10 +50,10 @@ from components.interfaces import Runtime, StageParams
 if TYPE_CHECKING:
     import numpy as np
 
-    from alexnet_tf.bundle import Bundle
-    from alexnet_tf.evaluation import Evaluated
-    from alexnet_tf.neighbours import Neighbourhood
-    from alexnet_tf.record_split import RecordSplit
+    from alexnet_tf.data.record_dataset import RecordSplit
+    from alexnet_tf.evaluation.evaluate import Evaluated
+    from alexnet_tf.evaluation.neighbours import Neighbourhood
+    from alexnet_tf.models.classifier import Bundle
 
 
 @dataclass(frozen=True)
@@ -86,12 +86,12 @@ class Params(StageParams):
 
 def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> str:
     """Score the test split and write the report."""
-    from alexnet_tf import evaluation_report
-    from alexnet_tf.bundle import load_bundle
-    from alexnet_tf.distribution import make_strategy
+    from alexnet_tf.data.record_dataset import RecordSplit
+    from alexnet_tf.devices.strategy import make_strategy
     from alexnet_tf.errors import DataError
-    from alexnet_tf.evaluation import evaluate
-    from alexnet_tf.record_split import RecordSplit
+    from alexnet_tf.evaluation import tables
+    from alexnet_tf.evaluation.evaluate import evaluate
+    from alexnet_tf.models.classifier import load_bundle
 
     split = RecordSplit.open(inputs.records, "test")
     if split.num_examples == 0:
@@ -113,11 +113,11 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     outputs.report.mkdir()
     near = _neighbourhood(bundle, split, inputs.records, params)
     figure_metrics = _figure_metrics(bundle, near)
-    metrics = evaluation_report.write(outputs.report, evaluated, split, class_names, figure_metrics=figure_metrics)
+    metrics = tables.write(outputs.report, evaluated, split, class_names, figure_metrics=figure_metrics)
     _draw(outputs.report, evaluated, bundle, split, metrics)
     _write_gallery(outputs.report, evaluated, split, near)
 
-    for view in evaluation_report.VIEWS:
+    for view in tables.VIEWS:
         runtime.tracker.metrics(
             {
                 f"test/{name}_{view}": value
@@ -135,7 +135,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
 
 
 def _found(metrics: dict[str, Any]) -> str:
-    from alexnet_tf.scoring import CONFIDENCE
+    from alexnet_tf.metrics.top_k import CONFIDENCE
 
     def error(view: str) -> str:
         value, low, high = (100 * metrics[view][f"top1_error{end}"] for end in ("", "_low", "_high"))
@@ -148,8 +148,8 @@ def _found(metrics: dict[str, Any]) -> str:
 
 
 def _neighbourhood(bundle: "Bundle", split: "RecordSplit", records: Path, params: Params) -> "Neighbourhood | None":
-    from alexnet_tf import gallery, neighbours
-    from alexnet_tf.record_split import RecordSplit
+    from alexnet_tf.data.record_dataset import RecordSplit
+    from alexnet_tf.evaluation import gallery, neighbours
 
     pool = RecordSplit.open(records, "train") if params.neighbour_pool else None
     if pool is None or pool.num_examples == 0:
@@ -177,10 +177,10 @@ def _conv1(bundle: "Bundle") -> "tuple[np.ndarray, int]":
 
 
 def _draw(folder: Path, evaluated: "Evaluated", bundle: "Bundle", split: "RecordSplit", metrics: Any) -> None:
-    from alexnet_tf.calibration import reliability
-    from alexnet_tf.evaluation_figures import reliability_diagram
-    from alexnet_tf.evaluation_report import confusion
+    from alexnet_tf.evaluation.figures import reliability_diagram
+    from alexnet_tf.evaluation.tables import confusion
     from alexnet_tf.figures import confusion_matrix, kernel_grid
+    from alexnet_tf.metrics.calibration import reliability
 
     names = bundle.class_names
     counts = confusion(evaluated.predictions["ten_crop"], split.labels, num_classes=len(names))
@@ -195,13 +195,13 @@ def _draw(folder: Path, evaluated: "Evaluated", bundle: "Bundle", split: "Record
 
 
 def _write_gallery(folder: Path, evaluated: "Evaluated", split: "RecordSplit", near: "Neighbourhood | None") -> None:
-    from alexnet_tf import evaluation_figures, gallery
+    from alexnet_tf.evaluation import figures, gallery
 
     names = {"labels": split.labels, "keys": split.keys(), "class_names": split.class_names}
     described: dict[str, Any] = {}
     for kind, positions in gallery.choose(evaluated, split.labels).items():
         described[kind] = gallery.describe(evaluated, positions, **names)
-        drawn = evaluation_figures.top_five(split.read(positions), described[kind])
+        drawn = figures.top_five(split.read(positions), described[kind])
         (folder / f"top5_{kind}.png").write_bytes(drawn)
     if near:
         asked = gallery.queries(split.labels)
@@ -209,6 +209,6 @@ def _write_gallery(folder: Path, evaluated: "Evaluated", split: "RecordSplit", n
             near.shown, gallery.describe(evaluated, asked, **names), pool=near.pool
         )
         images = [near.pool.read(positions) for positions in near.shown.positions]
-        drawn = evaluation_figures.neighbours(split.read(asked), images, described["neighbours"])
+        drawn = figures.neighbours(split.read(asked), images, described["neighbours"])
         (folder / "neighbours.png").write_bytes(drawn)
     (folder / "gallery.json").write_text(json.dumps(described, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -8,14 +8,14 @@ Reads:
 
 Writes `export/`:
     blessing.json: `blessed`, `confidence`, and `rules`: for each the metric, its value with its interval, its
-        bound and the verdict; see `alexnet_tf.gate`.
+        bound and the verdict; see `alexnet_tf.export.gate`.
     saved_model/: signatures `ten_crop` (the default) and `center`, which take encoded image files and return
-        probabilities, the five best classes by name, and logits; see `alexnet_tf.serving`.
+        probabilities, the five best classes by name, and logits; see `alexnet_tf.export.saved_model`.
     model.keras: the network alone, centred images in, logits out; loads with `alexnet_tf.custom_objects()`.
     class_names.txt: one name a line, in the order of the outputs.
     model_card.md: what it is, how well it does, how to call it.
     model.tflite, tflite.json: where `export.tflite` asks for it, the network with half-precision weights, and how far
-        its answers are from the trained one's on test images; see `alexnet_tf.tflite`.
+        its answers are from the trained one's on test images; see `alexnet_tf.export.tflite`.
     A model that did not pass leaves blessing.json alone, and the stage succeeds.
 
 Guarantees:
@@ -39,9 +39,9 @@ from pydantic import Field
 from components.interfaces import Runtime, StageParams
 
 if TYPE_CHECKING:
-    from alexnet_tf.bundle import Bundle
-    from alexnet_tf.gate import Rule
-    from alexnet_tf.record_split import RecordSplit
+    from alexnet_tf.data.record_dataset import RecordSplit
+    from alexnet_tf.export.gate import Rule
+    from alexnet_tf.models.classifier import Bundle
 
 NUM_CANARIES = 4
 
@@ -98,7 +98,7 @@ class Params(StageParams):
 
 def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> str:
     """Judge the model, and export it when it passed."""
-    from alexnet_tf.gate import blessing
+    from alexnet_tf.export.gate import blessing
 
     metrics = _read_metrics(inputs.evaluation / "metrics.json")
     rules = _judge(inputs, params.gate, metrics)
@@ -116,8 +116,8 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
 
 
 def _judge(inputs: Inputs, gate: Gate, metrics: dict[str, Any]) -> "list[Rule]":
-    from alexnet_tf.correctness import read_correctness
-    from alexnet_tf.gate import judge
+    from alexnet_tf.export.gate import judge
+    from alexnet_tf.metrics.correctness import read_correctness
 
     variant = inputs.evaluation.name
     found = read_correctness(inputs.evaluation / "correct.npz", way_out=f"run the stage evaluate@{variant}")
@@ -129,16 +129,16 @@ def _judge(inputs: Inputs, gate: Gate, metrics: dict[str, Any]) -> "list[Rule]":
 
 
 def _export(inputs: Inputs, folder: Path, package: Package, metrics: dict[str, Any], runtime: Runtime, task) -> None:
-    from alexnet_tf import serving
-    from alexnet_tf.bundle import load_bundle
-    from alexnet_tf.export_check import compare_in_fresh_process
-    from alexnet_tf.keras_file import save_keras
-    from alexnet_tf.model_card import model_card
-    from alexnet_tf.record_split import RecordSplit
+    from alexnet_tf.data.record_dataset import RecordSplit
+    from alexnet_tf.export import saved_model
+    from alexnet_tf.export.check import compare_in_fresh_process
+    from alexnet_tf.export.keras_file import save_keras
+    from alexnet_tf.export.model_card import model_card
+    from alexnet_tf.models.classifier import load_bundle
 
     split = RecordSplit.open(inputs.records, "test")
     bundle = load_bundle(inputs.model)
-    serving.save(bundle, folder / "saved_model")
+    saved_model.save(bundle, folder / "saved_model")
     task.advance()
     canaries = split.read(range(min(NUM_CANARIES, split.num_examples)))
     recorded = _recorded(inputs.evaluation / "predictions.csv", num=len(canaries))
@@ -155,7 +155,7 @@ def _export(inputs: Inputs, folder: Path, package: Package, metrics: dict[str, A
 
 
 def _write_tflite(bundle: "Bundle", split: "RecordSplit", folder: Path, runtime: Runtime) -> dict[str, Any]:
-    from alexnet_tf import tflite
+    from alexnet_tf.export import tflite
 
     content = tflite.convert(bundle)
     measured = tflite.measure(content, bundle, split)

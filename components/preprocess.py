@@ -28,10 +28,10 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 from pydantic import Field, PositiveInt, model_validator
 
+from alexnet_tf.data.pixel_codec import CHANNELS
+from alexnet_tf.data.record_dataset import read_manifest
+from alexnet_tf.data.upscale import whole_factor
 from alexnet_tf.errors import DataError
-from alexnet_tf.record_split import read_manifest
-from alexnet_tf.stored_pixels import CHANNELS
-from alexnet_tf.upscale import whole_factor
 from components.beam import run_shards
 from components.interfaces import Runtime, StageParams
 from components.preprocess_shards import PLACE, IndexTask, ShardTask, index_shard, join_parts, write_shard

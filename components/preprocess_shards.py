@@ -9,10 +9,10 @@ import numpy as np
 import PIL
 from PIL import features
 
-from alexnet_tf.errors import DataError
-from alexnet_tf.images import ImageRejected, decode, to_square
-from alexnet_tf.record_split import INDEX
-from alexnet_tf.records import (
+from alexnet_tf.data.images import ImageRejected, decode, to_square
+from alexnet_tf.data.pixel_codec import FEATURES, encode_pixels
+from alexnet_tf.data.record_dataset import INDEX
+from alexnet_tf.data.tfrecord import (
     ShardWriter,
     decode_example,
     encode_example,
@@ -20,7 +20,7 @@ from alexnet_tf.records import (
     indexed_records,
     read_record,
 )
-from alexnet_tf.stored_pixels import FEATURES, encode_pixels
+from alexnet_tf.errors import DataError
 from components.beam_worker import COUNTERS
 
 # A SHA-256 as four big-endian numbers, so that their order is that of the digest; and where the record is.

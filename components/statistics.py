@@ -24,13 +24,13 @@ from typing import Any
 import numpy as np
 from pydantic import PositiveInt
 
+from alexnet_tf.data.colour_statistics import ColourStatistics, save_statistics
+from alexnet_tf.data.moments import Moments
+from alexnet_tf.data.pixel_codec import FEATURES, decode_pixels
+from alexnet_tf.data.record_dataset import read_manifest
+from alexnet_tf.data.tfrecord import feature_span, read_shard
+from alexnet_tf.data.upscale import whole_factor
 from alexnet_tf.errors import DataError
-from alexnet_tf.moments import Moments
-from alexnet_tf.record_split import read_manifest
-from alexnet_tf.records import feature_span, read_shard
-from alexnet_tf.statistics import ColourStatistics, save_statistics
-from alexnet_tf.stored_pixels import FEATURES, decode_pixels
-from alexnet_tf.upscale import whole_factor
 from components.beam import run_shards
 from components.beam_worker import COUNTERS
 from components.interfaces import Runtime, StageParams

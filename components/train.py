@@ -5,7 +5,7 @@ Reads:
     statistics: mean image and colour axes of the training split (layout: `components.statistics`).
 
 Writes:
-    model: `model.json`, `weights.safetensors`, `mean.npy` (layout: `alexnet_tf.bundle`).
+    model: `model.json`, `weights.safetensors`, `mean.npy` (layout: `alexnet_tf.models.classifier`).
     report: `history.csv`, one row an epoch; `metrics.json`, the last epoch's errors, the best epoch's, `stalled`:
         whether the last epoch's mean loss was still at ln K, and `precision_bits`: 16 where layers computed in
         bfloat16, else 32.
@@ -29,14 +29,14 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from alexnet_tf.architecture import Network
-from alexnet_tf.layer_table import layer_table
-from alexnet_tf.recipe import InputSpec, TrainingSpec
+from alexnet_tf.models.layer_table import layer_table
+from alexnet_tf.models.specs import Network
+from alexnet_tf.training.recipe import InputSpec, TrainingSpec
 from components.interfaces import Runtime, StageParams
 
 if TYPE_CHECKING:  # TensorFlow takes seconds to import
-    from alexnet_tf.fit import Fitted
-    from alexnet_tf.history import Epoch
+    from alexnet_tf.training.history import Epoch
+    from alexnet_tf.training.loop import Fitted
 
 
 @dataclass(frozen=True)
@@ -86,17 +86,17 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     """Train, and write the model and its history."""
     import tensorflow as tf
 
-    from alexnet_tf.augment import Views, colour_axes
-    from alexnet_tf.bundle import Bundle, save_bundle
-    from alexnet_tf.distribution import make_training_strategy, naming_lost_workers, per_replica_batch_size
+    from alexnet_tf.data.colour_statistics import ColourStatistics
+    from alexnet_tf.data.record_dataset import RecordSplit
+    from alexnet_tf.devices.precision import BITS
+    from alexnet_tf.devices.strategy import make_training_strategy, naming_lost_workers, per_replica_batch_size
     from alexnet_tf.errors import ConfigError, DataError
-    from alexnet_tf.fit import Fit
-    from alexnet_tf.history import charted
-    from alexnet_tf.precision import BITS
-    from alexnet_tf.record_split import RecordSplit
-    from alexnet_tf.statistics import ColourStatistics
-    from alexnet_tf.training import Training
-    from alexnet_tf.weights import assign_arrays
+    from alexnet_tf.models.classifier import Bundle, save_bundle
+    from alexnet_tf.models.views import Views, colour_axes
+    from alexnet_tf.models.weights import assign_arrays
+    from alexnet_tf.training.history import charted
+    from alexnet_tf.training.loop import Fit
+    from alexnet_tf.training.step import Training
 
     train = RecordSplit.open(inputs.records, "train")
     validation = RecordSplit.open(inputs.records, "validation")
@@ -217,7 +217,7 @@ def _best(fitted: "Fitted") -> "Epoch":
 
 
 def _write_report(folder: Path, fitted: "Fitted", precision_bits: int) -> None:
-    from alexnet_tf.history import write_history
+    from alexnet_tf.training.history import write_history
 
     folder.mkdir()
     write_history(folder / "history.csv", fitted.history)

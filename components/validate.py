@@ -30,22 +30,22 @@ from google.protobuf import text_format
 from google.protobuf.message import DecodeError
 from pydantic import Field
 
-from alexnet_tf.anomalies import Limits, Place, find_anomalies, worst_first
-from alexnet_tf.copy_anomalies import find_copies
-from alexnet_tf.drift import find_drift
+from alexnet_tf.data.record_dataset import read_manifest
+from alexnet_tf.data.tfrecord import decode_example, read_record
 from alexnet_tf.errors import DataError
-from alexnet_tf.image_survey import Survey, load_surveys
-from alexnet_tf.record_split import read_manifest
-from alexnet_tf.records import decode_example, read_record
-from alexnet_tf.validation_page import as_findings, oddities, page
-from alexnet_tf.validation_protos import (
+from alexnet_tf.validation.anomalies import Limits, Place, find_anomalies, worst_first
+from alexnet_tf.validation.copy_anomalies import find_copies
+from alexnet_tf.validation.drift import find_drift
+from alexnet_tf.validation.metadata_protos import (
     anomalies_proto,
     parse_schema,
     parse_statistics,
     schema_proto,
     statistics_proto,
 )
-from alexnet_tf.validation_report import validation_report
+from alexnet_tf.validation.page import as_findings, oddities, page
+from alexnet_tf.validation.report import validation_report
+from alexnet_tf.validation.survey import Survey, load_surveys
 from components.beam import run_shards
 from components.interfaces import Runtime, StageParams
 from components.validate_shards import SurveyTask, survey_shard
@@ -70,7 +70,7 @@ class Outputs:
 
 
 class Params(StageParams):
-    """What is accepted; `alexnet_tf.anomalies.Limits` says what each does.
+    """What is accepted; `alexnet_tf.validation.anomalies.Limits` says what each does.
 
     Attributes:
         reference_schema: The NAME of `schemas/NAME.pbtxt`, which the set is compared with; null compares with none.

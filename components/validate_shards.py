@@ -4,9 +4,9 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from alexnet_tf.data.tfrecord import decode_example, indexed_records
 from alexnet_tf.errors import DataError
-from alexnet_tf.image_survey import save_columns, survey_images
-from alexnet_tf.records import decode_example, indexed_records
+from alexnet_tf.validation.survey import save_columns, survey_images
 from components.beam_worker import COUNTERS
 
 

@@ -27,7 +27,7 @@ from pipeline.results import FOLDER, Result, read_result
 from pipeline.workspace import Workspace, find_workspace
 
 if TYPE_CHECKING:
-    from alexnet_tf.scoring import Predictions
+    from alexnet_tf.metrics.top_k import Predictions
 
 _CLAIMED = "test/ten_crop/top1_error"
 
@@ -98,10 +98,10 @@ def _brought(workspace: Workspace, result: Result, path: str, folder: Path) -> P
 
 
 def _scored(models: Sequence[Path], records: Path, *, batch_size: int) -> "tuple[list[Predictions], Predictions]":
-    from alexnet_tf.bundle import load_bundle
-    from alexnet_tf.distribution import make_strategy
-    from alexnet_tf.ensemble import evaluate_together
-    from alexnet_tf.record_split import RecordSplit
+    from alexnet_tf.data.record_dataset import RecordSplit
+    from alexnet_tf.devices.strategy import make_strategy
+    from alexnet_tf.evaluation.ensemble import evaluate_together
+    from alexnet_tf.models.classifier import load_bundle
     from pipeline.progress import progress_for
 
     split = RecordSplit.open(records, "test")

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from alexnet_tf.comparison.tables import aligned, percent
 from alexnet_tf.errors import AlexNetError, DataError
-from alexnet_tf.report_rows import aligned, percent
-from alexnet_tf.significance import wilson_interval
+from alexnet_tf.metrics.significance import wilson_interval
 from pipeline.claims import changed_claim, claimed_lock, claimed_metrics
 from pipeline.config import PARAMS_FILE, Config
 from pipeline.experiments import active_name

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from importlib import metadata
 from typing import Literal, NamedTuple
 
+from alexnet_tf.devices.processor import NAMES, processor_features, processor_has_bfloat16
 from alexnet_tf.errors import AlexNetError
-from alexnet_tf.processor import NAMES, processor_features, processor_has_bfloat16
 from pipeline.commands.setup import IDENTITY, has_git, has_identity, is_no_scm
 from pipeline.kept_checkpoints import kept_checkpoints
 from pipeline.relocation import astray

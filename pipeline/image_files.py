@@ -61,7 +61,7 @@ def batches(
     Yields:
         The files of the batch, their images (n, S, S, 3), and the unreadable files met on the way.
     """
-    from alexnet_tf.images import ImageRejected
+    from alexnet_tf.data.images import ImageRejected
 
     read: list[Path] = []
     images: list[np.ndarray] = []

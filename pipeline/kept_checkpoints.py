@@ -4,8 +4,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from alexnet_tf.checkpoint import read_state
 from alexnet_tf.errors import DataError
+from alexnet_tf.training.checkpoint import read_state
 from pipeline.config import Config
 from pipeline.fingerprint import fingerprint
 from pipeline.graph import all_items

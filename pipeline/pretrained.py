@@ -2,8 +2,8 @@
 
     python -m pipeline.pretrained optimized cifar10
 
-The model is that of models/VARIANT, compressed (`alexnet_tf.compression`). Before it takes its place, both are scored
-on the test split; loss.json beside the model says what compression cost.
+The model is that of models/VARIANT, compressed (`alexnet_tf.evaluation.compression`). Before it takes its place, both
+are scored on the test split; loss.json beside the model says what compression cost.
 """
 
 import json
@@ -84,12 +84,12 @@ def keep(root: Path, model: Path, records: Path, target: Path) -> dict:
     Raises:
         AlexNetError: It is larger than a model in Git may be.
     """
-    from alexnet_tf.bundle import load_bundle, save_bundle
-    from alexnet_tf.compression import compressed, loss
-    from alexnet_tf.distribution import make_strategy
-    from alexnet_tf.evaluation import evaluate
-    from alexnet_tf.record_split import RecordSplit
-    from alexnet_tf.weights import assign_arrays, model_arrays
+    from alexnet_tf.data.record_dataset import RecordSplit
+    from alexnet_tf.devices.strategy import make_strategy
+    from alexnet_tf.evaluation.compression import compressed, loss
+    from alexnet_tf.evaluation.evaluate import evaluate
+    from alexnet_tf.models.classifier import load_bundle, save_bundle
+    from alexnet_tf.models.weights import assign_arrays, model_arrays
     from pipeline.progress import progress_for
 
     split = RecordSplit.open(records, "test")

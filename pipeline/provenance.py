@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
-from alexnet_tf.processor import processor_features, processor_name
+from alexnet_tf.devices.processor import processor_features, processor_name
 
 _PACKAGES = ("tensorflow", "keras", "apache-beam", "tensorflow-datasets", "numpy", "pillow", "mlflow", "dvc")
 _VARIABLES = {

@@ -95,7 +95,7 @@ def write_page(
     page: Path, comparison: dict[str, Any], measured: dict[str, dict[str, float]], figures: dict[str, bytes]
 ) -> Path:
     """Write a comparison as a page, whole or not at all, and return its path."""
-    from alexnet_tf.report import render
+    from alexnet_tf.comparison.page import render
 
     write_text(page, render(comparison, measured, figures))
     return page

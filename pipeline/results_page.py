@@ -25,8 +25,8 @@ from typing import Any
 
 import click
 
+from alexnet_tf.comparison.page import headline, table
 from alexnet_tf.errors import DataError
-from alexnet_tf.report import headline, table
 from pipeline import pretrained
 from pipeline.aims import aims_table, shown_error, summary_table
 from pipeline.averages_page import averages_table

@@ -20,7 +20,7 @@ from pipeline.workspace import Workspace
 from pipeline.yaml_file import parse
 
 if TYPE_CHECKING:
-    from alexnet_tf.comparison import Evaluation, Training
+    from alexnet_tf.comparison.compare import Evaluation, Training
 
 _STAGES = ("train", "evaluate")
 
@@ -29,7 +29,7 @@ class Compared(NamedTuple):
     """Variants of several runs side by side.
 
     Attributes:
-        comparison: As `alexnet_tf.comparison.compare` returns it.
+        comparison: As `alexnet_tf.comparison.compare.compare` returns it.
         figures: The pictures by file name.
         notes: What the comparison lacks, a sentence each.
     """
@@ -51,7 +51,7 @@ def compare_with(workspace: Workspace, config: Config, revisions: tuple[str, ...
         ConfigError: There is no such revision, or a name is that of several experiments.
         AlexNetError: Neither its reports nor its errors can be had, or it was tested on other images.
     """
-    from alexnet_tf.comparison import compare
+    from alexnet_tf.comparison.compare import compare
     from components.compare import read_evaluation, read_training
 
     evaluations: dict[str, Evaluation] = {}
@@ -135,7 +135,7 @@ def _variants(root: Path, revision: str, commit: str) -> dict[str, Any]:
 
 
 def _errors_alone(root: Path, revision: str, commit: str, variant: str) -> "tuple[Training, Evaluation]":
-    from alexnet_tf.comparison import VIEWS, Evaluation, Training
+    from alexnet_tf.comparison.compare import VIEWS, Evaluation, Training
 
     if not (claimed := claimed_metrics(root, commit)):
         raise AlexNetError(

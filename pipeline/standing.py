@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from alexnet_tf.history import charted
+from alexnet_tf.training.history import charted
 from pipeline.config import PARAMS_FILE, Config
 from pipeline.cost import cost_metrics, read_timings, timings_path
 from pipeline.dag import Item

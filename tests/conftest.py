@@ -52,7 +52,7 @@ def two_devices() -> list[str]:
 @pytest.fixture(scope="session")
 def two_replicas(two_devices):
     """A MirroredStrategy over two logical CPUs."""
-    from alexnet_tf.distribution import make_strategy
+    from alexnet_tf.devices.strategy import make_strategy
 
     return make_strategy(two_devices)
 

@@ -84,7 +84,7 @@ def test_the_closure_may_leave_out_package_files(root):
             imports = [ast.unparse(node) for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
             top = path == root / "alexnet_tf/__init__.py"
             ours = [line for line in imports if line.startswith(("from alexnet_tf", "from components"))]
-            assert ours == ["from alexnet_tf import onednn as onednn"] * top, path
+            assert ours == ["from alexnet_tf.devices import onednn as onednn"] * top, path
             assert top or not imports, path
 
 
@@ -99,7 +99,7 @@ def test_nothing_here_uses_the_names_for_users(root):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.ImportFrom) and node.module == "alexnet_tf":
                     assert not {alias.name for alias in node.names} & _PUBLIC.keys(), path
-    assert "alexnet_tf/onednn.py" in STAGES["train"].code(root)
+    assert "alexnet_tf/devices/onednn.py" in STAGES["train"].code(root)
 
 
 def test_stages_whose_parameters_hold_a_profile_rerun_when_profiles_change(root):

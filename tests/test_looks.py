@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from alexnet_tf import report
+from alexnet_tf.comparison import page as report
 from tests.alexnet_tf.test_report import make_comparison
 
 pytestmark = [

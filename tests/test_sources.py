@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from alexnet_tf.record_split import RecordSplit
-from alexnet_tf.statistics import ColourStatistics
+from alexnet_tf.data.colour_statistics import ColourStatistics
+from alexnet_tf.data.record_dataset import RecordSplit
 from components import download, preprocess, statistics, validate
 from components.interfaces import BeamRuntime, Runtime
 from components.sources import tfds_preparation

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from alexnet_tf.sample import CLASS_NAMES, generate
+from alexnet_tf.sample.generate import CLASS_NAMES, generate
 from components.sources.source import RawImage, Source, order_value, sorted_order
 
 

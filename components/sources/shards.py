@@ -4,7 +4,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from alexnet_tf.records import Shard, ShardWriter
+from alexnet_tf.data.tfrecord import Shard, ShardWriter
 
 EXAMPLES_PER_SHARD = 512
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from alexnet_tf.data.tfrecord import decode_example, indexed_records, read_record
 from alexnet_tf.errors import DataError
-from alexnet_tf.records import decode_example, indexed_records, read_record
 from components.sources.source import RawImage, Source, order_value, sorted_order
 from components.sources.tfds_preparation import prepare
 

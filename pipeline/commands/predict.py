@@ -11,7 +11,7 @@ import click
 from pipeline.commands.base import Command, as_json, example, say
 
 if TYPE_CHECKING:
-    from alexnet_tf.bundle import Bundle
+    from alexnet_tf.models.classifier import Bundle
 
 _BATCH = 32
 _MAX_FILE_BYTES = 2**28
@@ -122,8 +122,8 @@ def _answers(
     folder: Path, files: list[Path], *, ten_crop: bool, max_pixels: int
 ) -> Iterator[tuple[dict[str, Any], Any]]:
     """Yield for each file what is printed, and its image where there is one."""
-    from alexnet_tf.bundle import load_bundle
-    from alexnet_tf.prediction import predictor, stored_image
+    from alexnet_tf.evaluation.predict import predictor, stored_image
+    from alexnet_tf.models.classifier import load_bundle
     from pipeline.image_files import batches
     from pipeline.progress import progress_for
 
@@ -157,7 +157,7 @@ def _line(answer: dict[str, Any], width: int) -> str:
 def _draw(sheet: Path, shown: list[tuple[Any, dict[str, Any]]]) -> None:
     import numpy as np
 
-    from alexnet_tf.evaluation_figures import top_five
+    from alexnet_tf.evaluation.figures import top_five
 
     described = [
         {"key": click.format_filename(answer["file"], shorten=True), "top": answer["top"]} for _, answer in shown

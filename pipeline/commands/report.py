@@ -32,7 +32,7 @@ errors in the range that it and the kept results of the same parameters span. Ex
 @click.pass_context
 def command(ctx: click.Context, revisions: tuple[str, ...], as_json: bool) -> None:
     """Print the comparison and write the page."""
-    from alexnet_tf.report import headline, table
+    from alexnet_tf.comparison.page import headline, table
     from pipeline.config import PARAMS_FILE, load
     from pipeline.expected import outcome
     from pipeline.linking import complete

@@ -95,7 +95,7 @@ def run(name: str, entry: str, changes: tuple[str, ...], *, fresh: bool = False)
         changes: Texts `key=value` from `-S`.
         fresh: Ignore and delete an earlier checkpoint.
     """
-    from alexnet_tf.cluster import cluster
+    from alexnet_tf.devices.cluster import cluster
     from pipeline.config import PARAMS_FILE, load
     from pipeline.progress import progress_for
     from pipeline.recorder import Recorder

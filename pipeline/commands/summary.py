@@ -22,7 +22,7 @@ _HELP = f"""Print layers, output shapes, parameters and multiply-adds of one ima
 @as_json
 def command(variant: str | None, num_classes: int | None, overrides: tuple[str, ...], as_json: bool) -> None:
     """Print one table a variant."""
-    from alexnet_tf.layer_table import layer_table
+    from alexnet_tf.models.layer_table import layer_table
     from pipeline.config import PARAMS_FILE, load
     from pipeline.workspace import find_workspace
 
@@ -48,7 +48,7 @@ def _classes_of(manifest: Path) -> int | None:
 
 
 def as_table(rows: Sequence[Any]) -> str:
-    """Align `alexnet_tf.architecture.LayerRow`s as text, totals last."""
+    """Align `alexnet_tf.models.specs.LayerRow`s as text, totals last."""
     cells = [("layer", "kind", "output", "parameters", "multiply-adds")]
     for row in rows:
         shape = " x ".join(map(str, row.output_shape))

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from alexnet_tf.augment import Views
-from alexnet_tf.bundle import Bundle
-from alexnet_tf.networks import build
+from alexnet_tf.models.classifier import Bundle
+from alexnet_tf.models.networks import build
+from alexnet_tf.models.views import Views
 from tests.alexnet_tf.small_training import alexnet, alexnet_bn, input_spec
 
 CLASSES = ("ash", "birch", "cedar", "elm", "fir", "gum")

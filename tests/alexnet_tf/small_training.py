@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alexnet_tf.architecture import AlexNet, AlexNetBN, FourLayer
-from alexnet_tf.recipe import AugmentationSpec, InputSpec, OptimizerSpec, ScheduleSpec, TrainingSpec
+from alexnet_tf.models.specs import AlexNet, AlexNetBN, FourLayer
+from alexnet_tf.training.recipe import AugmentationSpec, InputSpec, OptimizerSpec, ScheduleSpec, TrainingSpec
 
 PAPER_BIAS = [0.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.0]
 
@@ -180,8 +180,8 @@ def training(network=None, *, strategy=None, train=None, seed: int = 3, crop_siz
     """A `Training` of 48 images unless `train` is given, on `strategy` or the default one."""
     import tensorflow as tf
 
-    from alexnet_tf.augment import Views, colour_axes
-    from alexnet_tf.training import Training
+    from alexnet_tf.models.views import Views, colour_axes
+    from alexnet_tf.training.step import Training
 
     how = recipe(**changes)
     train = train or split(48)

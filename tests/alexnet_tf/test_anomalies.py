@@ -1,5 +1,5 @@
-from alexnet_tf.anomalies import Limits, find_anomalies
-from alexnet_tf.image_survey import load_surveys, save_columns, survey_images
+from alexnet_tf.validation.anomalies import Limits, find_anomalies
+from alexnet_tf.validation.survey import load_surveys, save_columns, survey_images
 from tests.components.small_dataset import jpeg
 
 LIMITS = Limits(

@@ -9,8 +9,8 @@ import tensorflow as tf
 from scipy import stats
 
 import alexnet_tf as an
-from alexnet_tf.layers import OwnDraws
-from alexnet_tf.weights import model_arrays
+from alexnet_tf.models.layers import OwnDraws
+from alexnet_tf.models.weights import model_arrays
 
 LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
@@ -225,7 +225,7 @@ def test_a_draw_that_is_given_leaves_the_count_alone():
 
 def test_a_keras_file_loads_in_a_fresh_process(tmp_path, root):
     """As the stage export writes it, with nothing but the import of the package."""
-    from alexnet_tf.keras_file import save_keras
+    from alexnet_tf.export.keras_file import save_keras
 
     x = images(2)[0]
     np.save(tmp_path / "x.npy", x)

@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from alexnet_tf.architecture import conv1_padding, pool_padding
-from alexnet_tf.layer_table import layer_table
+from alexnet_tf.models.layer_table import layer_table
+from alexnet_tf.models.specs import conv1_padding, pool_padding
 from tests.alexnet_tf.small_training import alexnet, alexnet_bn, full_alexnet
 
 

@@ -4,11 +4,11 @@ import tensorflow as tf
 from pydantic import ValidationError
 from scipy import stats
 
-from alexnet_tf.augment import Views, colour_axes
-from alexnet_tf.images import decode, to_square
-from alexnet_tf.layers import Draw
-from alexnet_tf.recipe import InputSpec
-from alexnet_tf.sample import generate
+from alexnet_tf.data.images import decode, to_square
+from alexnet_tf.models.layers import Draw
+from alexnet_tf.models.views import Views, colour_axes
+from alexnet_tf.sample.generate import generate
+from alexnet_tf.training.recipe import InputSpec
 from pipeline.yaml_file import read
 from tests.alexnet_tf.small_training import augmentation, input_spec
 from tests.reference import pca as reference

@@ -5,13 +5,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alexnet_tf.batch_normalization import (
-    EPSILON,
-    BatchNormActivation,
-    activation,
-    batch_normalized_activation,
-    gelu,
-)
+from alexnet_tf.models.batch_norm import EPSILON, BatchNormActivation, activation, batch_normalized_activation, gelu
 
 CHANNELS = 5
 

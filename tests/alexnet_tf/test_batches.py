@@ -7,8 +7,8 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alexnet_tf.batches import Batches
-from alexnet_tf.distribution import make_strategy
+from alexnet_tf.devices.strategy import make_strategy
+from alexnet_tf.training.batches import Batches
 from tests.alexnet_tf.small_training import MemorySplit
 
 
@@ -104,8 +104,8 @@ KEPT = """
 import builtins
 import sys
 import time
-from alexnet_tf.batches import Batches
-from alexnet_tf.distribution import make_strategy
+from alexnet_tf.training.batches import Batches
+from alexnet_tf.devices.strategy import make_strategy
 from tests.alexnet_tf.small_training import MemorySplit, images
 
 class Slow(MemorySplit):

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from alexnet_tf import networks
-from alexnet_tf.augment import Views
-from alexnet_tf.bundle import Bundle, load_bundle, save_bundle
 from alexnet_tf.errors import DataError
+from alexnet_tf.models import networks
+from alexnet_tf.models.classifier import Bundle, load_bundle, save_bundle
+from alexnet_tf.models.views import Views
 from tests.alexnet_tf.small_training import alexnet, alexnet_bn, four_layer, images, input_spec
 from tests.components.small_dataset import contents
 

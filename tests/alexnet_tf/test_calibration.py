@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from alexnet_tf.calibration import Bin, calibration_error, reliability
-from alexnet_tf.scoring import Predictions
+from alexnet_tf.metrics.calibration import Bin, calibration_error, reliability
+from alexnet_tf.metrics.top_k import Predictions
 
 
 def predictions(confidence, right):

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from alexnet_tf.cluster import cluster
-from alexnet_tf.distribution import make_training_strategy
+from alexnet_tf.devices.cluster import cluster
+from alexnet_tf.devices.strategy import make_training_strategy
 from alexnet_tf.errors import ConfigError
 
 TWO = {"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 1}}

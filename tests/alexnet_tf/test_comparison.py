@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from alexnet_tf import report
-from alexnet_tf.comparison import Evaluation, Training, compare, headline
+from alexnet_tf.comparison import page
+from alexnet_tf.comparison.compare import Evaluation, Training, compare, headline
+from alexnet_tf.comparison.knobs import differing_knobs, flatten
+from alexnet_tf.comparison.tables import error_rows
 from alexnet_tf.errors import DataError
-from alexnet_tf.knobs import differing_knobs, flatten
-from alexnet_tf.report_rows import error_rows
 
 
 def evaluation(correct, *, keys="k", classes=("ash", "elm"), top5=True):
@@ -64,7 +64,7 @@ def test_a_variant_of_which_the_errors_alone_are_known_is_not_tested():
     assert list(comparison["paired"]) == ["b"]
     assert comparison["errors"]["past"]["ten_crop"]["top1_error"]["value"] == 0.75
     assert comparison["per_class"][0]["errors"] == {"a": 0.5, "b": 0.5, "past": None}
-    said = report.headline(comparison)
+    said = page.headline(comparison)
     assert said[0].startswith("b errs on 25.0 % of the test images, a on 50.0 %")
     assert said[1:] == ["past errs on 75.0 % of the test images."]
     shown = {row[0]: row[1:] for row in error_rows(comparison)}

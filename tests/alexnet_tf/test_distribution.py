@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from alexnet_tf import distribution
-from alexnet_tf.distribution import make_strategy, per_replica_batch_size, require_same_training
+from alexnet_tf.devices import strategy as distribution
+from alexnet_tf.devices.strategy import make_strategy, per_replica_batch_size, require_same_training
 from alexnet_tf.errors import ConfigError, DataError
 from tests.alexnet_tf.small_training import alexnet_bn, training
 
@@ -49,7 +49,7 @@ def test_workers_that_train_something_else_are_refused(monkeypatch, two_replicas
 
 
 def test_networks_of_other_shapes_can_be_trained_one_after_the_other_in_a_process(two_devices):
-    from alexnet_tf.schedule import Plateau
+    from alexnet_tf.training.schedule import Plateau
 
     for filters in (3, 4):  # batch normalization reduces statistics of so many channels across replicas
         network = alexnet_bn(filters=[filters, 4, 4, 4, 4])

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from alexnet_tf.distribution import make_strategy
-from alexnet_tf.ensemble import average, evaluate_together
+from alexnet_tf.devices.strategy import make_strategy
 from alexnet_tf.errors import ConfigError, TrainingError
-from alexnet_tf.evaluation import evaluate
+from alexnet_tf.evaluation.ensemble import average, evaluate_together
+from alexnet_tf.evaluation.evaluate import evaluate
 from tests.alexnet_tf.small_networks import CLASSES, bundle_of_six
 from tests.alexnet_tf.small_training import MemorySplit, images
 

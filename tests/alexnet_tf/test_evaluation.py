@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alexnet_tf.errors import ConfigError, TrainingError
-from alexnet_tf.scoring import CENTER, reported_ks, score_views, softmax, top_k_scores
+from alexnet_tf.metrics.top_k import CENTER, reported_ks, score_views, softmax, top_k_scores
 
 
 def test_scores_by_hand():
@@ -93,9 +93,9 @@ class Split:
 @pytest.fixture(scope="module")
 def make_bundle():
     """A five-class bundle whose crops of 32 come from images of 8 pixels, enlarged to 40."""
-    from alexnet_tf.augment import Views
-    from alexnet_tf.bundle import Bundle
-    from alexnet_tf.networks import build
+    from alexnet_tf.models.classifier import Bundle
+    from alexnet_tf.models.networks import build
+    from alexnet_tf.models.views import Views
     from tests.alexnet_tf.small_training import alexnet_bn, input_spec
 
     spec = alexnet_bn(filters=[4] * 5, dense_units=[8, 8], dropout=0.5)
@@ -108,8 +108,8 @@ def make_bundle():
 def test_every_image_counts_once_whatever_batch_and_replicas(two_devices, make_bundle, batch_size, num_replicas):
     import tensorflow as tf
 
-    from alexnet_tf.distribution import make_strategy
-    from alexnet_tf.evaluation import evaluate, mean_luma
+    from alexnet_tf.devices.strategy import make_strategy
+    from alexnet_tf.evaluation.evaluate import evaluate, mean_luma
 
     strategy = make_strategy(two_devices[:num_replicas])
     with strategy.scope():

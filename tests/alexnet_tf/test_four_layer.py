@@ -3,8 +3,8 @@ import pytest
 import tensorflow as tf
 from pydantic import ValidationError
 
-from alexnet_tf import networks
-from alexnet_tf.layer_table import layer_table
+from alexnet_tf.models import networks
+from alexnet_tf.models.layer_table import layer_table
 from tests.alexnet_tf.small_training import four_layer
 from tests.reference import local as reference_local
 from tests.reference import lrn as reference_lrn

@@ -4,10 +4,10 @@ from types import SimpleNamespace
 import numpy as np
 from PIL import Image
 
-from alexnet_tf import evaluation_figures, gallery
-from alexnet_tf.calibration import Bin
-from alexnet_tf.evaluation import Evaluated, mean_luma, top_of_ten_crops
-from alexnet_tf.scoring import score_views, softmax
+from alexnet_tf.evaluation import figures, gallery
+from alexnet_tf.evaluation.evaluate import Evaluated, mean_luma, top_of_ten_crops
+from alexnet_tf.metrics.calibration import Bin
+from alexnet_tf.metrics.top_k import score_views, softmax
 
 
 def evaluated(losses, num_classes=6):
@@ -67,18 +67,18 @@ def red_pixels(png):
 
 def test_the_correct_labels_bar_is_red_and_no_other():
     images = np.full((3, 12, 12, 3), 255, np.uint8)
-    right = red_pixels(evaluation_figures.top_five(images, described(3)))
-    one = red_pixels(evaluation_figures.top_five(images[:1], described(1)))
+    right = red_pixels(figures.top_five(images, described(3)))
+    one = red_pixels(figures.top_five(images[:1], described(1)))
     assert right > 2.9 * one > 1000
-    assert red_pixels(evaluation_figures.top_five(images, described(3, "none of them"))) == 0
+    assert red_pixels(figures.top_five(images, described(3, "none of them"))) == 0
 
 
 def test_figures_take_any_name_and_give_the_same_bytes():
     images = np.zeros((2, 8, 8, 3), np.uint8)
     wild = described(2, r"price $x^ in_{ \frac & a very long name of a class")
-    assert evaluation_figures.top_five(images, wild) == evaluation_figures.top_five(images, wild)
+    assert figures.top_five(images, wild) == figures.top_five(images, wild)
     entry = {"key": "q", "label": "a$", "neighbours": [{"key": "n", "label": "b$^", "distance": 1.0}] * 2}
-    assert evaluation_figures.neighbours(images[:1], [images], [entry]).startswith(b"\x89PNG")
+    assert figures.neighbours(images[:1], [images], [entry]).startswith(b"\x89PNG")
     bins = {"ten crops": [Bin(0, 0.5, 3, 0.4, 0.1), Bin(0.5, 1, 1, 0.9, 0.9)]}
-    diagram = evaluation_figures.reliability_diagram(bins, {"ten crops": 0.2})
-    assert diagram == evaluation_figures.reliability_diagram(bins, {"ten crops": 0.2})
+    diagram = figures.reliability_diagram(bins, {"ten crops": 0.2})
+    assert diagram == figures.reliability_diagram(bins, {"ten crops": 0.2})

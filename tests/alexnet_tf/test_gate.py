@@ -3,11 +3,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alexnet_tf.correctness import Correctness, correctness, read_correctness, write_correctness
 from alexnet_tf.errors import DataError
-from alexnet_tf.gate import BITS, blessing, judge
-from alexnet_tf.scoring import score_views
-from alexnet_tf.significance import wilson_interval
+from alexnet_tf.export.gate import BITS, blessing, judge
+from alexnet_tf.metrics.correctness import Correctness, correctness, read_correctness, write_correctness
+from alexnet_tf.metrics.significance import wilson_interval
+from alexnet_tf.metrics.top_k import score_views
 
 NUM = 1000
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from alexnet_tf.errors import TrainingError
-from alexnet_tf.guards import check_losses, check_stalled, check_weights, has_stalled
+from alexnet_tf.training.guards import check_losses, check_stalled, check_weights, has_stalled
 
 
 @pytest.mark.parametrize(("bad", "number"), [(0, 5), (2, 7)])

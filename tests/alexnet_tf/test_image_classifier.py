@@ -6,9 +6,9 @@ from PIL import Image
 
 import alexnet_tf as an
 from alexnet_tf import image_classifier
-from alexnet_tf.bundle import save_bundle
-from alexnet_tf.images import to_square
-from alexnet_tf.scoring import softmax
+from alexnet_tf.data.images import to_square
+from alexnet_tf.metrics.top_k import softmax
+from alexnet_tf.models.classifier import save_bundle
 from tests.alexnet_tf.small_networks import CLASSES, bundle_of_six
 
 

@@ -1,6 +1,6 @@
 import numpy as np
 
-from alexnet_tf.image_survey import load_surveys, save_columns, survey_images
+from alexnet_tf.validation.survey import load_surveys, save_columns, survey_images
 from tests.components.small_dataset import jpeg
 
 BROKEN = b"no image"

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from alexnet_tf.images import ImageRejected, decode, to_square
+from alexnet_tf.data.images import ImageRejected, decode, to_square
 
 LIMIT = 1_000_000
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alexnet_tf.moments import Moments
-from alexnet_tf.upscale import integer_upscale_matrix
+from alexnet_tf.data.moments import Moments
+from alexnet_tf.data.upscale import integer_upscale_matrix
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (11, 4, 4, 3), np.uint8)
 

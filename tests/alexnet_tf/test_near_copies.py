@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from alexnet_tf.near_copies import near_pairs, perceptual_hash
-from alexnet_tf.sample import generate
+from alexnet_tf.sample.generate import generate
+from alexnet_tf.validation.near_duplicates import near_pairs, perceptual_hash
 
 
 def picture(index=0, label=0):

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alexnet_tf.neighbours import (
+from alexnet_tf.evaluation.neighbours import (
     Nearest,
     by_differences,
     by_products,
@@ -68,7 +68,7 @@ def test_neighbours_of_the_same_class_are_counted_by_hand():
 
 def test_a_search_tells_features_from_pixels(monkeypatch):
     """Classes that differ in one pixel alone, under noise: what looks at that pixel finds them, distance does not."""
-    from alexnet_tf import neighbours
+    from alexnet_tf.evaluation import neighbours
 
     class Split:
         def __init__(self, num, seed):

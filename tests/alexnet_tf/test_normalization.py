@@ -6,11 +6,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alexnet_tf.normalization import (
-    LocalResponseNormalization,
-    local_response_normalization,
-    same_map_normalization,
-)
+from alexnet_tf.models.lrn import LocalResponseNormalization, local_response_normalization, same_map_normalization
 from tests.reference import lrn as reference
 
 PAPER = {"alpha": 1e-4, "beta": 0.75, "k": 2.0, "size": 5}

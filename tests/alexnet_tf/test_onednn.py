@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from alexnet_tf.onednn import onednn_is_on
-from alexnet_tf.precision import arithmetic
+from alexnet_tf.devices.onednn import onednn_is_on
+from alexnet_tf.devices.precision import arithmetic
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="TensorFlow has no oneDNN there")
 NAME = "TF_ENABLE_ONEDNN_OPTS"
@@ -24,7 +24,7 @@ def printed(program: str, said: str | None, root) -> str:
     ("said", "named"), [(None, "float32 with oneDNN"), ("1", "float32 with oneDNN"), ("0", "float32 without oneDNN")]
 )
 def test_onednn_is_on_unless_it_is_switched_off(root, said, named):
-    program = "from alexnet_tf.precision import arithmetic; print(arithmetic('float32'))"
+    program = "from alexnet_tf.devices.precision import arithmetic; print(arithmetic('float32'))"
     assert printed(program, said, root) == named
 
 

@@ -4,8 +4,8 @@ import pytest
 import tensorflow as tf
 from pydantic import ValidationError
 
-from alexnet_tf.optimizer import MomentumSGD, momentum_update
 from alexnet_tf.profiles import PROFILES
+from alexnet_tf.training.optimizer import MomentumSGD, momentum_update
 from tests.alexnet_tf.small_training import optimizer
 from tests.reference.sgd import momentum_step
 

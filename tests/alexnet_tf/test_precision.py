@@ -1,7 +1,7 @@
 import pytest
 
-from alexnet_tf import precision, processor
-from alexnet_tf.precision import choose_precision
+from alexnet_tf.devices import precision, processor
+from alexnet_tf.devices.precision import choose_precision
 
 AVX2 = "model name\t: AMD EPYC\ncpu family\t: 25\nmodel\t\t: 1\nflags\t\t: fpu avx avx2 sha_ni\n"
 ZEN4 = "model name\t: AMD EPYC\ncpu family\t: 25\nmodel\t\t: 17\nflags\t\t: fpu avx2 avx512f avx512_bf16\n"

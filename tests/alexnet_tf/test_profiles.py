@@ -2,12 +2,12 @@ from pathlib import Path
 
 import pytest
 
-from alexnet_tf.architecture import AlexNet
 from alexnet_tf.errors import ConfigError
-from alexnet_tf.layer_table import layer_table
+from alexnet_tf.models.layer_table import layer_table
+from alexnet_tf.models.specs import AlexNet
 from alexnet_tf.profiles import PROFILES, resolve
-from alexnet_tf.recipe import TrainingSpec
-from alexnet_tf.schedule import Plateau, conv1_factor, learning_rate_factor
+from alexnet_tf.training.recipe import TrainingSpec
+from alexnet_tf.training.schedule import Plateau, conv1_factor, learning_rate_factor
 from pipeline.yaml_file import read
 
 ROOT = Path(__file__).resolve().parents[2]

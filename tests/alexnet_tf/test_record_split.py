@@ -8,10 +8,10 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from alexnet_tf.data.pixel_codec import encode_pixels
+from alexnet_tf.data.record_dataset import INDEX, RecordSplit
+from alexnet_tf.data.tfrecord import ShardWriter, decode_example, encode_example, feature_span, read_shard
 from alexnet_tf.errors import DataError
-from alexnet_tf.record_split import INDEX, RecordSplit
-from alexnet_tf.records import ShardWriter, decode_example, encode_example, feature_span, read_shard
-from alexnet_tf.stored_pixels import encode_pixels
 
 SIZE, COUNTS = 6, (4, 3, 3)
 

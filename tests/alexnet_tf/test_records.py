@@ -7,8 +7,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alexnet_tf.errors import DataError
-from alexnet_tf.records import (
+from alexnet_tf.data.tfrecord import (
     ShardWriter,
     decode_example,
     encode_example,
@@ -17,6 +16,7 @@ from alexnet_tf.records import (
     read_record,
     read_shard,
 )
+from alexnet_tf.errors import DataError
 
 FEATURES = {"image": b"\x00\x0a\xff" * 50, "label": 7, "key": "tench/é.jpeg", "sizes": [1, -2, 1 << 40]}
 int64 = st.integers(-(1 << 63), (1 << 63) - 1)

@@ -5,10 +5,10 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from alexnet_tf import report
-from alexnet_tf.charts import Line, line_chart, nice_ticks
-from alexnet_tf.comparison import Evaluation, Training, compare
-from alexnet_tf.report_rows import NOT_MEASURED, class_rows, p_value
+from alexnet_tf.comparison import page as report
+from alexnet_tf.comparison.charts import Line, line_chart, nice_ticks
+from alexnet_tf.comparison.compare import Evaluation, Training, compare
+from alexnet_tf.comparison.tables import NOT_MEASURED, class_rows, p_value
 
 
 def make_comparison(*others):

@@ -22,8 +22,8 @@ def write(folder: Path) -> None:
     from PIL import Image
 
     from alexnet_tf.canonical_zip import write_zip
-    from alexnet_tf.correctness import Correctness, write_correctness
-    from alexnet_tf.weights import save_arrays
+    from alexnet_tf.metrics.correctness import Correctness, write_correctness
+    from alexnet_tf.models.weights import save_arrays
 
     bits = np.arange(1000) % 3 == 0
     save_arrays(folder / "weights.safetensors", ARRAYS, {"history": [0.1 + 0.2]})

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from alexnet_tf.images import ImageRejected, decode
-from alexnet_tf.sample import CLASS_NAMES, LONG_SIDE_PX, SHORT_SIDE_PX, generate
-from alexnet_tf.sample_difficulty import PALETTES
-from alexnet_tf.sample_shapes import OUTLINES, PATTERNS, pattern_share, signed_distance
+from alexnet_tf.data.images import ImageRejected, decode
+from alexnet_tf.sample.difficulty import PALETTES
+from alexnet_tf.sample.generate import CLASS_NAMES, LONG_SIDE_PX, SHORT_SIDE_PX, generate
+from alexnet_tf.sample.shapes import OUTLINES, PATTERNS, pattern_share, signed_distance
 
 
 def opened(class_index, index, split="train"):
@@ -19,7 +19,7 @@ def opened(class_index, index, split="train"):
 
 def test_a_fresh_process_makes_the_same_bytes():
     program = (
-        "import hashlib; from alexnet_tf.sample import generate;"
+        "import hashlib; from alexnet_tf.sample.generate import generate;"
         "print(hashlib.sha256(generate('test', 3, 4, 2012)[1]).hexdigest())"
     )
     there = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from alexnet_tf.schedule import Plateau, conv1_factor, learning_rate_factor
+from alexnet_tf.training.schedule import Plateau, conv1_factor, learning_rate_factor
 from tests.alexnet_tf.small_training import schedule
 
 

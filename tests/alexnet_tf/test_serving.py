@@ -11,11 +11,11 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from alexnet_tf import export_check, serving
-from alexnet_tf import images as pillow_images
+from alexnet_tf.data import images as pillow_images
 from alexnet_tf.errors import AlexNetError
-from alexnet_tf.export_check import png
-from alexnet_tf.networks import build
+from alexnet_tf.export import check, saved_model
+from alexnet_tf.export.check import png
+from alexnet_tf.models.networks import build
 from tests.alexnet_tf.small_training import alexnet_bn
 
 SPEC = alexnet_bn(filters=[4, 4, 4, 4, 4], dense_units=[8, 8], dropout=0.0)
@@ -47,7 +47,7 @@ def bundle():
 @pytest.fixture(scope="module")
 def saved(bundle, tmp_path_factory):
     folder = tmp_path_factory.mktemp("export") / "saved_model"
-    serving.save(bundle, folder)
+    saved_model.save(bundle, folder)
     return folder
 
 
@@ -60,7 +60,7 @@ def smooth_image(height, width, seed=0):
 @pytest.mark.parametrize(("height", "width"), [(60, 45), (41, 97), (20, 20), (9, 13), (1, 50), (200, 21)])
 def test_squares_as_pillow_does(height, width):
     pixels = smooth_image(height, width)
-    ours = serving.to_square(tf.constant(pixels), 20).numpy().astype(int)
+    ours = saved_model.to_square(tf.constant(pixels), 20).numpy().astype(int)
     theirs = np.asarray(pillow_images.to_square(Image.fromarray(pixels), 20), int)
     assert np.abs(ours - theirs).max() <= 1  # Pillow rounds between its two passes
     assert np.abs(ours - theirs).mean() < 0.3
@@ -68,7 +68,7 @@ def test_squares_as_pillow_does(height, width):
 
 def test_a_square_of_the_right_size_is_left_alone():
     pixels = np.random.default_rng(0).integers(0, 256, (20, 20, 3), dtype=np.uint8)
-    np.testing.assert_array_equal(serving.to_square(tf.constant(pixels), 20), pixels)
+    np.testing.assert_array_equal(saved_model.to_square(tf.constant(pixels), 20), pixels)
 
 
 @pytest.mark.parametrize("kind", ["RGB JPEG", "L JPEG", "RGB PNG", "L PNG", "RGBA PNG"])
@@ -76,7 +76,7 @@ def test_decodes_as_pillow_does(kind):
     mode, format = kind.split()
     buffer = io.BytesIO()
     Image.fromarray(smooth_image(37, 50)).convert(mode).save(buffer, format=format, quality=90)
-    ours = serving.decode(tf.constant(buffer.getvalue())).numpy().astype(int)
+    ours = saved_model.decode(tf.constant(buffer.getvalue())).numpy().astype(int)
     theirs = np.asarray(pillow_images.decode(buffer.getvalue(), max_pixels=10_000)).astype(int)
     assert np.abs(ours - theirs).max() <= (1 if format == "JPEG" else 0)
 
@@ -84,7 +84,7 @@ def test_decodes_as_pillow_does(kind):
 def test_decodes_cmyk_nearly_as_pillow_does():
     buffer = io.BytesIO()
     Image.fromarray(smooth_image(37, 50)).convert("CMYK").save(buffer, format="JPEG", quality=95)
-    ours = serving.decode(tf.constant(buffer.getvalue())).numpy().astype(int)
+    ours = saved_model.decode(tf.constant(buffer.getvalue())).numpy().astype(int)
     theirs = np.asarray(pillow_images.decode(buffer.getvalue(), max_pixels=10_000)).astype(int)
     assert np.abs(ours - theirs).max() <= 3
 
@@ -94,12 +94,12 @@ CANARIES = np.random.default_rng(1).integers(0, 256, (3, 20, 20, 3), dtype=np.ui
 
 @pytest.fixture(scope="module")
 def answers(saved):
-    return export_check.ask(saved, CANARIES)
+    return check.ask(saved, CANARIES)
 
 
 def test_answers_of_a_fresh_process_are_those_of_the_bundle(saved, bundle, answers, monkeypatch):
-    monkeypatch.setattr(export_check, "ask", lambda *_: answers)
-    assert export_check.compare_in_fresh_process(saved, bundle, CANARIES) < 1e-5
+    monkeypatch.setattr(check, "ask", lambda *_: answers)
+    assert check.compare_in_fresh_process(saved, bundle, CANARIES) < 1e-5
 
 
 def test_the_network_answers_as_one_function(saved, bundle, answers, monkeypatch):
@@ -113,20 +113,20 @@ def test_the_network_answers_as_one_function(saved, bundle, answers, monkeypatch
             eagerly.append(tf.executing_eagerly())
             return bundle.model(inputs, training=training)
 
-    monkeypatch.setattr(export_check, "ask", lambda *_: answers)
-    export_check.compare_in_fresh_process(saved, SmallBundle(model=Watched()), CANARIES)
+    monkeypatch.setattr(check, "ask", lambda *_: answers)
+    check.compare_in_fresh_process(saved, SmallBundle(model=Watched()), CANARIES)
     assert eagerly == [False, False]  # traced for the centre and for the ten views
 
 
 def test_another_model_is_found_out(saved, answers, monkeypatch):
-    monkeypatch.setattr(export_check, "ask", lambda *_: answers)
+    monkeypatch.setattr(check, "ask", lambda *_: answers)
     other = SmallBundle(model=build(SPEC, crop_size=32, num_classes=6, seed=4))
     with pytest.raises(AlexNetError, match="answers otherwise than the trained model"):
-        export_check.compare_in_fresh_process(saved, other, CANARIES)
+        check.compare_in_fresh_process(saved, other, CANARIES)
 
 
 def test_what_the_evaluation_wrote_is_held_against_the_answers(saved, bundle, answers, monkeypatch):
-    monkeypatch.setattr(export_check, "ask", lambda *_: answers)
+    monkeypatch.setattr(check, "ask", lambda *_: answers)
     rows = []
     for index in range(3):
         row = {"key": f"test/{index}"}
@@ -135,16 +135,16 @@ def test_what_the_evaluation_wrote_is_held_against_the_answers(saved, bundle, an
             row[f"{view}_class"] = bundle.class_names[probabilities.argmax()]
             row[f"{view}_probability"] = f"{probabilities.max():.6f}"
         rows.append(row)
-    assert export_check.compare_in_fresh_process(saved, bundle, CANARIES, rows) < 1e-5
+    assert check.compare_in_fresh_process(saved, bundle, CANARIES, rows) < 1e-5
     rows[2]["ten_crop_probability"] = "0.999"
     with pytest.raises(AlexNetError, match=r"gives test/2 a probability of 0\.\d+ for .* the evaluation gave 0\.9990"):
-        export_check.compare_in_fresh_process(saved, bundle, CANARIES, rows)
+        check.compare_in_fresh_process(saved, bundle, CANARIES, rows)
 
 
 def test_the_served_model_answers_in_words(saved, bundle):
     import pandas as pd
 
-    from alexnet_tf.served_model import _load_pyfunc
+    from alexnet_tf.export.served_model import _load_pyfunc
 
     served = _load_pyfunc(str(saved))
     images = pd.DataFrame({"image": [png(smooth_image(30, 44, seed)) for seed in range(2)]})

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alexnet_tf.errors import DataError
-from alexnet_tf.significance import mcnemar_p_value, paired_difference, wilson_interval
+from alexnet_tf.metrics.significance import mcnemar_p_value, paired_difference, wilson_interval
 
 
 def test_wilson_interval_of_a_textbook_case():

@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alexnet_tf.scoring import score_views
-from alexnet_tf.significance import wilson_interval
-from alexnet_tf.slices import BOUNDS, quantities, slices
+from alexnet_tf.metrics.significance import wilson_interval
+from alexnet_tf.metrics.slices import BOUNDS, quantities, slices
+from alexnet_tf.metrics.top_k import score_views
 
 
 def predictions(right):

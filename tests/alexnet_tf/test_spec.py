@@ -5,11 +5,11 @@ import json
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from alexnet_tf import recipe
-from alexnet_tf.architecture import AlexNet, AlexNetBN, Network
 from alexnet_tf.errors import ConfigError
-from alexnet_tf.four_layer_spec import FourLayer
+from alexnet_tf.models.four_layer_spec import FourLayer
+from alexnet_tf.models.specs import AlexNet, AlexNetBN, Network
 from alexnet_tf.profiles import PROFILES, values
+from alexnet_tf.training import recipe
 from pipeline.config import load
 from pipeline.yaml_file import read
 

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from alexnet_tf.data.colour_statistics import ColourStatistics, derive, eigen_symmetric, mean_image, save_statistics
+from alexnet_tf.data.moments import Moments
+from alexnet_tf.data.upscale import upscale_matrix
 from alexnet_tf.errors import DataError
-from alexnet_tf.moments import Moments
-from alexnet_tf.statistics import ColourStatistics, derive, eigen_symmetric, mean_image, save_statistics
-from alexnet_tf.upscale import upscale_matrix
 
 IMAGES = np.random.default_rng(1).integers(0, 256, (9, 8, 8, 3)).astype(np.uint8)
 IMAGES[..., 1] = IMAGES[..., 0] // 2 + IMAGES[..., 1] // 2  # so that colours correlate

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image, JpegImagePlugin
 
-from alexnet_tf.stored_pixels import decode_pixels, encode_pixels
+from alexnet_tf.data.pixel_codec import decode_pixels, encode_pixels
 
 SIZE = 32
 

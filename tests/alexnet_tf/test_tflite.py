@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from alexnet_tf import tflite
-from alexnet_tf.augment import Views
-from alexnet_tf.bundle import Bundle
 from alexnet_tf.errors import AlexNetError
-from alexnet_tf.networks import build
+from alexnet_tf.export import tflite
+from alexnet_tf.models.classifier import Bundle
+from alexnet_tf.models.networks import build
+from alexnet_tf.models.views import Views
 from tests.alexnet_tf.small_training import MemorySplit, alexnet, alexnet_bn, four_layer, images, input_spec
 
 NAMES = ("ash", "elm", "fir")

@@ -3,9 +3,9 @@ import pytest
 import tensorflow as tf
 
 from alexnet_tf.errors import DataError, TrainingError
-from alexnet_tf.schedule import Plateau
-from alexnet_tf.training import cross_entropy
-from alexnet_tf.whitening import whitening_kernel
+from alexnet_tf.models.whitening import whitening_kernel
+from alexnet_tf.training.schedule import Plateau
+from alexnet_tf.training.step import cross_entropy
 from tests.alexnet_tf.small_training import (
     MemorySplit,
     alexnet,

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alexnet_tf.upscale import integer_upscale_matrix, upscale_matrix, whole_factor
+from alexnet_tf.data.upscale import integer_upscale_matrix, upscale_matrix, whole_factor
 
 sides, factors = st.integers(1, 9), st.integers(1, 9)
 

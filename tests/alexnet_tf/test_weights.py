@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from alexnet_tf import weights
 from alexnet_tf.errors import DataError
-from alexnet_tf.weights import assign_arrays, load_arrays, model_arrays, named_variables, save_arrays
+from alexnet_tf.models import weights
+from alexnet_tf.models.weights import assign_arrays, load_arrays, model_arrays, named_variables, save_arrays
 
 ARRAYS = {"conv1/kernel": np.arange(6, dtype=np.float32).reshape(2, 3), "step": np.array(7)}
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from alexnet_tf.data.images import decode, to_square
 from alexnet_tf.errors import ConfigError, DataError
-from alexnet_tf.images import decode, to_square
 from components import conversion, download, preprocess
 from components.conversion import convert
 from components.interfaces import BeamRuntime, Runtime
@@ -56,7 +56,7 @@ def test_the_records_of_converted_images_hold_the_same_pixels(folder, tmp_path):
         settings = preprocess_params(32, max_pixels=10_000)
         inputs = preprocess.Inputs(dataset, tmp_path / "verdict.json")
         preprocess.run(inputs, preprocess.Outputs(records), settings, RUNTIME)
-        from alexnet_tf.record_split import RecordSplit
+        from alexnet_tf.data.record_dataset import RecordSplit
 
         split = RecordSplit.open(records, "test")
         stems = [key.rpartition(".")[0] for key in split.keys()]  # noqa: SIM118

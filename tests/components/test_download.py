@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from alexnet_tf.data.tfrecord import ShardWriter, decode_example, encode_example, read_shard
 from alexnet_tf.errors import ConfigError, DataError
-from alexnet_tf.records import ShardWriter, decode_example, encode_example, read_shard
-from alexnet_tf.sample import CLASS_NAMES, generate
+from alexnet_tf.sample.generate import CLASS_NAMES, generate
 from components import download
 from components.interfaces import Runtime
 from components.sources import shards, tfds_preparation

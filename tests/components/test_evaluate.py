@@ -57,7 +57,7 @@ class Recorder:
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     """An untrained model of six classes in two towers: crops of 63 from images of 16, enlarged to 80."""
-    from alexnet_tf.bundle import save_bundle
+    from alexnet_tf.models.classifier import save_bundle
     from tests.alexnet_tf.small_networks import bundle_of_six
 
     folder = tmp_path_factory.mktemp("model") / "faithful"
@@ -67,9 +67,9 @@ def model(tmp_path_factory):
 
 @pytest.fixture
 def records(monkeypatch):
-    from alexnet_tf import record_split
+    from alexnet_tf.data import record_dataset
 
-    monkeypatch.setattr(record_split, "RecordSplit", Split)
+    monkeypatch.setattr(record_dataset, "RecordSplit", Split)
 
 
 def _run(report, model, *, batch_size, neighbour_pool=6, tracker=None):
@@ -82,11 +82,11 @@ def _run(report, model, *, batch_size, neighbour_pool=6, tracker=None):
 @pytest.fixture(scope="module")
 def evaluated(model, tmp_path_factory):
     """A report of batches of four, the last of three, and what the tracker heard."""
-    from alexnet_tf import record_split
+    from alexnet_tf.data import record_dataset
 
     report, tracker = tmp_path_factory.mktemp("evaluate") / "report", Recorder()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(record_split, "RecordSplit", Split)
+        patch.setattr(record_dataset, "RecordSplit", Split)
         _run(report, model, batch_size=4, tracker=tracker)
     return report, tracker
 
@@ -125,7 +125,7 @@ def test_writes_what_its_contract_says(evaluated):
 
 
 def test_the_page_shows_every_picture_that_is_written(evaluated):
-    from alexnet_tf.report_figures import pictures
+    from alexnet_tf.comparison.report_figures import pictures
 
     written = [path.stem for path in evaluated[0].glob("*.png")]
     page = pictures({"variants": ["one"], "gallery": {}}, {f"{name}_one.png": f"({name})" for name in written})

@@ -11,9 +11,9 @@ import pytest
 from pydantic import ValidationError
 
 import alexnet_tf as an
-from alexnet_tf.correctness import Correctness, write_correctness
 from alexnet_tf.errors import DataError
-from alexnet_tf.scoring import score_views
+from alexnet_tf.metrics.correctness import Correctness, write_correctness
+from alexnet_tf.metrics.top_k import score_views
 from components import export
 from components.interfaces import Runtime, SilentTracker
 
@@ -108,9 +108,9 @@ def test_a_foreign_evaluation_is_named(paths, content):
 @pytest.fixture
 def model(paths):
     """A three-class model in paths/model: images stored at 20 pixels, doubled, seen in crops of 32."""
-    from alexnet_tf.augment import Views
-    from alexnet_tf.bundle import Bundle, save_bundle
-    from alexnet_tf.networks import build
+    from alexnet_tf.models.classifier import Bundle, save_bundle
+    from alexnet_tf.models.networks import build
+    from alexnet_tf.models.views import Views
     from tests.alexnet_tf.small_training import alexnet_bn, input_spec
 
     spec = alexnet_bn(filters=[4] * 5, dense_units=[8, 8])
@@ -123,17 +123,17 @@ def model(paths):
 @pytest.fixture
 def images(paths, model, monkeypatch):
     """Nine test images, and what the evaluation said of them."""
-    from alexnet_tf import record_split
+    from alexnet_tf.data import record_dataset
 
     images = np.random.default_rng(0).integers(0, 256, (9, 20, 20, 3), dtype=np.uint8)
     split = SimpleNamespace(num_examples=9, read=lambda indices: images[np.asarray(indices)])
-    monkeypatch.setattr(record_split, "RecordSplit", SimpleNamespace(open=lambda folder, name: split))
+    monkeypatch.setattr(record_dataset, "RecordSplit", SimpleNamespace(open=lambda folder, name: split))
     write_predictions(paths / "evaluate" / "faithful", model, images)
     return images
 
 
 def test_a_tflite_file_comes_with_what_it_costs(paths, images, monkeypatch):
-    from alexnet_tf import export_check
+    from alexnet_tf.export import check
 
     class Noting(SilentTracker):
         noted: ClassVar[dict] = {}
@@ -141,7 +141,7 @@ def test_a_tflite_file_comes_with_what_it_costs(paths, images, monkeypatch):
         def metrics(self, values, *, step=None):
             self.noted.update(values)
 
-    monkeypatch.setattr(export_check, "compare_in_fresh_process", lambda *_: 0.0)  # the next test runs it
+    monkeypatch.setattr(check, "compare_in_fresh_process", lambda *_: 0.0)  # the next test runs it
     folder, _ = _run(paths, tflite="float16", runtime=Runtime(tracker=Noting()))
     measured = json.loads((folder / "tflite.json").read_text())
     assert (measured["images"], measured["of"], measured["top1_agreement"]) == (9, 9, 1.0)
@@ -207,7 +207,7 @@ def write_predictions(folder, model, images):
 
 
 def test_a_keras_file_holds_no_date(model, tmp_path):
-    from alexnet_tf.keras_file import save_keras
+    from alexnet_tf.export.keras_file import save_keras
 
     save_keras(model.model, tmp_path / "a.keras")
     save_keras(model.model, tmp_path / "b.keras")

@@ -10,10 +10,10 @@ import time
 
 import pytest
 
+from alexnet_tf.data.colour_statistics import ColourStatistics
+from alexnet_tf.data.record_dataset import read_manifest
+from alexnet_tf.data.tfrecord import read_shard
 from alexnet_tf.errors import DataError
-from alexnet_tf.record_split import read_manifest
-from alexnet_tf.records import read_shard
-from alexnet_tf.statistics import ColourStatistics
 from components import statistics
 from components.conversion import REPORT, TEMPORARY, convert
 from components.interfaces import Runtime

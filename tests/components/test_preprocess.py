@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
+from alexnet_tf.data.images import decode, to_square
+from alexnet_tf.data.record_dataset import RecordSplit
+from alexnet_tf.data.tfrecord import ShardWriter, decode_example, encode_example, read_shard
 from alexnet_tf.errors import DataError
-from alexnet_tf.images import decode, to_square
-from alexnet_tf.record_split import RecordSplit
-from alexnet_tf.records import ShardWriter, decode_example, encode_example, read_shard
 from components import preprocess
 from components.interfaces import BeamRuntime, Runtime
 from components.preprocess import Inputs, Outputs, Params

@@ -3,9 +3,9 @@ import json
 import numpy as np
 import pytest
 
+from alexnet_tf.data.colour_statistics import ColourStatistics
+from alexnet_tf.data.record_dataset import RecordSplit
 from alexnet_tf.errors import DataError
-from alexnet_tf.record_split import RecordSplit
-from alexnet_tf.statistics import ColourStatistics
 from components import preprocess, statistics
 from components.interfaces import BeamRuntime, Runtime, SilentTracker
 from components.statistics import Inputs, Outputs, Params

@@ -17,11 +17,11 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from alexnet_tf.data.colour_statistics import save_statistics
+from alexnet_tf.data.moments import Moments
+from alexnet_tf.data.record_dataset import INDEX
+from alexnet_tf.data.tfrecord import ShardWriter, encode_example, feature_span
 from alexnet_tf.errors import ConfigError, DataError
-from alexnet_tf.moments import Moments
-from alexnet_tf.record_split import INDEX
-from alexnet_tf.records import ShardWriter, encode_example, feature_span
-from alexnet_tf.statistics import save_statistics
 from components import train
 from components.interfaces import Runtime, SilentProgress, SilentTracker
 from tests.alexnet_tf.small_training import alexnet, alexnet_bn, augmentation, four_layer, images, input_spec, recipe
@@ -94,7 +94,7 @@ class NotingTracker(SilentTracker):
 
 
 def test_it_writes_a_model_and_its_history(inputs, tmp_path):
-    from alexnet_tf.bundle import load_bundle
+    from alexnet_tf.models.classifier import load_bundle
 
     tracker = NotingTracker()
     found = run(inputs, tmp_path / "a", parameters(), Runtime(tracker=tracker))
@@ -176,7 +176,7 @@ def test_fresh_ignores_a_checkpoint(inputs, tmp_path):
 
 
 def test_two_devices_train_the_same_model_to_rounding(inputs, tmp_path, two_devices):
-    from alexnet_tf.weights import load_arrays
+    from alexnet_tf.models.weights import load_arrays
 
     params = parameters(alexnet_bn(), epochs=1)
     run(inputs, tmp_path / "one", params)
@@ -245,7 +245,7 @@ CHILD = """
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from alexnet_tf import fit
+from alexnet_tf.training import loop as fit
 fit.SECONDS_PER_CALL = 0.0
 from alexnet_tf.errors import Stopped
 from components import train

@@ -12,15 +12,15 @@ import time
 import numpy as np
 import pytest
 
-from alexnet_tf.checkpoint import read_state
-from alexnet_tf.weights import load_arrays
+from alexnet_tf.models.weights import load_arrays
+from alexnet_tf.training.checkpoint import read_state
 from tests.alexnet_tf.small_training import alexnet, alexnet_bn
 from tests.components.test_train import parameters, write_records
 
 CHILD = """
 import sys
 from pathlib import Path
-from alexnet_tf import fit
+from alexnet_tf.training import loop as fit
 from alexnet_tf.errors import AlexNetError
 fit.SECONDS_PER_CALL = float(sys.argv[4])
 from components import train

@@ -9,8 +9,8 @@ from google.protobuf import text_format
 from PIL import Image
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
+from alexnet_tf.data.tfrecord import encode_example
 from alexnet_tf.errors import DataError
-from alexnet_tf.records import encode_example
 from components import validate
 from components.interfaces import BeamRuntime, Runtime, SilentTracker
 from components.sources.shards import SplitWriter

@@ -39,10 +39,10 @@ def into_cache(root, folder):
 @pytest.fixture
 def two_seeds(tmp_path, monkeypatch):
     """Two results whose models and records are in DVC's cache of tmp_path, and what each of them says alone."""
-    from alexnet_tf import record_split
-    from alexnet_tf.bundle import save_bundle
-    from alexnet_tf.distribution import make_strategy
-    from alexnet_tf.evaluation import evaluate
+    from alexnet_tf.data import record_dataset
+    from alexnet_tf.devices.strategy import make_strategy
+    from alexnet_tf.evaluation.evaluate import evaluate
+    from alexnet_tf.models.classifier import save_bundle
     from tests.alexnet_tf.small_networks import CLASSES, bundle_of_six
     from tests.alexnet_tf.small_training import MemorySplit, images
 
@@ -52,7 +52,7 @@ def two_seeds(tmp_path, monkeypatch):
         assert (name, (folder / "manifest.json").read_text()) == ("test", "{}")
         return split
 
-    monkeypatch.setattr(record_split.RecordSplit, "open", opened)
+    monkeypatch.setattr(record_dataset.RecordSplit, "open", opened)
     (tmp_path / "records").mkdir()
     (tmp_path / "records/manifest.json").write_text("{}")
     records = into_cache(tmp_path, tmp_path / "records")

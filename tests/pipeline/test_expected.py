@@ -8,7 +8,7 @@ import pytest
 from made_results import made, write
 
 from alexnet_tf.errors import DataError
-from alexnet_tf.significance import wilson_interval
+from alexnet_tf.metrics.significance import wilson_interval
 from pipeline.config import load
 from pipeline.expected import outcome
 from pipeline.graph import all_items

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from click.testing import CliRunner
 
-from alexnet_tf.checkpoint import Checkpoint, State
+from alexnet_tf.training.checkpoint import Checkpoint, State
 from pipeline import health
 from pipeline.cli import alexnet
 from pipeline.commands.setup import IDENTITY, is_no_scm

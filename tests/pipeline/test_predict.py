@@ -26,7 +26,7 @@ def bundle():
 @pytest.fixture
 def workspace(tmp_path, monkeypatch, bundle):
     """A repository with two trained models and a folder of photos."""
-    from alexnet_tf.bundle import save_bundle
+    from alexnet_tf.models.classifier import save_bundle
 
     for name in ("params.yaml", "dvc.yaml"):
         (tmp_path / name).touch()
@@ -63,8 +63,8 @@ def lines(result):
 def test_answers_are_those_of_the_evaluation(workspace, bundle, center):
     import tensorflow as tf
 
-    from alexnet_tf.images import decode, to_square
-    from alexnet_tf.scoring import softmax
+    from alexnet_tf.data.images import decode, to_square
+    from alexnet_tf.metrics.top_k import softmax
 
     result = invoke("photos", "--json", *(["--center"] if center else []))
     assert result.exit_code == 0, result.stderr
@@ -144,7 +144,7 @@ def test_what_is_asked_for_wrongly_is_one_sentence(workspace, arguments, code, s
 
 
 def test_a_model_of_another_version_and_no_model_are_named(workspace):
-    from alexnet_tf.bundle import FORMAT
+    from alexnet_tf.models.classifier import FORMAT
 
     path = workspace / "models/optimized/model.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 99}))
@@ -176,7 +176,7 @@ def test_files_too_large_are_not_read(tmp_path):
 
 
 def test_a_model_that_is_kept_needs_no_training(workspace, bundle):
-    from alexnet_tf.bundle import save_bundle
+    from alexnet_tf.models.classifier import save_bundle
 
     shutil.rmtree(workspace / "models")
     (workspace / "results/pretrained").mkdir(parents=True)
@@ -189,13 +189,13 @@ def test_a_model_that_is_kept_needs_no_training(workspace, bundle):
 
 
 def test_a_model_that_is_kept_is_rounded_and_scored_before_and_after(tmp_path, bundle, monkeypatch):
-    from alexnet_tf import record_split
-    from alexnet_tf.bundle import load_bundle, save_bundle
-    from alexnet_tf.weights import model_arrays
+    from alexnet_tf.data import record_dataset
+    from alexnet_tf.models.classifier import load_bundle, save_bundle
+    from alexnet_tf.models.weights import model_arrays
     from pipeline import pretrained
     from tests.alexnet_tf.small_training import MemorySplit, images
 
-    monkeypatch.setattr(record_split.RecordSplit, "open", lambda *_: MemorySplit(images(9, 16), 16))
+    monkeypatch.setattr(record_dataset.RecordSplit, "open", lambda *_: MemorySplit(images(9, 16), 16))
     save_bundle(tmp_path / "models", bundle)
     said = pretrained.keep(tmp_path, tmp_path / "models", tmp_path / "records", tmp_path / "kept")
     assert said == json.loads((tmp_path / "kept/loss.json").read_text())
@@ -224,12 +224,12 @@ def test_keeping_what_cannot_be_kept_is_a_usage_error(monkeypatch, variant, name
 
 
 def test_a_model_that_is_too_large_is_told_before_it_is_scored(tmp_path, bundle, monkeypatch):
-    from alexnet_tf import record_split
-    from alexnet_tf.bundle import save_bundle
+    from alexnet_tf.data import record_dataset
+    from alexnet_tf.models.classifier import save_bundle
     from pipeline import pretrained
     from tests.alexnet_tf.small_training import MemorySplit, images
 
-    monkeypatch.setattr(record_split.RecordSplit, "open", lambda *_: MemorySplit(images(9, 16), 16))
+    monkeypatch.setattr(record_dataset.RecordSplit, "open", lambda *_: MemorySplit(images(9, 16), 16))
     monkeypatch.setattr(pretrained, "_MAX_BYTES", 100)
     save_bundle(tmp_path / "models", bundle)
     with pytest.raises(AlexNetError, match=r"models has [\d,]+ bytes of weights at best, .* at most 100"):

@@ -110,12 +110,12 @@ def test_a_dead_server_is_one_sentence(workspace, monkeypatch, free_port):
 
 @pytest.mark.slow
 def test_a_registered_model_is_served(workspace, free_port):
-    from alexnet_tf import serving
+    from alexnet_tf.export import saved_model
     from tests.alexnet_tf.small_networks import bundle_of_six
 
     bundle, export = bundle_of_six(faithful=False), workspace / "exports/optimized"
     (export / "saved_model").rmdir()
-    serving.save(bundle, export / "saved_model")
+    saved_model.save(bundle, export / "saved_model")
     (export / "model_card.md").write_text("# card\n")
     first = registry.register(workspace, export, "optimized", "challenger")
     assert first == "alexnet-optimized version 1 is challenger: models:/alexnet-optimized@challenger"

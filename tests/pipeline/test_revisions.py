@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 from ruamel.yaml import YAML
 
+from alexnet_tf.comparison.page import headline, render, table
 from alexnet_tf.errors import AlexNetError, ConfigError, DataError
-from alexnet_tf.report import headline, render, table
 from pipeline.cli import alexnet
 from pipeline.revisions import _commit, compare_with
 from pipeline.workspace import Workspace

@@ -1,0 +1,45 @@
+"""Runs a network over a split on all replicas and gives back the logits on the host, each image once."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import tensorflow as tf
+
+from alexnet_tf.data.record_dataset import RecordSplit
+
+
+class Inference:
+    """A compiled forward pass over batches of stored images.
+
+    Of several workers each runs the whole split on its own devices, so that every one knows every result.
+
+    Args:
+        forward: (n, stored, stored, 3) uint8 -> (n, V, K) float32 logits of V views.
+        strategy: Divides a batch among its replicas.
+        batch_size: Images that are on the devices at once; rounded up to a multiple of the replicas.
+    """
+
+    def __init__(self, forward: Callable, *, strategy: tf.distribute.Strategy, batch_size: int):
+        self._strategy = strategy
+        self._num_replicas = len(strategy.extended.worker_devices)
+        self._per_replica = -(-batch_size // self._num_replicas)
+        self._step = tf.function(lambda images: strategy.run(forward, args=(images,)))
+
+    def logits(self, split: RecordSplit) -> Iterator[np.ndarray]:
+        """Yield the logits (n, V, K) float32 of a split in its order, the last batch perhaps smaller.
+
+        A last incomplete batch is filled up with its first image; the filling's logits are dropped here.
+        """
+        size = self._per_replica * self._num_replicas
+        for start in range(0, split.num_examples, size):
+            indices = np.arange(start, min(start + size, split.num_examples))
+            padded = np.full(size, start)
+            padded[: len(indices)] = indices
+            images = np.split(split.read(padded), self._num_replicas)
+            shared = self._strategy.experimental_distribute_values_from_function(
+                lambda context, images=images: tf.constant(
+                    images[context.replica_id_in_sync_group % self._num_replicas]
+                )
+            )
+            replicas = self._strategy.experimental_local_results(self._step(shared))
+            yield np.concatenate([logits.numpy() for logits in replicas])[: len(indices)]

@@ -1,0 +1,41 @@
+"""Which arithmetic a network is trained in, where that is left to the devices and the environment."""
+
+from typing import Literal
+
+import tensorflow as tf
+
+from alexnet_tf.devices.onednn import onednn_is_on
+from alexnet_tf.devices.processor import processor_has_bfloat16
+
+Precision = Literal["float32", "bfloat16"]
+BITS: dict[Precision, int] = {"float32": 32, "bfloat16": 16}
+_GPU_WITH_BFLOAT16 = (8, 0)  # compute capability of the first NVIDIA generation that multiplies bfloat16
+
+
+def choose_precision(wanted: Precision | Literal["auto"], strategy: tf.distribute.Strategy) -> Precision:
+    """Return what to compute in.
+
+    Args:
+        wanted: `auto` is bfloat16 where every device of this host has instructions for it, else float32.
+        strategy: Its devices train.
+    """
+    if wanted != "auto":
+        return wanted
+    return "bfloat16" if all(map(_has_bfloat16, _physical(strategy))) else "float32"
+
+
+def arithmetic(precision: Precision) -> str:
+    """Name all that decides how this process rounds: a training that goes on in another one ends in other bytes."""
+    return f"{precision} {'with' if onednn_is_on() else 'without'} oneDNN"
+
+
+def _physical(strategy: tf.distribute.Strategy) -> list[tf.config.PhysicalDevice]:
+    kinds = {tf.DeviceSpec.from_string(name).device_type for name in strategy.extended.worker_devices}
+    return [device for kind in sorted(kinds) for device in tf.config.list_physical_devices(kind)]
+
+
+def _has_bfloat16(device: tf.config.PhysicalDevice) -> bool:
+    if device.device_type == "CPU":
+        return processor_has_bfloat16()
+    capability = tf.config.experimental.get_device_details(device).get("compute_capability", (0, 0))
+    return capability >= _GPU_WITH_BFLOAT16

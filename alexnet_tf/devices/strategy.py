@@ -1,0 +1,182 @@
+"""Devices, replicas and workers: one `tf.distribute` strategy over whatever there is."""
+
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import cache
+
+import numpy as np
+import tensorflow as tf
+
+from alexnet_tf.devices.cluster import Cluster, cluster
+from alexnet_tf.errors import ConfigError, DataError, TrainingError
+
+_LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError, tf.errors.DeadlineExceededError)
+
+
+def make_strategy(devices: Sequence[str] = ()) -> tf.distribute.MirroredStrategy:
+    """Return a `MirroredStrategy` over `devices`, or over every GPU, or over the CPU.
+
+    Args:
+        devices: TensorFlow device names such as `GPU:0`; empty for all that there are. `CPU:0` and `CPU:1` divide the
+            CPU into two replicas, which is no faster but the same arithmetic as on two GPUs.
+
+    Raises:
+        ConfigError: When a device is not there.
+    """
+    _divide_cpu(devices)
+    present = [device.name.removeprefix("/device:") for device in tf.config.list_logical_devices()]
+    named = [name.removeprefix("/").removeprefix("device:") for name in devices]
+    missing = [name for name in named if name not in present]
+    if missing:
+        raise ConfigError(f"runtime.devices names {missing[0]}, but this machine has {', '.join(present)}")
+    gpus = [name for name in present if name.startswith("GPU")]
+    return _mirrored(tuple(named or gpus or ["CPU:0"]))
+
+
+def make_training_strategy(devices: Sequence[str] = ()) -> tf.distribute.Strategy:
+    """Return `make_strategy`, or where `TF_CONFIG` names several workers one strategy over all of their devices.
+
+    Raises:
+        ConfigError: When a device is not there, or is chosen by name among several workers, or `TF_CONFIG` is broken.
+    """
+    if cluster() is None:
+        return make_strategy(devices)
+    if devices:
+        raise ConfigError(
+            f"runtime.devices = {list(devices)} cannot be combined with TF_CONFIG: each worker uses every GPU that it "
+            "sees, or its CPU; leave devices empty and choose by CUDA_VISIBLE_DEVICES"
+        )
+    return _multi_worker()
+
+
+def _divide_cpu(devices: Sequence[str]) -> None:
+    numbers = [int(number) for name in devices if (number := name.rpartition("CPU:")[2]).isdigit() and "CPU:" in name]
+    if max(numbers, default=0) > 0:
+        [cpu] = tf.config.list_physical_devices("CPU")
+        with suppress(RuntimeError):  # in use already, with as many parts as it has
+            logical = [tf.config.LogicalDeviceConfiguration() for _ in range(max(numbers) + 1)]
+            tf.config.set_logical_device_configuration(cpu, logical)
+
+
+@cache
+def _mirrored(devices: tuple[str, ...]) -> tf.distribute.MirroredStrategy:
+    """Return the process's one strategy over these devices.
+
+    A second one would number its collectives from the same start, and TensorFlow then takes them for those of the
+    first one and finds other shapes.
+    """
+    return tf.distribute.MirroredStrategy(list(devices))
+
+
+@cache
+def _multi_worker() -> tf.distribute.Strategy:
+    handler = signal.getsignal(signal.SIGTERM)
+    strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    # TensorFlow 2.21 takes SIGTERM for itself and then does nothing with it: give it back to whoever had it.
+    if handler is not None and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, handler)
+    return strategy
+
+
+def per_replica_batch_size(global_batch_size: int, strategy: tf.distribute.Strategy) -> int:
+    """Return each replica's share of the global batch.
+
+    Raises:
+        ConfigError: When it does not divide.
+    """
+    replicas = strategy.num_replicas_in_sync
+    if global_batch_size % replicas:
+        raise ConfigError(
+            f"training.global_batch_size must be divisible by the number of replicas ({replicas}), "
+            f"got {global_batch_size}; change it, or name fewer devices in runtime.devices"
+        )
+    return global_batch_size // replicas
+
+
+def agreed(strategy: tf.distribute.Strategy, number: int, wish: bool) -> tuple[int, bool]:
+    """Return on every worker the chief's `number`, of 32 bits, and whether any worker has the `wish`.
+
+    Where there is one worker, both are its own. All workers must call it at the same point.
+    """
+    workers = _workers(strategy)
+    if workers is None:
+        return number, wish
+    chiefs, wishes = _sum(strategy, np.array([number if workers.is_chief else 0, wish], np.int32))
+    return int(chiefs), bool(wishes)
+
+
+def from_chief(strategy: tf.distribute.Strategy, content: bytes) -> bytes:
+    """Return the chief's `content` on every worker; where there is one worker, its own.
+
+    All workers must call it at the same point.
+    """
+    workers = _workers(strategy)
+    if workers is None:
+        return content
+    length, _ = agreed(strategy, len(content), False)
+    if length == 0:  # TensorFlow 2.21 crashes on the sum of nothing
+        return b""
+    padded = np.zeros(-(-length // 4) * 4, np.uint8)
+    if workers.is_chief:
+        padded[:length] = np.frombuffer(content, np.uint8)
+    return _sum(strategy, padded.view(np.int32)).tobytes()[:length]
+
+
+def require_same_training(strategy: tf.distribute.Strategy, fingerprint: str, arithmetic: str) -> None:
+    """Compare what the workers train, and in which arithmetic (`precision.arithmetic`).
+
+    All of them must call it at the same point.
+
+    Raises:
+        DataError: When the chief's is another one.
+    """
+    chiefs_arithmetic, chiefs = from_chief(strategy, f"{arithmetic}\n{fingerprint}".encode()).decode().split("\n")
+    if chiefs_arithmetic != arithmetic:
+        raise DataError(
+            f"worker 0 trains in {chiefs_arithmetic}, this one in {arithmetic}; on every host, set training.precision "
+            "to float32 or bfloat16 instead of auto, and TF_ENABLE_ONEDNN_OPTS alike"
+        )
+    if chiefs != fingerprint:
+        raise DataError(
+            f"worker 0 trains something else (fingerprint {chiefs[:12]}…, here {fingerprint[:12]}…): params.yaml, "
+            "data and code must be the same on every host"
+        )
+
+
+def _workers(strategy: tf.distribute.Strategy) -> Cluster | None:
+    return cluster() if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy) else None
+
+
+def _sum(strategy: tf.distribute.Strategy, values: np.ndarray) -> np.ndarray:
+    """Add int32 values of all workers, each of which counts once however many replicas it has."""
+    local = len(strategy.extended.worker_devices)
+
+    def share(context):
+        return tf.constant(values if context.replica_id_in_sync_group % local == 0 else np.zeros_like(values))
+
+    return strategy.reduce("SUM", strategy.experimental_distribute_values_from_function(share), axis=None).numpy()
+
+
+@contextmanager
+def naming_lost_workers(saved_at: str) -> Iterator[None]:
+    """Turn TensorFlow's word for a worker that is gone into one sentence.
+
+    Args:
+        saved_at: Where the training can go on, for the message.
+
+    Raises:
+        TrainingError: When another worker of the cluster has stopped answering.
+    """
+    try:
+        yield
+    except _LOST as error:
+        workers = cluster()
+        if workers is None:
+            raise
+        others = ", ".join(host for place, host in enumerate(workers.workers) if place != workers.index)
+        raise TrainingError(
+            f"worker {workers.index} lost contact with another one of {others}: see that host's own output; start the "
+            f"same command again on every host, and the training goes on from {saved_at}"
+        ) from error

@@ -1,0 +1,48 @@
+"""What a trained model says of any image files, prepared exactly as the stages prepare them."""
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from alexnet_tf.data.images import decode, to_square
+from alexnet_tf.evaluation.evaluate import ten_view_logits, top_classes
+from alexnet_tf.metrics.top_k import softmax
+from alexnet_tf.models.classifier import Bundle
+
+
+def stored_image(encoded: bytes, *, stored_size: int, max_pixels: int) -> np.ndarray:
+    """Decode a file and make it a square, as `preprocess` does: (stored, stored, 3) uint8.
+
+    Raises:
+        ImageRejected: It is no image, broken, or has more than `max_pixels` pixels; nothing was decoded then.
+    """
+    return np.asarray(to_square(decode(encoded, max_pixels=max_pixels), stored_size))
+
+
+def predictor(bundle: Bundle, *, ten_crop: bool) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """Return a function that names the most probable classes of stored images.
+
+    Args:
+        bundle: The model.
+        ten_crop: Average the probabilities of ten views (§4.1), as in the tests; else the centre crop alone,
+            at a tenth of the work.
+
+    Returns:
+        A function from (n, stored, stored, 3) uint8 to classes (n, k) int32 and probabilities (n, k) float32,
+        best first, k = min(5, K).
+    """
+    side = bundle.stored_size
+
+    def forward(images):
+        if ten_crop:
+            return ten_view_logits(bundle, images)
+        return bundle.model(bundle.center_view(bundle.inputs(images)), training=False)[:, None]
+
+    compiled = tf.function(forward, input_signature=[tf.TensorSpec([None, side, side, 3], tf.uint8)])
+
+    def predict(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        logits = compiled(tf.constant(images)).numpy()
+        return top_classes(softmax(logits).mean(axis=1, dtype=np.float32))
+
+    return predict

@@ -1,0 +1,125 @@
+"""Proof that an exported model says what the trained one says, in a process that lacks this project."""
+
+import io
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from alexnet_tf.errors import AlexNetError
+from alexnet_tf.export import standalone
+
+if TYPE_CHECKING:
+    from alexnet_tf.models.classifier import Bundle
+
+# Shares of the largest logit. Another graph sums float32 products in another order; bfloat16 keeps 8 bits.
+TOLERANCES = {"float32": 1e-4, "bfloat16": 5e-2}
+
+
+def compare_in_fresh_process(
+    saved_model: Path, bundle: "Bundle", images: np.ndarray, recorded: Sequence[Mapping[str, str]] = ()
+) -> float:
+    """Ask both for the logits of the same images, logit by logit, on the CPU.
+
+    Args:
+        saved_model: The exported folder.
+        bundle: What was exported.
+        images: (N, stored, stored, 3) uint8; sent as PNG files, which the resizing inside leaves as they are.
+        recorded: What the evaluation said of them, rows of its predictions.csv; empty: nothing to hold against.
+
+    Returns:
+        The largest difference over the largest logit.
+
+    Raises:
+        AlexNetError: The fresh process failed, or a logit, a class name or a recorded probability differs.
+    """
+    answers = ask(saved_model, images)
+    # One function as in the evaluation: layer by layer, TensorFlow would trace each layer's own and warn of so many.
+    network = tf.function(lambda inputs: bundle.model(inputs, training=False))
+    with tf.device("CPU:0"):
+        x = bundle.inputs(images)
+        views = bundle.ten_views(x)
+        center = network(bundle.center_view(x)).numpy()
+        ten_crop = network(tf.reshape(views, [-1, *views.shape[2:]])).numpy()
+    ten_crop = ten_crop.reshape(len(images), 10, -1)
+    tolerance = TOLERANCES[bundle.model.compute_dtype]
+    largest = max(float(np.abs(center).max()), float(np.abs(ten_crop).max()), 1e-6)
+    difference = 0.0
+    for name, expected in (("center", center), ("ten_crop", ten_crop)):
+        received = answers[f"{name}_logits"]
+        difference = max(difference, float(np.abs(received - expected).max()) / largest)
+        best = answers[f"{name}_probabilities"].argmax(axis=1)
+        named = [answer.decode() for answer in answers[f"{name}_top_classes"][:, 0]]
+        if difference > tolerance or named != [bundle.class_names[index] for index in best]:
+            raise AlexNetError(
+                f"{saved_model}, loaded in a fresh process, answers otherwise than the trained model ({name}:"
+                f" logits differ by {difference:.1e} of the largest, at most {tolerance:.0e} is allowed):"
+                " nothing was exported; please report this with the versions that `alexnet doctor` prints."
+            )
+    _require_recorded(saved_model, bundle, answers, recorded, tolerance)
+    return difference
+
+
+def _require_recorded(
+    saved_model: Path,
+    bundle: "Bundle",
+    answers: Mapping[str, np.ndarray],
+    recorded: Sequence[Mapping[str, str]],
+    tolerance: float,
+) -> None:
+    """Hold the probabilities against those that the evaluation wrote, perhaps on another device."""
+    for view in ("center", "ten_crop"):
+        for row, probabilities in zip(recorded, answers[f"{view}_probabilities"], strict=False):
+            named = bundle.class_names.index(row[f"{view}_class"])
+            expected, received = float(row[f"{view}_probability"]), float(probabilities[named])
+            # Probabilities move at most as far as logits do; other devices add their own rounding.
+            if abs(received - expected) > 10 * tolerance:
+                raise AlexNetError(
+                    f"{saved_model}, loaded in a fresh process, gives {row['key']} a probability of {received:.4f} for"
+                    f" {row[f'{view}_class']} ({view}) where the evaluation gave {expected:.4f}: nothing was exported;"
+                    " run the stage evaluate of this variant again."
+                )
+
+
+def ask(saved_model: Path, images: np.ndarray) -> dict[str, np.ndarray]:
+    """Return every output of both signatures, as `center_logits` and so on, from a fresh process.
+
+    Raises:
+        AlexNetError: The process failed.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        asked, answers = Path(folder) / "images", Path(folder) / "answers.npz"
+        asked.mkdir()
+        for index, image in enumerate(images):
+            (asked / f"{index:06}.png").write_bytes(png(image))
+        environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "TF_"))}
+        finished = subprocess.run(
+            [sys.executable, "-I", standalone.__file__, str(saved_model.resolve()), str(asked), str(answers)],
+            cwd=folder,
+            env=environment | {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if finished.returncode != 0:
+            last = (finished.stderr.strip().splitlines() or ["no message"])[-1]
+            raise AlexNetError(
+                f"{saved_model} cannot be loaded in a fresh process ({last}): nothing was exported; please"
+                " report this with the versions that `alexnet doctor` prints."
+            )
+        with np.load(answers) as arrays:
+            return dict(arrays)
+
+
+def png(image: np.ndarray) -> bytes:
+    """Encode (H, W, 3) uint8 pixels without loss."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, format="PNG")
+    return buffer.getvalue()

@@ -1,0 +1,108 @@
+"""What a person who meets an exported model should know, as Markdown made of its numbers."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from alexnet_tf.models.classifier import Bundle
+
+
+def model_card(bundle: "Bundle", metrics: Mapping[str, Any], tflite: Mapping[str, Any] | None = None) -> str:
+    """Describe an exported model.
+
+    Args:
+        bundle: The model with its preprocessing and class names.
+        metrics: Of its evaluation, as metrics.json holds them.
+        tflite: Of its TensorFlow Lite file, as `tflite.measure` returns them, where there is one.
+
+    Returns:
+        Markdown, the same for the same numbers.
+    """
+    rows = [
+        f"| {label} | {100 * metrics[view][error]:.1f} % "
+        f"({100 * metrics[view][f'{error}_low']:.1f} to {100 * metrics[view][f'{error}_high']:.1f}) |"
+        for view, error, label in (
+            ("ten_crop", "top1_error", "top-1, ten crops"),
+            ("ten_crop", "top5_error", "top-5, ten crops"),
+            ("center", "top1_error", "top-1, centre crop"),
+            ("center", "top5_error", "top-5, centre crop"),
+        )
+        if error in metrics[view]
+    ]
+    names = list(bundle.class_names)
+    shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
+    enlarged = "" if bundle.stored_size == bundle.size else f", enlarged to {bundle.size} × {bundle.size}"
+    return "\n".join(
+        [
+            f"# {bundle.model.name}",
+            "",
+            "An image classifier after Krizhevsky, Sutskever and Hinton, *ImageNet Classification with Deep"
+            " Convolutional Neural Networks*, 2012.",
+            "",
+            f"- Parameters: {bundle.model.count_params():,}",
+            f"- Classes: {len(names)} ({shown})",
+            f"- Input: an image file; its short side is scaled to {bundle.stored_size} pixels with"
+            f" antialiasing, the central square kept{enlarged}, views of {bundle.crop_size} ×"
+            f" {bundle.crop_size} pixels cut out.",
+            "",
+            f"## Errors on {metrics['num_examples']:,} test images, with 95 % intervals",
+            "",
+            "| error | value |",
+            "| --- | --- |",
+            *rows,
+            "",
+            "## Use",
+            "",
+            "```python",
+            "import tensorflow as tf",
+            "",
+            'model = tf.saved_model.load("saved_model")',
+            'answer = model.signatures["ten_crop"](images=tf.constant([open("image.jpg", "rb").read()]))',
+            'print(answer["top_classes"], answer["top_probabilities"])',
+            "```",
+            "",
+            "The signature `center` does a tenth of the work. The model names one of its classes for any"
+            " image, also for one that shows none of them; EXIF orientation is ignored, as in training.",
+            "",
+            "`model.keras` is the network alone, for further training: crops of (N,"
+            f" {bundle.crop_size}, {bundle.crop_size}, 3) float32 in, RGB, 0 to 255 {_centred(bundle)}; logits out. It"
+            " needs the package alexnet_tf:",
+            "",
+            "```python",
+            "import alexnet_tf as an",
+            "import keras",
+            "",
+            'network = keras.saving.load_model("model.keras", custom_objects=an.custom_objects())',
+            "```",
+            "",
+            *(_tflite_section(bundle, tflite) if tflite else ()),
+        ]
+    )
+
+
+def _centred(bundle: "Bundle") -> str:
+    mean = bundle.views.mean
+    numbers = f"means {', '.join(f'{each:.2f}' for each in mean)}" if mean.ndim == 1 else "mean image"
+    divided = "" if bundle.views.spec.divide_by == 1 else f", divided by {bundle.views.spec.divide_by:g}"
+    return f"minus the training images' {numbers}{divided}"
+
+
+def _tflite_section(bundle: "Bundle", measured: Mapping[str, Any]) -> list[str]:
+    side = bundle.crop_size
+    enlarged = "" if bundle.stored_size == bundle.size else f", enlarged to {bundle.size} × {bundle.size} bilinearly"
+    which = f"{measured['images']:,} of the {measured['of']:,} test images, evenly spaced"
+    if measured["images"] == measured["of"]:
+        which = f"all {measured['of']:,} test images"
+    return [
+        "## TensorFlow Lite",
+        "",
+        f"`model.tflite` ({measured['bytes'] / 1e6:.1f} MB) holds the network alone, with float16 weights and float32"
+        f" arithmetic. Its input `images` is one image, (1, {side}, {side}, 3) float32, RGB, 0 to 255: short side"
+        f" scaled to {bundle.stored_size} pixels{enlarged}, the central {side} × {side} pixels cut out. It returns"
+        " `logits`, in the order of class_names.txt.",
+        "",
+        f"On {which}, its logits are within {measured['max_logit_difference']:.3g} of the trained network's on the"
+        f" same crops, the largest of which is {measured['largest_logit']:.3g}; the most probable class is the same on"
+        f" {100 * measured['top1_agreement']:.1f} %.",
+        "",
+    ]

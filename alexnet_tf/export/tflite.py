@@ -1,0 +1,119 @@
+"""A trained network as a TensorFlow Lite file with half-precision weights, and how far its answers moved.
+
+The file has one signature, `serving_default`. It takes `images` (1, crop, crop, 3) float32, RGB, 0..255: the centre
+crop of an image that was prepared as for the pipeline; the mean and the divisor are inside. It returns `logits` (1, K)
+float32. Weights are stored as float16, the arithmetic is float32.
+"""
+
+import warnings
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import tensorflow as tf
+
+from alexnet_tf.errors import AlexNetError
+from alexnet_tf.models import networks
+
+if TYPE_CHECKING:
+    from alexnet_tf.models.classifier import Bundle
+
+MAX_IMAGES = 500
+_BATCH = 50
+# Shares of the largest logit. float16 keeps 11 bits of a weight; a bfloat16 network was trained with 8 of each product.
+TOLERANCES = {"float32": 1e-2, "bfloat16": 5e-2}
+
+
+class Images(Protocol):
+    """What is asked of a split of images; `record_dataset.RecordSplit` is one."""
+
+    @property
+    def num_examples(self) -> int:
+        """N."""
+        ...
+
+    def read(self, indices: np.ndarray) -> np.ndarray:
+        """Return images by position, (B, stored, stored, 3) uint8."""
+        ...
+
+
+def convert(bundle: "Bundle") -> bytes:
+    """Return the TensorFlow Lite file of a network, of equal bytes for equal bundles.
+
+    A network of precision `bfloat16` is converted from its float32 master weights and computes in float32.
+    """
+    spec, classes = bundle.model.spec, len(bundle.class_names)
+    model = networks.build(spec, crop_size=bundle.crop_size, num_classes=classes, precision="float32")
+    model.flatten.name = "flatten"  # Keras counts such layers in the process, and the file holds the name
+    trained, fixed = (
+        [variable.numpy() for variable in variables]
+        for variables in (bundle.model.trainable_variables, bundle.model.non_trainable_variables)
+    )
+    pixels = tf.TensorSpec([1, bundle.crop_size, bundle.crop_size, 3], tf.float32, name="images")
+
+    def answer(images):
+        # As constants: the converter of TensorFlow 2.21 loses Keras' variables and answers NaN.
+        weights = [tf.constant(each) for each in trained], [tf.constant(each) for each in fixed]
+        answered: Any = model.stateless_call(*weights, bundle.views.centred(images), training=False)
+        return {"logits": answered[0]}
+
+    function = tf.function(answer, input_signature=[pixels]).get_concrete_function()
+    # The module holds nothing; without one the converter forgets the names of the signature.
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], tf.Module(name="alexnet"))
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_types = [tf.float16]
+    return converter.convert()
+
+
+def measure(content: bytes, bundle: "Bundle", images: Images) -> dict[str, Any]:
+    """Compare the answers of a TensorFlow Lite file with those of the network it was made of, on the CPU.
+
+    Args:
+        content: The file.
+        bundle: What was converted; it answers in the precision that it was trained in.
+        images: Those of which `MAX_IMAGES` at most are used, evenly spaced.
+
+    Returns:
+        For JSON: `images` used and `of`, `bytes`, `max_logit_difference`, `largest_logit` (absolute values, rounded to
+        three digits) and `top1_agreement`, the share of images whose most probable class is the same.
+
+    Raises:
+        AlexNetError: The difference is more than rounding explains.
+    """
+    count = min(images.num_examples, MAX_IMAGES)
+    chosen = np.linspace(0, images.num_examples - 1, count).round().astype(int)
+    runner = _interpreter(content).get_signature_runner("serving_default")
+    start = (bundle.size - bundle.crop_size) // 2
+    window = slice(start, start + bundle.crop_size)
+    expected, received = [], []
+    # One function as in the evaluation: layer by layer, TensorFlow would trace each layer's own and warn of so many.
+    network = tf.function(lambda inputs: bundle.model(inputs, training=False))
+    with tf.device("CPU:0"):
+        for first in range(0, count, _BATCH):
+            inputs = bundle.inputs(images.read(chosen[first : first + _BATCH]))
+            expected.append(network(bundle.center_view(inputs)).numpy())
+            crops = inputs[:, window, window].numpy()
+            received += [runner(images=crops[index : index + 1])["logits"] for index in range(len(crops))]
+    theirs, ours = np.concatenate(expected), np.concatenate(received)
+    difference, largest = float(np.abs(ours - theirs).max()), float(np.abs(theirs).max())
+    allowed = TOLERANCES[bundle.precision] * max(largest, 1e-6)
+    if not difference <= allowed:  # not a number is no difference that is allowed
+        raise AlexNetError(
+            f"the TensorFlow Lite file answers otherwise than the trained model: logits differ by {difference:.2g},"
+            f" at most {allowed:.2g} is allowed; nothing was exported. Set export.tflite of this variant to none, and"
+            " please report this with the versions that `alexnet doctor` prints."
+        )
+    return {
+        "images": count,
+        "of": images.num_examples,
+        "bytes": len(content),
+        "max_logit_difference": float(f"{difference:.3g}"),
+        "largest_logit": float(f"{largest:.3g}"),
+        "top1_agreement": float(np.mean(ours.argmax(axis=1) == theirs.argmax(axis=1))),
+    }
+
+
+def _interpreter(content: bytes) -> tf.lite.Interpreter:
+    with warnings.catch_warnings():
+        # TensorFlow 2.21 still has its interpreter and says that it will go; the file itself is for any other.
+        warnings.filterwarnings("ignore", r"\s*Warning: tf\.lite\.Interpreter is deprecated", UserWarning)
+        return tf.lite.Interpreter(model_content=content, num_threads=1)  # one: sums in one order

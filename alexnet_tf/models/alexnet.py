@@ -1,0 +1,147 @@
+"""The network of 2012 in Keras: what `specs.AlexNet` describes, as layers and variables.
+
+Kernels start at zero in the constructor and are drawn by `networks.build`.
+"""
+
+import keras
+import tensorflow as tf
+
+from alexnet_tf.models import specs
+from alexnet_tf.models.layers import (
+    ACTIVATIONS,
+    FC6_DROPOUT,
+    FC7_DROPOUT,
+    Draw,
+    OwnDraws,
+    TowerConv2D,
+    inverted_dropout,
+    original_dropout,
+)
+from alexnet_tf.models.lrn import LocalResponseNormalization, same_map_normalization
+
+
+@keras.saving.register_keras_serializable("alexnet_tf")
+class AlexNet(keras.Model):
+    """The network of §3.5: five convolutions in towers, three dense layers, logits of `num_classes` classes.
+
+    Call it on (N, crop, crop, C) float32 centred images; it returns float32 logits (N, K). With `training=True` dropout
+    is on: the pipeline passes a `Draw`, all others get one of the model's own draws.
+
+    Args:
+        spec: A `specs.AlexNet`, or the mapping that makes one.
+        crop_size: Height and width of the input in pixels.
+        num_classes: K.
+        seed: Of the model's own draws, 0 to 2^31 - 1.
+    """
+
+    def __init__(self, spec, crop_size: int, num_classes: int, seed: int = 0, **kwargs):
+        super().__init__(**kwargs)
+        spec = specs.AlexNet.model_validate(spec)
+        self.spec, self.crop_size, self.num_classes, self.seed = spec, crop_size, num_classes, seed
+        self._own_draws = OwnDraws(seed)
+        self.activation = ACTIVATIONS[spec.activation]
+        self.dropout = original_dropout if spec.dropout_scaling == "at_test" else inverted_dropout
+        self.flatten = keras.layers.Flatten(dtype=self.dtype_policy)
+        self.pool = specs.pool_geometry(spec.pooling)
+        paddings = (specs.conv1_padding(crop_size), *specs.conv_paddings(spec)[1:])
+        self.convs = [
+            TowerConv2D(
+                name=f"conv{index + 1}",
+                filters=filters,
+                kernel_size=(11, 5, 3, 3, 3)[index],  # §3.5
+                strides=(4, 1, 1, 1, 1)[index],  # §3.5
+                padding=paddings[index],
+                towers=spec.towers,
+                sees="own" if index in (1, 3, 4) else "all",  # §3.2, figure 2
+                bias=spec.bias[index],
+                dtype=self.dtype_policy,
+            )
+            for index, filters in enumerate(spec.filters)
+        ]
+        norm = {"alpha": spec.lrn_alpha, "beta": spec.lrn_beta, "k": spec.lrn_k, "size": spec.lrn_size}
+        self.norms = [
+            LocalResponseNormalization(name=f"norm{index}", **norm, dtype=self.dtype_policy)
+            for index in ((1, 2) if spec.lrn else ())
+        ]
+        self.dense = [
+            keras.layers.Dense(
+                units,
+                name=name,
+                kernel_initializer="zeros",
+                bias_initializer=keras.initializers.Constant(bias),  # pyright: ignore[reportArgumentType]
+                dtype=self.dtype_policy,
+            )
+            for name, units, bias in zip(
+                specs.LAYER_NAMES[5:], (*spec.dense_units, num_classes), spec.bias[5:], strict=True
+            )
+        ]
+
+    def call(self, inputs, training=False, draw: Draw | None = None):
+        """Return logits (N, K) float32 of images (N, crop, crop, C).
+
+        Args:
+            inputs: float32, centred.
+            training: Whether to drop units of fc6 and fc7 (§4.2).
+            draw: Where the batch lies in the random stream; None takes the next of the model's own draws.
+        """
+        if training and draw is None:
+            draw = self._own_draws.next(tf.shape(inputs)[0])
+        return self.classify(self.features(inputs), draw=draw if training else None)
+
+    def features(self, images):
+        """Return pool5, flattened: (N, 9216) for the paper's sizes."""
+        towers = [tf.cast(images, self.compute_dtype)]
+        for index, conv in enumerate(self.convs):
+            towers = conv(towers)
+            if index < 2:
+                towers = self._normalize_and_pool(towers, index)
+            else:
+                towers = [self.activation(maps) for maps in towers]
+        maps = tf.concat([self._max_pool(maps) for maps in towers], axis=-1)
+        return self.flatten(maps)
+
+    def hidden(self, features, *, draw: Draw | None = None):
+        """Return fc7 after its activation and dropout (§4.2): (N, 4096)."""
+        x = features
+        for dense, stream in zip(self.dense[:2], (FC6_DROPOUT, FC7_DROPOUT), strict=True):
+            x = self.dropout(self.activation(dense(x)), self.spec.dropout, draw=draw, stream=stream)
+        return x
+
+    def classify(self, features, *, draw: Draw | None = None):
+        """Return float32 logits (N, K) of `features`."""
+        return tf.cast(self.dense[2](self.hidden(features, draw=draw)), tf.float32)
+
+    def _normalize_and_pool(self, towers, index: int):
+        """Return norm and pool of layer 1 or 2, in the order that the description asks for."""
+        if index == 0 and self.spec.lrn_order == "before_relu":
+            return [self.activation(self._max_pool(maps)) for maps in self._norm(towers, index)]
+        towers = self._norm([self.activation(maps) for maps in towers], index)
+        if index == 1 and self.spec.lrn and self.spec.same_map_normalization:
+            towers = [same_map_normalization(maps) for maps in towers]
+        return [self._max_pool(maps) for maps in towers]
+
+    def _norm(self, towers, index: int):
+        if not self.spec.lrn:
+            return towers
+        norm = self.norms[index]
+        if self.spec.lrn_scope == "tower" or len(towers) == 1:
+            return [norm(maps) for maps in towers]
+        return tf.split(norm(tf.concat(towers, axis=-1)), len(towers), axis=-1)
+
+    def _max_pool(self, maps):
+        window, stride = self.pool
+        before, after = specs.pool_padding(maps.shape[1], window, stride)
+        if after:
+            edge = [before, after]
+            maps = tf.pad(maps, [[0, 0], edge, edge, [0, 0]], constant_values=maps.dtype.min)
+        return tf.nn.max_pool2d(maps, window, stride, "VALID")
+
+    def get_config(self):
+        """Return the arguments of the constructor."""
+        return {
+            **super().get_config(),
+            "spec": self.spec.model_dump(),
+            "crop_size": self.crop_size,
+            "num_classes": self.num_classes,
+            "seed": self.seed,
+        }

@@ -1,0 +1,109 @@
+"""The optimized network in Keras: what `specs.AlexNetBN` describes, as layers and variables.
+
+Kernels start at zero in the constructor and are drawn by `networks.build`.
+"""
+
+import keras
+import tensorflow as tf
+
+from alexnet_tf.models import specs
+from alexnet_tf.models.batch_norm import BatchNormActivation, activation
+from alexnet_tf.models.layers import FC6_DROPOUT, FC7_DROPOUT, Draw, OwnDraws, inverted_dropout
+
+
+@keras.saving.register_keras_serializable("alexnet_tf")
+class AlexNetBN(keras.Model):
+    """Five convolutions with batch normalization and three dense layers; see `specs.AlexNetBN`.
+
+    Call it as `AlexNet`. Batch statistics are those of the global batch, whatever the number of replicas.
+
+    Args:
+        spec: A `specs.AlexNetBN`, or the mapping that makes one.
+        crop_size: Height and width of the input in pixels.
+        num_classes: K.
+        seed: Of the model's own draws, 0 to 2^31 - 1.
+    """
+
+    def __init__(self, spec, crop_size: int, num_classes: int, seed: int = 0, **kwargs):
+        super().__init__(**kwargs)
+        spec = specs.AlexNetBN.model_validate(spec)
+        self.spec, self.crop_size, self.num_classes, self.seed = spec, crop_size, num_classes, seed
+        self._own_draws = OwnDraws(seed)
+        self.flatten = keras.layers.Flatten(dtype=self.dtype_policy)
+        shared = {"use_bias": False, "kernel_initializer": "zeros", "dtype": self.dtype_policy}
+        self.convs = [
+            keras.layers.Conv2D(
+                filters,
+                kernel_size,
+                strides=spec.conv1_stride if index == 0 else 1,
+                padding=specs.bn_conv1_padding(spec) if index == 0 else "same",
+                trainable=index > 0 or spec.conv1 == "learned",
+                name=f"conv{index + 1}",
+                **shared,
+            )
+            for index, (filters, kernel_size) in enumerate(zip(spec.filters, spec.kernel_sizes, strict=True))
+        ]
+        self._first_norm = 1 if spec.conv1 == "learned" else 2
+        self.norms = [
+            BatchNormActivation(
+                activation=spec.activation,
+                momentum=spec.batch_norm_momentum,
+                learn_scale=spec.batch_norm_scale,
+                name=f"norm{number}",
+                dtype=self.dtype_policy,
+            )
+            for number in range(self._first_norm, 8)
+        ]
+        self.dense = [
+            keras.layers.Dense(units, name=name, **shared)
+            for name, units in zip(specs.LAYER_NAMES[5:], (*spec.dense_units, num_classes), strict=True)
+        ]
+
+    def call(self, inputs, training=False, draw: Draw | None = None):
+        """Return logits (N, K) float32 of images (N, crop, crop, C); the arguments are those of `AlexNet`."""
+        if training and draw is None:
+            draw = self._own_draws.next(tf.shape(inputs)[0])
+        features = self.features(inputs, training=training)
+        hidden = self.hidden(features, training=training, draw=draw)
+        return tf.cast(self.dense[2](hidden), tf.float32) * self.spec.logit_scale
+
+    def features(self, images, training=False):
+        """Return the last maps, flattened: (N, side · side · filters)."""
+        x = tf.cast(images, self.compute_dtype)
+        for number, (conv, pool) in enumerate(zip(self.convs, self.spec.pools, strict=True), start=1):
+            x = conv(x)
+            if self.spec.pool_order == "before_norm":
+                x = self._normalized(_max_pool(x, pool), number, training)
+            else:
+                x = _max_pool(self._normalized(x, number, training), pool)
+        if x.shape[1] > 4:
+            window = x.shape[1] // 4
+            x = tf.nn.avg_pool2d(x, window, window, "VALID")
+        return self.flatten(x)
+
+    def hidden(self, features, training=False, draw: Draw | None = None):
+        """Return fc7 after normalization, activation and dropout: (N, units)."""
+        x = features
+        for number, stream in ((6, FC6_DROPOUT), (7, FC7_DROPOUT)):
+            x = self._normalized(self.dense[number - 6](x), number, training)
+            x = inverted_dropout(x, self.spec.dropout, draw=draw if training else None, stream=stream)
+        return x
+
+    def _normalized(self, x, number: int, training: bool):
+        if number < self._first_norm:  # whitened maps have unit variance already
+            return activation(x, self.spec.activation)
+        return self.norms[number - self._first_norm](x, training=training)
+
+    def get_config(self):
+        """Return the arguments of the constructor."""
+        return {
+            **super().get_config(),
+            "spec": self.spec.model_dump(),
+            "crop_size": self.crop_size,
+            "num_classes": self.num_classes,
+            "seed": self.seed,
+        }
+
+
+def _max_pool(maps, window: int):
+    return maps if window == 1 else tf.nn.max_pool2d(maps, window, window, "VALID")

@@ -1,0 +1,120 @@
+"""A trained network with all that it takes to use it: input, classes, weights. The folder `models/<variant>`."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+
+from alexnet_tf.errors import DataError
+from alexnet_tf.models import networks, specs
+from alexnet_tf.models.views import Views
+from alexnet_tf.models.weights import assign_arrays, load_arrays, model_arrays, save_arrays
+from alexnet_tf.training.recipe import InputSpec
+
+FORMAT = 3
+_WEIGHTS = "weights.safetensors"
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """A network, its input and its classes.
+
+    Attributes:
+        model: (N, crop, crop, 3) float32 -> logits (N, K) float32.
+        views: How stored images become the model's input.
+        class_names: K names; a label is a position here.
+        precision: `float32` or `bfloat16`, as trained.
+    """
+
+    model: networks.Model
+    views: Views
+    class_names: tuple[str, ...]
+    precision: str
+
+    @property
+    def size(self) -> int:
+        """Side in pixels of the images that crops are taken from."""
+        return self.views.size
+
+    @property
+    def stored_size(self) -> int:
+        """Side in pixels of the images as stored."""
+        return self.views.stored_size
+
+    @property
+    def crop_size(self) -> int:
+        """Side of the model's input in pixels."""
+        return self.views.crop_size
+
+    def inputs(self, images):
+        """Return stored images (N, stored, stored, 3) uint8 as (N, size, size, 3) float32, 0..255."""
+        return self.views.enlarged(images)
+
+    def center_view(self, inputs):
+        """Return the centre crops of `inputs`, ready for the model: (N, crop, crop, 3) float32."""
+        return self.views.center(inputs)
+
+    def ten_views(self, inputs):
+        """Return the ten views of §4.1, ready for the model: (N, 10, crop, crop, 3) float32."""
+        return self.views.ten(inputs)
+
+
+def save_bundle(folder: Path, bundle: Bundle, *, halved: bool = False) -> None:
+    """Write `model.json`, `weights.safetensors` and `mean.npy`; equal bytes for equal bundles.
+
+    Args:
+        folder: Is made.
+        bundle: The model.
+        halved: Store weights as bfloat16 where that loses nothing.
+    """
+    folder.mkdir()
+    description = {
+        "format": FORMAT,
+        "network": bundle.model.spec.model_dump(),
+        "input": bundle.views.spec.model_dump(),
+        "size": bundle.size,
+        "stored_size": bundle.stored_size,
+        "precision": bundle.precision,
+        "class_names": list(bundle.class_names),
+    }
+    (folder / "model.json").write_text(json.dumps(description, indent=1, sort_keys=True) + "\n")
+    np.save(folder / "mean.npy", bundle.views.mean)
+    save_arrays(folder / _WEIGHTS, model_arrays(bundle.model), halved=halved)
+
+
+def load_bundle(folder: Path) -> Bundle:
+    """Read what `save_bundle` wrote; inside a strategy's scope the variables are mirrored.
+
+    Raises:
+        DataError: When a file is missing or damaged, or of another version.
+    """
+    path = folder / "model.json"
+    try:
+        description = json.loads(path.read_text())
+        if description["format"] != FORMAT:
+            raise DataError(
+                f"{path} has format {description['format']}, expected {FORMAT}: train the model again, or use it with "
+                "the version that wrote it"
+            )
+        spec = TypeAdapter(specs.Network).validate_json(json.dumps(description["network"]))
+        views = Views(
+            InputSpec.model_validate_json(json.dumps(description["input"])),
+            stored_size=description["stored_size"],
+            size=description["size"],
+            mean=np.load(folder / "mean.npy", allow_pickle=False),
+        )
+        class_names: Sequence[str] = description["class_names"]
+        precision = description["precision"]
+    except FileNotFoundError as error:
+        raise DataError(f"{error.filename} does not exist; run the stage train") from error
+    except (OSError, ValueError, KeyError, TypeError, EOFError, ValidationError) as error:
+        raise DataError(
+            f"{folder} holds no usable model ({type(error).__name__}: {error}); run the stage train"
+        ) from error
+    model = networks.build(spec, crop_size=views.crop_size, num_classes=len(class_names), precision=precision)
+    arrays, _ = load_arrays(folder / _WEIGHTS)
+    assign_arrays(model, arrays, source=str(folder / _WEIGHTS))
+    return Bundle(model, views, tuple(class_names), precision)

@@ -1,0 +1,102 @@
+"""The four-layer network in Keras: what `four_layer_spec.FourLayer` describes, as layers and variables.
+
+Kernels start at zero in the constructor and are drawn by `networks.build`.
+"""
+
+import keras
+import tensorflow as tf
+
+from alexnet_tf.models import four_layer_spec
+from alexnet_tf.models.layers import ACTIVATIONS, Draw
+from alexnet_tf.models.locally_connected import LocallyConnected2D
+from alexnet_tf.models.lrn import LocalResponseNormalization
+from alexnet_tf.models.specs import pool_padding
+
+
+@keras.saving.register_keras_serializable("alexnet_tf")
+class FourLayer(keras.Model):
+    """Two convolutions, two locally connected layers, logits of `num_classes` classes; see `four_layer_spec.FourLayer`.
+
+    Call it as `AlexNet`; nothing in it differs between training and test.
+
+    Args:
+        spec: A `four_layer_spec.FourLayer`, or the mapping that makes one.
+        crop_size: Height and width of the input in pixels.
+        num_classes: K.
+    """
+
+    def __init__(self, spec, crop_size: int, num_classes: int, **kwargs):
+        super().__init__(**kwargs)
+        spec = four_layer_spec.FourLayer.model_validate(spec)
+        self.spec, self.crop_size, self.num_classes = spec, crop_size, num_classes
+        self.activation = ACTIVATIONS[spec.activation]
+        self.flatten = keras.layers.Flatten(dtype=self.dtype_policy)
+        self.convs = [
+            keras.layers.Conv2D(
+                filters,
+                four_layer_spec.CONV_SIZE,
+                padding="same",
+                kernel_initializer="zeros",
+                name=f"conv{number}",
+                dtype=self.dtype_policy,
+            )
+            for number, filters in enumerate(spec.filters, start=1)
+        ]
+        norm = {"alpha": spec.lrn_alpha, "beta": spec.lrn_beta, "k": spec.lrn_k, "size": spec.lrn_size}
+        self.norms = [
+            LocalResponseNormalization(name=f"norm{number}", **norm, dtype=self.dtype_policy)
+            for number in ((1, 2) if spec.lrn else ())
+        ]
+        self.locals = [
+            LocallyConnected2D(
+                filters=filters,
+                kernel_size=four_layer_spec.LOCAL_SIZE,
+                name=f"local{number}",
+                dtype=self.dtype_policy,
+            )
+            for number, filters in enumerate(spec.local_filters, start=3)
+        ]
+        self.classifier = keras.layers.Dense(
+            num_classes, name="fc10", kernel_initializer="zeros", dtype=self.dtype_policy
+        )
+
+    def call(self, inputs, training=False, draw: Draw | None = None):
+        """Return logits (N, K) float32 of images (N, crop, crop, C); `training` and `draw` change nothing."""
+        return tf.cast(self.classifier(self.hidden(self.features(inputs))), tf.float32)
+
+    def features(self, images):
+        """Return pool2: (N, side, side, filters), a quarter of the crop's side."""
+        x = tf.cast(images, self.compute_dtype)
+        for index, conv in enumerate(self.convs):
+            x = self.activation(conv(x))
+            if index == 0 and self.spec.lrn_order == "after_pool":
+                x = self._normalized(_max_pool(x), index)
+            else:
+                x = _max_pool(self._normalized(x, index))
+        return x
+
+    def hidden(self, features):
+        """Return local4 after its activation, flattened: (N, side · side · filters)."""
+        x = features
+        for local in self.locals:
+            x = self.activation(local(x))
+        return self.flatten(x)
+
+    def _normalized(self, maps, index: int):
+        return self.norms[index](maps) if self.spec.lrn else maps
+
+    def get_config(self):
+        """Return the arguments of the constructor."""
+        return {
+            **super().get_config(),
+            "spec": self.spec.model_dump(),
+            "crop_size": self.crop_size,
+            "num_classes": self.num_classes,
+        }
+
+
+def _max_pool(maps):
+    window, stride = four_layer_spec.POOL
+    _, after = pool_padding(maps.shape[1], window, stride)
+    # What SAME adds to an even side is one line after it, which is where the last window overruns.
+    return tf.nn.max_pool2d(maps, window, stride, "SAME" if after else "VALID")

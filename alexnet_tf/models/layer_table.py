@@ -1,0 +1,165 @@
+"""The arithmetic of the networks' layers: shapes, parameters, multiply-adds. No TensorFlow."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from alexnet_tf.models.four_layer_spec import CONV_SIZE, LOCAL_SIZE, POOL, FourLayer
+from alexnet_tf.models.specs import (
+    LAYER_NAMES,
+    AlexNet,
+    AlexNetBN,
+    Network,
+    bn_conv1_padding,
+    bn_head_size,
+    conv1_padding,
+    conv_paddings,
+    pool_geometry,
+    pool_padding,
+)
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """One layer of a network.
+
+    Attributes:
+        name: The paper's name, such as `conv1`.
+        kind: What it does, in words.
+        output_shape: (H, W, C), or (units,).
+        parameters: Weights and biases.
+        multiply_adds: Multiply-adds of one image's forward pass.
+    """
+
+    name: str
+    kind: str
+    output_shape: tuple[int, ...]
+    parameters: int
+    multiply_adds: int
+
+
+def layer_table(network: Network, crop_size: int, channels: int, num_classes: int) -> list[LayerRow]:
+    """Return one row a layer, from the arithmetic of the layers alone.
+
+    Args:
+        network: What to count.
+        crop_size: Height and width of the input in pixels.
+        channels: Channels of the input.
+        num_classes: Units of the last layer.
+
+    Raises:
+        ValueError: When the crop is too small for the network.
+    """
+    if isinstance(network, AlexNet):
+        return _alexnet_table(network, crop_size, channels, num_classes)
+    if isinstance(network, FourLayer):
+        return _four_layer_table(network, crop_size, channels, num_classes)
+    return _alexnet_bn_table(network, crop_size, channels, num_classes)
+
+
+def _windows(size: int, kernel: int, stride: int, padding: tuple[int, int]) -> int:
+    windows = (size + sum(padding) - kernel) // stride + 1
+    if size + sum(padding) < kernel or windows < 1:
+        raise ValueError(
+            f"a {kernel}-pixel window does not fit in {size} pixels: the crop is too small for this network"
+        )
+    return windows
+
+
+def _alexnet_table(network: AlexNet, crop_size: int, channels: int, num_classes: int) -> list[LayerRow]:
+    rows = []
+    size, depth = crop_size, channels
+    kernels, strides = (11, 5, 3, 3, 3), (4, 1, 1, 1, 1)
+    paddings = (conv1_padding(crop_size), *conv_paddings(network)[1:])
+    own_tower = (False, True, False, True, True)
+    window, stride = pool_geometry(network.pooling)
+    for index, filters in enumerate(network.filters):
+        kernel = kernels[index]
+        size = _windows(size, kernel, strides[index], paddings[index])
+        fan_in = kernel * kernel * depth // (network.towers if own_tower[index] else 1)
+        groups = f", {network.towers} towers" if own_tower[index] and network.towers > 1 else ""
+        kind = f"{kernel}x{kernel}/{strides[index]} conv{groups}"
+        rows.append(_row(f"conv{index + 1}", kind, (size, size, filters), fan_in, filters))
+        depth = filters
+        if index < 2 and network.lrn:
+            kind = "LRN, same-map" if index == 1 and network.same_map_normalization else "LRN"
+            rows.append(LayerRow(f"norm{index + 1}", kind, (size, size, depth), 0, 0))
+        if index in (0, 1, 4):
+            size = _windows(size, window, stride, pool_padding(size, window, stride))
+            rows.append(LayerRow(f"pool{index + 1}", f"{window}x{window}/{stride} max", (size, size, depth), 0, 0))
+    return rows + _dense_rows(size * size * depth, network.dense_units, num_classes)
+
+
+def _alexnet_bn_table(network: AlexNetBN, crop_size: int, channels: int, num_classes: int) -> list[LayerRow]:
+    rows = []
+    size, depth = crop_size, channels
+    for index, (filters, kernel, pool) in enumerate(
+        zip(network.filters, network.kernel_sizes, network.pools, strict=True)
+    ):
+        stride = network.conv1_stride if index == 0 else 1
+        size = _windows(size, kernel, stride, _bn_padding(network, index, size, kernel, stride))
+        kind = f"{kernel}x{kernel}/{stride} conv"
+        rows.append(_row(f"conv{index + 1}", kind, (size, size, filters), kernel * kernel * depth, filters, bias=False))
+        depth = filters
+        pooled = size if pool == 1 else _windows(size, pool, pool, (0, 0))
+        normed = pooled if network.pool_order == "before_norm" else size
+        steps = [] if pool == 1 else [_layer(f"pool{index + 1}", f"{pool}x{pool}/{pool} max", pooled, depth)]
+        if index > 0 or network.conv1 == "learned":
+            norm = _layer(f"norm{index + 1}", "batch norm", normed, depth, _norm_parameters(network, depth))
+            steps = [*steps, norm] if network.pool_order == "before_norm" else [norm, *steps]
+        rows += steps
+        size = pooled
+    dense = _dense_rows(bn_head_size(size) ** 2 * depth, network.dense_units, num_classes, bias=False)
+    for index, units in ((2, network.dense_units[1]), (1, network.dense_units[0])):
+        dense.insert(index, LayerRow(f"norm{index + 5}", "batch norm", (units,), _norm_parameters(network, units), 0))
+    return rows + dense
+
+
+def _four_layer_table(network: FourLayer, crop_size: int, channels: int, num_classes: int) -> list[LayerRow]:
+    rows = []
+    size, depth = crop_size, channels
+    window, stride = POOL
+    for number, filters in enumerate(network.filters, start=1):
+        kind = f"{CONV_SIZE}x{CONV_SIZE}/1 conv"
+        rows.append(_row(f"conv{number}", kind, (size, size, filters), CONV_SIZE**2 * depth, filters))
+        pooled, depth = _windows(size, window, stride, pool_padding(size, window, stride)), filters
+        steps = [_layer(f"pool{number}", f"{window}x{window}/{stride} max", pooled, depth)]
+        if network.lrn:
+            first = number == 2 or network.lrn_order == "before_pool"
+            steps.insert(0 if first else 1, _layer(f"norm{number}", "LRN", size if first else pooled, depth))
+        rows += steps
+        size = pooled
+    for number, filters in enumerate(network.local_filters, start=3):
+        products = size * size * LOCAL_SIZE**2 * depth * filters  # a weight is used once
+        shape, parameters = (size, size, filters), products + size * size * filters
+        rows.append(LayerRow(f"local{number}", f"{LOCAL_SIZE}x{LOCAL_SIZE}/1 local", shape, parameters, products))
+        depth = filters
+    return [*rows, _row("fc10", "dense", (num_classes,), size * size * depth, num_classes)]
+
+
+def _bn_padding(network: AlexNetBN, index: int, size: int, kernel: int, stride: int) -> tuple[int, int]:
+    """Return a convolution's zeros before and after, in pixels: a window at every stride, or only whole ones."""
+    if index == 0 and bn_conv1_padding(network) == "valid":
+        return 0, 0
+    total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
+    return total // 2, total - total // 2
+
+
+def _norm_parameters(network: AlexNetBN, maps: int) -> int:
+    return 2 * maps if network.batch_norm_scale else maps
+
+
+def _dense_rows(fan_in: int, dense_units: Sequence[int], num_classes: int, *, bias: bool = True) -> list[LayerRow]:
+    rows = []
+    for name, units in zip(LAYER_NAMES[5:], (*dense_units, num_classes), strict=True):
+        rows.append(_row(name, "dense", (units,), fan_in, units, bias=bias))
+        fan_in = units
+    return rows
+
+
+def _layer(name: str, kind: str, size: int, depth: int, parameters: int = 0) -> LayerRow:
+    return LayerRow(name, kind, (size, size, depth), parameters, 0)
+
+
+def _row(name: str, kind: str, shape: tuple[int, ...], fan_in: int, units: int, *, bias: bool = True) -> LayerRow:
+    positions = shape[0] * shape[1] if len(shape) == 3 else 1
+    return LayerRow(name, kind, shape, fan_in * units + (units if bias else 0), fan_in * units * positions)

@@ -1,0 +1,198 @@
+"""The networks as data, and the geometry of their windows. No TensorFlow.
+
+`AlexNet` is the network of the paper's §3.5 with every choice of the 2012 code and its successors as a field;
+`AlexNetBN` keeps its five convolutions and three dense layers, with batch normalization in place of §3.3. The network
+of the experiments on CIFAR-10 is in `four_layer_spec`.
+"""
+
+# ruff: noqa: RUF012, as pydantic gives each instance its own copy of a default
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from alexnet_tf.models.four_layer_spec import FourLayer
+from alexnet_tf.models.spec import Spec
+
+Five = Annotated[list[Annotated[int, Field(gt=0)]], Field(min_length=5, max_length=5)]
+Two = Annotated[list[Annotated[int, Field(gt=0)]], Field(min_length=2, max_length=2)]
+EightFloats = Annotated[list[float], Field(min_length=8, max_length=8)]
+
+LAYER_NAMES = ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8")
+
+
+class AlexNet(Spec):
+    """The network of 2012. Stride 4 and 11 x 11 in conv1, five convolutions, three dense layers (§3.5).
+
+    Attributes:
+        filters: Kernels of conv1..conv5, both towers together.
+        dense_units: Units of fc6 and fc7.
+        towers: 2 as in §3.2, where conv2, conv4 and conv5 see their own tower only; 1 sees everything.
+        activation: `relu` (§3.1) or `tanh`.
+        lrn: Whether conv1 and conv2 are followed by local response normalization (§3.3). Without it there is no
+            same-map normalization either: the 2012 ablation took out both (layers-148.cfg).
+        lrn_alpha: α of §3.3, not divided by the window size. The 2012 code divides its 1e-4 by 5: 2e-5.
+        lrn_beta: β of §3.3.
+        lrn_k: k of §3.3.
+        lrn_size: n of §3.3, the window in channels, odd.
+        lrn_scope: `tower`: the window stops at the end of a tower (2012 code); `layer`: it crosses.
+        lrn_order: `after_relu` (§3.3), or `before_relu`: layer 1 normalizes the linear output, pools, then
+            rectifies (layers-145.cfg). Without LRN both are the same, as max and the activation commute.
+        same_map_normalization: The 5 x 5 same-map normalization that the 2012 code adds after LRN2.
+        pooling: `overlapping` 3 x 3 stride 2 (§3.4), or `paired` 2 x 2 stride 2 (layers-147.cfg).
+        dropout: Probability of dropping a unit of fc6 and fc7 in training (§4.2).
+        dropout_scaling: `at_test`: outputs are multiplied by 1 - dropout at test (§4.2); `in_training`: divided by it
+            in training (Caffe).
+        weight_stddev: Standard deviation of the initial weights of conv1..conv5, fc6..fc8 (§5).
+        bias: Initial biases of the same eight layers (§5).
+
+    Note:
+        Defaults are the values of the paper's text; `alexnet_tf.alexnet_spec` has those of the 2012 code.
+
+    Raises:
+        pydantic.ValidationError: A value is out of range, or two of them do not go together.
+
+    Example:
+        >>> import alexnet_tf as an
+        >>> spec = an.AlexNetSpec(activation="tanh")
+        >>> spec.filters, spec.lrn_alpha, spec.activation
+        ([96, 256, 384, 384, 256], 0.0001, 'tanh')
+    """
+
+    name: Literal["alexnet"] = "alexnet"
+    filters: Five = [96, 256, 384, 384, 256]
+    dense_units: Two = [4096, 4096]
+    towers: Literal[1, 2] = 2
+    activation: Literal["relu", "tanh"] = "relu"
+    lrn: bool = True
+    lrn_alpha: Annotated[float, Field(ge=0)] = 1e-4
+    lrn_beta: Annotated[float, Field(gt=0)] = 0.75
+    lrn_k: Annotated[float, Field(gt=0)] = 2.0
+    lrn_size: Annotated[int, Field(gt=0)] = 5
+    lrn_scope: Literal["tower", "layer"] = "tower"
+    lrn_order: Literal["after_relu", "before_relu"] = "after_relu"
+    same_map_normalization: bool = False
+    pooling: Literal["overlapping", "paired"] = "overlapping"
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    dropout_scaling: Literal["at_test", "in_training"] = "at_test"
+    weight_stddev: EightFloats = [0.01] * 8
+    bias: EightFloats = [0.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.0]
+
+    @model_validator(mode="after")
+    def _combine(self) -> Self:
+        if any(count % self.towers for count in self.filters):
+            raise ValueError(f"every count of filters must be divisible by towers = {self.towers}, got {self.filters}")
+        if self.lrn_size % 2 == 0:
+            raise ValueError(f"lrn_size must be odd, got {self.lrn_size}")
+        if any(value <= 0 for value in self.weight_stddev):
+            raise ValueError(f"every weight_stddev must be positive, got {self.weight_stddev}")
+        return self
+
+
+class AlexNetBN(Spec):
+    """Five convolutions with batch normalization and three dense layers, for the images' own resolution.
+
+    Attributes:
+        filters: Kernels of conv1..conv5.
+        kernel_sizes: Height and width of a kernel of conv1..conv5, in pixels.
+        conv1: `learned`; or `whitening`: its kernels are the principal axes of the training images' patches, each
+            scaled to unit variance and taken with both signs, and stay as they are. Then it has neither padding nor
+            normalization.
+        conv1_stride: Step of conv1's window in pixels.
+        pools: Window and stride in pixels of the max pool after conv1..conv5; 1 is none.
+        pool_order: `before_norm`: a pool precedes normalization and activation, which then see a quarter of the
+            positions; `after_norm`: it follows them.
+        dense_units: Units of fc6 and fc7.
+        activation: `relu`, or `gelu` in its sigmoid form.
+        batch_norm_momentum: Share of the old moving statistics that a step keeps.
+        batch_norm_scale: Whether γ is learned; otherwise it is 1.
+        initialization: `he`: normal, √(2 / fan-in); `identity`: likewise, but the first kernels of conv2..conv5 pass
+            on one input map each, as many as there are input maps.
+        logit_scale: What fc8's outputs are multiplied by.
+        dropout: Probability of dropping a unit of fc6 and fc7 in training.
+
+    Note:
+        The paper has no such network; defaults are those of `optimized` in experiments/imagenet2012.yaml.
+
+    Raises:
+        pydantic.ValidationError: A value is out of range, or two of them do not go together.
+
+    Example:
+        >>> import alexnet_tf as an
+        >>> an.AlexNetBNSpec(dropout=0.2).dense_units
+        [2048, 2048]
+    """
+
+    name: Literal["alexnet_bn"] = "alexnet_bn"
+    filters: Five = [96, 256, 384, 384, 256]
+    kernel_sizes: Five = [7, 3, 3, 3, 3]
+    conv1: Literal["learned", "whitening"] = "learned"
+    conv1_stride: Annotated[int, Field(gt=0)] = 2
+    pools: Five = [2, 2, 1, 1, 2]
+    pool_order: Literal["before_norm", "after_norm"] = "before_norm"
+    dense_units: Two = [2048, 2048]
+    activation: Literal["relu", "gelu"] = "relu"
+    batch_norm_momentum: Annotated[float, Field(gt=0, lt=1)] = 0.9
+    batch_norm_scale: bool = True
+    initialization: Literal["he", "identity"] = "he"
+    logit_scale: Annotated[float, Field(gt=0)] = 1.0
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+
+    @model_validator(mode="after")
+    def _fit(self) -> Self:
+        kernels, axes = self.filters[0], 3 * self.kernel_sizes[0] ** 2
+        if self.conv1 == "whitening" and (kernels % 2 or kernels > 2 * axes):
+            raise ValueError(
+                f"conv1: whitening needs an even number of filters, at most {2 * axes} for a colour patch of "
+                f"{self.kernel_sizes[0]} x {self.kernel_sizes[0]} pixels, got {kernels}"
+            )
+        if self.initialization == "identity" and not all(size % 2 for size in self.kernel_sizes[1:]):
+            raise ValueError(f"initialization: identity needs odd kernel_sizes after conv1, got {self.kernel_sizes}")
+        return self
+
+
+Network = Annotated[AlexNet | AlexNetBN | FourLayer, Field(discriminator="name")]
+
+
+def pool_geometry(pooling: str) -> tuple[int, int]:
+    """Return (window, stride) of §3.4's `overlapping` or the ablation's `paired` pooling, in pixels."""
+    return {"overlapping": (3, 2), "paired": (2, 2)}[pooling]
+
+
+def pool_padding(size: int, window: int, stride: int) -> tuple[int, int]:
+    """Return the (before, after) padding in pixels of a pool: the last window may overrun (layer.py: ceil)."""
+    return 0, -(size - window) % stride
+
+
+def conv_paddings(network: AlexNet) -> tuple[tuple[int, int], ...]:
+    """Return the (before, after) zero padding in pixels of conv1..conv5, equal on both axes.
+
+    conv1 starts its windows at pixel 0 and lets the last one overrun into zeros: 224 becomes 55 (layer.py,
+    `modulesX` = 1 + ceil((224 - 11) / 4)). For other crops see `conv1_padding`. The 2 x 2 pooling of
+    layers-147.cfg takes one pixel less around conv2 and conv5, which keeps fc6's 6 x 6 x 256.
+    """
+    if network.pooling == "paired":
+        return (0, 0), (1, 1), (1, 1), (1, 1), (0, 0)
+    return (0, 0), (2, 2), (1, 1), (1, 1), (1, 1)
+
+
+def conv1_padding(crop_size: int) -> tuple[int, int]:
+    """Return conv1's (before, after) zero padding for a crop: none before, what the last 11-wide window lacks after.
+
+    Example:
+        >>> conv1_padding(224)
+        (0, 3)
+        >>> conv1_padding(227)
+        (0, 0)
+    """
+    return 0, -(crop_size - 11) % 4
+
+
+def bn_conv1_padding(network: AlexNetBN) -> Literal["same", "valid"]:
+    """Return how conv1 meets the border: a whitened patch lies within the image."""
+    return "valid" if network.conv1 == "whitening" else "same"
+
+
+def bn_head_size(size: int) -> int:
+    """Return the side of the map that fc6 of `AlexNetBN` sees: pool5, averaged down to about 4 x 4."""
+    return size // (size // 4) if size > 4 else size

@@ -1,0 +1,159 @@
+"""How a network is trained, as data: input, optimizer, schedule, augmentation. No TensorFlow.
+
+Defaults are those of the paper's text, or switch off what it does not have.
+"""
+
+# ruff: noqa: RUF012, as pydantic gives each instance its own copy of a default
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from alexnet_tf.models.spec import Spec
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class InputSpec(Spec):
+    """How a stored image becomes what the network sees.
+
+    Attributes:
+        crop_size: Height and width of a crop in pixels (§4.1: 224).
+        mean: What is subtracted: the centre crop of the mean image (`pixel`, 2012 code), or one number a `channel`.
+        divide_by: What the centred 0..255 values are divided by; the paper does not scale (§2): 1.
+        test_border: Pixels of mirrored border around the image from which the ten views of the test are cut; the
+            paper has none. Where the crop is as large as the image, it is what makes the five crops differ.
+    """
+
+    crop_size: Annotated[int, Field(gt=0)] = 224
+    mean: Literal["pixel", "channel"] = "pixel"
+    divide_by: Annotated[float, Field(gt=0)] = 1.0
+    test_border: Annotated[int, Field(ge=0)] = 0
+
+
+class OptimizerSpec(Spec):
+    """Stochastic gradient descent with momentum (§5).
+
+    Attributes:
+        learning_rate: The initial rate ε, for the batch size that the recipe names.
+        momentum: Share of the velocity that a step keeps.
+        nesterov: Look ahead by one velocity.
+        weight_decay: λ of §5.
+        decay_form: `coupled`: -λ·ε·w enters the velocity (§5); `decoupled`: w shrinks by λ·ε beside it.
+        bias_learning_rate_factor: The rate of biases, and of batch normalization's γ and β, over the weights' (2012
+            code: 2).
+        bias_decay: Whether these decay too (2012 code: no).
+        convolution_decay: Whether the kernels of convolutions decay (cuda-convnet on CIFAR-10: wc = 0 for conv1 and
+            conv2 in layer-params-conv-local-11pct.cfg).
+    """
+
+    learning_rate: Annotated[float, Field(gt=0)] = 0.01
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    nesterov: bool = False
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0005
+    decay_form: Literal["coupled", "decoupled"] = "coupled"
+    bias_learning_rate_factor: Annotated[float, Field(ge=0)] = 1.0
+    bias_decay: bool = True
+    convolution_decay: bool = True
+
+    @model_validator(mode="after")
+    def _combine(self) -> Self:
+        if self.nesterov and self.momentum == 0:
+            raise ValueError("nesterov looks ahead by the velocity, so it needs a momentum above 0, got 0")
+        return self
+
+
+class ScheduleSpec(Spec):
+    """How the learning rate changes.
+
+    Attributes:
+        name: `plateau` divides when the validation error stalls (§5), `steps` at fixed shares of the training,
+            `cosine` and `one_cycle` (linear up, linear down) change it at every step.
+        drop_factor: What a drop multiplies the rate by (§5: 0.1).
+        max_drops: Drops of `plateau` (§5: three).
+        patience_epochs: `plateau` drops after so many epochs without a better validation top-1 error; §5 gives no
+            number.
+        drop_at: `steps` drops at these shares of the training, ascending.
+        conv1_frozen_from: Share of the training after which conv1 stays as it is (2012 code: 0.77); 1 is never.
+        warmup_share: Share of the training in which `cosine` and `one_cycle` rise linearly from zero.
+    """
+
+    name: Literal["plateau", "steps", "cosine", "one_cycle"] = "plateau"
+    drop_factor: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    max_drops: Annotated[int, Field(ge=0)] = 3
+    patience_epochs: Annotated[int, Field(gt=0)] = 3
+    drop_at: list[Share] = []
+    conv1_frozen_from: Share = 1.0
+    warmup_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+    @model_validator(mode="after")
+    def _combine(self) -> Self:
+        if self.drop_at != sorted(set(self.drop_at)):
+            raise ValueError(f"drop_at must be ascending, got {self.drop_at}")
+        if self.warmup_share and self.name in ("plateau", "steps"):
+            raise ValueError(
+                f"the schedule {self.name} has no warm-up, so warmup_share must be 0, got {self.warmup_share}; "
+                "cosine and one_cycle have one"
+            )
+        return self
+
+
+class AugmentationSpec(Spec):
+    """What §4.1 does to training images.
+
+    Attributes:
+        crop: `random` position, or the `center`.
+        crops_per: One offset and flip for each `image` (§4.1) or for each `chunk` of 32 consecutive images of a batch
+            (convdata_jpeg.py), whose last chunk may be smaller.
+        padding: Pixels of mirrored border around the image before the crop; the paper has none.
+        flip: Mirror left-right: at `random` with probability 1/2 (§4.1), each image in every other epoch
+            (`alternating`), or `none`.
+        colour_noise: Standard deviations along the colour axes: `sqrt_eigenvalue` of 0..255 pixels (2012 code, which
+            also divides the image by 1 + scale), `eigenvalue` of 0..1 pixels (§4.1 read literally), or `none`.
+        colour_noise_scale: Standard deviation of α (§4.1: 0.1).
+        colour_noise_until: Share of the training after which it is off (2012 code: 0.73).
+    """
+
+    crop: Literal["random", "center"] = "random"
+    crops_per: Literal["image", "chunk"] = "image"
+    padding: Annotated[int, Field(ge=0)] = 0
+    flip: Literal["random", "alternating", "none"] = "random"
+    colour_noise: Literal["sqrt_eigenvalue", "eigenvalue", "none"] = "eigenvalue"
+    colour_noise_scale: Annotated[float, Field(ge=0)] = 0.1
+    colour_noise_until: Share = 1.0
+
+    @model_validator(mode="after")
+    def _combine(self) -> Self:
+        if self.flip == "alternating" and self.crops_per == "chunk":
+            raise ValueError("flip: alternating turns each image by itself, so it needs crops_per: image, got chunk")
+        if self.padding and self.crop == "center":
+            raise ValueError(f"padding widens random crops only, so crop: center needs padding 0, got {self.padding}")
+        return self
+
+
+class TrainingSpec(Spec):
+    """A whole training.
+
+    Attributes:
+        epochs: Passes over the training split (§5: roughly 90); a last incomplete batch is dropped, another one each
+            epoch.
+        global_batch_size: Images of a step, all replicas together (§5: 128).
+        precision: `float32`, `bfloat16` layers over float32 weights, or `auto`: bfloat16 where the devices have
+            instructions for it, else float32.
+        label_smoothing: Share of the target spread over all classes.
+        weight_averaging: Decay per step of an exponential average of the weights that is evaluated and kept; 0 is off.
+        keep: Which weights are the result: those of the `last` epoch or of the `best` validation top-1 error.
+        optimizer: The update rule.
+        schedule: The learning rate over time.
+        augmentation: What happens to the images.
+    """
+
+    epochs: Annotated[int, Field(gt=0)] = 90
+    global_batch_size: Annotated[int, Field(gt=0)] = 128
+    precision: Literal["auto", "float32", "bfloat16"] = "float32"
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    weight_averaging: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    keep: Literal["last", "best"] = "last"
+    optimizer: OptimizerSpec = OptimizerSpec()
+    schedule: ScheduleSpec = ScheduleSpec()
+    augmentation: AugmentationSpec = AugmentationSpec()
