@@ -19,7 +19,7 @@ from PIL import Image
 
 from alexnet_tf.data.images import ImageRejected, decode, to_square
 from alexnet_tf.errors import ConfigError, DataError
-from components.beam import run_shards
+from components.beam.run import run_shards
 from components.interfaces import Runtime
 from components.sources.files import find_files, read_file
 from components.sources.imagenet2012_labels import SOLUTION

@@ -21,7 +21,7 @@ from alexnet_tf.data.tfrecord import (
     read_record,
 )
 from alexnet_tf.errors import DataError
-from components.beam_worker import COUNTERS
+from components.beam.worker import COUNTERS
 
 # A SHA-256 as four big-endian numbers, so that their order is that of the digest; and where the record is.
 PLACE = np.dtype([("digest", ">u8", 4), ("file", np.int32), ("offset", np.int64)])

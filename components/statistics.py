@@ -31,8 +31,8 @@ from alexnet_tf.data.record_dataset import read_manifest
 from alexnet_tf.data.tfrecord import feature_span, read_shard
 from alexnet_tf.data.upscale import whole_factor
 from alexnet_tf.errors import DataError
-from components.beam import run_shards
-from components.beam_worker import COUNTERS
+from components.beam.run import run_shards
+from components.beam.worker import COUNTERS
 from components.interfaces import Runtime, StageParams
 
 SPLIT = "train"

@@ -46,7 +46,7 @@ from alexnet_tf.validation.metadata_protos import (
 from alexnet_tf.validation.page import as_findings, oddities, page
 from alexnet_tf.validation.report import validation_report
 from alexnet_tf.validation.survey import Survey, load_surveys
-from components.beam import run_shards
+from components.beam.run import run_shards
 from components.interfaces import Runtime, StageParams
 from components.validate_shards import SurveyTask, survey_shard
 

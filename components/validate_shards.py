@@ -7,7 +7,7 @@ from pathlib import Path
 from alexnet_tf.data.tfrecord import decode_example, indexed_records
 from alexnet_tf.errors import DataError
 from alexnet_tf.validation.survey import save_columns, survey_images
-from components.beam_worker import COUNTERS
+from components.beam.worker import COUNTERS
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,7 @@ def test_every_beam_flag_of_the_page_on_scale_is_one_that_beam_knows(caplog):
 
 @pytest.mark.parametrize("engine", ["Dask", "Portable", "Flink", "Spark", "Dataflow"])
 def test_a_command_of_the_page_on_scale_is_taken_as_it_stands(engine, caplog):
-    from components.beam import _options
+    from components.beam.run import _options
     from components.interfaces import BeamRuntime
     from pipeline.cli import alexnet
     from pipeline.config import load

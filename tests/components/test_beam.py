@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from alexnet_tf.errors import AlexNetError, ConfigError, DataError
-from components.beam import run_shards
-from components.beam_worker import run_task
+from components.beam.run import run_shards
+from components.beam.worker import run_task
 from components.interfaces import BeamRuntime, Runtime, SilentTracker
 
 
@@ -126,13 +126,13 @@ def test_a_wrong_option_is_one_sentence(tmp_path, capfd):
 
 
 def test_importing_this_module_does_not_import_beam():
-    code = "import sys, components.beam; sys.exit('apache_beam' in sys.modules)"
+    code = "import sys, components.beam.run; sys.exit('apache_beam' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 def test_a_first_run_writes_nothing_to_the_terminal(tmp_path):
     code = (
-        "import sys; from pathlib import Path; from components.beam import run_shards\n"
+        "import sys; from pathlib import Path; from components.beam.run import run_shards\n"
         "from components.interfaces import BeamRuntime, Runtime\n"
         "from tests.components.test_beam import square\n"
         "runtime = Runtime(beam=BeamRuntime(num_workers=2))\n"
@@ -145,7 +145,7 @@ def test_a_first_run_writes_nothing_to_the_terminal(tmp_path):
 LISTENING = """
 import socket, sys
 from pathlib import Path
-from components.beam import run_shards
+from components.beam.run import run_shards
 from components.interfaces import BeamRuntime, Runtime
 from tests.components.test_beam import square
 

@@ -1,7 +1,7 @@
 import apache_beam as beam
 import pytest
 
-from components.beam_guard import require_single_chain
+from components.beam.guard import require_single_chain
 
 
 class Bundled(beam.DoFn):

@@ -136,7 +136,7 @@ def test_an_unknown_entry_suggests_the_nearest(stubs, tmp_path):
 def test_known_runners_are_those_of_beam_and_one_that_it_forgot():
     from apache_beam.options.pipeline_options import StandardOptions
 
-    from components.beam import FULL_NAMES
+    from components.beam.run import FULL_NAMES
 
     of_beam = {name for name in StandardOptions.KNOWN_RUNNER_NAMES if not name.startswith("Test")}
     assert set(BEAM_RUNNERS) == of_beam | set(FULL_NAMES)

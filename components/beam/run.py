@@ -25,7 +25,7 @@ from typing import Any
 
 from alexnet_tf import errors
 from alexnet_tf.errors import ConfigError
-from components.beam_worker import COUNTERS, RESERVE, RESERVE_BYTES, run_task
+from components.beam.worker import COUNTERS, RESERVE, RESERVE_BYTES, run_task
 from components.interfaces import BeamRuntime, Runtime, Task
 
 LOCAL_RUNNER = "FnApiRunner"
@@ -88,7 +88,7 @@ def _run_pipeline(
     with _no_log_setup():
         import apache_beam  # a second: only stages that use it pay
 
-        from components.beam_guard import require_single_chain
+        from components.beam.guard import require_single_chain
 
         options = _options(beam)
     settings = {"function": function, "folder": str(folder), "engine_retries": beam.runner != LOCAL_RUNNER}
