@@ -4,7 +4,7 @@ import os
 import platform
 from importlib import metadata
 
-from pipeline.provenance import processor
+from pipeline.environment.provenance import processor
 
 _PACKAGES = ("tensorflow", "keras", "torch", "apache-beam", "numpy")
 

@@ -14,7 +14,7 @@ from alexnet_tf.profiles import resolve
 from benchmarks import environment
 from benchmarks.pages import load, machine
 from benchmarks.training import MANY_IMAGES, ROOT
-from pipeline.yaml_file import read
+from pipeline.environment.yaml_file import read
 
 PAGE, PLOT = ROOT / "docs" / "performance.md", ROOT / "docs" / "img" / "performance.png"
 TEXT = ROOT / "benchmarks" / "performance_page.md"

@@ -17,8 +17,8 @@ import click
 
 from benchmarks import pages
 from benchmarks.machine import describe
-from pipeline import arena
-from pipeline.workspace import find_workspace
+from pipeline.environment.workspace import find_workspace
+from pipeline.verify import sandbox
 
 PROFILES = ("original", "paper", "caffe")
 COLUMNS = ("profile", "changed", "seed", "stalled", "train_loss", "validation_top1_error")
@@ -49,8 +49,8 @@ def main(profiles: tuple[str, ...], seeds: int, changes: tuple[str, ...]) -> Non
 
 def _train(folder: Path, root: Path, changes: tuple[str, ...]) -> None:
     if not folder.exists():
-        arena.make(folder, root)
-    if arena.train(folder, "faithful", changes).wait():
+        sandbox.make(folder, root)
+    if sandbox.train(folder, "faithful", changes).wait():
         raise click.ClickException(f"the training failed: see {folder / 'log.txt'}")
 
 

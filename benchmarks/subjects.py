@@ -45,8 +45,8 @@ def ours(precision: str, batch_size: int, images: int, *, real: bool) -> Callabl
     from alexnet_tf.training.recipe import InputSpec, TrainingSpec
     from alexnet_tf.training.schedule import Plateau
     from alexnet_tf.training.step import Training
-    from pipeline.workspace import find_workspace
-    from pipeline.yaml_file import read
+    from pipeline.environment.workspace import find_workspace
+    from pipeline.environment.yaml_file import read
 
     variant = profiles.resolve(read(find_workspace().root / "experiments/imagenet2012.yaml")["variants"]["faithful"])
     recipe = TrainingSpec.model_validate(

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from components import evaluate
 from components.interfaces import Runtime
-from pipeline.pretrained import FOLDER
-from pipeline.progress import progress_for
+from pipeline.environment.progress import progress_for
+from pipeline.results.pretrained import FOLDER
 
 ROOT = Path(__file__).resolve().parent.parent
 MODEL = "cifar10"

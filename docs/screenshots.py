@@ -37,15 +37,16 @@ def draw_report() -> None:
 
 def draw_mlflow() -> None:
     """Draw MLflow's pages of the results of CIFAR-10 on each screen."""
-    from pipeline import linking, results
-    from pipeline.mlflow_runs import Runs
-    from pipeline.mlflow_server import board_path, serve
+    from pipeline.results import kept
+    from pipeline.tracking import backfill
+    from pipeline.tracking.mlflow_client import Runs
+    from pipeline.tracking.mlflow_server import board_path, serve
 
     os.environ.pop("MLFLOW_TRACKING_URI", None)
     with tempfile.TemporaryDirectory() as place, socket.socket() as probe:
         home = Path(place)
-        results.put(home, results.load(ROOT / "results/cifar10"))
-        if problem := linking.send_all(home):
+        kept.put(home, kept.load(ROOT / "results/cifar10"))
+        if problem := backfill.send_all(home):
             raise SystemExit(f"the results of CIFAR-10 cannot be imported: {problem}")
         uri = f"sqlite:///{home / 'mlflow.db'}"
         board, runs = board_path(uri, home), Runs(uri, home)

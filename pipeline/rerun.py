@@ -3,13 +3,13 @@
 import sys
 
 from alexnet_tf.errors import AlexNetError
-from pipeline.config import PARAMS_FILE, load
-from pipeline.graph import all_items
-from pipeline.interruption import Interrupted
-from pipeline.progress import progress_for
-from pipeline.quiet_tensorflow import quiet_tensorflow
+from pipeline.config.load import PARAMS_FILE, load
+from pipeline.environment.interruption import Interrupted
+from pipeline.environment.progress import progress_for
+from pipeline.environment.quiet_tensorflow import quiet_tensorflow
+from pipeline.environment.workspace import find_workspace
 from pipeline.runner import run_stage
-from pipeline.workspace import find_workspace
+from pipeline.stages.graph import all_items
 
 
 def main() -> int:

@@ -7,16 +7,16 @@ from pathlib import Path
 from alexnet_tf.errors import AlexNetError, Stopped
 from alexnet_tf.stop import Stop
 from components.interfaces import BeamRuntime, Progress, Runtime, SilentProgress, SilentTracker, StageParams
-from pipeline import outputs
-from pipeline.config import Config
-from pipeline.cost import CostTracker, Meter
-from pipeline.dag import Item
-from pipeline.fingerprint import fingerprint
-from pipeline.graph import all_items, producers
-from pipeline.interruption import Interrupted, Interruption
-from pipeline.os_errors import os_error_sentence
-from pipeline.recorder import Recorder, StageTracker
-from pipeline.workspace import Workspace
+from pipeline.config.load import Config
+from pipeline.environment.interruption import Interrupted, Interruption
+from pipeline.environment.os_errors import os_error_sentence
+from pipeline.environment.workspace import Workspace
+from pipeline.stages import outputs
+from pipeline.stages.cost import CostTracker, Meter
+from pipeline.stages.fingerprint import fingerprint
+from pipeline.stages.graph import all_items, producers
+from pipeline.stages.table import Item
+from pipeline.tracking.tracker import Recorder, StageTracker
 
 
 def run_stage(

@@ -5,11 +5,11 @@ import subprocess
 
 import pytest
 
-from pipeline.claims import claimed_lock, claimed_metrics
-from pipeline.config import PARAMS_FILE
-from pipeline.dag import METRICS_FILE
-from pipeline.provenance import committed
-from pipeline.yaml_file import parse
+from pipeline.config.load import PARAMS_FILE
+from pipeline.environment.provenance import committed
+from pipeline.environment.yaml_file import parse
+from pipeline.stages.claims import claimed_lock, claimed_metrics
+from pipeline.stages.table import METRICS_FILE
 
 
 def test_the_committed_metrics_are_those_of_the_committed_lock(root):

@@ -12,10 +12,10 @@ from dvc.repo import Repo
 from alexnet_tf.errors import ConfigError
 from components.interfaces import Runtime, StageParams
 from pipeline.commands.params import schema_text
-from pipeline.config import load
-from pipeline.dag import METRICS_FILE, PROFILES_MODULE, STAGES
-from pipeline.graph import all_items
-from pipeline.yaml_file import parse
+from pipeline.config.load import load
+from pipeline.environment.yaml_file import parse
+from pipeline.stages.graph import all_items
+from pipeline.stages.table import METRICS_FILE, PROFILES_MODULE, STAGES
 
 ALL = list(STAGES)
 
@@ -72,7 +72,7 @@ def test_commands_paths_and_parameters_agree(resolved, config, root):
 def test_code_dependencies_are_the_import_closure(resolved, config, root):
     for item in all_items(config.values):
         code = [path for path in resolved[item.address]["deps"] if path.endswith(".py")]
-        message = f"{item.address}: run `python -m pipeline.code_deps --write`"
+        message = f"{item.address}: run `python -m pipeline.pages.dvc_yaml --write`"
         assert code == item.stage.code(root), message
 
 

@@ -70,10 +70,10 @@ def test_a_readme_server_answers_on_loopback(clone, command, free_port):
 
 
 def test_the_page_of_profiles_is_current():
-    from pipeline.profile_page import render
+    from pipeline.pages.profiles import render
 
     assert (ROOT / "docs/profiles.md").read_text() == render(), (
-        "run `python -m pipeline.profile_page > docs/profiles.md`"
+        "run `python -m pipeline.pages.profiles > docs/profiles.md`"
     )
 
 
@@ -102,7 +102,7 @@ def test_a_command_of_the_page_on_scale_is_taken_as_it_stands(engine, caplog):
     from components.beam.run import _options
     from components.interfaces import BeamRuntime
     from pipeline.cli import alexnet
-    from pipeline.config import load
+    from pipeline.config.load import load
 
     importlib.import_module("apache_beam.runners.dask.dask_runner")  # adds its flags
     blocks = re.findall(r"```bash\n(.*?)```", (ROOT / "docs/scale.md").read_text(), re.DOTALL)
@@ -135,8 +135,8 @@ def test_links_lead_somewhere():
 
 
 def test_every_experiment_is_valid_and_the_sample_is_the_active_one(root):
-    from pipeline.config import check
-    from pipeline.yaml_file import read
+    from pipeline.config.load import check
+    from pipeline.environment.yaml_file import read
 
     active = read(root / "params.yaml")
     for path in sorted((root / "experiments").glob("*.yaml")):

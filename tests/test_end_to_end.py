@@ -9,7 +9,7 @@ import time
 import pytest
 from clone import Clone
 
-from pipeline import couriers
+from pipeline.tracking import uploads
 
 VARIANTS = ("faithful", "optimized")
 ERRORS = ("top1_error", "top5_error")
@@ -88,7 +88,7 @@ def test_runtime_settings_rerun_nothing(clone):
 
 
 def test_mlflow_holds_one_row_a_variant_with_stages_below(clone):
-    assert couriers.wait(clone.root, 120)
+    assert uploads.wait(clone.root, 120)
     with sqlite3.connect(clone.root / "mlflow.db") as database:
         rows = database.execute(
             "select run_uuid, name from runs where run_uuid not in "
@@ -148,7 +148,7 @@ def errors_of(comparison, variant):
 
 
 def test_the_report_is_an_artifact_of_mlflow(clone):
-    assert couriers.wait(clone.root, 120)
+    assert uploads.wait(clone.root, 120)
     (page,) = clone.root.glob("mlruns/*/artifacts/report.html")
     assert "What the models see" in page.read_text()
 

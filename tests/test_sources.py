@@ -9,8 +9,8 @@ from alexnet_tf.data.record_dataset import RecordSplit
 from components import download, preprocess, statistics, validate
 from components.interfaces import BeamRuntime, Runtime
 from components.sources import tfds_preparation
-from pipeline.config import check
-from pipeline.yaml_file import read, with_overrides
+from pipeline.config.load import check
+from pipeline.environment.yaml_file import read, with_overrides
 from tests.clone import ROOT
 from tests.components.small_dataset import jpeg
 from tests.components.sources.test_imagenet2012 import class_folders, kaggle, tars

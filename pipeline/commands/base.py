@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from pipeline.quiet_tensorflow import quiet_tensorflow
+from pipeline.environment.quiet_tensorflow import quiet_tensorflow
 
 overrides = click.option(
     "-S",
@@ -46,7 +46,7 @@ def _guarded(action: Callable[[], Any], ctx: click.Context) -> Any:
     except BrokenPipeError:
         raise
     except OSError as error:
-        from pipeline.os_errors import os_error_sentence
+        from pipeline.environment.os_errors import os_error_sentence
 
         message, code = str(os_error_sentence(error, ctx.info_name or "alexnet", Path.cwd())), 1
     except Exception as error:
@@ -60,7 +60,7 @@ def _guarded(action: Callable[[], Any], ctx: click.Context) -> Any:
 
 def _exit_code(error: Exception) -> int | None:
     from alexnet_tf.errors import AlexNetError, ConfigError
-    from pipeline.interruption import Interrupted
+    from pipeline.environment.interruption import Interrupted
 
     if isinstance(error, ConfigError):
         return 2

@@ -35,9 +35,9 @@ def command(
 
     from components.conversion import REPORT, convert
     from components.interfaces import BeamRuntime, Runtime
-    from pipeline.config import PARAMS_FILE, load
-    from pipeline.progress import progress_for
-    from pipeline.workspace import find_workspace
+    from pipeline.config.load import PARAMS_FILE, load
+    from pipeline.environment.progress import progress_for
+    from pipeline.environment.workspace import find_workspace
 
     settings = load(find_workspace().root / PARAMS_FILE, overrides).runtime
     workers = settings.beam_workers or os.cpu_count() or 1

@@ -19,8 +19,8 @@ Changes nothing. Exits with 1 if anything fails; a warning does not count.
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:
     """Print one line a check."""
-    from pipeline.health import examine
-    from pipeline.workspace import find_workspace
+    from pipeline.commands.health import examine
+    from pipeline.environment.workspace import find_workspace
 
     findings = examine(find_workspace())
     if as_json:

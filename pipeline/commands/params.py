@@ -20,10 +20,10 @@ def command(overrides: tuple[str, ...], as_json: bool, schema: bool) -> None:
     if schema:
         click.echo(schema_text(), nl=False)
         return
-    from pipeline.config import PARAMS_FILE, load
-    from pipeline.local_params import LOCAL_FILE
-    from pipeline.standing import flat
-    from pipeline.workspace import find_workspace
+    from pipeline.config.load import PARAMS_FILE, load
+    from pipeline.config.local_params import LOCAL_FILE
+    from pipeline.environment.workspace import find_workspace
+    from pipeline.tracking.stage_runs import flat
 
     config = load(find_workspace().root / PARAMS_FILE, overrides)
     if as_json:
@@ -35,6 +35,6 @@ def command(overrides: tuple[str, ...], as_json: bool, schema: bool) -> None:
 
 def schema_text() -> str:
     """The content of docs/params.schema.json."""
-    from pipeline.schema import json_schema
+    from pipeline.config.schema import json_schema
 
     return json.dumps(json_schema(), indent=1, sort_keys=True) + "\n"

@@ -54,9 +54,9 @@ def command(
     as_json: bool,
 ) -> None:
     """Predict file by file, in batches."""
-    from pipeline.image_files import image_files
-    from pipeline.pretrained import folder_of
-    from pipeline.workspace import find_workspace
+    from pipeline.commands.image_files import image_files
+    from pipeline.environment.workspace import find_workspace
+    from pipeline.results.pretrained import folder_of
 
     if variant and pretrained:
         raise click.UsageError("--variant and --pretrained name two models; take one of them")
@@ -124,8 +124,8 @@ def _answers(
     """Yield for each file what is printed, and its image where there is one."""
     from alexnet_tf.evaluation.predict import predictor, stored_image
     from alexnet_tf.models.classifier import load_bundle
-    from pipeline.image_files import batches
-    from pipeline.progress import progress_for
+    from pipeline.commands.image_files import batches
+    from pipeline.environment.progress import progress_for
 
     bundle: Bundle = load_bundle(folder)
     predict = predictor(bundle, ten_crop=ten_crop)

@@ -24,9 +24,9 @@ _FILES = ("metrics.json", "correct.npz")
 @click.argument("variant")
 def command(variant: str) -> None:
     """Register the export as champion, then keep its evaluation."""
-    from pipeline.config import PARAMS_FILE, load
-    from pipeline.registry import register
-    from pipeline.workspace import find_workspace
+    from pipeline.config.load import PARAMS_FILE, load
+    from pipeline.environment.workspace import find_workspace
+    from pipeline.tracking.model_registry import register
 
     workspace = find_workspace()
     load(workspace.root / PARAMS_FILE).item("export", variant)

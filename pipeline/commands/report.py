@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.commands.base import Command, as_json, example, say
-from pipeline.typed import typed
+from pipeline.environment.typed import typed
 
 if TYPE_CHECKING:
-    from pipeline.expected import Outcome
+    from pipeline.results.expected import Outcome
 
 _HELP = f"""Print how the variants of the last run compare, and write it as one page that opens without a network.
 
@@ -33,12 +33,12 @@ errors in the range that it and the kept results of the same parameters span. Ex
 def command(ctx: click.Context, revisions: tuple[str, ...], as_json: bool) -> None:
     """Print the comparison and write the page."""
     from alexnet_tf.comparison.page import headline, table
-    from pipeline.config import PARAMS_FILE, load
-    from pipeline.expected import outcome
-    from pipeline.linking import complete
-    from pipeline.report import COMPARED, costs, read_comparison, write_page, write_report
-    from pipeline.revisions import compare_with
-    from pipeline.workspace import find_workspace
+    from pipeline.config.load import PARAMS_FILE, load
+    from pipeline.environment.workspace import find_workspace
+    from pipeline.results.expected import outcome
+    from pipeline.results.report import COMPARED, costs, read_comparison, write_page, write_report
+    from pipeline.results.revisions import compare_with
+    from pipeline.tracking.backfill import complete
 
     workspace = find_workspace()
     config = load(workspace.root / PARAMS_FILE)

@@ -30,9 +30,9 @@ WITHOUT_GIT = (
 def command() -> None:
     """Match DVC's setting to whether there is a Git repository, and see that the data set is that of its source."""
     from alexnet_tf.errors import AlexNetError
-    from pipeline.config import PARAMS_FILE, load
-    from pipeline.source_state import require_current
-    from pipeline.workspace import find_workspace
+    from pipeline.config.load import PARAMS_FILE, load
+    from pipeline.config.source_state import require_current
+    from pipeline.environment.workspace import find_workspace
 
     workspace = find_workspace()
     root = workspace.root

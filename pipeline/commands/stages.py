@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.commands.base import Command, example, overrides, say
-from pipeline.dag import STAGES, Stage
-from pipeline.typed import typed
+from pipeline.environment.typed import typed
+from pipeline.stages.table import STAGES, Stage
 
 if TYPE_CHECKING:
     from components.interfaces import Tracker
-    from pipeline.config import Config
-    from pipeline.workspace import Workspace
+    from pipeline.config.load import Config
+    from pipeline.environment.workspace import Workspace
 
 _ABOUT = {
     "download": "Bring the source of params.yaml into data/dataset.",
@@ -70,9 +70,9 @@ def _command(stage: Stage) -> click.Command:
 def _check_resume(variant: str, changes: tuple[str, ...], kills: int) -> None:
     """Train twice in a scratch folder, once killed again and again; exit with 1 where the results differ."""
     from alexnet_tf.errors import TrainingError
-    from pipeline.chaos import chaos
-    from pipeline.config import PARAMS_FILE, load
-    from pipeline.workspace import find_workspace
+    from pipeline.config.load import PARAMS_FILE, load
+    from pipeline.environment.workspace import find_workspace
+    from pipeline.verify.kill_test import chaos
 
     workspace = find_workspace()
     item = load(workspace.root / PARAMS_FILE, changes).item("train", variant)
@@ -96,12 +96,12 @@ def run(name: str, entry: str, changes: tuple[str, ...], *, fresh: bool = False)
         fresh: Ignore and delete an earlier checkpoint.
     """
     from alexnet_tf.devices.cluster import cluster
-    from pipeline.config import PARAMS_FILE, load
-    from pipeline.progress import progress_for
-    from pipeline.recorder import Recorder
+    from pipeline.config.load import PARAMS_FILE, load
+    from pipeline.config.source_state import USES_SOURCE, listed, remember, require_current
+    from pipeline.environment.progress import progress_for
+    from pipeline.environment.workspace import find_workspace
     from pipeline.runner import run_stage
-    from pipeline.source_state import USES_SOURCE, listed, remember, require_current
-    from pipeline.workspace import find_workspace
+    from pipeline.tracking.tracker import Recorder
 
     workspace = find_workspace()
     config = load(workspace.root / PARAMS_FILE, changes)
@@ -128,7 +128,7 @@ def run(name: str, entry: str, changes: tuple[str, ...], *, fresh: bool = False)
 
 def _write_page(workspace: "Workspace", config: "Config", tracker: "Tracker") -> None:
     """Write reports/report.html; the comparison stands without it, so a fault here is told and no more."""
-    from pipeline.report import write_report
+    from pipeline.results.report import write_report
 
     try:
         tracker.artifact(write_report(workspace, config))
@@ -141,7 +141,7 @@ def _register(workspace: "Workspace", variant: str) -> None:
     import json
 
     from alexnet_tf.errors import AlexNetError
-    from pipeline.registry import register
+    from pipeline.tracking.model_registry import register
 
     folder = workspace.root / "exports" / variant
     if not json.loads((folder / "blessing.json").read_text(encoding="utf-8"))["blessed"]:

@@ -23,8 +23,8 @@ _HELP = f"""Print layers, output shapes, parameters and multiply-adds of one ima
 def command(variant: str | None, num_classes: int | None, overrides: tuple[str, ...], as_json: bool) -> None:
     """Print one table a variant."""
     from alexnet_tf.models.layer_table import layer_table
-    from pipeline.config import PARAMS_FILE, load
-    from pipeline.workspace import find_workspace
+    from pipeline.config.load import PARAMS_FILE, load
+    from pipeline.environment.workspace import find_workspace
 
     root = find_workspace().root
     config = load(root / PARAMS_FILE, overrides)

@@ -32,7 +32,7 @@ _KEEP_HELP = f"""Keep the results of this tree in results/, to be committed.
 
 Each variant that is trained and evaluated becomes one JSON file with its parameters, metrics, epochs, seed, commit,
 machine, versions and seconds, on the machine that trained it; the comparison, where it is up to date, another.
-`python -m pipeline.results_page` renders the tables of README.md and docs/results.md from them.
+`python -m pipeline.pages.result_tables` renders the tables of README.md and docs/results.md from them.
 
 {example("alexnet track keep")}"""
 _IMPORT_HELP = f"""Make MLflow's rows of the results that are kept in FOLDER, by default results/ of the repository.
@@ -52,13 +52,13 @@ def command() -> None:
 def sync(as_json: bool) -> None:
     """Send the spool."""
     from alexnet_tf.errors import AlexNetError
-    from pipeline import linking, spool
-    from pipeline.tracking_uri import is_server, tracking_uri
-    from pipeline.workspace import find_workspace
+    from pipeline.environment.workspace import find_workspace
+    from pipeline.tracking import backfill, spool
+    from pipeline.tracking.tracking_uri import is_server, tracking_uri
 
     workspace = find_workspace()
     before = spool.waiting(workspace.scratch)
-    problem = linking.send_all(workspace.home)
+    problem = backfill.send_all(workspace.home)
     left = [folder.name for folder in spool.waiting(workspace.scratch) if folder in before]
     uri = tracking_uri(workspace.home)
     if as_json:
@@ -82,8 +82,8 @@ def sync(as_json: bool) -> None:
 def relocate(as_json: bool) -> None:
     """Correct the store, then send the spool."""
     from alexnet_tf.errors import AlexNetError
-    from pipeline import linking, relocation
-    from pipeline.workspace import find_workspace
+    from pipeline.environment.workspace import find_workspace
+    from pipeline.tracking import backfill, relocation
 
     home = find_workspace().home
     changed, backup = relocation.relocate(home)
@@ -93,7 +93,7 @@ def relocate(as_json: bool) -> None:
         click.echo(f"{changed} places in mlflow.db are now in {home}; as it was: {backup.name}")
     else:
         click.echo("mlflow.db names the artifacts of this folder; nothing was changed")
-    if problem := linking.send_all(home):
+    if problem := backfill.send_all(home):
         raise AlexNetError(f"MLflow: {problem}; the rest waits in .alexnet/spool, `alexnet track sync` sends it")
 
 
@@ -102,23 +102,23 @@ def relocate(as_json: bool) -> None:
 def rebuild(as_json: bool) -> None:
     """Complete the rows of the present state."""
     from alexnet_tf.errors import AlexNetError
-    from pipeline import couriers, linking
-    from pipeline.config import PARAMS_FILE, load
-    from pipeline.graph import all_items, served_variants
-    from pipeline.tracking_uri import tracking_uri
-    from pipeline.workspace import find_workspace
+    from pipeline.config.load import PARAMS_FILE, load
+    from pipeline.environment.workspace import find_workspace
+    from pipeline.stages.graph import all_items, served_variants
+    from pipeline.tracking import backfill, uploads
+    from pipeline.tracking.tracking_uri import tracking_uri
 
     workspace = find_workspace()
     config = load(workspace.root / PARAMS_FILE)
-    couriers.wait(workspace.home, linking.PATIENCE_SECONDS)
-    event = linking.describe(workspace, config)
+    uploads.wait(workspace.home, backfill.PATIENCE_SECONDS)
+    event = backfill.describe(workspace, config)
     if event is None:
         raise AlexNetError(
             "no stage is as dvc.lock has it, so there is nothing to make rows from; `dvc repro` runs the stages, "
             "`dvc pull` or `dvc checkout` brings outputs that were made before"
         )
-    linking.put(workspace.home, event)
-    if problem := linking.send_all(workspace.home):
+    backfill.put(workspace.home, event)
+    if problem := backfill.send_all(workspace.home):
         raise AlexNetError(f"MLflow: {problem}; the rows wait in .alexnet/spool, `alexnet track sync` sends them")
     found = {row["variant"]: [stage["stage"] for stage in row["standing"]] for row in event["rows"]}
     wanted = {
@@ -138,15 +138,15 @@ def rebuild(as_json: bool) -> None:
 @as_json
 def keep(as_json: bool) -> None:
     """Write the results."""
-    from pipeline import results
-    from pipeline.config import PARAMS_FILE, load
-    from pipeline.provenance import changed_files
-    from pipeline.workspace import find_workspace
+    from pipeline.config.load import PARAMS_FILE, load
+    from pipeline.environment.provenance import changed_files
+    from pipeline.environment.workspace import find_workspace
+    from pipeline.results import kept
 
     workspace = find_workspace()
     config = load(workspace.root / PARAMS_FILE)
-    found = results.collect(workspace, config)
-    paths = results.keep(workspace, config, found)
+    found = kept.collect(workspace, config)
+    paths = kept.keep(workspace, config, found)
     click.echo(json.dumps(paths) if as_json else "\n".join(paths))
     if changed := [file for file in changed_files(workspace.root) if not file.startswith((PARAMS_FILE, "results/"))]:
         say(f"{', '.join(changed)} differ from the commit, so that alone does not start these runs again")
@@ -158,15 +158,16 @@ def keep(as_json: bool) -> None:
 def import_(folder: Path | None, as_json: bool) -> None:
     """Send the results."""
     from alexnet_tf.errors import AlexNetError
-    from pipeline import linking, results
-    from pipeline.tracking_uri import tracking_uri
-    from pipeline.workspace import find_workspace
+    from pipeline.environment.workspace import find_workspace
+    from pipeline.results import kept
+    from pipeline.tracking import backfill
+    from pipeline.tracking.tracking_uri import tracking_uri
 
     workspace = find_workspace()
-    found = results.load(folder or workspace.root / results.FOLDER)
+    found = kept.load(folder or workspace.root / kept.FOLDER)
     say(f"{len(found)} results go to {tracking_uri(workspace.home)}")
-    results.put(workspace.home, found)
-    if problem := linking.send_all(workspace.home):
+    kept.put(workspace.home, found)
+    if problem := backfill.send_all(workspace.home):
         raise AlexNetError(f"MLflow: {problem}; the rows wait in .alexnet/spool, `alexnet track sync` sends them")
     uri = tracking_uri(workspace.home)
     if as_json:

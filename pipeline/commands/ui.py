@@ -21,11 +21,11 @@ With MLFLOW_TRACKING_URI set to a server, its address is printed and nothing is 
 @click.option("--browser/--no-browser", default=None, help="Open a browser; by default where there is a screen.")
 def command(port: int | None, browser: bool | None) -> None:
     """Start MLflow's server and print its address."""
-    from pipeline.config import PARAMS_FILE, load
-    from pipeline.linking import complete
-    from pipeline.mlflow_server import board_path, serve
-    from pipeline.tracking_uri import is_server, tracking_uri
-    from pipeline.workspace import find_workspace
+    from pipeline.config.load import PARAMS_FILE, load
+    from pipeline.environment.workspace import find_workspace
+    from pipeline.tracking.backfill import complete
+    from pipeline.tracking.mlflow_server import board_path, serve
+    from pipeline.tracking.tracking_uri import is_server, tracking_uri
 
     workspace = find_workspace()
     uri = tracking_uri(workspace.home)

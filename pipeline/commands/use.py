@@ -19,11 +19,12 @@ Without EXPERIMENT, list them. Where data sets lie is kept in params.local.yaml,
 @click.option("--force", is_flag=True, help="Also lose edits of params.yaml that are not committed, or a broken one.")
 def command(experiment: str | None, source_folder: str | None, dry_run: bool, force: bool) -> None:
     """Write params.yaml."""
-    from pipeline import experiments, outputs
-    from pipeline.config import PARAMS_FILE, load
-    from pipeline.local_params import LOCAL_FILE, write_source_folder
-    from pipeline.source_state import state_of
-    from pipeline.workspace import find_workspace
+    from pipeline.config import experiments
+    from pipeline.config.load import PARAMS_FILE, load
+    from pipeline.config.local_params import LOCAL_FILE, write_source_folder
+    from pipeline.config.source_state import state_of
+    from pipeline.environment.workspace import find_workspace
+    from pipeline.stages import outputs
 
     workspace = find_workspace()
     if experiment is None:

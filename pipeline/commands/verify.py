@@ -10,7 +10,7 @@ from pipeline.commands.base import Command, as_json, example, say
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pipeline.certificate import Certificate, Comparison
+    from pipeline.verify.certificate import Certificate, Comparison
 
 _COLOURS = {
     "reproduced": "green",
@@ -63,10 +63,10 @@ The exit code is 1 for the last one, and 0 for the others.
 @click.pass_context
 def command(ctx: click.Context, claim: str, tolerance: float, keep: bool, as_json: bool) -> None:
     """Print the certificate."""
-    from pipeline.results import read_result
-    from pipeline.verify import verify
-    from pipeline.verify_result import verify_result
-    from pipeline.workspace import find_workspace
+    from pipeline.environment.workspace import find_workspace
+    from pipeline.results.kept import read_result
+    from pipeline.verify.verify import verify
+    from pipeline.verify.verify_result import verify_result
 
     workspace = find_workspace()
     if claim.endswith(".json"):

@@ -9,7 +9,7 @@ from alexnet_tf.models.layers import Draw
 from alexnet_tf.models.views import Views, colour_axes
 from alexnet_tf.sample.generate import generate
 from alexnet_tf.training.recipe import InputSpec
-from pipeline.yaml_file import read
+from pipeline.environment.yaml_file import read
 from tests.alexnet_tf.small_training import augmentation, input_spec
 from tests.reference import pca as reference
 

@@ -8,7 +8,7 @@ from alexnet_tf.models.specs import AlexNet
 from alexnet_tf.profiles import PROFILES, resolve
 from alexnet_tf.training.recipe import TrainingSpec
 from alexnet_tf.training.schedule import Plateau, conv1_factor, learning_rate_factor
-from pipeline.yaml_file import read
+from pipeline.environment.yaml_file import read
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -10,8 +10,8 @@ from alexnet_tf.models.four_layer_spec import FourLayer
 from alexnet_tf.models.specs import AlexNet, AlexNetBN, Network
 from alexnet_tf.profiles import PROFILES, values
 from alexnet_tf.training import recipe
-from pipeline.config import load
-from pipeline.yaml_file import read
+from pipeline.config.load import load
+from pipeline.environment.yaml_file import read
 
 SPECS = [
     AlexNet,

@@ -250,7 +250,7 @@ fit.SECONDS_PER_CALL = 0.0
 from alexnet_tf.errors import Stopped
 from components import train
 from components.interfaces import Runtime, SilentProgress
-from pipeline.interruption import Interruption
+from pipeline.environment.interruption import Interruption
 params = train.Params.model_validate_json(Path(sys.argv[1]).read_text())
 inputs = train.Inputs(Path(sys.argv[2]) / "records", Path(sys.argv[2]) / "statistics")
 out = Path(sys.argv[3])

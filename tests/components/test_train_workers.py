@@ -25,7 +25,7 @@ from alexnet_tf.errors import AlexNetError
 fit.SECONDS_PER_CALL = float(sys.argv[4])
 from components import train
 from components.interfaces import Runtime
-from pipeline.interruption import Interruption
+from pipeline.environment.interruption import Interruption
 params = train.Params.model_validate_json(Path(sys.argv[1]).read_text())
 inputs = train.Inputs(Path(sys.argv[2]) / "records", Path(sys.argv[2]) / "statistics")
 out = Path(sys.argv[3])

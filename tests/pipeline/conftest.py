@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 import stub_stages
 
-from pipeline import schema
-from pipeline.workspace import Workspace
+from pipeline.config import schema
+from pipeline.environment.workspace import Workspace
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 from store import read_rows
 from stub_stages import make_dvc_repository
 
-from pipeline import couriers
+from pipeline.tracking import uploads
 
 
 class Repository:
@@ -40,7 +40,7 @@ class Repository:
         return done
 
     def rows(self):
-        assert couriers.wait(self.root, 120), "the courier did not end"
+        assert uploads.wait(self.root, 120), "the courier did not end"
         return read_rows(self.root)
 
     def edit(self, old: str, new: str):

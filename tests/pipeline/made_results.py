@@ -2,7 +2,7 @@
 
 import json
 
-from pipeline.results import Result
+from pipeline.results.kept import Result
 
 
 def made(experiment, variant, seed=1, *, changes=None, commit=None, train=None, test=None, outs=None, **params):

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from components.interfaces import StageParams
-from pipeline.dag import STAGES
+from pipeline.stages.table import STAGES
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -298,7 +298,7 @@ def make_dvc_repository(folder: Path) -> Path:
         shutil.copyfile(ROOT / path, folder / path)
     settings = [("user.name", "stub"), ("user.email", "stub@example.org"), ("commit.gpgsign", "false")]
     commands = [
-        [sys.executable, "-m", "pipeline.code_deps", "--write"],
+        [sys.executable, "-m", "pipeline.pages.dvc_yaml", "--write"],
         ["git", "init", "-q", "-b", "main"],
         *(["git", "config", *setting] for setting in settings),
         ["git", "add", "-A"],
@@ -311,7 +311,7 @@ def make_dvc_repository(folder: Path) -> Path:
 
 def install(monkeypatch: Any) -> None:
     """Put the stubs in the place of the real stages, in this process."""
-    from pipeline import schema
+    from pipeline.config import schema
 
     schema.file_type.cache_clear()
     schema.json_schema.cache_clear()

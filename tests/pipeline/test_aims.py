@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from alexnet_tf.errors import AlexNetError, DataError
-from pipeline import aims
-from pipeline.yaml_file import read
+from pipeline.environment.yaml_file import read
+from pipeline.results import targets
 from tests.pipeline.test_results import result, write
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -14,8 +14,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def lines(root, text):
     (root / "results").mkdir(exist_ok=True)
-    (root / "results" / aims.FILE).write_text(text)
-    return aims.aims_table(root, "sample").splitlines()[2:]
+    (root / "results" / targets.FILE).write_text(text)
+    return targets.aims_table(root, "sample").splitlines()[2:]
 
 
 def aim(**values):
@@ -67,9 +67,9 @@ def test_a_table_without_aims_is_one_sentence(tmp_path):
     write(tmp_path, result())
     with pytest.raises(DataError, match="no aims for sample"):
         lines(tmp_path, "other: []")
-    (tmp_path / "results" / aims.FILE).unlink()
+    (tmp_path / "results" / targets.FILE).unlink()
     with pytest.raises(AlexNetError, match=r"aims.yaml: cannot be read"):
-        aims.aims_table(tmp_path, "sample")
+        targets.aims_table(tmp_path, "sample")
 
 
 @pytest.mark.parametrize("wrong", [{"at_most": "few"}, {"quantity": "charm"}, {"seeds": 0}, {"color": "red"}])
@@ -80,7 +80,7 @@ def test_another_file_is_one_sentence(tmp_path, wrong):
 
 
 def test_the_aims_are_of_variants_that_there_are():
-    for experiment, wanted in aims.read_aims(ROOT).items():
+    for experiment, wanted in targets.read_aims(ROOT).items():
         variants = read(ROOT / "experiments" / f"{experiment}.yaml")["variants"]
         assert {each.variant for each in wanted} <= variants.keys()
 
@@ -92,7 +92,7 @@ def test_the_summary_has_one_short_line_a_variant_of_the_runs_that_the_aim_choos
         for stage in each.row["standing"]:
             stage["metrics"] |= {"test/center/top1_error": 0.25, "cost/train_seconds": 90.0}
         write(tmp_path, each)
-    (tmp_path / "results" / aims.FILE).write_text(aim(seeds=2))
-    table, sentence = aims.summary_table(tmp_path, "sample").split("\n\n")
+    (tmp_path / "results" / targets.FILE).write_text(aim(seeds=2))
+    table, sentence = targets.summary_table(tmp_path, "sample").split("\n\n")
     assert table.splitlines()[2:] == ["| `optimized` | 20.00 ± 14.14 % | 25.00 ± 0.00 % | 2 | 16 | 1.5 | float32 |"]
     assert sentence == "Minutes are those of one training; processor: not recorded."

@@ -8,10 +8,10 @@ from click.testing import CliRunner
 from made_results import made, write
 
 from alexnet_tf.errors import AlexNetError, ConfigError, DataError
-from pipeline import averages
-from pipeline.averages_page import averages_table
-from pipeline.results_page import rendered
-from pipeline.workspace import Workspace
+from pipeline.environment.workspace import Workspace
+from pipeline.pages.result_tables import rendered
+from pipeline.results import ensembles
+from pipeline.results.ensembles_table import averages_table
 
 
 def result(seed, model="a.dir", dataset="d.dir", **named):
@@ -71,7 +71,7 @@ def two_seeds(tmp_path, monkeypatch):
 
 def test_the_models_of_two_seeds_are_scored_one_by_one_and_together(tmp_path, two_seeds):
     kept, alone = two_seeds
-    path = averages.keep(Workspace(root=tmp_path, home=tmp_path), kept[::-1])
+    path = ensembles.keep(Workspace(root=tmp_path, home=tmp_path), kept[::-1])
     content = json.loads(path.read_text())
     assert path.parent == tmp_path / "results/cifar10/averages"
     assert content["results"] == [each.path for each in kept]
@@ -86,7 +86,7 @@ def test_a_model_that_errs_otherwise_than_its_result_says_is_one_sentence(tmp_pa
     kept, alone = two_seeds
     kept[1].row["standing"][1]["metrics"]["test/ten_crop/top1_error"] = alone[1].error(1) + 0.001
     with pytest.raises(AlexNetError, match=r"seed2-.* claims a ten-crop error of 0\..*, found .* not recorded$"):
-        averages.keep(Workspace(root=tmp_path, home=tmp_path), kept)
+        ensembles.keep(Workspace(root=tmp_path, home=tmp_path), kept)
     assert not (tmp_path / "results/cifar10/averages").exists()
 
 
@@ -103,7 +103,7 @@ def test_the_table_has_one_network_and_all_together_by_hand(tmp_path):
         "| `optimized` |  | 1, 2 | float32 | 2 together | 6.00 % (5.50 to 6.50) | 0.20 % (0.10 to 0.30) |",
         "",
         "```bash",
-        "python -m pipeline.averages \\",
+        "python -m pipeline.results.ensembles \\",
         f"  {kept[0].path} \\",
         f"  {kept[1].path}",
         "```",
@@ -141,28 +141,28 @@ def write_averages(path, kept, each, together):
 )
 def test_what_does_not_belong_together_is_one_sentence(tmp_path, results, found):
     with pytest.raises(ConfigError, match=f"in nothing but their seed, found {found}; leave others out$"):
-        averages.keep(Workspace(root=tmp_path, home=tmp_path), results)
+        ensembles.keep(Workspace(root=tmp_path, home=tmp_path), results)
 
 
 def test_a_model_that_is_not_in_the_cache_is_one_sentence_and_leaves_nothing(tmp_path):
     with pytest.raises(AlexNetError, match=r"records/native of results/cifar10/.* this commit: git checkout COMMIT"):
-        averages.keep(Workspace(root=tmp_path, home=tmp_path), [result(1), result(2)])
+        ensembles.keep(Workspace(root=tmp_path, home=tmp_path), [result(1), result(2)])
     assert list((tmp_path / ".alexnet/averages").iterdir()) == []
     assert not (tmp_path / "results").exists()
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"results": [], "each": [], "together": {}, "num_examples": 1}'])
 def test_files_that_are_no_averages_are_one_sentence(tmp_path, content):
-    with pytest.raises(AlexNetError, match=r"holds no averages; `python -m pipeline.averages RESULT"):
+    with pytest.raises(AlexNetError, match=r"holds no averages; `python -m pipeline.results.ensembles RESULT"):
         averages_table(tmp_path, "cifar10")
     (tmp_path / "results/cifar10/averages").mkdir(parents=True)
     (tmp_path / "results/cifar10/averages/optimized.json").write_text(content)
-    with pytest.raises(DataError, match=r"optimized.json: expected what `python -m pipeline.averages` wrote"):
+    with pytest.raises(DataError, match=r"optimized.json: expected what `python -m pipeline.results.ensembles` wrote"):
         averages_table(tmp_path, "cifar10")
 
 
 @pytest.mark.parametrize(("arguments", "code"), [([], 2), (["nosuch.json"], 1)])
 def test_no_result_is_told(arguments, code):
-    answer = CliRunner().invoke(averages.main, arguments)
+    answer = CliRunner().invoke(ensembles.main, arguments)
     assert answer.exit_code == code
     assert ("nosuch.json: cannot be read" if arguments else "Missing argument") in answer.stderr

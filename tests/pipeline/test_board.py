@@ -4,8 +4,8 @@ import base64
 import json
 import zlib
 
-from pipeline.mlflow_board import SAVED_VIEWS, SHARE_KEY
-from pipeline.results import load
+from pipeline.results.kept import load
+from pipeline.tracking.mlflow_view import SAVED_VIEWS, SHARE_KEY
 
 
 def _state():

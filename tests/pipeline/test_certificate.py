@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from pipeline.certificate import Certificate, Comparison, compared, judged
-from pipeline.lock import dvc_md5
+from pipeline.stages.lock import dvc_md5
+from pipeline.verify.certificate import Certificate, Comparison, compared, judged
 
 CLAIMED = {"error": 0.25, "loss": {"train": 2.0}}
 NEAR = {"error": 0.26, "loss": {"train": 2.09}}

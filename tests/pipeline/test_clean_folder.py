@@ -6,22 +6,22 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipeline import clean_folder
-from pipeline.workspace import Workspace
+from pipeline.environment.workspace import Workspace
+from pipeline.verify import clean_checkout
 
 
 def test_variables_are_set_and_taken_out(monkeypatch, tmp_path):
     """A kept result without the tag `env.onednn` had TensorFlow's own choice, and must have it again."""
     seen = []
     monkeypatch.setattr(
-        clean_folder,
+        clean_checkout,
         "subprocess",
         SimpleNamespace(run=lambda *_, env, **__: seen.append(env) or subprocess.CompletedProcess([], 0)),
     )
     monkeypatch.setitem(os.environ, "TF_ENABLE_ONEDNN_OPTS", "1")
     for word in (None, "0"):
-        clean_folder.rerun(tmp_path, ["train@optimized"], {"TF_ENABLE_ONEDNN_OPTS": word})
-    clean_folder.rerun(tmp_path, ["train@optimized"])
+        clean_checkout.rerun(tmp_path, ["train@optimized"], {"TF_ENABLE_ONEDNN_OPTS": word})
+    clean_checkout.rerun(tmp_path, ["train@optimized"])
     assert [env.get("TF_ENABLE_ONEDNN_OPTS") for env in seen] == [None, "0", "1"]
     assert {env["PYTHONPATH"] for env in seen} == {str(tmp_path)}
 
@@ -53,7 +53,7 @@ def committed(tmp_path, monkeypatch):
 def test_the_folder_has_the_commit_and_nothing_else_happens(committed, tmp_path):
     git = committed.root.parent / ".git"
     before = (git / "index").read_bytes()
-    with clean_folder.clean_folder(committed, "HEAD", None, keep=False, say=print) as folder:
+    with clean_checkout.clean_folder(committed, "HEAD", None, keep=False, say=print) as folder:
         found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
         assert found == {"größe.txt", "scripts/run"}
         assert (folder / "größe.txt").read_bytes() == b"\r\nas it was\n"

@@ -37,7 +37,7 @@ def test_checking_the_parameters_imports_nothing_heavy(root):
 import sys
 sys.path.insert(0, {str(root)!r})
 from pathlib import Path
-from pipeline.config import load
+from pipeline.config.load import load
 load(Path({str(root / "params.yaml")!r}))
 print([name for name in {HEAVY!r} if name in sys.modules])
 """

@@ -3,9 +3,9 @@ import stub_stages
 import yaml
 
 from alexnet_tf.errors import ConfigError
-from pipeline.config import check, load
-from pipeline.schema import BEAM_RUNNERS
-from pipeline.yaml_file import parse, with_overrides
+from pipeline.config.load import check, load
+from pipeline.config.schema import BEAM_RUNNERS
+from pipeline.environment.yaml_file import parse, with_overrides
 
 FAULTS = [
     # (old text, new text, parts of the sentence)

@@ -1,5 +1,5 @@
 from components.interfaces import SilentTracker
-from pipeline.cost import CostTracker, Meter
+from pipeline.stages.cost import CostTracker, Meter
 
 
 def test_a_run_costs_what_earlier_processes_spent_on_it_too():

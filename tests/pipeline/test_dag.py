@@ -1,11 +1,11 @@
 import pytest
 import stub_stages
 
-from pipeline.closure import code_closure
-from pipeline.code_deps import refreshed
-from pipeline.dag import STAGES
-from pipeline.graph import all_items, ancestors, items, producers, served_variants
-from pipeline.yaml_file import parse
+from pipeline.environment.yaml_file import parse
+from pipeline.pages.dvc_yaml import refreshed
+from pipeline.stages.graph import all_items, ancestors, items, producers, served_variants
+from pipeline.stages.import_graph import code_closure
+from pipeline.stages.table import STAGES
 
 VALUES = parse(stub_stages.TEXT, "text")
 

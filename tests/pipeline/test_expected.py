@@ -9,13 +9,13 @@ from made_results import made, write
 
 from alexnet_tf.errors import DataError
 from alexnet_tf.metrics.significance import wilson_interval
-from pipeline.config import load
-from pipeline.expected import outcome
-from pipeline.graph import all_items
-from pipeline.lock import dvc_md5
-from pipeline.provenance import processor
-from pipeline.rows import row_params
-from pipeline.yaml_file import read
+from pipeline.config.load import load
+from pipeline.environment.provenance import processor
+from pipeline.environment.yaml_file import read
+from pipeline.results.expected import outcome
+from pipeline.stages.graph import all_items
+from pipeline.stages.lock import dvc_md5
+from pipeline.tracking.parent_runs import row_params
 
 NUM = 200
 COMMITTED = {"faithful": 0.41, "optimized": 0.08}

@@ -7,11 +7,11 @@ import pytest
 from click.testing import CliRunner
 
 from alexnet_tf.errors import DataError
-from pipeline import figure1
-from pipeline.figure1 import epochs_to, plot, ratio
-from pipeline.result_groups import grouped
-from pipeline.results import Result, load
-from pipeline.results_page import rendered
+from pipeline.pages.result_tables import rendered
+from pipeline.results import figure1
+from pipeline.results.figure1 import epochs_to, plot, ratio
+from pipeline.results.groups import grouped
+from pipeline.results.kept import Result, load
 
 
 def result(activation, errors, seed=1, changes=None, **params):
@@ -122,7 +122,7 @@ def test_the_picture_in_the_documents_is_that_of_the_results():
     root = Path(__file__).resolve().parents[2]
     expected = plot(grouped(load(root / "results" / "relu_tanh")))
     assert (root / "docs" / "img" / "figure1.png").read_bytes() == expected, (
-        "run `python -m pipeline.figure1 relu_tanh --plot docs/img/figure1.png`"
+        "run `python -m pipeline.results.figure1 relu_tanh --plot docs/img/figure1.png`"
     )
 
 

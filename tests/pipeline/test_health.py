@@ -11,13 +11,13 @@ import numpy as np
 from click.testing import CliRunner
 
 from alexnet_tf.training.checkpoint import Checkpoint, State
-from pipeline import health
 from pipeline.cli import alexnet
+from pipeline.commands import health
 from pipeline.commands.setup import IDENTITY, is_no_scm
-from pipeline.config import load
-from pipeline.fingerprint import fingerprint
+from pipeline.config.load import load
+from pipeline.environment.workspace import Workspace
 from pipeline.runner import run_stage
-from pipeline.workspace import Workspace
+from pipeline.stages.fingerprint import fingerprint
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -118,7 +118,7 @@ def test_setup_makes_dvc_work_without_git_and_again_with_it(workspace, monkeypat
 
 def test_bfloat16_that_the_processor_only_emulates_is_a_warning(monkeypatch):
     monkeypatch.chdir(ROOT)
-    config = importlib.import_module("pipeline.config")
+    config = importlib.import_module("pipeline.config.load")
     checked = config.load(ROOT / "params.yaml", ["variants.optimized.training.precision=bfloat16"])
     monkeypatch.setattr(config, "load", lambda path: checked)
     monkeypatch.setattr(health.shutil, "which", lambda tool: None)

@@ -53,7 +53,7 @@ def _couriers(repository: Repository) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter(["cmdline"]):
         words = process.info["cmdline"] or []
-        if "pipeline.courier" in words and str(repository.root) in words:
+        if "pipeline.tracking.uploader" in words and str(repository.root) in words:
             found.append(process)
     return found
 

@@ -5,8 +5,8 @@ from click.testing import CliRunner
 
 from alexnet_tf.errors import ConfigError
 from pipeline.cli import alexnet
-from pipeline.config import load
-from pipeline.local_params import LOCAL_FILE, carry, defaults, write_source_folder
+from pipeline.config.load import load
+from pipeline.config.local_params import LOCAL_FILE, carry, defaults, write_source_folder
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_git_and_dvc_do_not_see_it(root):
 
 
 def test_the_defaults_are_those_of_the_schema():
-    from pipeline.schema import RuntimeParams
+    from pipeline.config.schema import RuntimeParams
 
     assert set(defaults()) == set(RuntimeParams.model_fields)
 

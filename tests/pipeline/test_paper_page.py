@@ -8,7 +8,7 @@ import sys
 import pytest
 from pydantic import ValidationError
 
-from pipeline.paper_page import Row, ledger, render, resolved
+from pipeline.pages.paper import Row, ledger, render, resolved
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def test_pytest_itself_collects_every_test_by_its_name(rows, root):
 
 def test_the_page_is_current(rows, root):
     assert (root / "docs/paper.md").read_text(encoding="utf-8") == render(rows), (
-        "run `python -m pipeline.paper_page > docs/paper.md`"
+        "run `python -m pipeline.pages.paper > docs/paper.md`"
     )
 
 
@@ -88,8 +88,8 @@ def test_a_row_that_proves_nothing_is_refused(change, message):
 
 
 def test_a_name_that_does_not_exist_is_found():
-    assert resolved("pipeline.paper_page:Row.model_validate")
+    assert resolved("pipeline.pages.paper:Row.model_validate")
     with pytest.raises(AttributeError):
-        resolved("pipeline.paper_page:Column")
+        resolved("pipeline.pages.paper:Column")
     with pytest.raises(ImportError):
         resolved("pipeline.paper_pag:Row")

@@ -11,7 +11,7 @@ from PIL import Image
 
 from alexnet_tf.errors import AlexNetError
 from pipeline.cli import alexnet
-from pipeline.image_files import batches, image_files
+from pipeline.commands.image_files import batches, image_files
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -192,7 +192,7 @@ def test_a_model_that_is_kept_is_rounded_and_scored_before_and_after(tmp_path, b
     from alexnet_tf.data import record_dataset
     from alexnet_tf.models.classifier import load_bundle, save_bundle
     from alexnet_tf.models.weights import model_arrays
-    from pipeline import pretrained
+    from pipeline.results import pretrained
     from tests.alexnet_tf.small_training import MemorySplit, images
 
     monkeypatch.setattr(record_dataset.RecordSplit, "open", lambda *_: MemorySplit(images(9, 16), 16))
@@ -215,7 +215,7 @@ def test_a_model_that_is_kept_is_rounded_and_scored_before_and_after(tmp_path, b
 
 @pytest.mark.parametrize(("variant", "name", "said"), [("nosuch", "x", "nosuch"), ("optimized", "../x", "'../x'")])
 def test_keeping_what_cannot_be_kept_is_a_usage_error(monkeypatch, variant, name, said):
-    from pipeline import pretrained
+    from pipeline.results import pretrained
 
     monkeypatch.chdir(ROOT)
     answer = CliRunner().invoke(pretrained.main, [variant, name])
@@ -226,7 +226,7 @@ def test_keeping_what_cannot_be_kept_is_a_usage_error(monkeypatch, variant, name
 def test_a_model_that_is_too_large_is_told_before_it_is_scored(tmp_path, bundle, monkeypatch):
     from alexnet_tf.data import record_dataset
     from alexnet_tf.models.classifier import save_bundle
-    from pipeline import pretrained
+    from pipeline.results import pretrained
     from tests.alexnet_tf.small_training import MemorySplit, images
 
     monkeypatch.setattr(record_dataset.RecordSplit, "open", lambda *_: MemorySplit(images(9, 16), 16))

@@ -2,7 +2,7 @@ import io
 
 import pytest
 
-from pipeline.progress import BarProgress, LineProgress, Pace, duration, progress_for
+from pipeline.environment.progress import BarProgress, LineProgress, Pace, duration, progress_for
 
 
 class Clock:

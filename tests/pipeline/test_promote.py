@@ -17,8 +17,8 @@ from click.testing import CliRunner
 from PIL import Image
 
 from alexnet_tf.errors import AlexNetError
-from pipeline import registry
 from pipeline.cli import alexnet
+from pipeline.tracking import model_registry
 
 ROOT = Path(__file__).parents[2]
 
@@ -51,7 +51,7 @@ def promote(variant="optimized"):
 @pytest.fixture
 def registered(monkeypatch):
     calls = []
-    monkeypatch.setattr(registry, "register", lambda *arguments: calls.append(arguments) or "done")
+    monkeypatch.setattr(model_registry, "register", lambda *arguments: calls.append(arguments) or "done")
     return calls
 
 
@@ -72,7 +72,7 @@ def test_nothing_is_kept_when_the_registry_refuses(workspace, monkeypatch):
     def refuse(*_):
         raise AlexNetError("MLflow's registry: no answer")
 
-    monkeypatch.setattr(registry, "register", refuse)
+    monkeypatch.setattr(model_registry, "register", refuse)
     result = promote()
     assert result.exit_code == 1
     assert result.stderr == "error: MLflow's registry: no answer\n"
@@ -105,7 +105,7 @@ def test_an_unknown_variant_is_a_usage_error(workspace, registered):
 def test_a_dead_server_is_one_sentence(workspace, monkeypatch, free_port):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port}")
     with pytest.raises(AlexNetError, match=r"MLflow's registry: http://127.0.0.1:\d+ does not answer"):
-        registry.register(workspace, workspace / "exports/optimized", "optimized", "challenger")
+        model_registry.register(workspace, workspace / "exports/optimized", "optimized", "challenger")
 
 
 @pytest.mark.slow
@@ -117,12 +117,12 @@ def test_a_registered_model_is_served(workspace, free_port):
     (export / "saved_model").rmdir()
     saved_model.save(bundle, export / "saved_model")
     (export / "model_card.md").write_text("# card\n")
-    first = registry.register(workspace, export, "optimized", "challenger")
+    first = model_registry.register(workspace, export, "optimized", "challenger")
     assert first == "alexnet-optimized version 1 is challenger: models:/alexnet-optimized@challenger"
-    again = registry.register(workspace, export, "optimized", "champion")
+    again = model_registry.register(workspace, export, "optimized", "champion")
     assert again.startswith("alexnet-optimized version 1 is champion")
     (export / "model_card.md").write_text("# another\n")
-    assert "version 2 is challenger" in registry.register(workspace, export, "optimized", "challenger")
+    assert "version 2 is challenger" in model_registry.register(workspace, export, "optimized", "challenger")
 
     environment = os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{workspace / 'mlflow.db'}"}
     command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", "models:/alexnet-optimized@champion"]

@@ -11,7 +11,7 @@ import pytest
 from store import read_rows
 from stub_stages import ROOT, make_repository
 
-from pipeline import relocation, spool
+from pipeline.tracking import relocation, spool
 
 LIST = """
 import json
@@ -22,7 +22,7 @@ print(json.dumps({run.info.run_id: [file.path for file in client.list_artifacts(
 """
 REGISTER = """
 from pathlib import Path
-from pipeline.mlflow_runs import Runs
+from pipeline.tracking.mlflow_client import Runs
 home = Path.cwd()
 runs = Runs(f"sqlite:///{home}/mlflow.db", home)
 model = runs.client.create_logged_model(runs.experiment, name="net")

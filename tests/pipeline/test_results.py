@@ -8,11 +8,12 @@ import pytest
 from made_results import made, write
 
 from alexnet_tf.errors import AlexNetError, DataError
-from pipeline import experiments, results
-from pipeline.result_groups import grouped, shown_difference
-from pipeline.results import Result
-from pipeline.results_page import PAGES, figures_table, rendered, runs_table
-from pipeline.workspace import Workspace
+from pipeline.config import experiments
+from pipeline.environment.workspace import Workspace
+from pipeline.pages.result_tables import PAGES, figures_table, rendered, runs_table
+from pipeline.results import kept
+from pipeline.results.groups import grouped, shown_difference
+from pipeline.results.kept import Result
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -42,7 +43,7 @@ def result(seed=1, error=0.25, changes=None, **metrics):
 
 def test_what_is_written_is_read_back(tmp_path):
     write(tmp_path, result(2), result(1))
-    assert results.load(tmp_path / "results") == [result(1), result(2)]
+    assert kept.load(tmp_path / "results") == [result(1), result(2)]
 
 
 def test_a_result_tells_how_it_is_started_again():
@@ -64,12 +65,12 @@ def test_another_file_is_one_sentence(tmp_path, content):
     path = tmp_path / result().path
     path.write_text(content)
     with pytest.raises(DataError, match=r"optimized-seed1-1abcdef0.json: expected a result .* take it out"):
-        results.load(tmp_path)
+        kept.load(tmp_path)
 
 
 def test_a_folder_without_results_is_one_sentence(tmp_path):
     with pytest.raises(AlexNetError, match="holds no result"):
-        results.load(tmp_path)
+        kept.load(tmp_path)
 
 
 def test_seeds_stand_together_and_changes_apart():
@@ -230,11 +231,11 @@ def test_changes_are_those_of_the_variant_and_what_it_shares(tmp_path):
 def test_the_pages_are_those_of_the_results(page):
     text = (ROOT / page).read_text()
     assert "<!-- results: " in text
-    assert rendered(ROOT, text) == text, "run `python -m pipeline.results_page`"
+    assert rendered(ROOT, text) == text, "run `python -m pipeline.pages.result_tables`"
 
 
 def test_a_kept_training_has_the_history_of_its_epochs():
-    for found in results.load(ROOT / "results"):
+    for found in kept.load(ROOT / "results"):
         train = next(stage for stage in found.row["standing"] if stage["stage"].startswith("train@"))
         curve = [epoch["values"]["validation/top1_error"] for epoch in train["remake"]["curves"]]
         assert len(curve) == int(found.row["params"]["training.epochs"]), found.path

@@ -13,8 +13,8 @@ from ruamel.yaml import YAML
 from alexnet_tf.comparison.page import headline, render, table
 from alexnet_tf.errors import AlexNetError, ConfigError, DataError
 from pipeline.cli import alexnet
-from pipeline.revisions import _commit, compare_with
-from pipeline.workspace import Workspace
+from pipeline.environment.workspace import Workspace
+from pipeline.results.revisions import _commit, compare_with
 from tests.components.test_compare import STAGES, VARIANTS, write_reports
 
 SECTION = {"baseline": "faithful", "confidence": 0.95, "bootstrap_samples": 200}

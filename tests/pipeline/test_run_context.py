@@ -2,7 +2,7 @@ from importlib import metadata
 
 from stub_stages import TEXT
 
-from pipeline.run_context import RepositoryContext
+from pipeline.tracking.run_context import RepositoryContext
 
 LOCK = """\
 schema: '2.0'

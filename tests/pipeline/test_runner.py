@@ -9,12 +9,12 @@ import threading
 import pytest
 
 from alexnet_tf.errors import AlexNetError
-from pipeline.config import load
-from pipeline.cost import read_timings
-from pipeline.fingerprint import content_digest, fingerprint
-from pipeline.graph import all_items
-from pipeline.interruption import Interrupted
+from pipeline.config.load import load
+from pipeline.environment.interruption import Interrupted
 from pipeline.runner import run_stage
+from pipeline.stages.cost import read_timings
+from pipeline.stages.fingerprint import content_digest, fingerprint
+from pipeline.stages.graph import all_items
 
 
 def test_a_stage_writes_its_outputs_and_its_cost(workspace):

@@ -4,9 +4,9 @@ import pytest
 from made_results import made, write
 
 from alexnet_tf.errors import DataError
-from pipeline.result_groups import grouped
-from pipeline.results_page import rendered
-from pipeline.seed_differences import differences
+from pipeline.pages.result_tables import rendered
+from pipeline.results.groups import grouped
+from pipeline.results.seed_differences import differences
 
 
 def result(variant, ten_crop, seed=1, center=0.3, **named):

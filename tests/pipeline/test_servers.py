@@ -11,12 +11,13 @@ import pytest
 from click.testing import CliRunner
 from stub_stages import ROOT
 
-from pipeline import linking, provenance, spool
 from pipeline.cli import alexnet
-from pipeline.config import load
-from pipeline.recorder import Recorder
+from pipeline.config.load import load
+from pipeline.environment import provenance
 from pipeline.runner import run_stage
-from pipeline.tracking_uri import probe
+from pipeline.tracking import backfill, spool
+from pipeline.tracking.tracker import Recorder
+from pipeline.tracking.tracking_uri import probe
 
 SILENT = threading.Event()
 
@@ -94,7 +95,7 @@ def test_what_a_server_refused_is_one_sentence_and_goes_to_the_next_store(serve,
     run_stage(workspace, config, config.item("download"), recorder=Recorder(workspace, print, send=False))
     (folder,) = spool.waiting(workspace.scratch)
     code = (
-        "import os, sys; from pathlib import Path; from pipeline.sender import reason, send\n"
+        "import os, sys; from pathlib import Path; from pipeline.tracking.flush import reason, send\n"
         "home, folder, *uris = sys.argv[1:]\n"
         "for uri in uris:\n"
         "    os.environ['MLFLOW_TRACKING_URI'] = uri\n"
@@ -108,7 +109,7 @@ def test_what_a_server_refused_is_one_sentence_and_goes_to_the_next_store(serve,
     assert "403" in refused
     assert garbled
     assert folder.is_dir(), "it is kept whole"
-    assert linking.send_all(workspace.home) is None
+    assert backfill.send_all(workspace.home) is None
     assert not folder.exists()
     assert (workspace.home / "mlflow.db").is_file()
 

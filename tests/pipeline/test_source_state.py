@@ -11,9 +11,9 @@ from click.testing import CliRunner
 from dvc_repository import Repository
 
 from pipeline.cli import alexnet
-from pipeline.config import load
-from pipeline.local_params import write_source_folder
-from pipeline.source_state import COMMAND, USES_SOURCE, listed, remember, state_of
+from pipeline.config.load import load
+from pipeline.config.local_params import write_source_folder
+from pipeline.config.source_state import COMMAND, USES_SOURCE, listed, remember, state_of
 
 
 def _images(folder):
@@ -155,7 +155,7 @@ def test_dvc_trains_on_no_stale_data(tmp_path):
         ("_per_class: 4", "_per_class: 4\n    validation_images_per_class: 1\n    test_images_per_class: 1"),
     ):
         repository.edit(old, new)
-    repository.run("python", "-m", "pipeline.code_deps", "--write")
+    repository.run("python", "-m", "pipeline.pages.dvc_yaml", "--write")
     write_source_folder(root, str(images))
     repository.commit()
 

@@ -13,7 +13,7 @@ import pytest
 from dvc_repository import Repository
 from store import read_rows
 
-from pipeline import couriers
+from pipeline.tracking import uploads
 
 STAGES = {"download", "validate", "preprocess", "statistics", "train", "evaluate", "compare", "export"}
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -102,7 +102,7 @@ def test_a_server_killed_half_way_has_whole_rows_once_it_is_back(tmp_path, serve
         kill(process)
         said, _ = repro.communicate(timeout=600)
     assert repro.returncode == 0, said
-    assert couriers.wait(repository.root, 120)
+    assert uploads.wait(repository.root, 120)
     assert list((repository.root / ".alexnet/spool").iterdir()), "nothing waits, so the server was not missed"
     early = read_rows(server.folder)
     assert any(stages_of(row) < STAGES for row in early) or len(early) < 2, "the server had everything already"

@@ -10,11 +10,11 @@ import pytest
 from store import read_rows, read_runs
 from stub_stages import ROOT
 
-from pipeline import provenance
-from pipeline.config import load
-from pipeline.recorder import Recorder
+from pipeline.config.load import load
+from pipeline.environment import provenance
 from pipeline.runner import run_stage
-from pipeline.tracking_uri import probe, tracking_uri
+from pipeline.tracking.tracker import Recorder
+from pipeline.tracking.tracking_uri import probe, tracking_uri
 
 CHAIN = [
     ("download", ""),
@@ -148,7 +148,7 @@ def _run(workspace, stage, key, said, *, recorded=True, send=True):
 
 def _send(workspace):
     folders = sorted((workspace.scratch / "spool").iterdir())
-    command = [sys.executable, "-m", "pipeline.sender", str(workspace.home), *map(str, folders)]
+    command = [sys.executable, "-m", "pipeline.tracking.flush", str(workspace.home), *map(str, folders)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stdout + done.stderr
 

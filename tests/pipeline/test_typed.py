@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.typed import typed
+from pipeline.environment.typed import typed
 
 BIN = Path(sys.executable).parent
 

@@ -17,10 +17,10 @@ from click.testing import CliRunner
 
 from pipeline.cli import alexnet
 from pipeline.commands.ui import _usable
-from pipeline.config import load
-from pipeline.graph import all_items
-from pipeline.recorder import Recorder
+from pipeline.config.load import load
 from pipeline.runner import run_stage
+from pipeline.stages.graph import all_items
+from pipeline.tracking.tracker import Recorder
 
 
 def test_a_taken_port_is_one_sentence(workspace, monkeypatch):

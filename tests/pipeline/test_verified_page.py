@@ -4,10 +4,10 @@ import pytest
 from made_results import made, write
 
 from alexnet_tf.errors import AlexNetError, DataError
-from pipeline.certificate import Certificate, Comparison
-from pipeline.results import load
-from pipeline.results_page import rendered
-from pipeline.verified_page import verified_table
+from pipeline.pages.result_tables import rendered
+from pipeline.pages.verified_table import verified_table
+from pipeline.results.kept import load
+from pipeline.verify.certificate import Certificate, Comparison
 
 COMMIT = "0123456789abcdef"
 MACHINE = {"host.cpus": "2", "host.cpu": "one kind, avx2", "version.tensorflow": "2.21.0"}

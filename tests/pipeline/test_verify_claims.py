@@ -6,9 +6,9 @@ import subprocess
 
 import pytest
 
-from pipeline.config import load
-from pipeline.lock import Lock
-from pipeline.verify import _before
+from pipeline.config.load import load
+from pipeline.stages.lock import Lock
+from pipeline.verify.verify import _before
 
 METRICS = {
     "faithful": {"train": {"best_epoch": 2}, "evaluate": {"center": {"top1_error": 0.25}}},

@@ -6,8 +6,8 @@ import shutil
 import pytest
 from dvc_repository import Repository
 
-from pipeline.lock import dvc_md5, read_lock
-from pipeline.yaml_file import read
+from pipeline.environment.yaml_file import read
+from pipeline.stages.lock import dvc_md5, read_lock
 
 STAGES = ("download", "validate", "preprocess", "statistics", "train", "evaluate", "compare", "export")
 pytestmark = pytest.mark.timeout(900)

@@ -1,0 +1,212 @@
+"""What `alexnet doctor` looks at: each check says what it found, how good that is, and the fix."""
+
+import importlib
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib import metadata
+from typing import Literal, NamedTuple
+
+from alexnet_tf.devices.processor import NAMES, processor_features, processor_has_bfloat16
+from alexnet_tf.errors import AlexNetError
+from pipeline.commands.kept_checkpoints import kept_checkpoints
+from pipeline.commands.setup import IDENTITY, has_git, has_identity, is_no_scm
+from pipeline.environment.workspace import Workspace
+from pipeline.tracking.relocation import astray
+from pipeline.tracking.tracking_uri import probe, tracking_uri
+
+_GB = 1e9
+_OLD_DAYS = 7
+_PYTHON = ((3, 11), (3, 14))
+_IMPORTED = ("tensorflow", "keras", "apache-beam", "mlflow", "dvc", "pydantic", "click")
+
+
+class Finding(NamedTuple):
+    """One line of the health report."""
+
+    name: str
+    level: Literal["ok", "warn", "fail"]
+    found: str
+    fix: str = ""
+
+
+def examine(workspace: Workspace) -> list[Finding]:
+    """Run every check; a check that breaks is itself a warning."""
+    checks: list[Callable[[Workspace], Finding]] = [
+        _python, _versions, _git, _dvc, _disk, _memory, _cpu, _gpus, _store, _artifacts, _spool, _checkpoints, _params,
+        _source,
+    ]  # fmt: skip
+    findings = []
+    for check in checks:
+        try:
+            findings.append(check(workspace))
+        except Exception as error:
+            findings.append(Finding(check.__name__.strip("_"), "warn", f"could not be checked: {error}"))
+    return findings
+
+
+def _python(_: Workspace) -> Finding:
+    low, high = _PYTHON
+    good = low <= sys.version_info[:2] < high
+    fix = f"use Python {low[0]}.{low[1]} to {high[0]}.{high[1] - 1}; remove .venv and run `make repro`"
+    return Finding("python", "ok" if good else "fail", platform.python_version(), "" if good else fix)
+
+
+def _versions(workspace: Workspace) -> Finding:
+    pins = workspace.root / "constraints.txt"
+    lines = pins.read_text(encoding="utf-8").splitlines()
+    wanted = dict(line.partition("#")[0].strip().split("==") for line in lines if "==" in line.partition("#")[0])
+    missing, other = [], []
+    for name, version in wanted.items():
+        try:
+            if (installed := metadata.version(name)) != version:
+                other.append(f"{name} {installed} (pinned {version})")
+        except metadata.PackageNotFoundError:
+            missing.append(name)
+    needed = [name for name in _IMPORTED if name in missing]
+    fix = "python -m pip install -c constraints.txt -e ."
+    if needed:
+        return Finding("versions", "fail", f"not installed: {', '.join(needed)}", fix)
+    if other:
+        shown = ", ".join(other[:4]) + (f" and {len(other) - 4} more" if len(other) > 4 else "")
+        return Finding("versions", "warn", shown, fix)
+    return Finding("versions", "ok", f"{len(wanted) - len(missing)} packages as pinned in {pins.name}")
+
+
+def _git(workspace: Workspace) -> Finding:
+    if has_git(workspace.root):
+        if not has_identity(workspace.root):
+            return Finding("git", "warn", "your name is not known, which `dvc exp` needs", IDENTITY)
+        return Finding("git", "ok", "repository found")
+    if is_no_scm(workspace.root):
+        return Finding("git", "warn", "no repository; DVC does without", "`dvc exp` needs one: git init")
+    return Finding("git", "fail", "no repository, so DVC refuses to run", "alexnet setup")
+
+
+def _dvc(workspace: Workspace) -> Finding:
+    if not (workspace.root / ".dvc/config").is_file():
+        return Finding("dvc", "fail", ".dvc/config is missing", "fetch the repository again, with hidden files")
+    if has_git(workspace.root) and is_no_scm(workspace.root):
+        return Finding("dvc", "warn", "set to do without Git, though there is one", "alexnet setup")
+    if not shutil.which("alexnet"):
+        fix = "put the environment's bin folder on PATH, or activate it"
+        return Finding("dvc", "fail", "the command `alexnet`, which dvc.yaml calls, is not on PATH", fix)
+    return Finding("dvc", "ok", "configured")
+
+
+def _disk(workspace: Workspace) -> Finding:
+    free = shutil.disk_usage(workspace.home).free / _GB
+    level = "fail" if free < 1 else "warn" if free < 5 else "ok"
+    fix = "free some room; the sample needs about 2 GB, DVC's copies included"
+    return Finding("disk", level, f"{free:.0f} GB free", "" if level == "ok" else fix)
+
+
+def _memory(_: Workspace) -> Finding:
+    import psutil
+
+    total, free = (getattr(psutil.virtual_memory(), name) / _GB for name in ("total", "available"))
+    level = "warn" if free < 3 else "ok"
+    fix = "close other programs, or train with a smaller global_batch_size"
+    return Finding("memory", level, f"{free:.1f} of {total:.1f} GB available", "" if level == "ok" else fix)
+
+
+def _cpu(_: Workspace) -> Finding:
+    found = [NAMES[flag] for flag in processor_features()]
+    return Finding("cpu", "ok", f"{os.cpu_count()} cores, {', '.join(found) or 'no vector features known here'}")
+
+
+def _gpus(_: Workspace) -> Finding:
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return Finding("gpu", "ok", "none; training uses the CPU")
+    command = [tool, "--query-gpu=name,memory.total", "--format=csv,noheader"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    if done.returncode:
+        return Finding("gpu", "warn", "nvidia-smi fails", "mend the driver, or train on the CPU")
+    return Finding("gpu", "ok", "; ".join(done.stdout.strip().splitlines()))
+
+
+def _store(workspace: Workspace) -> Finding:
+    uri = tracking_uri(workspace.home)
+    if problem := probe(uri):
+        fix = "start it, or unset MLFLOW_TRACKING_URI; until then runs are kept in .alexnet/spool"
+        return Finding("tracking", "warn", problem, fix)
+    if not os.access(workspace.home, os.W_OK):
+        return Finding("tracking", "fail", f"{workspace.home} cannot be written to", "change its rights")
+    return Finding("tracking", "ok", uri)
+
+
+def _artifacts(workspace: Workspace) -> Finding:
+    """Look whether MLflow's database names the artifacts of this folder, which may have been moved or copied."""
+    found = astray(workspace.home)
+    if found is None:
+        return Finding("artifacts", "ok", "where the store expects them")
+    what = "no longer has them" if found.is_gone else "has them too: this folder is a copy of it"
+    return Finding(
+        "artifacts", "warn", f"mlflow.db expects them in {found.former}, which {what}", "alexnet track relocate"
+    )
+
+
+def _spool(workspace: Workspace) -> Finding:
+    waiting = list((workspace.scratch / "spool").glob("*/"))
+    if not waiting:
+        return Finding("spool", "ok", "nothing waits to be sent")
+    return Finding(
+        "spool", "warn", f"{len(waiting)} stage runs were not sent to MLflow", "`alexnet track sync` sends them"
+    )
+
+
+def _checkpoints(workspace: Workspace) -> Finding:
+    """Name what trainings left that did not end; only a person knows whether one is still to go on."""
+    config = importlib.import_module("pipeline.config.load")
+    try:
+        present = config.load(workspace.root / config.PARAMS_FILE)
+    except AlexNetError:
+        return Finding("checkpoint", "warn", "not compared with params.yaml, which is wrong", "see params")
+    kept = kept_checkpoints(workspace, present)
+    going_on = [f"{each.address}: {each.standing()}; `dvc repro` goes on there" for each in kept if each.address]
+    others = [each for each in kept if not each.address]
+    if not others:
+        return Finding("checkpoint", "ok", "; ".join(going_on) or "none kept")
+    shown = ", ".join(f"{each.folder.name[:12]}… {each.size_bytes / 1e6:.0f} MB" for each in others[:3])
+    more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+    total = sum(each.size_bytes for each in others) / 1e6
+    found = f"{len(others)} of other params, data or code, {total:.0f} MB: {shown}{more}"
+    level = "warn" if any(each.age_days > _OLD_DAYS for each in others) else "ok"
+    away = " ".join(shlex.quote(os.path.relpath(each.folder)) for each in others)
+    fix = f"if no training is to go on from there: rm -r {away}"
+    return Finding("checkpoint", level, "; ".join([*going_on, found]), fix)
+
+
+def _params(workspace: Workspace) -> Finding:
+    config = importlib.import_module("pipeline.config.load")
+    try:
+        variants = config.load(workspace.root / config.PARAMS_FILE).values["variants"]
+    except AlexNetError as error:
+        return Finding("params", "fail", str(error), "mend params.yaml, or `alexnet use sample --force`")
+    slow = [name for name, variant in variants.items() if variant.get("training", {}).get("precision") == "bfloat16"]
+    if slow and not processor_has_bfloat16() and not shutil.which("nvidia-smi"):
+        found = f"{', '.join(slow)}: training.precision is bfloat16, which this processor has no instructions for"
+        return Finding("params", "warn", found, "auto takes float32 where that is many times faster, as here")
+    return Finding("params", "ok", f"valid; variants {', '.join(variants)}")
+
+
+def _source(workspace: Workspace) -> Finding:
+    state = importlib.import_module("pipeline.config.source_state")
+    config = importlib.import_module("pipeline.config.load")
+    checked = config.load(workspace.root / config.PARAMS_FILE)
+    source = checked.values["download"]["source"]
+    if source == "sample":
+        return Finding("source", "ok", "the sample is generated")
+    folder = workspace.located(checked.runtime.source_folder)
+    if folder is None:
+        return Finding("source", "ok", f"{source}; runtime.source_folder is null: data/dataset is used as it is")
+    name, told = state.state_of(workspace, checked)
+    if told:
+        return Finding("source", "warn", told, state.COMMAND)
+    found = {"current": "data/dataset was made from what is there", "nothing": "not compared with data/dataset"}
+    return Finding("source", "ok", f"{source} in {folder}: {found[name]}")

@@ -1,0 +1,57 @@
+"""The checkpoints in the scratch folder: whose they are, where each training stands, how large they are."""
+
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from alexnet_tf.errors import DataError
+from alexnet_tf.training.checkpoint import read_state
+from pipeline.config.load import Config
+from pipeline.environment.workspace import Workspace
+from pipeline.stages.fingerprint import fingerprint
+from pipeline.stages.graph import all_items
+
+
+class KeptCheckpoint(NamedTuple):
+    """One folder of the scratch folder.
+
+    Attributes:
+        folder: Where it is.
+        size_bytes: Of all files in it.
+        age_days: Since something in it was written.
+        address: The training that goes on from it with the present params, data and code, or "" where none does.
+    """
+
+    folder: Path
+    size_bytes: int
+    age_days: float
+    address: str
+
+    def standing(self) -> str:
+        """Say where the training is."""
+        try:
+            return str(read_state(self.folder) or "no step saved yet")
+        except DataError as error:
+            return str(error)
+
+
+def kept_checkpoints(workspace: Workspace, config: Config) -> list[KeptCheckpoint]:
+    """List all checkpoints, in the order of their names."""
+    folder = workspace.scratch / "checkpoints"
+    present = _present(workspace.root, config) if folder.is_dir() else {}
+    found = []
+    for path in sorted(path for path in folder.glob("*") if path.is_dir()):
+        files = [each for each in path.rglob("*") if each.is_file()]
+        written = max(each.stat().st_mtime for each in (path, *files))
+        size = sum(each.stat().st_size for each in files)
+        found.append(KeptCheckpoint(path, size, (time.time() - written) / 86400, present.get(path.name, "")))
+    return found
+
+
+def _present(root: Path, config: Config) -> dict[str, str]:
+    """Fingerprint -> address of each training whose inputs are there."""
+    found = {}
+    for item in all_items(config.values):
+        if item.stage.name == "train" and all((root / path).exists() for path in item.inputs().values()):
+            found[fingerprint(root, item, config.params[item.address])] = item.address
+    return found

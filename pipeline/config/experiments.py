@@ -1,0 +1,184 @@
+"""Making one of the files in experiments/ the active params.yaml, and telling what was changed since."""
+
+import difflib
+import json
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from alexnet_tf.errors import AlexNetError, ConfigError
+from alexnet_tf.nearest import nearest
+from pipeline.config.load import PARAMS_FILE, check
+from pipeline.config.local_params import DEFAULTS_FILE, defaults, with_source_folder
+from pipeline.config.schema import RuntimeParams
+from pipeline.environment.workspace import Workspace
+from pipeline.environment.yaml_file import parse, read, shown
+
+
+def names(root: Path) -> list[str]:
+    """Name the experiments, sorted."""
+    return sorted(path.stem for path in (root / "experiments").glob("*.yaml"))
+
+
+def text_of(root: Path, name: str) -> str:
+    """Read one experiment.
+
+    Raises:
+        ConfigError: There is no such experiment.
+    """
+    known = names(root)
+    if name not in known:
+        raise ConfigError(
+            f"use: no experiment {name!r} in experiments/, which has {', '.join(known)}{nearest(name, known)}"
+        )
+    return (root / "experiments" / f"{name}.yaml").read_text(encoding="utf-8")
+
+
+class Applied(NamedTuple):
+    """What `alexnet use` makes of params.yaml.
+
+    Attributes:
+        old: Its text as it is, "" if it is missing.
+        new: Its text as the experiment makes it; it names no folder of this machine.
+        source_folder: What belongs in params.local.yaml as `runtime.source_folder`; None changes nothing there.
+    """
+
+    old: str
+    new: str
+    source_folder: str | None
+
+
+def applied(workspace: Workspace, name: str, source_folder: str | None, force: bool = False) -> Applied:
+    """Make an experiment the content of params.yaml, checked; nothing is written.
+
+    The section `runtime` describes this machine, so the active one stays where the experiment has none; where there
+    is no active one, pipeline/config/runtime.yaml takes its place. A source folder that the active one names moves to
+    params.local.yaml.
+
+    Args:
+        workspace: The project.
+        name: The experiment.
+        source_folder: Where data sets lie; None leaves that as it is.
+        force: Let pipeline/config/runtime.yaml take the place of a broken section `runtime`, too.
+
+    Raises:
+        ConfigError: The experiment is unknown, or what comes out is no valid params.yaml.
+    """
+    path = workspace.root / PARAMS_FILE
+    old = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    new = text_of(workspace.root, name)
+    if not _section(new, "runtime"):
+        runtime = _section(old, "runtime")
+        if runtime and not _is_runtime(runtime) and not force:
+            raise ConfigError(
+                f"{PARAMS_FILE}: its section `runtime`, which experiment {name} would keep, is no valid one; "
+                "mend it, or add --force for a new one"
+            )
+        if not _is_runtime(runtime):
+            runtime = DEFAULTS_FILE.read_text(encoding="utf-8")
+        named = parse(runtime, PARAMS_FILE)["runtime"]["source_folder"]
+        if source_folder is None and named not in (None, defaults()["source_folder"]):
+            source_folder = named
+        new = new.rstrip("\n") + "\n\n" + runtime
+    if source_folder is not None:
+        new = with_source_folder(new, defaults()["source_folder"], f"experiments/{name}.yaml")
+    content = parse(new, f"experiments/{name}.yaml")
+    if not isinstance(content, dict):
+        raise ConfigError(f"experiments/{name}.yaml: expected sections, found {shown(content)}")
+    check(content, name=f"experiments/{name}.yaml")
+    return Applied(old, new, source_folder)
+
+
+def _section(text: str, name: str) -> str:
+    """Cut one top-level section out of YAML text, "" where there is none."""
+    found = re.search(rf"^{name}:.*\n(?:(?:[ \t#].*)?\n)*", text + "\n", re.MULTILINE)
+    return found[0].rstrip("\n") + "\n" if found else ""
+
+
+def _is_runtime(section: str) -> bool:
+    try:
+        RuntimeParams.model_validate_json(json.dumps(parse(section, PARAMS_FILE)["runtime"]))
+    except (ConfigError, ValueError, TypeError):
+        return False
+    return True
+
+
+def require_no_edits(workspace: Workspace, old: str) -> None:
+    """Refuse to lose edits of params.yaml that are neither committed nor an experiment.
+
+    Raises:
+        AlexNetError: Overwriting `old` would lose them.
+    """
+    if not old or _is_experiment(workspace.root, old):
+        return
+    command = ["git", "diff", "--quiet", "HEAD", "--", PARAMS_FILE]
+    try:
+        committed = subprocess.run(command, cwd=workspace.root, capture_output=True, check=False).returncode == 0
+    except OSError:
+        committed = False
+    if not committed:
+        raise AlexNetError(
+            f"{PARAMS_FILE} holds edits that are neither committed nor one of experiments/; "
+            "commit it, copy it to experiments/NAME.yaml, or add --force to lose them"
+        )
+
+
+def _is_experiment(root: Path, text: str) -> bool:
+    """Whether all but the section `runtime` equals an experiment, comments aside."""
+    try:
+        content = parse(text, PARAMS_FILE)
+        for name in names(root):
+            known = parse(text_of(root, name), name)
+            if {k: v for k, v in known.items() if k != "runtime"} == {
+                k: v for k, v in content.items() if k != "runtime"
+            }:
+                return True
+    except (ConfigError, AttributeError):
+        return False
+    return False
+
+
+def difference(old: str, new: str, name: str) -> list[str]:
+    """Compare two texts line by line, as `diff -u` does."""
+    lines = difflib.unified_diff(
+        old.splitlines(), new.splitlines(), PARAMS_FILE, f"experiments/{name}.yaml", n=1, lineterm=""
+    )
+    return list(lines)
+
+
+def active_name(workspace: Workspace) -> str:
+    """Name the experiment that the active params.yaml started from.
+
+    Raises:
+        AlexNetError: Its first line names none.
+    """
+    first = (workspace.root / PARAMS_FILE).read_text(encoding="utf-8").partition("\n")[0]
+    name = first.removeprefix("# EXPERIMENT ").partition(":")[0]
+    if not (workspace.root / "experiments" / f"{name}.yaml").is_file():
+        raise AlexNetError(
+            f"{PARAMS_FILE}: the first line names no experiment (expected `# EXPERIMENT NAME: …`), so the result "
+            "could not be started again; copy it to experiments/NAME.yaml and `alexnet use NAME`"
+        )
+    return name
+
+
+def changes(workspace: Workspace, experiment: str, variant: str) -> dict[str, Any]:
+    """Return what params.yaml has other than its experiment, by dotted key; other variants and `runtime` aside."""
+    text = (workspace.root / "experiments" / f"{experiment}.yaml").read_text(encoding="utf-8")
+    active, original = (
+        dict(_leaves(content, variant)) for content in (read(workspace.root / PARAMS_FILE), parse(text, experiment))
+    )
+    return {key: value for key, value in active.items() if key not in original or original[key] != value}
+
+
+def _leaves(content: Mapping[str, Any], variant: str, above: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in content.items():
+        key = f"{above}{name}"
+        if key == "runtime" or (above == "variants." and name != variant):
+            continue
+        if isinstance(value, Mapping):
+            yield from _leaves(value, variant, f"{key}.")
+        else:
+            yield key, value

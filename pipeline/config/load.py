@@ -1,0 +1,200 @@
+"""params.yaml, checked as a whole before anything starts, and cut into the parameters of each stage."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from alexnet_tf.errors import ConfigError
+from alexnet_tf.nearest import nearest
+from alexnet_tf.profiles import resolve
+from components.interfaces import StageParams
+from pipeline.config.errors import sentence
+from pipeline.config.local_params import LOCAL_FILE, with_local
+from pipeline.config.schema import RuntimeParams, file_type
+from pipeline.environment.workspace import home_of
+from pipeline.environment.yaml_file import read, shown, with_overrides
+from pipeline.stages.graph import all_items, items
+from pipeline.stages.table import STAGES, Item
+
+PARAMS_FILE = "params.yaml"
+
+
+@dataclass(frozen=True)
+class Config:
+    """A params.yaml that was found right.
+
+    Attributes:
+        values: The content, in which a profile's values stand for the word `profile`.
+        params: Address of a run, for example `train@faithful` -> the parameters of that stage.
+        runtime: The section `runtime`.
+        local: Dotted keys whose values came from params.local.yaml.
+    """
+
+    values: Mapping[str, Any]
+    params: Mapping[str, StageParams]
+    runtime: RuntimeParams
+    local: frozenset[str] = frozenset()
+
+    def item(self, stage: str, key: str = "") -> Item:
+        """Find one run of a stage.
+
+        Raises:
+            ConfigError: There is no entry `key`, or one is needed.
+        """
+        found = items(STAGES[stage], self.values)
+        for item in found:
+            if item.key == key:
+                return item
+        known = [item.key for item in found]
+        raise ConfigError(
+            f"{PARAMS_FILE}: no entry {key!r} in the section {STAGES[stage].foreach}, "
+            f"which has {', '.join(known)}{nearest(key, known)}"
+        )
+
+
+def load(path: Path, overrides: Iterable[str] = ()) -> Config:
+    """Read and check the whole of params.yaml, with what params.local.yaml has for this machine.
+
+    Args:
+        path: The file; the folder `schemas` is looked for beside it, params.local.yaml in the checkout's home.
+        overrides: Texts `key=value` that take the place of what the file says.
+
+    Raises:
+        ConfigError: A key is unknown, missing or mistyped, a value is out of range, or two of them do not
+            fit.
+    """
+    content, changed = with_overrides(read(path), overrides)
+    content, local = with_local(content, home_of(path.parent), changed)
+    config = check(content, name=path.name, changed=changed, local=local)
+    _check_schema(path.parent / "schemas", config.values["validate"]["reference_schema"], path.name)
+    return config
+
+
+def check(
+    content: Mapping[str, Any],
+    *,
+    name: str = PARAMS_FILE,
+    changed: Iterable[str] = (),
+    local: frozenset[str] = frozenset(),
+) -> Config:
+    """Check the content of params.yaml.
+
+    Args:
+        content: The sections as they were read.
+        name: What to call the file in an error.
+        changed: Dotted keys whose values came from `-S`.
+        local: Dotted keys whose values came from params.local.yaml.
+
+    Raises:
+        ConfigError: As for `load`.
+    """
+    places = {key: "-S" for key in changed} | {key: LOCAL_FILE for key in local}
+
+    def source(key: str) -> str:
+        found = (place for each, place in places.items() if key == each or key.startswith((each + ".", each + "[")))
+        return next(found, name)
+
+    values = _resolved(content, name, source)
+    _json(values, name)
+    try:
+        file_type().validate_json(json.dumps(values))
+    except ValidationError as error:
+        raise sentence(error, values, source) from None
+    _check_together(values, source)
+    params = {item.address: _stage_params(item, values, source) for item in all_items(values)}
+    return Config(values, params, RuntimeParams.model_validate_json(json.dumps(values["runtime"])), local)
+
+
+def _resolved(content: Mapping[str, Any], name: str, source: Any) -> dict[str, Any]:
+    """Put the profiles' values in; what is no variant at all is left for the check to name."""
+    values = dict(content)
+    variants = content.get("variants")
+    if isinstance(variants, Mapping):
+        values["variants"] = {}
+        for variant, section in variants.items():
+            try:
+                whole = isinstance(section, Mapping) and "profile" in section
+                values["variants"][variant] = resolve(section) if whole else section
+            except ConfigError as error:
+                key, _, rest = str(error).partition(": ")
+                full = f"variants.{variant}.{key}"
+                raise ConfigError(f"{source(full)}: {full}: {rest}") from None
+    return values
+
+
+def _json(value: Any, name: str, path: str = "") -> None:
+    """Refuse what YAML knows and JSON does not: dates, and keys that are no words."""
+    if isinstance(value, Mapping):
+        for key, child in value.items():
+            if not isinstance(key, str):
+                raise ConfigError(
+                    f"{name}: {path or 'the top level'} has the key {shown(key)}; expected a word: quote it"
+                )
+            _json(child, name, f"{path}.{key}".lstrip("."))
+    elif isinstance(value, list):
+        for index, child in enumerate(value):
+            _json(child, name, f"{path}[{index}]")
+    elif isinstance(value, date | bytes | set):
+        raise ConfigError(f"{name}: {path} is {shown(value)}; expected a number or a word, so quote it")
+
+
+def _stage_params(item: Item, values: Mapping[str, Any], source: Any) -> StageParams:
+    keys = item.params()
+    fields = {field: at(values, key) for field, key in keys.items()}
+    try:
+        return item.stage.component.Params.model_validate_json(json.dumps(fields))
+    except ValidationError as error:
+        raise sentence(error, values, source, keys) from None
+
+
+def _check_together(values: Mapping[str, Any], source: Any) -> None:
+    images, variants = values["images"], values["variants"]
+    for name, entry in images.items():
+        if entry["size"] % entry["stored_size"]:
+            key = f"images.{name}.stored_size"
+            raise ConfigError(
+                f"{source(key)}: {key} must go into size {entry['size']} a whole number of times, "
+                f"got {entry['stored_size']}"
+            )
+    for name, variant in variants.items():
+        if variant["images"] not in images:
+            key = f"variants.{name}.images"
+            raise ConfigError(
+                f"{source(key)}: {key} must be an entry of images ({', '.join(images)}), "
+                f"got {variant['images']!r}{nearest(variant['images'], images)}"
+            )
+        size, key = images[variant["images"]]["size"], f"variants.{name}.input.crop_size"
+        if at(values, key) > size:
+            raise ConfigError(
+                f"{source(key)}: {key} must be at most {size}, the size of images.{variant['images']}, "
+                f"got {at(values, key)}"
+            )
+    baseline = values["compare"]["baseline"]
+    if baseline not in variants:
+        raise ConfigError(
+            f"{source('compare.baseline')}: compare.baseline must be a variant ({', '.join(variants)}), "
+            f"got {baseline!r}{nearest(baseline, variants)}"
+        )
+
+
+def _check_schema(folder: Path, schema: str | None, name: str) -> None:
+    """Find out before the download that the stage after it would miss its reference; a scratch folder has none."""
+    known = sorted(path.stem for path in folder.glob("*.pbtxt"))
+    if schema and folder.is_dir() and schema not in known:
+        raise ConfigError(
+            f"{name} or -S: validate.reference_schema must be null or the NAME of a schemas/NAME.pbtxt "
+            f"({', '.join(known) or 'there is none'}), got {schema!r}{nearest(schema, known)}"
+        )
+
+
+def at(values: Mapping[str, Any], key: str) -> Any:
+    """Look up a dotted key."""
+    found: Any = values
+    for part in key.split("."):
+        found = found[part]
+    return found

@@ -1,0 +1,120 @@
+"""Whether data/dataset is still that of its source: DVC sees parameters and code, not the files of the source.
+
+`download` keeps in `.alexnet/sources` what it read: a listing by the digest of the manifest that came of it. The record
+stays on this machine, since it has times and since equal images have to give an equal manifest whatever holds them; a
+data set that came here by `dvc pull` has none.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from alexnet_tf.errors import AlexNetError, DataError
+from pipeline.config.load import Config
+from pipeline.environment.typed import typed
+from pipeline.environment.workspace import Workspace
+from pipeline.stages import outputs
+from pipeline.stages.table import STAGES
+
+if TYPE_CHECKING:
+    from components.sources.listing import Listing
+
+USES_SOURCE = ("validate", "preprocess", "statistics", "train")
+"""The stages that a changed source stops; a training that has ended is still evaluated."""
+COMMAND = "dvc repro -f download"
+
+
+def listed(workspace: Workspace, config: Config) -> "Listing | None":
+    """List the files of the source; None where it is generated or cannot be reached."""
+    source = config.values["download"]["source"]
+    folder = workspace.located(config.runtime.source_folder)
+    if source == "sample" or folder is None:
+        return None
+    from components.sources.listing import listing  # half a second that the sample does not need
+
+    try:
+        return listing(source, folder)
+    except (OSError, DataError):  # `download` says what is wrong; work on a data set that is there goes on
+        return None
+
+
+def remember(workspace: Workspace, config: Config, before: "Listing | None") -> None:
+    """Keep what data/dataset was made from.
+
+    Args:
+        workspace: Where it was made.
+        config: With which parameters.
+        before: Of `listed` before it was read, so that a change on the way is seen later. What was prepared in its
+            course, as by tensorflow-datasets, is listed now.
+    """
+    found = before or listed(workspace, config)
+    if found and (record := _record(workspace)):
+        outputs.write_text(record, json.dumps(found._asdict()) + "\n")
+
+
+class State(NamedTuple):
+    """How data/dataset and its source compare.
+
+    Attributes:
+        name: `current`, `changed`, `unrecorded` (made elsewhere or before records were kept), or `nothing` to compare:
+            the source is generated or out of reach, or data/dataset is missing or of another source, which DVC sees.
+        told: One sentence for a person with the way out, "" where there is nothing to do.
+    """
+
+    name: Literal["current", "changed", "unrecorded", "nothing"]
+    told: str = ""
+
+
+def state_of(workspace: Workspace, config: Config) -> State:
+    """Compare the source's files with those that data/dataset was made from."""
+    record = _record(workspace)
+    if record is None or _manifest(workspace).get("source") != config.values["download"]["source"]:
+        return State("nothing")
+    now = listed(workspace, config)
+    if now is None:
+        return State("nothing")
+    folder, dataset = workspace.located(config.runtime.source_folder), STAGES["download"].outputs["dataset"]
+    if not record.exists():
+        told = f"no record here says whether {dataset} was made from what is in {folder} now; "
+        told += f"`{typed(COMMAND)}` makes it anew"
+        return State("unrecorded", told)
+    then = json.loads(record.read_text(encoding="utf-8"))
+    if now.digest == then["digest"]:
+        return State("current")
+    earlier, later = (f"{each['num_files']} files of {each['num_bytes']} bytes" for each in (then, now._asdict()))
+    what = f"{earlier} then, {later} now" if earlier != later else f"{earlier}, some of them newer or renamed"
+    told = (
+        f"{folder} has changed since {dataset} was made from it ({what}); `{typed(COMMAND)}` reads it again, or set "
+        "runtime.source_folder to null to go on with the images as they were"
+    )
+    return State("changed", told)
+
+
+def require_current(workspace: Workspace, config: Config) -> State:
+    """Stop work on a data set whose source has changed; return how it is otherwise.
+
+    Raises:
+        AlexNetError: It has changed.
+    """
+    state = state_of(workspace, config)
+    if state.name == "changed":
+        raise AlexNetError(state.told)
+    return state
+
+
+def _dataset(workspace: Workspace) -> Path:
+    return workspace.root / STAGES["download"].outputs["dataset"]
+
+
+def _manifest(workspace: Workspace) -> dict:
+    return json.loads((_dataset(workspace) / "manifest.json").read_text(encoding="utf-8"))
+
+
+def _record(workspace: Workspace) -> Path | None:
+    """Name the record of data/dataset; None where that is missing."""
+    try:
+        content = (_dataset(workspace) / "manifest.json").read_bytes()
+    except OSError:
+        return None
+    return workspace.scratch / "sources" / f"{hashlib.sha256(content).hexdigest()}.json"

@@ -1,0 +1,63 @@
+"""Where things lie: the folder a stage works in, and the one that keeps what outlives a run."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from alexnet_tf.errors import AlexNetError
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """One checkout of this repository.
+
+    Attributes:
+        root: The folder with params.yaml and dvc.yaml, in which stages read and write.
+        home: The folder of checkpoints, timings and the tracking store. It differs from `root` in a queued
+            DVC experiment, which runs in a copy that is thrown away while `DVC_ROOT` names the original.
+    """
+
+    root: Path
+    home: Path
+
+    @property
+    def scratch(self) -> Path:
+        """The folder for what no stage depends on; neither Git nor DVC sees it."""
+        return self.home / ".alexnet"
+
+    def located(self, folder: str | None) -> Path | None:
+        """Return where a folder of the section `runtime` lies: a relative one below `home`, `~` resolved."""
+        return self.home / Path(folder).expanduser() if folder else None
+
+
+def find_workspace(start: Path | None = None) -> Workspace:
+    """Find the repository upwards from `start`, by default from the current folder.
+
+    Raises:
+        AlexNetError: Neither `start` nor a folder above it holds params.yaml and dvc.yaml.
+    """
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if _is_root(folder):
+            return Workspace(root=folder, home=home_of(folder))
+    raise AlexNetError(
+        f"{here}: neither this folder nor one above it holds params.yaml and dvc.yaml; "
+        "change into the folder of the repository"
+    )
+
+
+def home_of(root: Path) -> Path:
+    """Return `Workspace.home` of a root."""
+    dvc_root = os.environ.get("DVC_ROOT")
+    return Path(dvc_root).resolve() if dvc_root and _is_root(Path(dvc_root)) else root
+
+
+def _is_root(folder: Path) -> bool:
+    # Without params.yaml the experiments show it to be ours, so that `alexnet use` can write a new one.
+    rest = (folder / "params.yaml").is_file() or (folder / "experiments").is_dir()
+    return (folder / "dvc.yaml").is_file() and rest
+
+
+def code_folder() -> Path:
+    """The folder of the packages that this process runs; a queued experiment's is not that of the installed ones."""
+    return Path(__file__).resolve().parents[2]

@@ -1,0 +1,123 @@
+"""Renders docs/paper.md from docs/paper.yaml: `python -m pipeline.pages.paper > docs/paper.md`."""
+
+import importlib
+from collections import Counter
+from collections.abc import Mapping
+from functools import reduce
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+
+from pipeline.environment.workspace import code_folder
+from pipeline.environment.yaml_file import read
+
+FILE = "docs/paper.yaml"
+Table = Literal["claims", "differences"]
+Status = Literal["exact", "code-variant", "scaled", "not attempted"]
+Symbol = Annotated[str, Field(pattern=r"^[a-z0-9_.]+:\w[\w.]*$")]
+Test = Annotated[str, Field(pattern=r"^tests/[\w/]+/test_\w+\.py::test_\w+$")]
+
+MEANINGS: dict[Status, str] = {
+    "exact": "as the paper says; the 2012 code agrees",
+    "code-variant": "the text is silent, or the code differs: `original` follows the code and `paper` the text, or "
+    "the row says otherwise",
+    "scaled": "done here at a smaller scale than the paper's; the row says what came of it",
+    "not attempted": "the row says what is there and what is not",
+}
+
+_HEAD = """# The paper, the code of 2012, and this project
+
+Rendered from paper.yaml by `python -m pipeline.pages.paper > docs/paper.md`; a test compares, and proves that every
+symbol and every test named here exists.
+
+Pairs of errors are top-1 / top-5 in percent. The 2012 code is that of computerhistory/AlexNet-Source-Code, whose
+network `layers-145.cfg` logged the paper's own figures. [profiles.md](profiles.md) lists the switches, and what
+departs in every profile.
+"""
+
+_TITLES: dict[Table, str] = {
+    "claims": "What the paper claims",
+    "differences": "Where the text and the code of 2012 differ",
+}
+
+
+class Row(BaseModel):
+    """A claim of the paper, or a difference between its text and its code.
+
+    Attributes:
+        claim: What is claimed, in a few words.
+        paper: What the text says, and where.
+        code: What the released code does.
+        ours: What this project does.
+        symbols: Where, as `module:name`.
+        tests: What pins it, as `file::function`.
+        status: How the claim stands here.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    claim: str
+    paper: str
+    code: str
+    ours: str
+    symbols: list[Symbol]
+    tests: list[Test]
+    status: Status
+
+    @model_validator(mode="after")
+    def _proven(self) -> Self:
+        if self.status != "not attempted" and not (self.symbols and self.tests):
+            raise ValueError(f"a row of status {self.status} names at least one symbol and one test")
+        return self
+
+
+def ledger(root: Path) -> dict[Table, dict[int, Row]]:
+    """Read docs/paper.yaml: `claims` and `differences`, each number -> row.
+
+    Raises:
+        ConfigError: The file is missing or no YAML.
+        ValidationError: A row is not as `Row` says.
+    """
+    return TypeAdapter(dict[Table, dict[int, Row]]).validate_python(read(root / FILE))
+
+
+def resolved(symbol: str) -> object:
+    """Import what `module:name` names.
+
+    Raises:
+        ImportError: There is no such module.
+        AttributeError: The module has no such name.
+    """
+    module, _, names = symbol.partition(":")
+    return reduce(getattr, names.split("."), importlib.import_module(module))
+
+
+def render(rows: Mapping[Table, Mapping[int, Row]]) -> str:
+    """Return the page."""
+    counts = Counter(row.status for table in rows.values() for row in table.values())
+    lines = [_HEAD, "| status | meaning | rows |", "| --- " * 3 + "|"]
+    lines += [f"| {status} | {meaning} | {counts[status]} |" for status, meaning in MEANINGS.items()]
+    for name, title in _TITLES.items():
+        lines += ["", f"## {title}", "", "| # | what | paper | 2012 code | here | where | tests | status |"]
+        lines += ["| --- " * 8 + "|", *(_line(number, row) for number, row in rows[name].items())]
+    return "\n".join(lines) + "\n"
+
+
+def _line(number: int, row: Row) -> str:
+    where = [f"[`{symbol.partition(':')[2]}`](../{_file(symbol)})" for symbol in row.symbols]
+    tests = [f"[{_words(test)}](../{test.partition('::')[0]})" for test in row.tests]
+    cells = (number, row.claim, row.paper, row.code, row.ours, "<br>".join(where), "<br>".join(tests), row.status)
+    return "| " + " | ".join(str(cell).replace("|", "\\|").replace("*", "\\*") for cell in cells) + " |"
+
+
+def _file(symbol: str) -> str:
+    return symbol.partition(":")[0].replace(".", "/") + ".py"
+
+
+def _words(test: str) -> str:
+    return test.partition("::test_")[2].replace("_", " ")
+
+
+if __name__ == "__main__":
+    print(render(ledger(code_folder())), end="")

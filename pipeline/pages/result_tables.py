@@ -1,0 +1,208 @@
+"""Renders the tables of README.md and docs/results.md from results/: `python -m pipeline.pages.result_tables`.
+
+A page says where a table stands: `<!-- results: KIND EXPERIMENT -->`, up to `<!-- end -->`. KIND is one of
+
+\b
+    comparison  what `alexnet report` prints
+    runs        one line for each set of parameters, all its seeds together
+    commands    what starts each of them again
+    aims        results/aims.yaml beside what came out
+    summary     what each variant reached, in one short line
+    figures34   what figures 3 and 4 are said to show, as shares
+    pretrained  what compressing the model in results/pretrained cost
+    figure1     epochs to 25 % training error, ReLU against tanh
+    differences errors less those of the baseline, seed by seed
+    verified    which results were run again, and whether the bytes are the same
+    averages    errors of several networks' mean prediction
+"""  # noqa: D301 (click wants the character itself before a list)
+
+import json
+import re
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from alexnet_tf.comparison.page import headline, table
+from alexnet_tf.errors import DataError
+from pipeline.commands.base import Command
+from pipeline.environment.workspace import code_folder
+from pipeline.environment.yaml_file import read
+from pipeline.pages.verified_table import verified_table
+from pipeline.results import pretrained
+from pipeline.results.ensembles_table import averages_table
+from pipeline.results.figure1 import epochs_table
+from pipeline.results.groups import grouped, shown_difference
+from pipeline.results.kept import COMPARISON, FOLDER, Result, load
+from pipeline.results.seed_differences import differences
+from pipeline.results.targets import aims_table, shown_error, summary_table
+
+PAGES = ("README.md", "docs/results.md")
+_BLOCK = re.compile(r"<!-- results: (\S+) (\S+) -->\n(?:(?!<!-- results:).)*?<!-- end -->", re.DOTALL)
+_ERRORS = {
+    "test, ten crops": "test/ten_crop/top1_error",
+    "test, centre": "test/center/top1_error",
+    "test top-5, ten crops": "test/ten_crop/top5_error",
+    "training as augmented, last epoch": "train/last/train_top1_error",
+    "validation, centre, last epoch": "train/last/validation_top1_error",
+}
+_FIGURES = {
+    "colour in conv1, tower 1": "test/conv1/colour_share_tower1",
+    "colour in conv1, tower 2": "test/conv1/colour_share_tower2",
+    "same class, by the last hidden layer": "test/neighbours/same_class_last_hidden",
+    "same class, by pixels": "test/neighbours/same_class_pixels",
+}
+_COSTS: dict[str, tuple[str, Callable[[float], str]]] = {
+    "seconds per epoch": ("cost/seconds_per_epoch", "{:.0f}".format),
+    "training, minutes": ("cost/train_seconds", lambda value: f"{value / 60:.1f}"),
+    "training, CPU-minutes": ("cost/cpu_seconds", lambda value: f"{value / 60:.1f}"),
+    "images per second": ("cost/images_per_second", "{:.0f}".format),
+    "peak memory, MiB": ("cost/peak_memory_bytes", lambda value: f"{value / 2**20:.0f}"),
+    "time spent on checkpoints": ("cost/checkpoint_share", lambda value: f"{100 * value:.2f} %"),
+}
+
+
+def rendered(root: Path, text: str) -> str:
+    """Return a page with every table made anew from results/.
+
+    Args:
+        root: The repository.
+        text: The page.
+
+    Raises:
+        DataError: A table asks for results that are not kept, or for a kind that there is not, or has no end.
+    """
+    if (found := len(_BLOCK.findall(text))) != (begun := text.count("<!-- results:")):
+        raise DataError(
+            f"expected every `<!-- results: KIND EXPERIMENT -->` to go up to its own `<!-- end -->`, found {found} "
+            f"of {begun} that do"
+        )
+    return _BLOCK.sub(lambda block: f"{_opening(block)}\n{_content(root, block)}\n<!-- end -->", text)
+
+
+def _opening(block: re.Match[str]) -> str:
+    return f"<!-- results: {block[1]} {block[2]} -->"
+
+
+def _content(root: Path, block: re.Match[str]) -> str:
+    kind, experiment = block[1], block[2]
+    folder = root / FOLDER / experiment
+    if kind == "comparison":
+        try:
+            content = json.loads((folder / COMPARISON).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise DataError(
+                f"{FOLDER}/{experiment}/{COMPARISON} is missing or broken ({error}); `dvc repro compare`, then "
+                "`alexnet track keep` makes it"
+            ) from error
+        comparison = content["comparison"]
+        lines = [table(comparison, content["costs"]), "", *headline(comparison), _machines(comparison, load(folder))]
+        return "\n".join(["```text", *lines, "```"])
+    if kind == "aims":
+        return aims_table(root, experiment)
+    if kind == "summary":
+        return summary_table(root, experiment)
+    if kind == "verified":
+        return verified_table(root, experiment)
+    if kind == "averages":
+        return averages_table(root, experiment)
+    if kind == "pretrained":
+        return pretrained.sentence(root, experiment)
+    groups = grouped(load(folder))
+    if kind == "runs":
+        return runs_table(groups)
+    if kind == "commands":
+        return "\n".join(["```bash", *(each.command for group in groups for each in group), "```"])
+    if kind == "figure1":
+        return epochs_table(groups)
+    if kind == "figures34":
+        return figures_table(groups)
+    if kind == "differences":
+        return differences(groups, read(root / "experiments" / f"{experiment}.yaml")["compare"]["baseline"])
+    kinds = (
+        "comparison, runs, commands, aims, summary, figures34, figure1, differences, verified, averages or pretrained"
+    )
+    raise DataError(f"{_opening(block)}: expected {kinds}, found {kind}")
+
+
+def _machines(comparison: Mapping[str, Any], results: Sequence[Result]) -> str:
+    """Say where the runs of a comparison were measured, which the kept results of the same loss know."""
+    found = {
+        name: each.machine
+        for name in comparison["variants"]
+        for each in results
+        if each.variant == name
+        and each.metrics.get("test/ten_crop/mean_loss") == comparison["errors"][name]["ten_crop"]["mean_loss"]
+    }
+    if missing := set(comparison["variants"]) - found.keys():
+        raise DataError(
+            f"{COMPARISON} is of runs of {', '.join(sorted(missing))} that are not kept beside it; "
+            "`alexnet track keep` keeps both"
+        )
+    if len(set(found.values())) == 1:
+        return f"Measured on {next(iter(found.values()))}."
+    return f"Measured: {'; '.join(f'{name} on {machine}' for name, machine in found.items())}."
+
+
+def runs_table(groups: Sequence[Sequence[Result]]) -> str:
+    """Lay the groups out, one line each: of one seed the number and its interval, of several mean and deviation."""
+    header = ["variant", "changed", "seeds", "precision", *_ERRORS, *_COSTS, "processor"]
+    lines = [header, ["---"] * len(header)]
+    for group in groups:
+        errors = [_error(group, name) for name in _ERRORS.values()]
+        costs = [_cost(group, name, shown) for name, shown in _COSTS.values()]
+        seeds = ", ".join(str(each.seed) for each in group)
+        processors = "; ".join(sorted({each.processor for each in group}))
+        numbers = [seeds, group[0].precision, *errors, *costs, processors]
+        lines.append([f"`{group[0].variant}`", shown_difference(group, groups), *numbers])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def figures_table(groups: Sequence[Sequence[Result]]) -> str:
+    """Lay out what figures 3 and 4 are said to show, one line a group; older results do not say."""
+    header = ["variant", "changed", "seeds", "precision", *_FIGURES]
+    lines = [header, ["---"] * len(header)]
+    for group in groups:
+        known = [each for each in group if "test/conv1/colour_share_tower1" in each.metrics]
+        if known:
+            seeds = ", ".join(str(each.seed) for each in known)
+            shares = [_share(known, name) for name in _FIGURES.values()]
+            lines.append([f"`{known[0].variant}`", shown_difference(group, groups), seeds, known[0].precision, *shares])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _share(group: Sequence[Result], name: str) -> str:
+    values = [each.metrics[name] for each in group if name in each.metrics]
+    spread = f" ± {100 * statistics.stdev(values):.1f}" if len(values) > 1 else ""
+    return f"{100 * statistics.mean(values):.1f}{spread} %" if values else ""
+
+
+def _error(group: Sequence[Result], name: str) -> str:
+    values = [each.metrics[name] for each in group if name in each.metrics]
+    if len(values) > 1:
+        return shown_error(values)
+    if not values:
+        return ""
+    low, high = (group[0].metrics.get(f"{name}_{end}") for end in ("low", "high"))
+    interval = "" if low is None or high is None else f" ({100 * low:.2f} to {100 * high:.2f})"
+    return f"{shown_error(values)}{interval}"
+
+
+def _cost(group: Sequence[Result], name: str, shown: Callable[[float], str]) -> str:
+    values = [each.metrics[name] for each in group if name in each.metrics]
+    return shown(statistics.median(values)) if values else ""
+
+
+@click.command(cls=Command, help=__doc__)
+def main() -> None:
+    """Write the pages."""
+    root = code_folder()
+    for page in PAGES:
+        path = root / page
+        path.write_text(rendered(root, path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""Averages the predictions of kept results that differ in their seed (§6: five and seven networks).
+
+    python -m pipeline.results.ensembles results/cifar10/optimized-seed1-ecf21377.json
+    results/cifar10/optimized-seed2-….json
+
+Scores ten crops of the test split by each result's model and by the mean of their probabilities, and keeps the errors
+in results/EXPERIMENT/averages. Models and records come from DVC's cache, by the hashes that the results name, so this
+wants the machine that trained them.
+"""
+
+import hashlib
+import math
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from alexnet_tf.errors import AlexNetError, ConfigError
+from pipeline.commands.base import Command
+from pipeline.environment.workspace import Workspace, find_workspace
+from pipeline.results.ensembles_table import AVERAGES, Averages, Errors, averages_table
+from pipeline.results.groups import grouped
+from pipeline.results.kept import FOLDER, Result, read_result
+from pipeline.stages.dvc_cache import link
+from pipeline.stages.outputs import write_text
+from pipeline.verify.certificate import this_machine
+
+if TYPE_CHECKING:
+    from alexnet_tf.metrics.top_k import Predictions
+
+_CLAIMED = "test/ten_crop/top1_error"
+
+
+def keep(workspace: Workspace, results: Sequence[Result]) -> Path:
+    """Score the results' models each and together, and write the errors; return the file.
+
+    Raises:
+        ConfigError: They are fewer than two, or differ in more than their seed.
+        DataError: Two are of the same seed, or a model or the records are damaged.
+        TrainingError: A model's outputs are not finite.
+        AlexNetError: DVC's cache lacks a model or the records, or a model errs otherwise than its result says.
+    """
+    group = _one_group(results)
+    first = group[0]
+    place = workspace.scratch / AVERAGES
+    place.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=place) as name:
+        records = _brought(workspace, first, f"data/records/{first.row['params']['images']}", Path(name))
+        models = [_brought(workspace, each, f"models/{each.variant}", Path(name) / str(each.seed)) for each in group]
+        each, together = _scored(models, records, batch_size=int(first.row["params"]["evaluation.batch_size"]))
+    for result, predictions in zip(group, each, strict=True):
+        claimed, found = result.metrics[_CLAIMED], predictions.error(1)
+        if not math.isclose(claimed, found, abs_tol=1e-9):
+            raise AlexNetError(
+                f"{result.path} claims a ten-crop error of {claimed}, found {found} here; average on the kind of "
+                f"machine that it names, {result.processor}"
+            )
+    averages = Averages(
+        results=[result.path for result in group],
+        each=[Errors(**predictions.metrics()) for predictions in each],
+        together=Errors(**together.metrics()),
+        num_examples=len(together.classes),
+        machine=this_machine(workspace.root),
+    )
+    states = "".join(result.row["state"] for result in group)
+    name = f"{first.variant}-{hashlib.sha256(states.encode()).hexdigest()[:8]}.json"
+    path = workspace.root / FOLDER / first.experiment / AVERAGES / name
+    write_text(path, averages.model_dump_json(indent=1, exclude_none=True) + "\n")
+    return path
+
+
+def _one_group(results: Sequence[Result]) -> list[Result]:
+    groups = grouped(results)
+    data = {(each.experiment, _hash(each, "data/dataset")) for each in results}
+    if len(groups) == len(data) == 1 and len(results) > 1:
+        return groups[0]
+    raise ConfigError(
+        "RESULT: expected two results or more that differ in nothing but their seed, found "
+        f"{len(results)}, of {len(groups)} sets of parameters or precisions and {len(data)} of data; leave others out"
+    )
+
+
+def _hash(result: Result, path: str) -> str:
+    """What DVC calls an output of a result's run; "" for none."""
+    return next(
+        (each["outs"][name] for each in result.row["standing"] if (name := f"dvc.out.{path}") in each["outs"]), ""
+    )
+
+
+def _brought(workspace: Workspace, result: Result, path: str, folder: Path) -> Path:
+    if not link(workspace, _hash(result, path), folder / path):
+        raise AlexNetError(
+            f"{path} of {result.path} is not in DVC's cache here; this puts it there on the same kind of machine "
+            f"({result.processor}), then come back to this commit: {result.command}"
+        )
+    return folder / path
+
+
+def _scored(models: Sequence[Path], records: Path, *, batch_size: int) -> "tuple[list[Predictions], Predictions]":
+    from alexnet_tf.data.record_dataset import RecordSplit
+    from alexnet_tf.devices.strategy import make_strategy
+    from alexnet_tf.evaluation.ensemble import evaluate_together
+    from alexnet_tf.models.classifier import load_bundle
+    from pipeline.environment.progress import progress_for
+
+    split = RecordSplit.open(records, "test")
+    strategy = make_strategy([])
+    with strategy.scope():
+        bundles = [load_bundle(model) for model in models]
+    with progress_for().task("score", total=split.num_examples, unit="images") as task:
+        return evaluate_together(bundles, split, batch_size=batch_size, strategy=strategy, advance=task.advance)
+
+
+@click.command(cls=Command, help=__doc__)
+@click.argument("results", metavar="RESULT...", nargs=-1, required=True, type=click.Path(path_type=Path))
+def main(results: tuple[Path, ...]) -> None:
+    """Average, and print the table."""
+    workspace = find_workspace()
+    path = keep(workspace, [read_result(each) for each in results])
+    click.echo(f"wrote {path.relative_to(workspace.root)}")
+    click.echo(averages_table(workspace.root, path.parent.parent.name))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,243 @@
+"""Says whether a run came out as expected: what it measured, beside what is committed and what other machines gave.
+
+Two claims are in Git: HEAD's dvc.lock with its metrics.json, and the results in results/, of the same parameters on
+other machines and with other seeds. A run on the same kind of machine repeats the former bit by bit. On another kind
+of processor sums round differently, and training carries that on as it would another seed. So an error is expected
+within the span of the 95 % intervals (Wilson) of all these runs.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from alexnet_tf.comparison.tables import aligned, percent
+from alexnet_tf.errors import AlexNetError, DataError
+from alexnet_tf.metrics.significance import wilson_interval
+from pipeline.config.experiments import active_name
+from pipeline.config.load import PARAMS_FILE, Config
+from pipeline.environment.provenance import changed_files, provenance_tags
+from pipeline.environment.typed import typed
+from pipeline.environment.workspace import Workspace
+from pipeline.environment.yaml_file import read
+from pipeline.results.kept import FOLDER, Result, load
+from pipeline.stages.claims import changed_claim, claimed_lock, claimed_metrics
+from pipeline.stages.graph import all_items, ancestors
+from pipeline.stages.lock import LOCK_FILE, Lock, read_lock
+from pipeline.tracking.parent_runs import row_params
+
+Verdict = Literal["bit-identical", "as expected", "not as expected", "nothing to compare with", "out of date"]
+
+VIEWS = {"ten_crop": "ten crops", "center": "centre crop"}
+_CONFIDENCE = 0.95
+_WITHOUT_EFFECT = ("validate.", "evaluation.", "gate.", "export.")  # parameters that no error depends on
+
+
+@dataclass(frozen=True)
+class Expected:
+    """One top-1 error on the test split, fractions in [0, 1].
+
+    Attributes:
+        variant: Of which network.
+        view: `ten_crop` or `center`.
+        here: What this run measured.
+        committed: What HEAD's metrics.json claims of the same parameters; None where it claims nothing.
+        others: What the kept runs of the same parameters measured.
+        low: Low end of the expected range; None where there is nothing to compare with.
+        high: High end.
+    """
+
+    variant: str
+    view: str
+    here: float
+    committed: float | None
+    others: Sequence[float]
+    low: float | None
+    high: float | None
+
+    @property
+    def fits(self) -> bool:
+        """Whether the error is in the expected range, or none is known."""
+        return self.low is None or self.high is None or self.low <= self.here <= self.high
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run came out.
+
+    Attributes:
+        verdict: In two or three words.
+        sentence: The verdict and why.
+        errors: One entry a variant and view.
+        machine: The processor of this machine, with the number of its cores.
+        committed_on: The same of the committed run; "" where no kept result tells.
+        others_on: The same of the kept runs.
+        tree: Why the tree is not clean and what to do about it; "" where dvc.lock and metrics.json are HEAD's.
+    """
+
+    verdict: Verdict
+    sentence: str
+    errors: Sequence[Expected] = ()
+    machine: str = ""
+    committed_on: str = ""
+    others_on: Sequence[str] = field(default_factory=tuple)
+    tree: str = ""
+
+    def lines(self) -> list[str]:
+        """The outcome as text: a table, the processors, the state of the tree, and the verdict last."""
+        lines = []
+        if any(each.low is not None for each in self.errors):
+            header = ["top-1 error", "here", "committed", "other runs", "expected"]
+            lines += [*aligned([header, *(_cells(each) for each in self.errors)]), f"here:         {self.machine}"]
+            lines += [f"committed:    {self.committed_on}"] * bool(self.committed_on)
+            lines += [f"other runs:   {'; '.join(self.others_on)}"] * bool(self.others_on)
+            lines += ["expected:     the span of the 95 % intervals of the committed run and the others", ""]
+        return [*lines, *[self.tree] * bool(self.tree), self.sentence]
+
+
+def outcome(workspace: Workspace, config: Config, comparison: Mapping[str, Any]) -> Outcome:
+    """Hold the run that lies here against what is committed.
+
+    Args:
+        workspace: With the outputs of a run.
+        config: Of the current parameters.
+        comparison: What `compare` wrote of it.
+
+    Raises:
+        DataError: A kept result is none.
+    """
+    root = workspace.root
+    written = read(root / PARAMS_FILE)
+    lock, claim = read_lock(root), claimed_lock(root)
+    stale = [item.address for item in all_items(config.values) if not lock.stands(root, item, written)]
+    if stale:
+        told = f"{', '.join(stale)} {'is' if len(stale) == 1 else 'are'} out of date"
+        return Outcome("out of date", f"not compared with what is committed: {told}; `{typed('dvc repro')}` first")
+    metrics = claimed_metrics(root)
+    errors, others, committed_on = [], [], ""
+    for variant in comparison["variants"]:
+        evaluate = config.item("evaluate", variant)
+        chain = [*ancestors(evaluate, config.values), evaluate]
+        claimed = metrics.get(variant) if all(claim.has_params(item, written) for item in chain) else None
+        kept = _kept(workspace, config, variant)
+        same = [each for each in kept if _is_claimed(each, claim)]
+        committed_on = committed_on or next((each.machine for each in same), "")
+        rest = [each for each in kept if each not in same] if claimed else kept
+        others += rest
+        errors += [_expected(comparison, variant, view, claimed, rest) for view in VIEWS]
+    verdict, sentence = _verdict(workspace, errors, lock.hashes, claim.hashes)
+    others_on = tuple(sorted({each.machine for each in others}))
+    tags = provenance_tags(root)
+    machine = f"{tags['host.cpus']} cores of {tags['host.cpu']}"
+    return Outcome(verdict, sentence, errors, machine, committed_on, others_on, _tree(changed_claim(root)))
+
+
+def _expected(
+    comparison: Mapping[str, Any], variant: str, view: str, claimed: Mapping[str, Any] | None, kept: Sequence[Result]
+) -> Expected:
+    others = [each.metrics[f"test/{view}/top1_error"] for each in kept]
+    committed_error = claimed["evaluate"][view]["top1_error"] if claimed else None
+    runs = others if committed_error is None else [committed_error, *others]
+    num_examples = comparison["num_examples"]  # of all of them, as the parameters of the data are the same
+    intervals = [wilson_interval(error, num_examples, confidence=_CONFIDENCE) for error in runs]
+    return Expected(
+        variant=variant,
+        view=view,
+        here=comparison["errors"][variant][view]["top1_error"]["value"],
+        committed=committed_error,
+        others=others,
+        low=min((low for low, _ in intervals), default=None),
+        high=max((high for _, high in intervals), default=None),
+    )
+
+
+def _verdict(
+    workspace: Workspace, errors: Sequence[Expected], found: Mapping[str, str], claimed: Mapping[str, str]
+) -> tuple[Verdict, str]:
+    if found == claimed:
+        return "bit-identical", (
+            f"bit-identical to the committed run: all {len(found)} outputs have the hashes of HEAD's {LOCK_FILE}"
+        )
+    known = [each for each in errors if each.low is not None]
+    unknown = sorted({each.variant for each in errors} - {each.variant for each in known})
+    nothing = f"nothing was committed to compare {' and '.join(unknown)} with, as no run of these parameters is kept"
+    if not known:
+        return "nothing to compare with", nothing
+    rest = f"; {nothing}" if unknown else ""
+    if wrong := [each for each in known if not each.fits]:
+        told = ", ".join(
+            f"{each.variant} has a top-1 error of {percent(each.here)} ({VIEWS[each.view]}), expected {_range(each)}"
+            for each in wrong
+        )
+        return "not as expected", f"not as expected: {told}; {_way_out(workspace, wrong)}{rest}"
+    if all(each.here == each.committed for each in known):
+        differing = sorted(path for path in {*found, *claimed} if found.get(path) != claimed.get(path))
+        why = f"the errors are those of the committed run, while the bytes of {', '.join(differing)} differ"
+    else:
+        why = "every top-1 error is within the range that other runs of these parameters gave"
+    return "as expected", f"as expected: {why}{rest}"
+
+
+def _way_out(workspace: Workspace, wrong: Sequence[Expected]) -> str:
+    if changed := changed_files(workspace.root):
+        told = f"{', '.join(changed)} differ{'s' if len(changed) == 1 else ''} from HEAD"
+        return f"{told}; `git stash` and `{typed('dvc repro')}` show whether that is why"
+    return (
+        f"`{typed('alexnet doctor')}` looks for what differs in this environment, and "
+        f"`{typed(f'alexnet verify train@{wrong[0].variant}')}` shows whether a second training gives the same"
+    )
+
+
+def _tree(changed: Sequence[str]) -> str:
+    if not changed:
+        return ""
+    files = " ".join(changed)
+    describes = "describe" if len(changed) > 1 else "describes"
+    return (
+        f"{' and '.join(changed)} now {describes} this run instead of the committed one. `git restore {files}` brings "
+        f"the committed one back; `git commit {files}` makes this one yours, which is what DVC's advice is for."
+    )
+
+
+def _kept(workspace: Workspace, config: Config, variant: str) -> list[Result]:
+    """The kept results of a variant's parameters, whatever the seed; a parameter that one does not know counts not."""
+    try:
+        found = load(workspace.root / FOLDER / active_name(workspace))
+    except DataError:
+        raise
+    except AlexNetError:  # none is kept, or params.yaml is no experiment's
+        return []
+    own = _decisive(row_params(config.values, variant))
+    return [
+        each
+        for each in found
+        if each.variant == variant
+        and all(own.get(name, word) == word for name, word in _decisive(each.row["params"]).items())
+    ]
+
+
+def _decisive(params: Mapping[str, str]) -> dict[str, str]:
+    return {name: word for name, word in params.items() if name != "seed" and not name.startswith(_WITHOUT_EFFECT)}
+
+
+def _is_claimed(result: Result, claim: Lock) -> bool:
+    """Whether a kept result is the run that a dvc.lock describes."""
+    outs = {
+        name.removeprefix("dvc.out."): digest
+        for each in result.row["standing"]
+        for name, digest in each["outs"].items()
+    }
+    path = f"reports/evaluate/{result.variant}"
+    return path in outs and outs[path] == claim.hashes.get(path)
+
+
+def _cells(each: Expected) -> list[str]:
+    spread = sorted(each.others)
+    others = "" if not spread else percent(spread[0])
+    if spread and spread[-1] != spread[0]:
+        others = f"{100 * spread[0]:.1f} to {percent(spread[-1])}"
+    committed_error = "" if each.committed is None else percent(each.committed)
+    return [f"{each.variant}, {VIEWS[each.view]}", percent(each.here), committed_error, others, _range(each)]
+
+
+def _range(each: Expected) -> str:
+    return "" if each.low is None or each.high is None else f"{100 * each.low:.1f} to {percent(each.high)}"

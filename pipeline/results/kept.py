@@ -1,0 +1,186 @@
+"""Results that are kept in Git: one small JSON file a run, from which MLflow's rows and the documents' tables are made.
+
+results/EXPERIMENT/VARIANT-seedSEED-STATE.json   one run, as its row in MLflow describes it
+results/EXPERIMENT/comparison.json               what `alexnet report` printed of the last one kept
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from alexnet_tf.errors import AlexNetError, DataError
+from pipeline.config.experiments import active_name, changes
+from pipeline.config.load import Config
+from pipeline.environment.workspace import Workspace
+from pipeline.results.report import costs, read_comparison
+from pipeline.stages.outputs import write_text
+from pipeline.tracking import spool
+from pipeline.tracking.backfill import describe
+
+FOLDER = "results"
+COMPARISON = "comparison.json"
+_COMPARED = ("baseline", "bootstrap_samples", "confidence", "errors", "num_examples", "paired", "training", "variants")
+
+
+@dataclass(frozen=True)
+class Result:
+    """One run of a variant, trained and evaluated.
+
+    Attributes:
+        experiment: The file of experiments/ that it started from.
+        changes: What params.yaml had other than the experiment, of this variant: dotted key -> value.
+        row: Its row as an event of the spool has it: params, tags (commit, versions, machine) and the stages with
+            their metrics, costs and DVC hashes, of training also the history of the epochs.
+    """
+
+    experiment: str
+    changes: Mapping[str, Any]
+    row: Mapping[str, Any]
+
+    @property
+    def variant(self) -> str:
+        """The variant."""
+        return self.row["variant"]
+
+    @property
+    def seed(self) -> int:
+        """Its seed."""
+        return int(self.row["params"]["seed"])
+
+    @property
+    def time(self) -> int:
+        """When it was evaluated, in milliseconds since 1970."""
+        return next(each["remake"]["time"] for each in self.row["standing"] if each["stage"].startswith("evaluate@"))
+
+    @property
+    def path(self) -> str:
+        """Where it is kept, in the repository."""
+        return f"{FOLDER}/{self.experiment}/{self.variant}-seed{self.seed}-{self.row['state'][:8]}.json"
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The numbers of its row by name, such as `test/ten_crop/top1_error` and `cost/cpu_seconds`."""
+        return {name: value for stage in self.row["standing"] for name, value in stage["metrics"].items()}
+
+    @property
+    def precision(self) -> str:
+        """What its layers computed in, `float32` or `bfloat16`; older results name it as a parameter alone."""
+        if (bits := self.metrics.get("train/precision_bits")) is None:
+            return self.row["params"]["training.precision"]
+        return {16.0: "bfloat16", 32.0: "float32"}[bits]
+
+    @property
+    def processor(self) -> str:
+        """The processor that it ran on, with its vector instructions; older results do not tell."""
+        return self.row["tags"].get("host.cpu", "not recorded")
+
+    @property
+    def machine(self) -> str:
+        """The processor in words, with the number of its cores."""
+        known = "a processor that was not recorded" if self.processor == "not recorded" else self.processor
+        return f"{self.row['tags'].get('host.cpus', 'some')} cores of {known}"
+
+    @property
+    def command(self) -> str:
+        """What starts it again, in a clean clone; FOLDER is where images lie that nothing downloads."""
+        sets = "".join(f" -S '{key}={json.dumps(value)}'" for key, value in self.changes.items())
+        run = f"dvc exp run{sets}" if sets else "dvc repro"
+        commit = self.row["tags"].get("mlflow.source.git.commit", "COMMIT")
+        downloaded = self.row["params"]["download.source"] not in ("image_folder", "imagenet2012")
+        folder = "" if downloaded else " --source-folder FOLDER"
+        return f"git checkout {commit[:12]} && alexnet use {self.experiment}{folder} && {run} evaluate@{self.variant}"
+
+    def event(self) -> dict[str, Any]:
+        """Describe it to MLflow, as a state that stands."""
+        tags = {**self.row["state_tags"], "alexnet.result": self.path}
+        return {"event": "standing", "time": self.time, "rows": [{**self.row, "state_tags": tags}]}
+
+
+def collect(workspace: Workspace, config: Config) -> list[Result]:
+    """Describe each variant here that is trained and evaluated, and is as dvc.lock has it.
+
+    Raises:
+        AlexNetError: There is none, one was trained elsewhere, or params.yaml does not say which experiment it is.
+    """
+    event = describe(workspace, config)
+    experiment = active_name(workspace)
+    found = []
+    for row in event["rows"] if event else []:
+        stages = {stage["stage"].partition("@")[0]: stage for stage in row["standing"]}
+        if not {"train", "evaluate"} <= stages.keys():
+            continue
+        if not stages["train"]["remake"]["cost"]:
+            raise AlexNetError(
+                f"train@{row['variant']} did not run on this machine, so its seconds, versions and machine are not "
+                "known here; keep the result where it ran"
+            )
+        for stage in stages.values():
+            stage["remake"]["reports"] = []  # paths of this machine
+        found.append(
+            Result(
+                experiment=experiment,
+                changes=changes(workspace, experiment, row["variant"]),
+                row=row,
+            )
+        )
+    if not found:
+        raise AlexNetError(
+            "no variant is trained and evaluated as dvc.lock has it, so there is no result to keep; `dvc repro` first"
+        )
+    return found
+
+
+def keep(workspace: Workspace, config: Config, results: list[Result]) -> list[str]:
+    """Write results, and the comparison where there is one; return their paths in the repository."""
+    contents = {result.path: asdict(result) for result in results}
+    # Where one variant alone was run, what lies there is an older comparison or none.
+    if all("compare" in [stage["stage"] for stage in result.row["standing"]] for result in results):
+        comparison = read_comparison(workspace)
+        kept = {name: comparison[name] for name in _COMPARED}
+        path = f"{FOLDER}/{results[0].experiment}/{COMPARISON}"
+        contents[path] = {"comparison": kept, "costs": costs(workspace, config)}
+    for path, content in contents.items():
+        write_text(workspace.root / path, json.dumps(content, indent=1, sort_keys=True) + "\n")
+    return list(contents)
+
+
+def load(folder: Path) -> list[Result]:
+    """Read all results below a folder, by path.
+
+    Raises:
+        AlexNetError: There is none.
+        DataError: A file is none.
+    """
+    paths = [path for path in sorted(folder.rglob("*-seed*-*.json")) if path.is_file()]
+    if not paths:
+        raise AlexNetError(
+            f"{folder} holds no result (EXPERIMENT/VARIANT-seedSEED-STATE.json); `alexnet track keep` makes some"
+        )
+    return [read_result(path) for path in paths]
+
+
+def put(home: Path, results: list[Result]) -> None:
+    """Put results into the spool, to be sent like any other run."""
+    for result in results:
+        spool.append(home / ".alexnet" / "spool" / f"{result.time}-{Path(result.path).stem}", result.event())
+
+
+def read_result(path: Path) -> Result:
+    """Read one result.
+
+    Raises:
+        DataError: The file is none.
+    """
+    try:
+        result = Result(**json.loads(path.read_text(encoding="utf-8")))
+        _ = result.metrics, result.event(), result.command  # what is missing shows here
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); name a file of {FOLDER}/") from error
+    except (ValueError, TypeError, KeyError, AttributeError, StopIteration) as error:
+        raise DataError(
+            f"{path}: expected a result that `alexnet track keep` wrote, found another file "
+            f"({type(error).__name__}); take it out"
+        ) from error
+    return result

@@ -1,0 +1,151 @@
+"""Keeps a trained model in results/pretrained/NAME, so that `alexnet predict --pretrained NAME` needs no training.
+
+    python -m pipeline.results.pretrained optimized cifar10
+
+The model is that of models/VARIANT, compressed (`alexnet_tf.evaluation.compression`). Before it takes its place, both
+are scored on the test split; loss.json beside the model says what compression cost.
+"""
+
+import json
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+import click
+
+from alexnet_tf.errors import AlexNetError, ConfigError
+from alexnet_tf.nearest import nearest
+from pipeline.commands.base import Command
+
+FOLDER = "results/pretrained"
+_LOSS = "loss.json"
+_MAX_BYTES = 10_000_000
+
+
+def names(root: Path) -> list[str]:
+    """Name the models that are kept, sorted."""
+    return sorted(path.parent.name for path in (root / FOLDER).glob("*/model.json"))
+
+
+def folder_of(root: Path, name: str) -> Path:
+    """Find a model that is kept.
+
+    Raises:
+        ConfigError: There is none of that name.
+    """
+    known = names(root)
+    if name not in known:
+        raise ConfigError(
+            f"--pretrained {name}: expected one of {FOLDER} ({', '.join(known) or 'which is empty'})"
+            f"{nearest(name, known)}"
+        )
+    return root / FOLDER / name
+
+
+def sentence(root: Path, name: str) -> str:
+    """Say what compressing a model cost, as its loss.json has it.
+
+    Raises:
+        ConfigError: There is none of that name.
+    """
+    said = json.loads((folder_of(root, name) / _LOSS).read_text(encoding="utf-8"))
+    views, ten_crop = said["test"].values(), said["test"]["ten_crop"]
+    size, before = said["bytes_after"] / 1e6, said["bytes_before"] / 1e6
+    changed = max(view["classes_changed"] for view in views)
+    difference = max(view["largest_probability_difference"] for view in views)
+    images = f"Of {said['num_examples']:,} test images"
+    if changed == 0 == difference:
+        loss = (
+            f"{images} none gets another class or its true class another probability than before, and the top-1 error "
+            f"of ten crops stays {100 * ten_crop['top1_error_after']:.2f} %."
+        )
+    else:
+        loss = (
+            f"{images} {changed} get another class than before, the probability of the true class differs by "
+            f"{difference:.2g} at most, and the top-1 error of ten crops is {100 * ten_crop['top1_error_after']:.2f} % "
+            f"instead of {100 * ten_crop['top1_error_before']:.2f} %."
+        )
+    return f"{size:.1f} MB instead of {before:.1f}. {loss}"
+
+
+def keep(root: Path, model: Path, records: Path, target: Path) -> dict:
+    """Compress a model, score it before and after, and put it in place.
+
+    Args:
+        root: The repository, for names in messages.
+        model: As the stage train wrote it.
+        records: With the test split.
+        target: Replaced as a whole.
+
+    Returns:
+        What loss.json says.
+
+    Raises:
+        AlexNetError: It is larger than a model in Git may be.
+    """
+    from alexnet_tf.data.record_dataset import RecordSplit
+    from alexnet_tf.devices.strategy import make_strategy
+    from alexnet_tf.evaluation.compression import compressed, loss
+    from alexnet_tf.evaluation.evaluate import evaluate
+    from alexnet_tf.models.classifier import load_bundle, save_bundle
+    from alexnet_tf.models.weights import assign_arrays, model_arrays
+    from pipeline.environment.progress import progress_for
+
+    split = RecordSplit.open(records, "test")
+    strategy = make_strategy([])
+    with strategy.scope():
+        bundle = load_bundle(model)
+    arrays = compressed(model_arrays(bundle.model))
+    # Told before an hour of scoring.
+    if (least := sum(array.nbytes for array in arrays.values()) // 2) > _MAX_BYTES:
+        raise AlexNetError(
+            f"{model.relative_to(root)} has {least:,} bytes of weights at best, and a model in Git at most "
+            f"{_MAX_BYTES:,}; keep a smaller variant"
+        )
+    with progress_for().task("score twice", total=2 * split.num_examples, unit="images") as task:
+        before = evaluate(bundle, split, batch_size=256, strategy=strategy, advance=task.advance)
+        assign_arrays(bundle.model, arrays, source="compression")
+        after = evaluate(bundle, split, batch_size=256, strategy=strategy, advance=task.advance)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as place:
+        made = Path(place) / target.name
+        save_bundle(made, bundle, halved=True)
+        size = sum(path.stat().st_size for path in made.iterdir())
+        if size > _MAX_BYTES:
+            raise AlexNetError(
+                f"{model.relative_to(root)} takes {size:,} bytes compressed, and a model in Git at most "
+                f"{_MAX_BYTES:,}; keep a smaller variant"
+            )
+        said = {
+            "test": loss(before, after),
+            "num_examples": split.num_examples,
+            "bytes_before": sum(path.stat().st_size for path in model.iterdir()),
+            "bytes_after": size,
+        }
+        (made / _LOSS).write_text(json.dumps(said, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        shutil.rmtree(target, ignore_errors=True)
+        made.rename(target)
+    return said
+
+
+@click.command(cls=Command, help=__doc__)
+@click.argument("variant")
+@click.argument("name")
+def main(variant: str, name: str) -> None:
+    """Keep a model."""
+    from pipeline.config.load import PARAMS_FILE, load
+    from pipeline.environment.workspace import find_workspace
+
+    if not re.fullmatch(r"\w[\w-]*", name):
+        raise ConfigError(f"NAME: expected letters, digits, - and _, found {name!r}")
+    root = find_workspace().root
+    config = load(root / PARAMS_FILE)
+    item = config.item("evaluate", variant)
+    inputs = item.inputs()
+    said = keep(root, root / inputs["model"], root / inputs["records"], root / FOLDER / name)
+    click.echo(json.dumps(said, indent=1))
+
+
+if __name__ == "__main__":
+    main()

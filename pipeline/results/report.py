@@ -1,0 +1,101 @@
+"""The comparison page with what the runs cost on this machine.
+
+It holds measured seconds, so it is no output of a stage: DVC would see it change at every run.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from alexnet_tf.errors import AlexNetError
+from pipeline.config.load import Config
+from pipeline.environment.workspace import Workspace
+from pipeline.stages.cost import read_timings
+from pipeline.stages.fingerprint import fingerprint
+from pipeline.stages.outputs import write_text
+
+COMPARISON = "reports/compare/comparison.json"
+PAGE = "reports/report.html"
+COMPARED = "reports/compared.html"
+_SHOWN = (
+    "baseline",
+    "bootstrap_samples",
+    "confidence",
+    "curves",
+    "errors",
+    "gallery",
+    "knobs",
+    "num_examples",
+    "paired",
+    "per_class",
+    "slices",
+    "training",
+    "variants",
+)
+_MIB = 2**20
+
+
+def read_comparison(workspace: Workspace) -> dict[str, Any]:
+    """Read what `compare` wrote.
+
+    Raises:
+        AlexNetError: It is not there, broken, or something else.
+    """
+    try:
+        comparison = json.loads((workspace.root / COMPARISON).read_text(encoding="utf-8"))
+        if not isinstance(comparison, dict):
+            raise ValueError("it is no JSON object")
+        if missing := [key for key in _SHOWN if key not in comparison]:
+            raise ValueError(f"it has no {missing[0]!r}")
+        return comparison
+    except FileNotFoundError:
+        raise AlexNetError(f"{COMPARISON} is missing; `dvc repro` or `alexnet compare` makes it") from None
+    except ValueError as error:
+        raise AlexNetError(f"{COMPARISON} is broken ({error}); `dvc repro -f compare` makes it anew") from None
+
+
+def costs(workspace: Workspace, config: Config) -> dict[str, dict[str, float]]:
+    """Collect what training and evaluating each variant cost, as far as it was measured on this machine."""
+    found: dict[str, dict[str, float]] = {}
+    for variant in config.values["variants"]:
+        train, evaluate = (_timings(workspace, config, stage, variant) for stage in ("train", "evaluate"))
+        named = {
+            "seconds_per_epoch": train.get("seconds_per_epoch"),
+            "training_seconds": train.get("wall_seconds"),
+            "training_images_per_second": train.get("images_per_second"),
+            "evaluation_images_per_second": evaluate.get("images_per_second"),
+            "peak_memory_mib": train["peak_memory_bytes"] / _MIB if "peak_memory_bytes" in train else None,
+        }
+        found[variant] = {name: value for name, value in named.items() if value is not None}
+    return found
+
+
+def _timings(workspace: Workspace, config: Config, stage: str, variant: str) -> dict[str, float]:
+    item = config.item(stage, variant)
+    try:
+        identity = fingerprint(workspace.root, item, config.params[item.address])
+    except OSError:
+        return {}
+    return read_timings(workspace.scratch / "timings", item, identity)
+
+
+def write_report(workspace: Workspace, config: Config) -> Path:
+    """Write the page and return its path.
+
+    Raises:
+        AlexNetError: There is no comparison yet.
+    """
+    comparison = read_comparison(workspace)
+    folder = (workspace.root / COMPARISON).parent
+    figures = {path.name: path.read_bytes() for path in sorted(folder.glob("*.png"))}
+    return write_page(workspace.root / PAGE, comparison, costs(workspace, config), figures)
+
+
+def write_page(
+    page: Path, comparison: dict[str, Any], measured: dict[str, dict[str, float]], figures: dict[str, bytes]
+) -> Path:
+    """Write a comparison as a page, whole or not at all, and return its path."""
+    from alexnet_tf.comparison.page import render
+
+    write_text(page, render(comparison, measured, figures))
+    return page

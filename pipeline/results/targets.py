@@ -1,0 +1,153 @@
+"""What was aimed at, beside what came out: results/aims.yaml against the kept results, for docs/results.md."""
+
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from alexnet_tf.errors import AlexNetError, DataError
+from pipeline.environment.yaml_file import parse
+from pipeline.results.groups import grouped, shown_difference
+from pipeline.results.kept import FOLDER, Result, load
+
+FILE = "aims.yaml"
+Quantity = Literal["ten-crop error", "seconds per epoch", "CPU-minutes of training"]
+
+_METRICS: dict[Quantity, tuple[str, float, str]] = {
+    "ten-crop error": ("test/ten_crop/top1_error", 100.0, "{:.2f} %"),
+    "seconds per epoch": ("cost/seconds_per_epoch", 1.0, "{:.0f}"),
+    "CPU-minutes of training": ("cost/cpu_seconds", 1 / 60, "{:.1f}"),
+}
+
+
+class Aim(BaseModel):
+    """One figure that a variant should reach.
+
+    Attributes:
+        variant: Whose.
+        quantity: Which figure, lower being better.
+        at_most: The aim: an error in percent, else seconds or minutes.
+        anchor: What others had, "" where none is known.
+        seeds: How many runs it should be the mean (an error) or median (a cost) of.
+        reason: Why it is missed, as far as that was measured; shown unless it is met.
+        next: What to try next; like `reason`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    variant: str
+    quantity: Quantity
+    at_most: float
+    anchor: str = ""
+    seeds: Annotated[int, Field(ge=1)] = 1
+    reason: str
+    next: str
+
+
+_AIMS = TypeAdapter(dict[str, list[Aim]])
+
+
+def read_aims(root: Path) -> dict[str, list[Aim]]:
+    """Read results/aims.yaml: experiment -> its aims.
+
+    Raises:
+        AlexNetError: It is missing or no YAML.
+        DataError: It says something else than aims.
+    """
+    path = root / FOLDER / FILE
+    try:
+        return _AIMS.validate_python(parse(path.read_text(encoding="utf-8"), f"{FOLDER}/{FILE}"))
+    except OSError as error:
+        raise AlexNetError(f"{path}: cannot be read ({error.strerror}); it is part of the repository") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise DataError(
+            f"{FOLDER}/{FILE}: {'.'.join(map(str, first['loc']))}: {first['msg']}; mend it there"
+        ) from error
+
+
+def aims_table(root: Path, experiment: str) -> str:
+    """Lay the aims of an experiment out, one line each, with the best set of parameters that was run.
+
+    Of several sets of parameters that were run, those with more seeds come first, up to as many as asked for, then the
+    better figure. The first aim of a variant chooses, and its other aims are held against the same runs.
+
+    Raises:
+        DataError: A result or the file of aims is broken, or that has none for the experiment.
+        AlexNetError: There is no result, or no file of aims.
+    """
+    if not (aims := read_aims(root).get(experiment)):
+        raise DataError(f"{FOLDER}/{FILE} has no aims for {experiment}, of which a page asks for a table")
+    groups = grouped(load(root / FOLDER / experiment))
+    header = ["variant", "quantity", "others", "aim", "here", "verdict", "why, and what to try next"]
+    lines = [header, ["---"] * len(header)]
+    chosen: dict[str, Sequence[Result]] = {}
+    for aim in aims:
+        if aim.variant not in chosen:
+            chosen[aim.variant] = _best(aim, groups)
+        _, _, shown = _METRICS[aim.quantity]
+        wanted = f"at most {shown.format(aim.at_most)}" + (f", {aim.seeds} seeds" if aim.seeds > 1 else "")
+        here, verdict = _reached(aim, chosen[aim.variant], groups)
+        remark = "" if verdict == "met" else f"{aim.reason} Next: {aim.next}"
+        lines.append([f"`{aim.variant}`", aim.quantity, aim.anchor, wanted, here, verdict, remark])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def summary_table(root: Path, experiment: str) -> str:
+    """Lay out, one line a variant, what its best set of parameters reached: the runs that the first aim chooses.
+
+    Raises:
+        DataError: As of `aims_table`.
+        AlexNetError: As of `aims_table`.
+    """
+    groups = grouped(load(root / FOLDER / experiment))
+    header = ["variant", "test error, ten crops", "test error, centre crop", "seeds", "epochs", "minutes", "precision"]
+    lines = [header, ["---"] * len(header)]
+    firsts = {aim.variant: aim for aim in reversed(read_aims(root).get(experiment, []))}
+    for variant in sorted(firsts):
+        if group := _best(firsts[variant], groups):
+            errors = [
+                shown_error([each.metrics[f"test/{view}/top1_error"] for each in group])
+                for view in ("ten_crop", "center")
+            ]
+            minutes = statistics.median(each.metrics["cost/train_seconds"] for each in group) / 60
+            epochs = group[0].row["params"]["training.epochs"]
+            lines.append([f"`{variant}`", *errors, str(len(group)), epochs, f"{minutes:.1f}", group[0].precision])
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    machines = sorted({each.processor for variant in firsts for each in _best(firsts[variant], groups)})
+    return f"{table}\n\nMinutes are those of one training; processor: {'; '.join(machines)}."
+
+
+def shown_error(values: Sequence[float]) -> str:
+    """Write the mean of an error over seeds in percent, with its standard deviation where there are several."""
+    spread = f" ± {100 * statistics.stdev(values):.2f}" if len(values) > 1 else ""
+    return f"{100 * statistics.mean(values):.2f}{spread} %"
+
+
+def _best(aim: Aim, groups: Sequence[Sequence[Result]]) -> Sequence[Result]:
+    known = [group for group in groups if group[0].variant == aim.variant and _value(aim, group) is not None]
+    return min(known, key=lambda group: (-min(len(group), aim.seeds), _value(aim, group)), default=[])
+
+
+def _value(aim: Aim, group: Sequence[Result]) -> float | None:
+    metric, scale, _ = _METRICS[aim.quantity]
+    values = [each.metrics[metric] for each in group if metric in each.metrics]
+    middle = statistics.mean if aim.quantity == "ten-crop error" else statistics.median
+    return scale * middle(values) if values and len(values) == len(group) else None
+
+
+def _reached(aim: Aim, group: Sequence[Result], groups: Sequence[Sequence[Result]]) -> tuple[str, str]:
+    if (value := _value(aim, group)) is None:
+        return "", "not run"
+    seeds = f"{len(group)} seed{'s' if len(group) > 1 else ''}"
+    run = [shown_difference(group, groups), group[0].precision, seeds]
+    if aim.quantity != "ten-crop error":  # a cost says little without its machine
+        run.append(f"processor: {'; '.join(sorted({each.processor for each in group}))}")
+    if value > aim.at_most + 1e-9:
+        verdict = "missed"
+    else:
+        verdict = "met" if len(group) >= aim.seeds else f"met with {len(group)} of {aim.seeds} seeds"
+    _, _, shown = _METRICS[aim.quantity]
+    return f"{shown.format(value)} ({', '.join(part for part in run if part)})", verdict

@@ -1,0 +1,82 @@
+"""Reads what DVC keeps by content: outputs as they were committed, whatever lies in their places now."""
+
+import functools
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from pipeline.environment.workspace import Workspace
+from pipeline.stages.claims import claimed_lock
+from pipeline.stages.lock import dvc_md5
+
+
+def claimed_text(workspace: Workspace, path: str, claimed: str, name: str) -> str | None:
+    """The text of one file of an output as it was committed; None where neither cache nor tree has it.
+
+    Args:
+        workspace: Whose output.
+        path: The output's path.
+        claimed: DVC's hash of it.
+        name: The file in it.
+    """
+    place = workspace.root / path
+    if dvc_md5(place) == claimed:
+        return _text(place / name)
+    listed = _text(_cached(workspace, claimed))
+    if listed is None:
+        return None
+    for entry in json.loads(listed):
+        if entry["relpath"] == name:
+            return _text(_cached(workspace, entry["md5"]))
+    return None
+
+
+def bring(workspace: Workspace, folder: Path, path: str, revision: str = "HEAD") -> bool:
+    """Put an output as a commit has it into another folder, by links; return whether it could be had."""
+    claimed, place = claimed_lock(workspace.root, revision).hashes.get(path, ""), folder / path
+    if claimed and dvc_md5(workspace.root / path) == claimed:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(workspace.root / path)
+        return True
+    return bool(claimed) and link(workspace, claimed, place)
+
+
+def link(workspace: Workspace, digest: str, place: Path) -> bool:
+    """Put what the cache has by that hash, a file or a folder, at a place, by links; return whether it could be had."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    cached = _cached(workspace, digest)
+    if not digest.endswith(".dir"):
+        if cached.is_file():
+            place.symlink_to(cached)
+        return cached.is_file()
+    listed = _text(cached)
+    if listed is None:
+        return False
+    for entry in json.loads(listed):
+        source = _cached(workspace, entry["md5"])
+        if not source.is_file():
+            shutil.rmtree(place, ignore_errors=True)
+            return False
+        (place / entry["relpath"]).parent.mkdir(parents=True, exist_ok=True)
+        (place / entry["relpath"]).symlink_to(source)
+    return True
+
+
+def _cached(workspace: Workspace, digest: str) -> Path:
+    return _folder(workspace.root) / "files" / "md5" / digest[:2] / digest[2:]
+
+
+@functools.cache
+def _folder(root: Path) -> Path:
+    command = [sys.executable, "-m", "dvc", "cache", "dir"]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    return Path(done.stdout.strip() or root / ".dvc/cache")
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None

@@ -1,0 +1,150 @@
+"""What dvc.lock says: the hash of every output, and which stages stand as they were locked."""
+
+import functools
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from alexnet_tf.errors import ConfigError
+from pipeline.environment.yaml_file import parse, read
+from pipeline.stages.table import Item
+
+LOCK_FILE = "dvc.lock"
+_MAX_CHECKED_BYTES = 50_000_000
+
+
+class Lock:
+    """The content of one dvc.lock.
+
+    Args:
+        content: The file as it was parsed.
+    """
+
+    def __init__(self, content: Mapping[str, Any]) -> None:
+        self._stages: Mapping[str, Any] = content.get("stages") or {}
+
+    @functools.cached_property
+    def hashes(self) -> dict[str, str]:
+        """Path -> DVC's hash of it, for every output."""
+        return {
+            out["path"]: out["md5"] for stage in self._stages.values() for out in stage.get("outs", []) if "md5" in out
+        }
+
+    def outputs(self, item: Item) -> dict[str, str]:
+        """Path -> hash of what a stage wrote; empty where it is not locked."""
+        outs = self._entry(item).get("outs", [])
+        return {out["path"]: out["md5"] for out in outs if "md5" in out}
+
+    def inputs(self, item: Item) -> dict[str, str]:
+        """Path -> hash of the data that a stage was last run on."""
+        paths = set(item.inputs().values())
+        return {dep["path"]: dep["md5"] for dep in self._entry(item).get("deps", []) if dep["path"] in paths}
+
+    def is_consistent(self, address: str) -> bool:
+        """Whether the outputs that a stage was last run on are those in this lock.
+
+        Of an input that is a folder of several outputs the lock lists no files, so that their sizes have to do.
+        """
+        outs = {out["path"]: out for stage in self._stages.values() for out in stage.get("outs", [])}
+        for dep in self._entry_of(address).get("deps", []):
+            inside = [out for path, out in outs.items() if path.startswith(f"{dep['path']}/")]
+            if any(sum(out.get(key, 0) for out in inside) != dep.get(key, 0) for key in ("size", "nfiles") if inside):
+                return False
+            if dep.get("md5") != outs.get(dep["path"], dep).get("md5"):
+                return False
+        return True
+
+    def has_params(self, item: Item, written: Mapping[str, Any]) -> bool:
+        """Whether `item` was last run with the parameters that stand in params.yaml now.
+
+        Args:
+            item: The run.
+            written: The content of params.yaml as it is written, the word `profile` in its place.
+        """
+        locked = self._entry(item).get("params")
+        if locked is None:
+            return False
+        return all(_looked_up(written, key) == value for key, value in locked.get("params.yaml", {}).items())
+
+    def stands(self, root: Path, item: Item, written: Mapping[str, Any]) -> bool:
+        """Whether `item` is as it was locked: its parameters, code, inputs and outputs.
+
+        It says what `dvc status` says, for one stage and without DVC's lock on the repository. Outputs over 50 MB are
+        only looked for; of an input, what counts is the hash that its own stage has in the lock.
+        """
+        if not self.has_params(item, written):
+            return False
+        for dep in self._entry(item).get("deps", []):
+            path = dep["path"]
+            if path.endswith(".py"):
+                if _file_md5(root / path) != dep.get("md5"):
+                    return False
+            elif path in self.hashes and self.hashes[path] != dep.get("md5"):
+                return False
+        return all(_is_as_locked(root / out["path"], out) for out in self._entry(item).get("outs", []))
+
+    def _entry(self, item: Item) -> Mapping[str, Any]:
+        return self._entry_of(item.address)
+
+    def _entry_of(self, address: str) -> Mapping[str, Any]:
+        return self._stages.get(address, {})
+
+
+def read_lock(root: Path) -> Lock:
+    """Read dvc.lock; one without stages where there is none yet, or it is half-written."""
+    lock = root / LOCK_FILE
+    try:
+        return _read(lock, lock.stat().st_mtime_ns)
+    except OSError:
+        return Lock({})
+
+
+def parse_lock(text: str) -> Lock:
+    """Parse the text of a dvc.lock.
+
+    Raises:
+        ConfigError: It is no YAML.
+    """
+    return Lock(parse(text, LOCK_FILE))
+
+
+@functools.lru_cache(maxsize=4)
+def _read(lock: Path, _modified: int) -> Lock:
+    try:
+        return Lock(read(lock))
+    except ConfigError:  # in the middle of a merge, for example: DVC says so better
+        return Lock({})
+
+
+def dvc_md5(path: Path) -> str | None:
+    """Hash a file or folder as DVC does: a folder is the JSON list of its files. None where nothing is there."""
+    if not path.is_dir():
+        return _file_md5(path)
+    files = sorted((each for each in path.rglob("*") if each.is_file()), key=lambda each: each.relative_to(path).parts)
+    listed = [{"md5": _file_md5(file), "relpath": file.relative_to(path).as_posix()} for file in files]
+    return hashlib.md5(json.dumps(listed, sort_keys=True).encode(), usedforsecurity=False).hexdigest() + ".dir"
+
+
+def _is_as_locked(path: Path, out: Mapping[str, Any]) -> bool:
+    if not path.exists():
+        return False
+    return out.get("size", 0) > _MAX_CHECKED_BYTES or dvc_md5(path) == out.get("md5")
+
+
+def _file_md5(path: Path) -> str | None:
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    except OSError:
+        return None
+
+
+def _looked_up(values: Mapping[str, Any], key: str) -> Any:
+    found: Any = values
+    for part in key.split("."):
+        if not isinstance(found, Mapping) or part not in found:
+            return None
+        found = found[part]
+    return found

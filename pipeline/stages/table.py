@@ -1,0 +1,173 @@
+"""The pipeline as a table: which stage reads and writes which path, and which keys of params.yaml it gets.
+
+`dvc.yaml` says the same by hand, with comments; `tests/test_conformance.py` proves that the two agree.
+"""
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Literal, NamedTuple
+
+from pipeline.stages.import_graph import code_closure
+
+METRICS_FILE = "metrics.json"  # in Git: what dvc.lock stands for, in numbers
+RECORDS = "data/records/{images}"
+STATISTICS = "data/statistics/{images}"
+PROFILES_MODULE = "alexnet_tf/profiles.py"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One row of the table.
+
+    Attributes:
+        name: Name of the stage, of its command and of its module in `components`.
+        foreach: The section of params.yaml with one item a run of this stage, or "" for a single run.
+        inputs: Field of the component's `Inputs` -> path template in the repository.
+        outputs: Field of the component's `Outputs` -> path template in the repository.
+        params: Field of the component's `Params` -> dotted key in params.yaml. `{images}` and `{variant}`
+            stand for the item, in all templates; a variant stage's `{images}` is what the variant names as
+            its images.
+        profiled: The values come from variants, in which a profile's values stand for the word `profile`.
+    """
+
+    name: str
+    foreach: Literal["", "images", "variants"]
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
+    params: Mapping[str, str]
+    profiled: bool = False
+
+    @property
+    def component(self) -> ModuleType:
+        """The stage's module; its heavy imports wait until it runs."""
+        return importlib.import_module(f"components.{self.name}")
+
+    def code(self, root: Path) -> list[str]:
+        """Name the Python files that decide what this stage writes, sorted, relative to `root`."""
+        extra = [PROFILES_MODULE] if self.profiled else []
+        return code_closure(root, [f"components/{self.name}.py", *extra])
+
+
+class Item(NamedTuple):
+    """One run of a stage: what `{images}` and `{variant}` stand for in its templates."""
+
+    stage: Stage
+    key: str
+    images: str
+
+    @property
+    def address(self) -> str:
+        """What DVC calls it, for example `train@faithful`."""
+        return f"{self.stage.name}@{self.key}" if self.key else self.stage.name
+
+    @property
+    def command(self) -> str:
+        """How it is started by hand, without the leading `alexnet`."""
+        return f"{self.stage.name} {self.key}".strip()
+
+    def fill(self, template: str) -> str:
+        """Put this item's names into a path or key template."""
+        return template.format(images=self.images, variant=self.key)
+
+    def inputs(self) -> dict[str, str]:
+        """Field -> path, relative to the repository."""
+        return {name: self.fill(path) for name, path in self.stage.inputs.items()}
+
+    def outputs(self) -> dict[str, str]:
+        """Field -> path, relative to the repository."""
+        return {name: self.fill(path) for name, path in self.stage.outputs.items()}
+
+    def params(self) -> dict[str, str]:
+        """Field -> dotted key of params.yaml."""
+        return {name: self.fill(key) for name, key in self.stage.params.items()}
+
+
+def _section(name: str, *keys: str) -> dict[str, str]:
+    return {key: f"{name}.{key}" for key in keys}
+
+
+STAGES: dict[str, Stage] = {
+    stage.name: stage
+    for stage in (
+        Stage(
+            name="download",
+            foreach="",
+            inputs={},
+            outputs={"dataset": "data/dataset"},
+            params={"seed": "seed"} | _section("download", "source", "validation_share", "subset", "sample"),
+        ),
+        Stage(
+            name="validate",
+            foreach="",
+            inputs={"dataset": "data/dataset", "schemas": "schemas"},
+            outputs={"report": "reports/validate", "verdict": "data/verdict.json"},
+            params=_section(
+                "validate",
+                "max_corrupt_share",
+                "max_class_imbalance",
+                "allow_split_leakage",
+                "near_copy_bits",
+                "allow_near_leakage",
+                "reference_schema",
+                "min_side_px",
+                "max_aspect",
+            ),
+        ),
+        Stage(
+            name="preprocess",
+            foreach="images",
+            inputs={"dataset": "data/dataset", "verdict": "data/verdict.json"},
+            outputs={"records": RECORDS},
+            params={"seed": "seed"}
+            | _section("images.{images}", "size", "stored_size")
+            | _section(
+                "preprocess", "max_rejected_share", "max_pixels", "images_per_shard", "encoding", "jpeg_quality"
+            ),
+        ),
+        Stage(
+            name="statistics",
+            foreach="images",
+            inputs={"records": RECORDS},
+            outputs={"statistics": STATISTICS},
+            params={"size": "images.{images}.size"},
+        ),
+        Stage(
+            name="train",
+            foreach="variants",
+            inputs={"records": RECORDS, "statistics": STATISTICS},
+            outputs={"model": "models/{variant}", "report": "reports/train/{variant}"},
+            params={"seed": "seed"} | _section("variants.{variant}", "input", "network", "training"),
+            profiled=True,
+        ),
+        Stage(
+            name="evaluate",
+            foreach="variants",
+            inputs={"records": RECORDS, "model": "models/{variant}"},
+            outputs={"report": "reports/evaluate/{variant}"},
+            params=_section("variants.{variant}.evaluation", "batch_size", "neighbour_pool"),
+        ),
+        Stage(
+            name="compare",
+            foreach="",
+            inputs={"trainings": "reports/train", "evaluations": "reports/evaluate"},
+            outputs={"report": "reports/compare", "metrics": METRICS_FILE},
+            params=_section("compare", "baseline", "confidence", "bootstrap_samples") | {"variants": "variants"},
+            profiled=True,
+        ),
+        Stage(
+            name="export",
+            foreach="variants",
+            inputs={
+                "model": "models/{variant}",
+                "evaluation": "reports/evaluate/{variant}",
+                "records": RECORDS,
+                "champions": "results/champions",
+            },
+            outputs={"export": "exports/{variant}"},
+            params=_section("variants.{variant}", "gate", "export"),
+        ),
+    )
+}

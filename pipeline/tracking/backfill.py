@@ -1,0 +1,112 @@
+"""Completes the rows in MLflow: puts a description of all that stands into the spool, to be sent like any other."""
+
+import json
+import subprocess
+import sys
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.config.load import PARAMS_FILE, Config, check
+from pipeline.environment.provenance import committed, provenance_tags
+from pipeline.environment.workspace import Workspace
+from pipeline.environment.yaml_file import parse
+from pipeline.stages.graph import all_items, ancestors
+from pipeline.stages.lock import LOCK_FILE, parse_lock, read_lock
+from pipeline.tracking import relocation, spool, uploads
+from pipeline.tracking.parent_runs import run_identity, standing_rows
+from pipeline.tracking.stage_runs import locked_stage, standing_stage
+from pipeline.tracking.tracking_uri import default_store, tracking_uri
+
+_LINKED = "linked.json"
+PATIENCE_SECONDS = 60.0
+
+
+def describe(workspace: Workspace, config: Config, pipeline: str = "") -> dict[str, Any] | None:
+    """Describe every stage that stands, as an event; None where none does.
+
+    Args:
+        workspace: Whose stages.
+        config: The checked params.yaml.
+        pipeline: The pipeline run that made or skipped them, "" for whichever did.
+    """
+    described: dict[str, dict[str, Any] | None] = {}
+    for item in all_items(config.values):
+        # What was made from something that is out of date is as DVC locked it, and yet not of these parameters.
+        current = all(described[earlier.address] for earlier in ancestors(item, config.values))
+        described[item.address] = standing_stage(workspace, item, config) if current else None
+    tags = provenance_tags(workspace.root)
+    event = _event(standing_rows(config, described, read_lock(workspace.root), pipeline, tags))
+    return event and event | {"identity": run_identity(workspace.root, config)}
+
+
+def describe_experiment(home: Path, revision: str, pipeline: str) -> dict[str, Any] | None:
+    """Describe the stages of a DVC experiment whose folder is gone, from the commit that DVC made of it.
+
+    Args:
+        home: Folder of the repository.
+        revision: The commit.
+        pipeline: The experiment's pipeline run.
+    """
+    params, locked = committed(home, revision, PARAMS_FILE), committed(home, revision, LOCK_FILE)
+    if not params or not locked:
+        return None
+    config, lock = check(parse(params, PARAMS_FILE)), parse_lock(locked)
+    described = {item.address: locked_stage(lock, item) for item in all_items(config.values)}
+    return _event(standing_rows(config, described, lock, pipeline, provenance_tags(home)))
+
+
+def _event(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
+    return {"event": "standing", "time": spool.now(), "rows": rows} if rows else None
+
+
+def is_linked(home: Path, event: Mapping[str, Any]) -> bool:
+    """Whether the rows of this very state were completed before, in the store that is used now."""
+    store = default_store(home)
+    if store and not store.exists():
+        return False
+    try:
+        known = json.loads((home / ".alexnet" / _LINKED).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return known == _summary(tracking_uri(home), event)
+
+
+def put(home: Path, event: Mapping[str, Any]) -> Path:
+    """Put a description into the spool, and remember the state that it describes."""
+    folder = home / ".alexnet" / "spool" / f"{event['time']}-standing-{uuid.uuid4().hex[:8]}"
+    spool.append(folder, event)
+    (home / ".alexnet" / _LINKED).write_text(json.dumps(_summary(tracking_uri(home), event)), encoding="utf-8")
+    return folder
+
+
+def complete(workspace: Workspace, config: Config) -> str | None:
+    """Give the present state its rows, if it has none yet, and send what waits; return None, or what is in the way."""
+    uploads.wait(workspace.home, PATIENCE_SECONDS)
+    event = describe(workspace, config)
+    if event and not is_linked(workspace.home, event):
+        put(workspace.home, event)
+    return send_all(workspace.home)
+
+
+def send_all(home: Path) -> str | None:
+    """Send all that waits in the spool, in its order; return None, or why not everything was sent."""
+    if problem := relocation.problem(home):  # known without MLflow, and worth saying also where nothing waits
+        return problem
+    folders = spool.waiting(home / ".alexnet")
+    if not folders:
+        return None
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline.tracking.flush", str(home), *map(str, folders)],
+        capture_output=True,
+        text=True,
+        cwd=home,
+        env=spool.own_environment(),
+        check=False,
+    )
+    return (done.stdout.strip().splitlines() or ["the sender stopped"])[-1] if done.returncode else None
+
+
+def _summary(uri: str, event: Mapping[str, Any]) -> dict[str, Any]:
+    return {"uri": uri, "states": {row["variant"]: row["state"] for row in event["rows"]}}

@@ -1,0 +1,78 @@
+"""Sends spool folders to MLflow once: `python -m pipeline.tracking.flush HOME SPOOL_FOLDER...`.
+
+Ends with 0 when everything is sent and the folders are gone, else with 1 and the reason as its last line of output.
+A folder that a running stage still writes is left to the courier.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.tracking import relocation
+from pipeline.tracking.spool import is_growing
+from pipeline.tracking.tracking_uri import probe, tracking_uri
+
+if TYPE_CHECKING:
+    from pipeline.tracking.mlflow_client import Runs
+
+
+def connect(home: Path) -> "Runs":
+    """Open the tracking store.
+
+    Raises:
+        ConnectionError: A server does not answer, or the database is that of a folder that was moved.
+        Exception: Whatever MLflow raises.
+    """
+    uri = tracking_uri(home)
+    if problem := probe(uri) or relocation.problem(home):
+        raise ConnectionError(problem)
+    # Quiet, at home, and quick to give up: the spool keeps what does not arrive.
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+    from pipeline.tracking.mlflow_client import Runs
+
+    return Runs(uri, home)
+
+
+def send(home: Path, folders: list[Path]) -> None:
+    """Send folders, one after the other.
+
+    Raises:
+        Exception: Whatever MLflow raises; that folder and those after it then stay as they are.
+    """
+    runs = connect(home)
+    from pipeline.tracking.spool_reader import Delivery
+
+    for folder in folders:
+        delivery = Delivery(folder, runs)
+        if not is_growing(folder) and delivery.claim():
+            try:
+                while not delivery.proceed():
+                    pass
+            finally:
+                delivery.release()
+
+
+def reason(error: Exception, home: Path) -> str:
+    """What went wrong, in one line: what keeps all from being sent, else the first line of the error."""
+    if isinstance(error, ConnectionError):
+        return str(error)
+    return probe(tracking_uri(home)) or (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+
+
+def main() -> int:
+    """Send the folders named on the command line."""
+    home, *folders = map(Path, sys.argv[1:])
+    try:
+        send(home, folders)
+    except Exception as error:  # whatever it is, the spool is kept
+        print(reason(error, home))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,202 @@
+"""Writes recorded events into MLflow: rows, the runs of stages below them, links to the runs of skipped stages."""
+
+from pathlib import Path
+from typing import Any
+
+from mlflow.entities import Metric, Run
+
+from pipeline.stages.cost import PREFIX, cost_metrics
+from pipeline.tracking import mlflow_entities as entities
+from pipeline.tracking.mlflow_client import Runs
+from pipeline.tracking.mlflow_parent_runs import Rows
+
+
+class MlflowStore:
+    """Takes the events of one spool folder.
+
+    Args:
+        runs: The experiment that they go to.
+    """
+
+    def __init__(self, runs: Runs) -> None:
+        self._runs = runs
+        self._all_rows = Rows(runs)
+        self._stage: dict[str, Any] = {}
+        self._is_alone = False
+        self._rows: dict[str, str] = {}  # key -> id
+        self._children: list[str] = []
+
+    def take(self, events: list[dict[str, Any]], folder: Path) -> None:
+        """Write events in their order; metrics that follow each other go in one call.
+
+        Args:
+            events: Lines of the spool.
+            folder: The spool folder, in which the artifacts lie.
+        """
+        points: list[tuple[bool, Metric]] = []
+        for event in events:
+            kind = event["event"]
+            if kind in ("metrics", "headline"):
+                on_row = kind == "headline" or self._stage.get("name", "").startswith("train@")
+                found = entities.metrics(event["values"], event["time"], event.get("step", 0))
+                points += [(on_row, metric) for metric in found]
+                continue
+            self._metrics(points)
+            points = []
+            getattr(self, f"_{kind}")(event, folder)
+        self._metrics(points)
+
+    def _start(self, event: dict[str, Any], _folder: Path) -> None:
+        self._stage, self._is_alone = event["stage"], event.get("alone", False)
+        datasets = [entities.dataset_input(entry) for entry in event["datasets"]]
+        with self._runs.locked():
+            for row in event["rows"]:
+                if row_id := self._all_rows.of_run(row, event):
+                    self._adopt(row_id, row["before"])
+                    self._rows[row["key"]] = row_id
+                    self._children.append(self._child(row_id, row, event))
+        for run_id in [*self._rows.values(), *self._children] if datasets else []:
+            self._runs.client.log_inputs(run_id, datasets=datasets)
+        for run_id in self._children[1:]:
+            self._runs.tag(run_id, {"artifacts_of": self._children[0]})
+
+    def _tags(self, event: dict[str, Any], _folder: Path) -> None:
+        for run_id in self._children:
+            self._runs.tag(run_id, event["values"])
+
+    def _artifact(self, event: dict[str, Any], folder: Path) -> None:
+        if self._children:
+            self._runs.client.log_artifact(self._children[0], str(folder / event["file"]), event["folder"] or None)
+
+    def _end(self, event: dict[str, Any], _folder: Path) -> None:
+        time, status, cost = event["time"], event["status"], event["cost"]
+        for run_id in self._children:
+            self._runs.log_metrics(run_id, entities.metrics(entities.costs(cost), time))
+            self._runs.client.set_terminated(run_id, status, time)
+        on_row = cost_metrics(self._stage["name"].partition("@")[0], cost) if status == "FINISHED" else {}
+        for key, row_id in self._rows.items():
+            self._runs.log_metrics(row_id, entities.metrics(on_row, time))
+            if not self._all_rows.is_latest(row_id, key):
+                continue
+            if status != "FINISHED":
+                self._runs.client.set_terminated(row_id, status, time)
+            elif self._is_alone:  # below `dvc`, other stages follow
+                self._all_rows.end(row_id, "SCHEDULED", time)
+
+    def _standing(self, event: dict[str, Any], _folder: Path) -> None:
+        """Complete the rows of a pipeline run that is over, or of a state that none of them has."""
+        pipeline, time = event.get("pipeline", ""), event["time"]
+        with self._runs.locked():
+            for row in event["rows"]:
+                find = self._all_rows.of_run if pipeline else self._all_rows.of_state
+                if not (row_id := find(row, event)):
+                    continue
+                self._adopt(row_id, row["standing"])
+                self._runs.client.log_inputs(row_id, [entities.dataset_input(entry) for entry in row["datasets"]])
+                if not pipeline or self._all_rows.is_latest(row_id, row["key"]):
+                    self._runs.tag(row_id, row["state_tags"])
+                if not pipeline:
+                    self._all_rows.end_state(row_id, time)
+            if pipeline:
+                self._all_rows.end_run(pipeline, event["otherwise"], time)
+
+    def _metrics(self, points: list[tuple[bool, Metric]]) -> None:
+        for run_ids, wanted in ((self._children, points), (self._rows.values(), [each for each in points if each[0]])):
+            for run_id in run_ids:
+                self._runs.log_metrics(run_id, [metric for _, metric in wanted])
+
+    def _child(self, row_id: str, row: dict[str, Any], event: dict[str, Any]) -> str:
+        """Find or make the run of the stage below a row; found again only when a spool is sent twice."""
+        stage = event["stage"]
+        identity = f"{event['run']}-{row['key'][:8]}"
+        if found := self._runs.find(alexnet__run=identity):
+            self._runs.complete_params(found, stage["params"])
+            return found.info.run_id
+        tags = {
+            "mlflow.parentRunId": row_id,
+            "alexnet.run": identity,
+            "alexnet.fingerprint": stage["fingerprint"],
+            "alexnet.variant": row["variant"],
+        }
+        return self._runs.make(stage["name"], event["time"], tags | stage["tags"], stage["params"])
+
+    def _adopt(self, row_id: str, stages: list[dict[str, Any]]) -> None:
+        """Complete a row by stages that stand: those skipped, and hashes of outputs that are known only now."""
+        below = self._runs.search(f"tags.`mlflow.parentRunId` = '{row_id}'")
+        made = [run for run in reversed(below) if run.info.status not in ("KILLED", "FAILED")]
+        own = {run.data.tags.get("dvc.stage"): run for run in made}  # of several, the newest
+        row = self._runs.client.get_run(row_id)
+        for stage in stages:
+            tag = f"skipped.{stage['stage'].partition('@')[0]}"
+            if run := own.get(stage["stage"]):
+                missing = {name: word for name, word in stage["outs"].items() if name not in run.data.tags}
+                self._runs.tag(run.info.run_id, missing)
+            elif tag in row.data.tags:
+                self._runs.tag(row_id, {key: word for key, word in stage["outs"].items() if key not in row.data.tags})
+            elif producer := self._producer(stage):
+                self._take_over(row, stage, producer, {tag: producer.info.run_id})
+            elif "remake" in stage:
+                self._take_over(row, stage, self._remade(row, stage), {})
+
+    def _producer(self, stage: dict[str, Any]) -> Run | None:
+        """Find the run that made a stage's outputs: by what it was made from, else by what came out."""
+        if stage["fingerprint"]:
+            wanted = {"alexnet.fingerprint": stage["fingerprint"]}
+        else:
+            wanted = {"dvc.stage": stage["stage"]} | stage["outs"]
+        filters = [f"tags.`{name}` = '{word}'" for name, word in wanted.items()]
+        found = self._runs.search(" and ".join([*filters, "attributes.status = 'FINISHED'"]), limit=1)
+        return found[0] if found else None
+
+    def _take_over(self, row: Run, stage: dict[str, Any], producer: Run, tags: dict[str, str]) -> None:
+        """Give a row what a stage that did not run for it adds to one: its numbers, in training all of them."""
+        run_id, time = row.info.run_id, row.info.start_time
+        points: list[Metric] = []
+        if stage["stage"].startswith("train@"):
+            points = [point for point in self._history(producer) if not point.key.startswith(PREFIX)]
+        known = {point.key for point in points}
+        values = stage["metrics"] or self._read_off(stage["stage"].partition("@")[0], producer)
+        points += [point for point in entities.metrics(values, time) if point.key not in known]
+        self._runs.tag(run_id, stage["outs"] | tags)
+        self._runs.log_metrics(run_id, points)
+
+    def _history(self, producer: Run) -> list[Metric]:
+        """Every point of a training, of one that was resumed also those of its earlier processes: its row has them."""
+        if "alexnet.remade" in producer.data.tags:
+            return self._runs.history(producer)
+        row = self._runs.client.get_run(producer.data.tags["mlflow.parentRunId"])
+        return [point for point in self._runs.history(row) if point.key in producer.data.metrics]
+
+    def _read_off(self, name: str, producer: Run) -> dict[str, float]:
+        """What a stage adds to a row, read off its run and the row of that: for a stage whose folder is gone."""
+        costs = {
+            key.removeprefix(PREFIX): value for key, value in producer.data.metrics.items() if key.startswith(PREFIX)
+        }
+        values = cost_metrics(name, costs)
+        if name == "evaluate":
+            row = self._runs.client.get_run(producer.data.tags["mlflow.parentRunId"])
+            values |= {key: value for key, value in row.data.metrics.items() if key.startswith("test/")}
+        return values
+
+    def _remade(self, row: Run, stage: dict[str, Any]) -> Run:
+        """Make the run of a stage again from what it left behind."""
+        made = stage["remake"]
+        time = made["time"]
+        tags = {
+            "mlflow.parentRunId": row.info.run_id,
+            "alexnet.fingerprint": stage["fingerprint"],
+            "alexnet.variant": row.data.tags["alexnet.variant"],
+            "alexnet.remade": "from dvc.lock and the stage's outputs",
+        }
+        began = time - entities.took([stage])
+        run_id = self._runs.make(stage["stage"], began, tags | made["tags"] | stage["outs"], made["params"])
+        headline = {name: value for name, value in stage["metrics"].items() if not name.startswith(PREFIX)}
+        points = entities.metrics(headline | entities.costs(made["cost"]), time)
+        for epoch in made["curves"]:
+            points += entities.metrics(epoch["values"], time, epoch["step"])
+        self._runs.log_metrics(run_id, points)
+        for report in made["reports"]:
+            if Path(report).exists():
+                self._runs.client.log_artifacts(run_id, report, Path(report).name)
+        self._runs.client.set_terminated(run_id, "FINISHED", time)
+        return self._runs.client.get_run(run_id)

@@ -1,0 +1,160 @@
+"""Puts an export into MLflow's model registry: `python -m pipeline.tracking.model_registry HOME EXPORT VARIANT ALIAS`.
+
+A process of its own, as MLflow's import and a slow server must not hold up the command that starts it. Each
+variant is a registered model `alexnet-VARIANT`; `challenger` is the newest blessed version, `champion` the one
+that was promoted. An export that is registered already keeps its version.
+"""
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alexnet_tf.errors import AlexNetError
+from pipeline.environment.workspace import code_folder
+from pipeline.tracking import relocation
+from pipeline.tracking.tracking_uri import probe, tracking_uri
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
+
+    from pipeline.tracking.mlflow_client import Runs
+
+ALIASES = ("challenger", "champion")
+_DIGEST = "export.sha256"
+_MAX_SECONDS = 300.0
+_MAX_DESCRIPTION = 5000
+_ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "GIT_PYTHON_REFRESH": "quiet",
+    "PYTHONWARNINGS": "ignore",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+}
+
+
+def register(home: Path, folder: Path, variant: str, alias: str) -> str:
+    """Register an export under an alias, in a process of its own.
+
+    Args:
+        home: The folder of the tracking store.
+        folder: `exports/VARIANT`, blessed.
+        variant: Names the registered model.
+        alias: One of `ALIASES`.
+
+    Returns:
+        What was registered, for a person: name, version and alias.
+
+    Raises:
+        AlexNetError: The server does not answer or refuses; the registry is then as it was.
+    """
+    environment = _ENVIRONMENT | os.environ | {"PYTHONPATH": str(code_folder())}
+    # Of a model's id, MLflow asks the store that is set, not that of the client; by default one in the current folder.
+    environment["MLFLOW_TRACKING_URI"] = tracking_uri(home)
+    try:
+        finished = subprocess.run(
+            [sys.executable, "-m", "pipeline.tracking.model_registry", str(home), str(folder), variant, alias],
+            capture_output=True,
+            text=True,
+            env=environment,
+            timeout=_MAX_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise AlexNetError(f"MLflow's registry did not answer within {_MAX_SECONDS:.0f} s; try again later") from None
+    said = (finished.stdout.strip().splitlines() or ["no message"])[-1]
+    if finished.returncode:
+        raise AlexNetError(f"MLflow's registry: {said}; `alexnet ui` shows which server is meant")
+    return said
+
+
+def served(folder: Path, target: Path) -> None:
+    """Make an MLflow model of an export: the SavedModel and one file of Python that calls it, no pickle.
+
+    Args:
+        folder: An export with `saved_model/`.
+        target: A folder that does not exist yet.
+    """
+    import mlflow.pyfunc
+    import tensorflow as tf
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
+
+    signature = ModelSignature(
+        inputs=Schema([ColSpec(DataType.binary, "image")]),
+        params=ParamSchema([ParamSpec("view", DataType.string, "ten_crop")]),
+    )
+    code = code_folder() / "alexnet_tf/export/served_model.py"
+    mlflow.pyfunc.save_model(
+        target,
+        loader_module="served_model",
+        data_path=str(folder / "saved_model"),
+        code_paths=[str(code)],
+        signature=signature,
+        # Named, or MLflow would load the model in another process to find out.
+        pip_requirements=[f"tensorflow=={tf.__version__}"],
+    )
+
+
+def _register(home: Path, folder: Path, variant: str, alias: str) -> str:
+    from pipeline.stages.fingerprint import content_digest
+    from pipeline.tracking.mlflow_client import Runs
+
+    runs = Runs(tracking_uri(home), home)  # makes the database and the experiment where they are missing
+    client = runs.client
+    name, digest = f"alexnet-{variant}", content_digest(folder)
+    found = _version(client, name, digest)
+    if found is None:
+        found = _new_version(runs, name, folder, {_DIGEST: digest, "alexnet.variant": variant})
+    client.set_registered_model_alias(name, alias, found)
+    return f"{name} version {found} is {alias}: models:/{name}@{alias}"
+
+
+def _version(client: "MlflowClient", name: str, digest: str) -> str | None:
+    versions = client.search_model_versions(f"name = '{name}'")
+    return next((str(each.version) for each in versions if each.tags.get(_DIGEST) == digest), None)
+
+
+def _new_version(runs: "Runs", name: str, folder: Path, tags: dict[str, str]) -> str:
+    from mlflow.exceptions import MlflowException
+
+    client = runs.client
+    export = runs.find(dvc__stage=f"export@{tags['alexnet.variant']}")
+    run_id = export.info.run_id if export else None
+    model = client.create_logged_model(runs.experiment, name=name, source_run_id=run_id, tags=tags)
+    with tempfile.TemporaryDirectory() as place:
+        served(folder, Path(place) / "model")
+        client.log_model_artifacts(model.model_id, str(Path(place) / "model"))
+    client.finalize_logged_model(model.model_id, "READY")
+    with contextlib.suppress(MlflowException):  # it exists already
+        client.create_registered_model(name)
+    made = client.create_model_version(
+        name,
+        model.artifact_location,
+        run_id=run_id,
+        tags=tags,
+        model_id=model.model_id,
+        description=(folder / "model_card.md").read_text(encoding="utf-8")[:_MAX_DESCRIPTION],
+    )
+    return str(made.version)
+
+
+def main() -> int:
+    """Register what the command line names, and say it in one line."""
+    home, folder, variant, alias = sys.argv[1:]
+    try:
+        if problem := probe(tracking_uri(Path(home))) or relocation.problem(Path(home)):
+            raise ConnectionError(problem)
+        print(_register(Path(home), Path(folder), variant, alias))
+    except Exception as error:  # one line, whatever MLflow raises
+        print((str(error).strip().splitlines() or [type(error).__name__])[0][:200])
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,154 @@
+"""What is recorded: the comparable rows of a pipeline run, and what each stage was made from.
+
+In MLflow, each variant of a pipeline run is one row at the top level, which carries all of the variant's
+parameters and its headline metrics. Stage runs stand below the rows. A stage that several variants share
+stands below each of them, so every row shows its whole chain. A stage that was skipped, because nothing it
+needs has changed, is looked up by its fingerprint: its row takes over the metrics and names the run that made
+them.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.config.load import Config, at
+from pipeline.environment.provenance import pipeline_key, provenance_tags
+from pipeline.environment.workspace import Workspace
+from pipeline.stages.fingerprint import code_digest, content_digest
+from pipeline.stages.graph import all_items, ancestors, served_variants
+from pipeline.stages.lock import Lock, dvc_md5, read_lock
+from pipeline.stages.table import Item
+from pipeline.tracking.stage_runs import earlier_stage, flat
+
+
+def stage_entry(workspace: Workspace, item: Item, config: Config, identity: str) -> dict[str, Any]:
+    """Describe the run itself: its name, fingerprint, parameters and tags."""
+    inputs = _input_hashes(workspace, item, config)
+    tags = {f"dvc.dep.{path}": digest for path, digest in inputs.items() if digest}
+    return {
+        "name": item.address,
+        "fingerprint": identity,
+        "params": flat(json.loads(config.params[item.address].model_dump_json())),
+        "tags": tags | {"dvc.stage": item.address} | provenance_tags(workspace.root),
+    }
+
+
+def _input_hashes(workspace: Workspace, item: Item, config: Config) -> dict[str, str | None]:
+    """Find DVC's hash of each input.
+
+    What a stage wrote is in the lock. What Git holds, and the folders of all variants' reports, are small and hashed
+    here.
+    """
+    hashes = read_lock(workspace.root).hashes
+    written = {path for each in all_items(config.values) for path in each.outputs().values()}
+    paths = item.inputs().values()
+    return {path: hashes.get(path) if path in written else dvc_md5(workspace.root / path) for path in paths}
+
+
+def row_entries(workspace: Workspace, item: Item, config: Config) -> list[dict[str, Any]]:
+    """Describe the row of each variant that `item`, about to run, serves, with the stages before it."""
+    rows = []
+    for variant in served_variants(item, config.values):
+        before = [
+            earlier_stage(workspace, each, config)
+            for each in ancestors(item, config.values)
+            if variant in served_variants(each, config.values)
+        ]
+        row = _row_entry(config, variant, pipeline_key(), provenance_tags(workspace.root))
+        rows.append(row | {"before": [each for each in before if each]})
+    return rows
+
+
+def run_identity(root: Path, config: Config) -> str:
+    """Hash what a pipeline run and its continuation have in common: params.yaml but for `runtime`, and the code."""
+    values = {name: value for name, value in config.values.items() if name != "runtime"}
+    return _digest([values, code_digest(root)])
+
+
+def standing_rows(
+    config: Config,
+    described: Mapping[str, dict[str, Any] | None],
+    lock: Lock,
+    pipeline: str,
+    tags: Mapping[str, str],
+) -> list[dict[str, Any]]:
+    """Describe the row of each variant with every stage that stands.
+
+    Args:
+        config: The checked params.yaml.
+        described: Address -> description of the stage, None where it does not stand.
+        lock: What DVC locked.
+        pipeline: The pipeline run that has just ended; "" where none has, and the rows are those of the present
+            state, which is found again by what it is.
+        tags: Tags of a row that is made now.
+
+    Returns:
+        One description a variant of which any stage stands.
+    """
+    rows = []
+    for variant in config.values["variants"]:
+        own = [item for item in all_items(config.values) if variant in served_variants(item, config.values)]
+        standing = [each for item in own if (each := described[item.address])]
+        if not standing:
+            continue
+        row = _row_entry(config, variant, pipeline, tags)
+        state = _digest([row["params"], [[each["stage"], each["outs"]] for each in standing]])
+        complete = len(standing) == len(own)
+        rows.append(
+            row
+            | {
+                "key": row["key"] if pipeline else _digest(["state", variant, state]),
+                "standing": standing,
+                "state": state,
+                "state_tags": {"alexnet.state": state, "alexnet.complete": str(complete).lower()},
+                "datasets": [
+                    _dataset_entry(config, item, path, lock.hashes[path])
+                    for item in own
+                    for path in _data_of(item)
+                    if described[item.address] and path in lock.hashes
+                ],
+            }
+        )
+    return rows
+
+
+def _row_entry(config: Config, variant: str, pipeline: str, tags: Mapping[str, str]) -> dict[str, Any]:
+    params = row_params(config.values, variant)
+    return {
+        "variant": variant,
+        "key": _digest([pipeline, variant, params]),
+        "pipeline": pipeline,
+        "params": params,
+        "tags": dict(tags),
+    }
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def dataset_entries(workspace: Workspace, item: Item, config: Config) -> list[dict[str, str]]:
+    """Describe the data that the stage reads, with DVC's hash as digest (36 characters fit)."""
+    hashes = read_lock(workspace.root).hashes
+    return [
+        _dataset_entry(config, item, path, hashes.get(path) or content_digest(workspace.root / path)[:32])
+        for path in _data_of(item)
+    ]
+
+
+def _data_of(item: Item) -> list[str]:
+    return [path for field, path in item.inputs().items() if field in ("dataset", "records")]
+
+
+def _dataset_entry(config: Config, item: Item, path: str, digest: str) -> dict[str, str]:
+    name = f"{at(config.values, 'download.source')}/{path.removeprefix('data/')}"
+    return {"name": name, "digest": digest[:36], "path": path, "context": item.stage.name}
+
+
+def row_params(values: Mapping[str, Any], variant: str) -> dict[str, str]:
+    """All that decides a variant's result, named alike for every variant so that rows can be compared."""
+    own = values["variants"][variant]
+    shared = {name: values[name] for name in ("seed", "download", "validate", "preprocess")}
+    return flat(shared | {"image": values["images"][own["images"]]} | dict(own))

@@ -1,0 +1,70 @@
+"""The spool: one folder for each thing that is to be recorded, kept until MLflow has all of it.
+
+A folder holds `events.jsonl`, one event a line, and the artifacts that the events name. The process that writes it
+never waits for MLflow; `pipeline.tracking.uploader` and `pipeline.tracking.flush`, in processes of their own, deliver
+it.
+"""
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.environment.provenance import is_alive
+from pipeline.environment.workspace import code_folder
+
+EVENTS = "events.jsonl"
+LAST_EVENTS = ("end", "standing")
+
+
+def now() -> int:
+    """Milliseconds since 1970, as MLflow counts."""
+    return time.time_ns() // 1_000_000
+
+
+def append(folder: Path, event: Mapping[str, Any]) -> None:
+    """Add an event to a spool folder.
+
+    Raises:
+        OSError: The disk or its rights do not allow it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / EVENTS, "a", encoding="utf-8") as file:
+        file.write(json.dumps(event) + "\n")
+
+
+def waiting(scratch: Path) -> list[Path]:
+    """List what was not sent yet, the oldest first."""
+    return sorted(path.parent for path in (scratch / "spool").glob(f"*/{EVENTS}"))
+
+
+def is_growing(folder: Path) -> bool:
+    """Whether a process that is still there writes a spool folder."""
+    try:
+        lines = (folder / EVENTS).read_text(encoding="utf-8").splitlines()
+        first, last = json.loads(lines[0]), json.loads(lines[-1])
+    except (OSError, ValueError, IndexError):
+        return False
+    return last["event"] not in LAST_EVENTS and writer_is_alive(first)
+
+
+def writer(process: int) -> list[float]:
+    """Name a process so that another one that gets its number later is not taken for it."""
+    import psutil
+
+    return [process, psutil.Process(process).create_time()]
+
+
+def writer_is_alive(first: Mapping[str, Any]) -> bool:
+    """Whether the process is there that wrote the first event of a folder."""
+    process, started = first.get("writer", (0, 0.0))
+    return is_alive(int(process), started)
+
+
+def own_environment() -> dict[str, str]:
+    """Environment of a process of this package beside the present one; it finds the same code."""
+    here = str(code_folder())
+    path = os.pathsep.join(part for part in (here, os.environ.get("PYTHONPATH", "")) if part)
+    return {**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": "ignore"}

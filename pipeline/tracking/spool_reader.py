@@ -1,0 +1,70 @@
+"""Brings one spool folder to MLflow, also while it grows."""
+
+import fcntl
+import json
+import shutil
+from pathlib import Path
+from typing import Any, TextIO
+
+from pipeline.tracking.mlflow_client import Runs
+from pipeline.tracking.mlflow_writer import MlflowStore
+from pipeline.tracking.spool import EVENTS, LAST_EVENTS, now, writer_is_alive
+
+
+class Delivery:
+    """Reads what is new in a folder and hands it on; the folder goes when all of it has arrived.
+
+    Args:
+        folder: The spool folder.
+        runs: Where its events go.
+    """
+
+    def __init__(self, folder: Path, runs: Runs) -> None:
+        self._folder = folder
+        self._store = MlflowStore(runs)
+        self._file: TextIO | None = None
+        self._rest = ""
+        self._first: dict[str, Any] = {}
+
+    def claim(self) -> bool:
+        """Take the folder, unless another process has it or has delivered it."""
+        try:
+            file = open(self._folder / EVENTS, encoding="utf-8")  # noqa: SIM115 - held for its lock
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.close()
+            return False
+        self._file = file
+        return True
+
+    def proceed(self) -> bool:
+        """Deliver what there is, and an end for a writer that was killed; return whether that was all.
+
+        Raises:
+            Exception: Whatever MLflow raises; the folder then stays as it is, and may be delivered again.
+        """
+        if self._file is None:
+            raise RuntimeError(f"{self._folder} is not claimed")
+        alive = writer_is_alive(self._first)  # asked before reading, so that nothing it wrote last is missed
+        *lines, self._rest = (self._rest + self._file.read()).split("\n")
+        events = [json.loads(line) for line in lines]
+        if events and not self._first:
+            self._first = events[0]
+            alive = True
+        elif not events and not alive:
+            events = [{"event": "end", "time": now(), "status": "KILLED", "cost": {}}]
+        self._store.take(events, self._folder)
+        if events and events[-1]["event"] in LAST_EVENTS:
+            shutil.rmtree(self._folder)
+            self.release()
+            return True
+        return False
+
+    def release(self) -> None:
+        """Leave the folder to others."""
+        if self._file:
+            self._file.close()
+            self._file = None

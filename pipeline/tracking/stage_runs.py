@@ -1,0 +1,148 @@
+"""Describes the stages that stand: they ran, now, before or on another machine, and nothing has changed since.
+
+DVC starts no process for a stage that it skips or takes from its cache. What such a stage adds to its variant's row
+is therefore read from its outputs and from dvc.lock. Where no run of it is on record, in a fresh clone or after the
+store was lost, the same description is enough to make that run again.
+"""
+
+import csv
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from alexnet_tf.training.history import charted
+from pipeline.config.load import PARAMS_FILE, Config
+from pipeline.environment.workspace import Workspace
+from pipeline.environment.yaml_file import read
+from pipeline.stages.cost import cost_metrics, read_timings, timings_path
+from pipeline.stages.fingerprint import fingerprint
+from pipeline.stages.lock import Lock, read_lock
+from pipeline.stages.table import Item
+
+HEADLINES = {  # stage -> the file with its numbers, and their prefix on the row
+    "train": ("reports/train/{variant}/metrics.json", "train"),
+    "evaluate": ("reports/evaluate/{variant}/metrics.json", "test"),
+}
+_HISTORY = "reports/train/{variant}/history.csv"
+
+
+def earlier_stage(workspace: Workspace, item: Item, config: Config) -> dict[str, Any] | None:
+    """Describe a stage that the one about to run needs; None where it is not known what made its outputs.
+
+    It is known where the stage ran on this machine with the parameters of now, or was locked by DVC with them.
+    """
+    try:
+        identity = fingerprint(workspace.root, item, config.params[item.address])
+    except OSError:
+        return None
+    ran_here = timings_path(workspace.scratch / "timings", item, identity).exists()
+    if not ran_here and not read_lock(workspace.root).has_params(item, read(workspace.root / PARAMS_FILE)):
+        return None
+    return _described(workspace, item, identity)
+
+
+def standing_stage(workspace: Workspace, item: Item, config: Config) -> dict[str, Any] | None:
+    """Describe a stage whose parameters, code, inputs and outputs are all as DVC locked them, else None.
+
+    The description has all that is needed to make its run again.
+    """
+    lock = read_lock(workspace.root)
+    try:
+        if not lock.stands(workspace.root, item, read(workspace.root / PARAMS_FILE)):
+            return None
+        identity = fingerprint(workspace.root, item, config.params[item.address])
+    except OSError:
+        return None
+    inputs = lock.inputs(item)
+    return _described(workspace, item, identity) | {
+        "remake": {
+            "time": _modified(workspace.root / next(iter(item.outputs().values()))),
+            "params": flat(json.loads(config.params[item.address].model_dump_json())),
+            "tags": {f"dvc.dep.{path}": digest for path, digest in inputs.items()} | {"dvc.stage": item.address},
+            "curves": _curves(workspace.root / item.fill(_HISTORY)) if item.stage.name == "train" else [],
+            "cost": read_timings(workspace.scratch / "timings", item, identity),
+            "reports": [str(workspace.root / path) for path in item.outputs().values() if path.startswith("reports/")],
+        }
+    }
+
+
+def _described(workspace: Workspace, item: Item, identity: str) -> dict[str, Any]:
+    metrics = {
+        f"{prefix}/{name}": value
+        for prefix, values in headline_metrics(workspace.root, item).items()
+        for name, value in values.items()
+    }
+    cost = read_timings(workspace.scratch / "timings", item, identity)
+    return {
+        "stage": item.address,
+        "fingerprint": identity,
+        "metrics": metrics | cost_metrics(item.stage.name, cost),
+        "outs": _out_tags(read_lock(workspace.root), item),
+    }
+
+
+def locked_stage(lock: Lock, item: Item) -> dict[str, Any] | None:
+    """Describe a stage of an experiment whose folder is gone, from its dvc.lock; None where that does not name it."""
+    outs = _out_tags(lock, item)
+    return {"stage": item.address, "fingerprint": "", "metrics": {}, "outs": outs} if outs else None
+
+
+def _out_tags(lock: Lock, item: Item) -> dict[str, str]:
+    return {f"dvc.out.{path}": digest for path, digest in lock.outputs(item).items()}
+
+
+def headline_metrics(root: Path, item: Item) -> dict[str, dict[str, float]]:
+    """Read the numbers of a stage that belong on its variant's row: prefix -> name -> value."""
+    if item.stage.name not in HEADLINES:
+        return {}
+    path, prefix = HEADLINES[item.stage.name]
+    try:
+        content = json.loads((root / item.fill(path)).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {prefix: numbers(content)}
+
+
+def headline_prefix(address: str, path: str) -> str | None:
+    """Prefix, on a variant's row, of the numbers in an output's metrics.json; None where it has none of them."""
+    stage, _, variant = address.partition("@")
+    file, prefix = HEADLINES.get(stage, ("", ""))
+    return prefix if file.format(variant=variant) == f"{path}/metrics.json" else None
+
+
+def flat(values: Mapping[str, Any], above: str = "") -> dict[str, str]:
+    """Write nested parameters as dotted names and words."""
+    words: dict[str, str] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            words |= flat(value, f"{above}{name}.")
+        else:
+            words[f"{above}{name}"] = value if isinstance(value, str) else json.dumps(value)
+    return words
+
+
+def _curves(history: Path) -> list[dict[str, Any]]:
+    """Read the numbers of each epoch, under the names that training gives them in MLflow."""
+    try:
+        with history.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except OSError:
+        return []
+    return [{"step": int(row["epoch"]), "values": charted(row)} for row in rows]
+
+
+def _modified(path: Path) -> int:
+    """When an output was made here, in milliseconds since 1970."""
+    return path.stat().st_mtime_ns // 1_000_000
+
+
+def numbers(content: Mapping[str, Any], above: str = "") -> dict[str, float]:
+    """Every number in nested JSON, by its path."""
+    found: dict[str, float] = {}
+    for name, value in content.items():
+        if isinstance(value, Mapping):
+            found |= numbers(value, f"{above}{name}/")
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            found[f"{above}{name}"] = float(value)
+    return found

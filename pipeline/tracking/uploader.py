@@ -1,0 +1,145 @@
+"""Brings to MLflow what stages record, in a process beside them.
+
+    python -m pipeline.tracking.uploader ROOT HOME KIND PIPELINE PID START
+
+The first stage of a pipeline run starts it. It imports MLflow once for all stages, so that they wait neither for that
+nor for a slow or dead server. It outlives `dvc` by a few seconds: while a stage runs, dvc.lock does not have its
+outputs yet, and of the stages that DVC skips after it nothing runs at all, so the last word on a pipeline run is said
+when `dvc` is gone.
+"""
+
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.environment.provenance import experiment_revision, is_alive
+from pipeline.environment.workspace import Workspace
+from pipeline.tracking import spool
+from pipeline.tracking.flush import connect, reason
+from pipeline.tracking.uploads import held, problem_file
+
+if TYPE_CHECKING:
+    from pipeline.tracking.mlflow_client import Runs
+    from pipeline.tracking.spool_reader import Delivery
+
+_POLL_SECONDS = 0.2
+_RETRY_SECONDS = 20.0
+_COMMIT_SECONDS = 30.0
+
+
+class Courier:
+    """Delivers all that is in the spool, whoever wrote it.
+
+    Args:
+        home: Folder of the tracking store.
+        pipeline: The pipeline run that started it.
+    """
+
+    def __init__(self, home: Path, pipeline: str) -> None:
+        self._home = home
+        self._problem_file = problem_file(home, pipeline)
+        self._runs: Runs | None = None
+        self._under_way: dict[Path, Delivery] = {}
+        self._failures: Counter[Path] = Counter()
+        self._resting_until = 0.0
+
+    def round(self) -> bool:
+        """Deliver what is new; return whether something is still being written or waits for the next round."""
+        if time.monotonic() < self._resting_until:
+            return bool(self._under_way)
+        folder = None
+        try:
+            if self._runs is None:
+                self._runs = connect(self._home)
+            self._claim(self._runs)
+            for folder, delivery in list(self._under_way.items()):
+                if delivery.proceed():
+                    del self._under_way[folder]
+        except Exception as error:  # a server that is down, slow or refuses; the spool is whole and tried again
+            for delivery in self._under_way.values():
+                delivery.release()
+            self._under_way.clear()
+            self._runs = None
+            if folder:
+                self._failures[folder] += 1
+            self._problem_file.write_text(reason(error, self._home), encoding="utf-8")
+            self._resting_until = time.monotonic() + _RETRY_SECONDS
+            return False
+        self._problem_file.unlink(missing_ok=True)
+        return bool(self._under_way)
+
+    def last_round(self) -> None:
+        """Try everything once more, also after a failure; a folder that fails stands in the way of no other."""
+        for _ in range(1 + len(spool.waiting(self._home / ".alexnet"))):
+            self._resting_until = 0.0
+            while self.round():
+                time.sleep(_POLL_SECONDS)
+
+    def _claim(self, runs: "Runs") -> None:
+        from pipeline.tracking.spool_reader import Delivery
+
+        waiting = spool.waiting(self._home / ".alexnet")
+        for folder in sorted(waiting, key=lambda each: (self._failures[each], each)):
+            if folder not in self._under_way:
+                delivery = Delivery(folder, runs)
+                if delivery.claim():
+                    self._under_way[folder] = delivery
+
+
+def follow(
+    courier: Courier, workspace: Workspace, pipeline: str, process: int, started: float, *, for_part: bool
+) -> None:
+    """Deliver while `dvc` runs, then complete the rows of its pipeline run, and mark those that it left hollow.
+
+    An experiment that runs in a folder of its own takes the folder with it; it is read from the commit that DVC makes
+    of it, in a queue some seconds after the process has ended, and for one that failed never.
+    """
+    while is_alive(process, started):
+        courier.round()
+        time.sleep(_POLL_SECONDS)
+    courier.last_round()
+    event = _described(workspace, pipeline)
+    # How `dvc` ended, only its parent could know. Asked for everything, it leaves nothing out unless it is stopped.
+    ended_well = for_part if workspace.root == workspace.home else event is not None
+    event = event or {"event": "standing", "time": spool.now(), "rows": []}
+    from pipeline.tracking.backfill import put
+
+    put(workspace.home, event | {"pipeline": pipeline, "otherwise": "SCHEDULED" if ended_well else "KILLED"})
+
+
+def _described(workspace: Workspace, pipeline: str) -> dict[str, Any] | None:
+    from pipeline.config.load import PARAMS_FILE, load
+    from pipeline.tracking.backfill import describe, describe_experiment
+
+    try:
+        if workspace.root == workspace.home:
+            return describe(workspace, load(workspace.root / PARAMS_FILE), pipeline)
+        end = time.monotonic() + _COMMIT_SECONDS
+        while time.monotonic() < end:
+            if revision := experiment_revision(workspace.home):
+                return describe_experiment(workspace.home, revision, pipeline)
+            time.sleep(_POLL_SECONDS)
+    except Exception:  # the tree may be in the middle of a change; whatever it is, there is no one to tell
+        return None
+    return None
+
+
+def main() -> None:
+    """Deliver for one pipeline run, or for one stage that was started by hand."""
+    root, home, kind, pipeline, process, started = sys.argv[1:]
+    workspace = Workspace(Path(root), Path(home))
+    with held(workspace.home, pipeline) as first:
+        if not first:
+            return
+        courier = Courier(workspace.home, pipeline)
+        if kind != "hand":
+            follow(courier, workspace, pipeline, int(process), float(started), for_part=kind == "part")
+        courier.last_round()
+        if kind != "hand":  # a stage by hand waits to read it, and removes it
+            problem_file(workspace.home, pipeline).unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    main()

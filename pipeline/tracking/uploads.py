@@ -1,0 +1,91 @@
+"""Starts the process that brings records to MLflow (`uploader`), waits for it, and hears what is wrong."""
+
+import contextlib
+import fcntl
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline.environment.provenance import dvc_command, is_under_dvc, pipeline_key, pipeline_process
+from pipeline.environment.workspace import Workspace
+from pipeline.stages.table import STAGES
+from pipeline.tracking import spool
+
+_POLL_SECONDS = 0.2
+
+
+def start(workspace: Workspace) -> None:
+    """Start the courier of this pipeline run; a second one ends at once."""
+    kind = ("part" if is_for_part() else "dvc") if is_under_dvc() else "hand"
+    where = [str(workspace.root), str(workspace.home), kind, pipeline_key(), *map(str, pipeline_process())]
+    with contextlib.suppress(OSError):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pipeline.tracking.uploader", *where],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=workspace.home,
+            env=spool.own_environment(),
+            start_new_session=True,  # Ctrl-C is for the stage; the courier still has to report it
+        )
+        process.returncode = 0  # it outlives this process, so nobody waits for it, and Python need not warn of that
+
+
+def is_for_part() -> bool:
+    """Whether `dvc` was asked for some stages by name, so that it may end well and leave the others out of date."""
+    return any(word.rpartition(":")[2].partition("@")[0] in STAGES for word in dvc_command())
+
+
+def wait(home: Path, seconds: float) -> bool:
+    """Wait until no courier is at work, or `seconds` are over; return whether none is."""
+    end = time.monotonic() + seconds
+    while any(_is_held(path) for path in _folder(home).glob("*.lock")):
+        if time.monotonic() > end:
+            return False
+        time.sleep(_POLL_SECONDS)
+    return True
+
+
+def problem(home: Path, pipeline: str) -> str | None:
+    """What keeps the courier of a pipeline run from delivering, or None."""
+    try:
+        return problem_file(home, pipeline).read_text(encoding="utf-8") or None
+    except OSError:
+        return None
+
+
+def _folder(home: Path) -> Path:
+    return home / ".alexnet" / "courier"
+
+
+def problem_file(home: Path, pipeline: str) -> Path:
+    """Name the file in which a courier says what keeps it from delivering."""
+    return _folder(home) / f"{pipeline}.problem"
+
+
+@contextlib.contextmanager
+def held(home: Path, pipeline: str) -> Iterator[bool]:
+    """Be the courier of a pipeline run while the body runs, and say whether there was none."""
+    path = _folder(home) / f"{pipeline}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+            return
+        yield True
+        path.unlink(missing_ok=True)
+
+
+def _is_held(path: Path) -> bool:
+    try:
+        with open(path) as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False

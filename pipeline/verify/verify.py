@@ -1,0 +1,108 @@
+"""Reruns committed stages in a clean folder and compares what comes out with what dvc.lock claims."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from alexnet_tf.errors import AlexNetError, ConfigError
+from alexnet_tf.nearest import nearest
+from pipeline.config.load import PARAMS_FILE, Config, check
+from pipeline.environment.provenance import committed, provenance_tags, uncommitted_changes
+from pipeline.environment.workspace import Workspace
+from pipeline.environment.yaml_file import parse
+from pipeline.stages.claims import claimed_metrics
+from pipeline.stages.dvc_cache import bring, claimed_text
+from pipeline.stages.graph import all_items, producers
+from pipeline.stages.lock import LOCK_FILE, Lock, parse_lock
+from pipeline.stages.table import METRICS_FILE, Item
+from pipeline.tracking.stage_runs import headline_prefix, numbers
+from pipeline.verify.certificate import Certificate, compared, this_machine
+from pipeline.verify.clean_checkout import clean_folder, rerun
+
+
+def verify(
+    workspace: Workspace, address: str, *, tolerance: float, keep: bool, say: Callable[[str], None]
+) -> Certificate:
+    """Rerun one stage or all of them, and compare.
+
+    Args:
+        workspace: Whose commit.
+        address: The stage, for example `train@faithful`; "" for all.
+        tolerance: How far numbers may lie apart where bytes differ.
+        keep: Leave the clean folder in place.
+        say: Shows one line to the user.
+
+    Raises:
+        AlexNetError: There is no commit, no such stage, no lock of it, or the rerun fails.
+    """
+    commit, config, lock = _claims(workspace)
+    wanted = [item for item in all_items(config.values) if address in ("", item.address)]
+    if not wanted:
+        known = [item.address for item in all_items(config.values)]
+        told = f"{', '.join(known)}{nearest(address, known)}"
+        raise ConfigError(f"verify: no stage {address!r} in the committed pipeline, which has {told}")
+    if missing := [item.address for item in wanted if not lock.outputs(item)]:
+        raise AlexNetError(
+            f"verify: the committed {LOCK_FILE} has no outputs of {', '.join(missing)}; `dvc repro` and commit it"
+        )
+    with clean_folder(workspace, commit, config.runtime.source_folder, keep=keep, say=say) as folder:
+        if address:
+            _bring_inputs(workspace, folder, wanted[0], config)
+        rerun(folder, [item.address for item in wanted])
+        outputs = tuple(
+            compared(
+                item.address,
+                folder,
+                path,
+                claimed,
+                before=_before(workspace, lock, item, path),
+                tolerance=tolerance,
+            )
+            for item in wanted
+            for path, claimed in lock.outputs(item).items()
+        )
+    changed = bool(uncommitted_changes(workspace.root))
+    return Certificate(LOCK_FILE, commit, changed, tolerance, outputs, this_machine(workspace.root))
+
+
+def _before(workspace: Workspace, lock: Lock, item: Item, path: str) -> Callable[[], dict[str, float] | None] | None:
+    """Return what reads the numbers that dvc.lock stands for, None of an output whose numbers do not count."""
+    if path == METRICS_FILE:
+        return lambda: numbers(claimed_metrics(workspace.root)) or None
+    if not headline_prefix(item.address, path):
+        return None
+    return lambda: _claimed_numbers(workspace, lock, item, path)
+
+
+def _claimed_numbers(workspace: Workspace, lock: Lock, item: Item, path: str) -> dict[str, float] | None:
+    """Read the claimed numbers of a report from the tree, DVC's cache or the committed metrics.json."""
+    text = claimed_text(workspace, path, lock.hashes[path], "metrics.json")
+    if text is not None:
+        return numbers(json.loads(text))
+    metrics = claimed_metrics(workspace.root)
+    return numbers(metrics.get(item.key, {}).get(item.stage.name, {})) or None
+
+
+def _claims(workspace: Workspace) -> tuple[str, Config, Lock]:
+    root = workspace.root
+    commit = provenance_tags(root).get("mlflow.source.git.commit")
+    params = committed(root, "HEAD", PARAMS_FILE)
+    if not commit or params is None:
+        raise AlexNetError(
+            f"{root}: verify reruns what is committed, and here is no commit; `git init` and commit first"
+        )
+    locked = committed(root, "HEAD", LOCK_FILE)
+    if locked is None:
+        raise AlexNetError(f"{root}: no {LOCK_FILE} is committed, so nothing is claimed; `dvc repro` and commit it")
+    return commit, check(parse(params, PARAMS_FILE)), parse_lock(locked)
+
+
+def _bring_inputs(workspace: Workspace, folder: Path, item: Item, config: Config) -> None:
+    for path in item.inputs().values():
+        for producer, written in producers(path, config.values):
+            if not bring(workspace, folder, written):
+                raise AlexNetError(
+                    f"verify: {written}, which {item.address} reads, is not in DVC's cache as it was committed; "
+                    "`alexnet verify` reruns everything, and "
+                    f"`dvc pull {producer.address}` brings it where a remote is set"
+                )
