@@ -41,8 +41,9 @@ def ours(precision: str, batch_size: int, images: int, *, real: bool) -> Callabl
     from alexnet_tf.data.record_dataset import RecordSplit
     from alexnet_tf.devices.strategy import make_strategy
     from alexnet_tf.models import specs
+    from alexnet_tf.models.specs import InputSpec
     from alexnet_tf.models.views import Views, colour_axes
-    from alexnet_tf.training.recipe import InputSpec, TrainingSpec
+    from alexnet_tf.training.recipe import TrainingSpec
     from alexnet_tf.training.schedule import Plateau
     from alexnet_tf.training.step import Training
     from pipeline.environment.workspace import find_workspace

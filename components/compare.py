@@ -82,7 +82,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     """Read the variants' reports and write the comparison."""
     from alexnet_tf.comparison import page
     from alexnet_tf.comparison.compare import compare, headline
-    from alexnet_tf.figures import error_bars, learning_curves
+    from alexnet_tf.comparison.figures import error_bars, learning_curves
 
     evaluations, trainings, metrics = {}, {}, {}
     with runtime.progress.task("compare", total=len(params.variants), unit="variants") as task:

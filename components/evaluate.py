@@ -165,7 +165,7 @@ def _neighbourhood(bundle: "Bundle", split: "RecordSplit", records: Path, params
 
 
 def _figure_metrics(bundle: "Bundle", near: "Neighbourhood | None") -> dict[str, Any]:
-    from alexnet_tf.figures import colour_shares
+    from alexnet_tf.evaluation.figures import colour_shares
 
     shares = enumerate(colour_shares(*_conv1(bundle)), start=1)
     conv1 = {f"colour_share_tower{tower}": share for tower, share in shares}
@@ -177,9 +177,8 @@ def _conv1(bundle: "Bundle") -> "tuple[np.ndarray, int]":
 
 
 def _draw(folder: Path, evaluated: "Evaluated", bundle: "Bundle", split: "RecordSplit", metrics: Any) -> None:
-    from alexnet_tf.evaluation.figures import reliability_diagram
+    from alexnet_tf.evaluation.figures import confusion_matrix, kernel_grid, reliability_diagram
     from alexnet_tf.evaluation.tables import confusion
-    from alexnet_tf.figures import confusion_matrix, kernel_grid
     from alexnet_tf.metrics.calibration import reliability
 
     names = bundle.class_names

@@ -30,8 +30,8 @@ from typing import TYPE_CHECKING
 from pydantic import Field, ValidationInfo, field_validator
 
 from alexnet_tf.models.layer_table import layer_table
-from alexnet_tf.models.specs import Network
-from alexnet_tf.training.recipe import InputSpec, TrainingSpec
+from alexnet_tf.models.specs import InputSpec, Network
+from alexnet_tf.training.recipe import TrainingSpec
 from components.interfaces import Runtime, StageParams
 
 if TYPE_CHECKING:  # TensorFlow takes seconds to import

@@ -38,7 +38,7 @@ def draw_report() -> None:
 def draw_mlflow() -> None:
     """Draw MLflow's pages of the results of CIFAR-10 on each screen."""
     from pipeline.results import kept
-    from pipeline.tracking import backfill
+    from pipeline.tracking import uploads
     from pipeline.tracking.mlflow_client import Runs
     from pipeline.tracking.mlflow_server import board_path, serve
 
@@ -46,7 +46,7 @@ def draw_mlflow() -> None:
     with tempfile.TemporaryDirectory() as place, socket.socket() as probe:
         home = Path(place)
         kept.put(home, kept.load(ROOT / "results/cifar10"))
-        if problem := backfill.send_all(home):
+        if problem := uploads.send_all(home):
             raise SystemExit(f"the results of CIFAR-10 cannot be imported: {problem}")
         uri = f"sqlite:///{home / 'mlflow.db'}"
         board, runs = board_path(uri, home), Runs(uri, home)

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from pipeline.config.load import PARAMS_FILE
-from pipeline.environment.provenance import committed
+from pipeline.environment.git import committed
 from pipeline.environment.yaml_file import parse
 from pipeline.stages.claims import claimed_lock, claimed_metrics
 from pipeline.stages.table import METRICS_FILE

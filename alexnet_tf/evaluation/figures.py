@@ -1,4 +1,4 @@
-"""Pictures of an evaluation: figure 4 of the paper, left and right, and the reliability diagram; PNG bytes."""
+"""Pictures of an evaluation: figures 3 and 4 of the paper, confusion, reliability; equal PNG bytes."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from alexnet_tf.figures import COLOURS, new_figure, png
 from alexnet_tf.metrics.calibration import Bin
+from alexnet_tf.plotting import COLOURS, new_figure, png
 
 RIGHT, WRONG = "#c44e52", "#9aa5b8"  # the paper's red bar is the correct label's
 _NAME_CHARACTERS = 24
@@ -110,3 +110,95 @@ def _show(axes: Any, image: np.ndarray, title: str, *, size: float = 9, colour: 
     axes.imshow(image, interpolation="nearest" if len(image) > 96 else "bicubic")
     axes.set_xlabel(shortened(title), fontsize=size, color=colour, labelpad=2, parse_math=False)
     axes.set(xticks=[], yticks=[])
+
+
+_MOST_NAMED_CLASSES = 40  # beyond, names on the axes of a confusion matrix cannot be read
+
+
+def kernel_grid(kernels: np.ndarray, towers: int) -> bytes:
+    """Draw first-layer kernels as in figure 3 of the paper: rows of one tower, a gap, rows of the other.
+
+    Each kernel is stretched to its own full range, so that its pattern shows whatever its strength.
+
+    Args:
+        kernels: (h, w, 3, F) float, tower after tower along the last axis; F is divisible by `towers`.
+        towers: Number of towers.
+
+    Returns:
+        A PNG, kernels enlarged without smoothing, some 800 pixels wide.
+    """
+    from PIL import Image
+
+    height, width, _, num_kernels = kernels.shape
+    columns = min(16, num_kernels // towers)
+    low, high = kernels.min(axis=(0, 1, 2)), kernels.max(axis=(0, 1, 2))
+    unit = (kernels - low) / np.where(high > low, high - low, 1)
+    pixels = np.round(255 * np.moveaxis(unit, -1, 0)).astype(np.uint8)
+    bands = []
+    for tower in np.split(pixels, towers):
+        rows = -(-len(tower) // columns)
+        band = np.full((rows * (height + 1) + 1, columns * (width + 1) + 1, 3), 255, np.uint8)
+        for index, kernel in enumerate(tower):
+            y, x = (index // columns) * (height + 1) + 1, (index % columns) * (width + 1) + 1
+            band[y : y + height, x : x + width] = kernel
+        bands.append(np.pad(band, ((0, 2), (0, 0), (0, 0)), constant_values=255))
+    picture = Image.fromarray(np.concatenate(bands)[:-2])
+    scale = max(1, 800 // picture.width)
+    enlarged = picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
+    buffer = io.BytesIO()
+    enlarged.save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def colour_shares(kernels: np.ndarray, towers: int) -> list[float]:
+    """Say how colourful the first-layer kernels of each tower are; in §6.1 one tower's are colour-agnostic.
+
+    Of a kernel's energy the share that is not grey, meaned over the tower's kernels, all of which count alike:
+
+        1 - Σ (r + g + b)² / 3 / Σ (r² + g² + b²)
+
+    summed over its pixels. 0 where a kernel weighs the three channels alike and sees brightness alone, 1 where its
+    weights cancel over the channels of every pixel and it sees colour alone; weights drawn at random have 2/3. A
+    kernel of zeros counts as 0.
+
+    Args:
+        kernels: (h, w, 3, F) float, as for `kernel_grid`.
+        towers: Number of towers.
+
+    Returns:
+        One share a tower, in [0, 1].
+    """
+    values = kernels.astype(np.float64)
+    grey, energy = (values.sum(axis=2) ** 2 / 3).sum(axis=(0, 1)), (values**2).sum(axis=(0, 1, 2))
+    colour = np.divide(energy - grey, energy, out=np.zeros_like(energy), where=energy != 0)
+    return [float(tower.mean()) for tower in np.split(np.maximum(colour, 0), towers)]
+
+
+def confusion_matrix(counts: np.ndarray, class_names: Sequence[str], *, title: str) -> bytes:
+    """Draw how often images of a class (rows) are taken for another (columns), as shares of the row.
+
+    Args:
+        counts: (K, K) int, row = true class.
+        class_names: K names; written on the axes for up to 40 classes.
+        title: Stands above.
+
+    Returns:
+        A PNG.
+    """
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    named = len(class_names) <= _MOST_NAMED_CLASSES
+    side = max(5.0, 0.32 * len(class_names) + 2) if named else 8.0
+    figure = new_figure(side + 1, side)
+    axes = figure.add_subplot()
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
+    axes.set(xlabel="predicted class", ylabel="true class", title=title)
+    if named:
+        axes.set_xticks(range(len(class_names)), class_names, rotation=60, ha="right", parse_math=False)
+        axes.set_yticks(range(len(class_names)), class_names, parse_math=False)
+    if len(class_names) <= 12:
+        for (row, column), count in np.ndenumerate(counts):
+            if count:
+                shade = "white" if shares[row, column] > 0.5 else "black"
+                axes.text(column, row, str(count), ha="center", va="center", color=shade, fontsize=8)
+    figure.colorbar(image, ax=axes, label="share of the true class", fraction=0.046)
+    return png(figure)

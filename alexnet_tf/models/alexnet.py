@@ -7,17 +7,9 @@ import keras
 import tensorflow as tf
 
 from alexnet_tf.models import specs
-from alexnet_tf.models.layers import (
-    ACTIVATIONS,
-    FC6_DROPOUT,
-    FC7_DROPOUT,
-    Draw,
-    OwnDraws,
-    TowerConv2D,
-    inverted_dropout,
-    original_dropout,
-)
+from alexnet_tf.models.layers import ACTIVATIONS, OwnDraws, TowerConv2D, inverted_dropout, original_dropout
 from alexnet_tf.models.lrn import LocalResponseNormalization, same_map_normalization
+from alexnet_tf.random_streams import FC6_DROPOUT, FC7_DROPOUT, Draw
 
 
 @keras.saving.register_keras_serializable("alexnet_tf")

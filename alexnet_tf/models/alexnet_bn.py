@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from alexnet_tf.models import specs
 from alexnet_tf.models.batch_norm import BatchNormActivation, activation
-from alexnet_tf.models.layers import FC6_DROPOUT, FC7_DROPOUT, Draw, OwnDraws, inverted_dropout
+from alexnet_tf.models.layers import OwnDraws, inverted_dropout
+from alexnet_tf.random_streams import FC6_DROPOUT, FC7_DROPOUT, Draw
 
 
 @keras.saving.register_keras_serializable("alexnet_tf")

@@ -10,9 +10,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from alexnet_tf.errors import DataError
 from alexnet_tf.models import networks, specs
+from alexnet_tf.models.specs import InputSpec
 from alexnet_tf.models.views import Views
 from alexnet_tf.models.weights import assign_arrays, load_arrays, model_arrays, save_arrays
-from alexnet_tf.training.recipe import InputSpec
 
 FORMAT = 3
 _WEIGHTS = "weights.safetensors"

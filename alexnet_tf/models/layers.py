@@ -1,41 +1,13 @@
 """The layers that Keras does not have: convolutions in towers (§3.2), and dropout as a pure function (§4.2)."""
 
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import keras
 import tensorflow as tf
 
+from alexnet_tf.random_streams import Draw
+
 ACTIVATIONS = {"relu": tf.nn.relu, "tanh": tf.nn.tanh}
-FC6_DROPOUT, FC7_DROPOUT = 6, 7  # streams of random numbers; `augment` uses those from 10
-
-
-@dataclass(frozen=True)
-class Draw:
-    """Where in the stream of random numbers the rows of a batch lie: all randomness is a function of these.
-
-    Attributes:
-        seed: int32 (2,): the run's seed and the step.
-        rows: int32 (N,): positions of the batch's images in the global batch.
-        global_batch_size: Images of the global batch, over all replicas.
-    """
-
-    seed: tf.Tensor
-    rows: tf.Tensor
-    global_batch_size: Any  # int, or () int32 where the batch has no fixed size
-
-    def uniform(self, stream: int, shape: tuple[int, ...] = ()) -> tf.Tensor:
-        """Return float32 (N, *shape) in [0, 1), each row the same whatever batch or replica asks for it."""
-        whole = tf.random.stateless_uniform((self.global_batch_size, *shape), self._key(stream), alg="philox")
-        return tf.gather(whole, self.rows)
-
-    def normal(self, stream: int, shape: tuple[int, ...] = ()) -> tf.Tensor:
-        """Return float32 (N, *shape) from N(0, 1), each row the same whatever batch or replica asks for it."""
-        whole = tf.random.stateless_normal((self.global_batch_size, *shape), self._key(stream), alg="philox")
-        return tf.gather(whole, self.rows)
-
-    def _key(self, stream: int) -> tf.Tensor:
-        return tf.stack([self.seed[0] * 31 + stream, self.seed[1]])
 
 
 class OwnDraws:

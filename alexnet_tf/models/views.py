@@ -10,10 +10,9 @@ import numpy as np
 import tensorflow as tf
 
 from alexnet_tf.data.upscale import upscale_matrix
-from alexnet_tf.models.layers import Draw
-from alexnet_tf.training.recipe import AugmentationSpec, InputSpec
+from alexnet_tf.models.specs import AugmentationSpec, InputSpec
+from alexnet_tf.random_streams import COLOUR, COLUMN_OFFSET, FLIP, ROW_OFFSET, Draw
 
-ROW_OFFSET, COLUMN_OFFSET, FLIP, COLOUR = 10, 11, 12, 13  # streams of random numbers
 CHUNK = 32  # images that share a crop in convdata_jpeg.py
 
 

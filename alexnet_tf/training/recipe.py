@@ -10,25 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from alexnet_tf.models.spec import Spec
-
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class InputSpec(Spec):
-    """How a stored image becomes what the network sees.
-
-    Attributes:
-        crop_size: Height and width of a crop in pixels (§4.1: 224).
-        mean: What is subtracted: the centre crop of the mean image (`pixel`, 2012 code), or one number a `channel`.
-        divide_by: What the centred 0..255 values are divided by; the paper does not scale (§2): 1.
-        test_border: Pixels of mirrored border around the image from which the ten views of the test are cut; the
-            paper has none. Where the crop is as large as the image, it is what makes the five crops differ.
-    """
-
-    crop_size: Annotated[int, Field(gt=0)] = 224
-    mean: Literal["pixel", "channel"] = "pixel"
-    divide_by: Annotated[float, Field(gt=0)] = 1.0
-    test_border: Annotated[int, Field(ge=0)] = 0
+from alexnet_tf.models.specs import AugmentationSpec, Share
 
 
 class OptimizerSpec(Spec):
@@ -95,39 +77,6 @@ class ScheduleSpec(Spec):
                 f"the schedule {self.name} has no warm-up, so warmup_share must be 0, got {self.warmup_share}; "
                 "cosine and one_cycle have one"
             )
-        return self
-
-
-class AugmentationSpec(Spec):
-    """What §4.1 does to training images.
-
-    Attributes:
-        crop: `random` position, or the `center`.
-        crops_per: One offset and flip for each `image` (§4.1) or for each `chunk` of 32 consecutive images of a batch
-            (convdata_jpeg.py), whose last chunk may be smaller.
-        padding: Pixels of mirrored border around the image before the crop; the paper has none.
-        flip: Mirror left-right: at `random` with probability 1/2 (§4.1), each image in every other epoch
-            (`alternating`), or `none`.
-        colour_noise: Standard deviations along the colour axes: `sqrt_eigenvalue` of 0..255 pixels (2012 code, which
-            also divides the image by 1 + scale), `eigenvalue` of 0..1 pixels (§4.1 read literally), or `none`.
-        colour_noise_scale: Standard deviation of α (§4.1: 0.1).
-        colour_noise_until: Share of the training after which it is off (2012 code: 0.73).
-    """
-
-    crop: Literal["random", "center"] = "random"
-    crops_per: Literal["image", "chunk"] = "image"
-    padding: Annotated[int, Field(ge=0)] = 0
-    flip: Literal["random", "alternating", "none"] = "random"
-    colour_noise: Literal["sqrt_eigenvalue", "eigenvalue", "none"] = "eigenvalue"
-    colour_noise_scale: Annotated[float, Field(ge=0)] = 0.1
-    colour_noise_until: Share = 1.0
-
-    @model_validator(mode="after")
-    def _combine(self) -> Self:
-        if self.flip == "alternating" and self.crops_per == "chunk":
-            raise ValueError("flip: alternating turns each image by itself, so it needs crops_per: image, got chunk")
-        if self.padding and self.crop == "center":
-            raise ValueError(f"padding widens random crops only, so crop: center needs padding 0, got {self.padding}")
         return self
 
 

@@ -53,12 +53,13 @@ def sync(as_json: bool) -> None:
     """Send the spool."""
     from alexnet_tf.errors import AlexNetError
     from pipeline.environment.workspace import find_workspace
-    from pipeline.tracking import backfill, spool
+    from pipeline.tracking import spool
+    from pipeline.tracking import uploads as tracking_uploads
     from pipeline.tracking.tracking_uri import is_server, tracking_uri
 
     workspace = find_workspace()
     before = spool.waiting(workspace.scratch)
-    problem = backfill.send_all(workspace.home)
+    problem = tracking_uploads.send_all(workspace.home)
     left = [folder.name for folder in spool.waiting(workspace.scratch) if folder in before]
     uri = tracking_uri(workspace.home)
     if as_json:
@@ -83,7 +84,8 @@ def relocate(as_json: bool) -> None:
     """Correct the store, then send the spool."""
     from alexnet_tf.errors import AlexNetError
     from pipeline.environment.workspace import find_workspace
-    from pipeline.tracking import backfill, relocation
+    from pipeline.tracking import relocation
+    from pipeline.tracking import uploads as tracking_uploads
 
     home = find_workspace().home
     changed, backup = relocation.relocate(home)
@@ -93,7 +95,7 @@ def relocate(as_json: bool) -> None:
         click.echo(f"{changed} places in mlflow.db are now in {home}; as it was: {backup.name}")
     else:
         click.echo("mlflow.db names the artifacts of this folder; nothing was changed")
-    if problem := backfill.send_all(home):
+    if problem := tracking_uploads.send_all(home):
         raise AlexNetError(f"MLflow: {problem}; the rest waits in .alexnet/spool, `alexnet track sync` sends it")
 
 
@@ -106,6 +108,7 @@ def rebuild(as_json: bool) -> None:
     from pipeline.environment.workspace import find_workspace
     from pipeline.stages.graph import all_items, served_variants
     from pipeline.tracking import backfill, uploads
+    from pipeline.tracking import uploads as tracking_uploads
     from pipeline.tracking.tracking_uri import tracking_uri
 
     workspace = find_workspace()
@@ -118,7 +121,7 @@ def rebuild(as_json: bool) -> None:
             "`dvc pull` or `dvc checkout` brings outputs that were made before"
         )
     backfill.put(workspace.home, event)
-    if problem := backfill.send_all(workspace.home):
+    if problem := tracking_uploads.send_all(workspace.home):
         raise AlexNetError(f"MLflow: {problem}; the rows wait in .alexnet/spool, `alexnet track sync` sends them")
     found = {row["variant"]: [stage["stage"] for stage in row["standing"]] for row in event["rows"]}
     wanted = {
@@ -139,7 +142,7 @@ def rebuild(as_json: bool) -> None:
 def keep(as_json: bool) -> None:
     """Write the results."""
     from pipeline.config.load import PARAMS_FILE, load
-    from pipeline.environment.provenance import changed_files
+    from pipeline.environment.git import changed_files
     from pipeline.environment.workspace import find_workspace
     from pipeline.results import kept
 
@@ -160,14 +163,14 @@ def import_(folder: Path | None, as_json: bool) -> None:
     from alexnet_tf.errors import AlexNetError
     from pipeline.environment.workspace import find_workspace
     from pipeline.results import kept
-    from pipeline.tracking import backfill
+    from pipeline.tracking import uploads as tracking_uploads
     from pipeline.tracking.tracking_uri import tracking_uri
 
     workspace = find_workspace()
     found = kept.load(folder or workspace.root / kept.FOLDER)
     say(f"{len(found)} results go to {tracking_uri(workspace.home)}")
     kept.put(workspace.home, found)
-    if problem := backfill.send_all(workspace.home):
+    if problem := tracking_uploads.send_all(workspace.home):
         raise AlexNetError(f"MLflow: {problem}; the rows wait in .alexnet/spool, `alexnet track sync` sends them")
     uri = tracking_uri(workspace.home)
     if as_json:

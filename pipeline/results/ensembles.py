@@ -19,13 +19,13 @@ import click
 
 from alexnet_tf.errors import AlexNetError, ConfigError
 from pipeline.commands.base import Command
+from pipeline.environment.provenance import this_machine
 from pipeline.environment.workspace import Workspace, find_workspace
 from pipeline.results.ensembles_table import AVERAGES, Averages, Errors, averages_table
 from pipeline.results.groups import grouped
 from pipeline.results.kept import FOLDER, Result, read_result
 from pipeline.stages.dvc_cache import link
 from pipeline.stages.outputs import write_text
-from pipeline.verify.certificate import this_machine
 
 if TYPE_CHECKING:
     from alexnet_tf.metrics.top_k import Predictions

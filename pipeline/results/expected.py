@@ -15,7 +15,8 @@ from alexnet_tf.errors import AlexNetError, DataError
 from alexnet_tf.metrics.significance import wilson_interval
 from pipeline.config.experiments import active_name
 from pipeline.config.load import PARAMS_FILE, Config
-from pipeline.environment.provenance import changed_files, provenance_tags
+from pipeline.environment.git import changed_files
+from pipeline.environment.provenance import provenance_tags
 from pipeline.environment.typed import typed
 from pipeline.environment.workspace import Workspace
 from pipeline.environment.yaml_file import read

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from alexnet_tf.errors import DataError
-from alexnet_tf.figures import COLOURS, new_figure, png
+from alexnet_tf.plotting import COLOURS, new_figure, png
 from pipeline.commands.base import Command
 from pipeline.environment.workspace import code_folder
 from pipeline.results.groups import as_in_the_file, grouped, shown_difference

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from alexnet_tf.errors import DataError
-from pipeline.environment.provenance import changed_files, committed
+from pipeline.environment.git import changed_files, committed
 from pipeline.stages.lock import LOCK_FILE, Lock, parse_lock
 from pipeline.stages.table import METRICS_FILE
 

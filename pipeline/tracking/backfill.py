@@ -1,23 +1,23 @@
 """Completes the rows in MLflow: puts a description of all that stands into the spool, to be sent like any other."""
 
 import json
-import subprocess
-import sys
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pipeline.config.load import PARAMS_FILE, Config, check
-from pipeline.environment.provenance import committed, provenance_tags
+from pipeline.environment.git import committed
+from pipeline.environment.provenance import provenance_tags
 from pipeline.environment.workspace import Workspace
 from pipeline.environment.yaml_file import parse
 from pipeline.stages.graph import all_items, ancestors
 from pipeline.stages.lock import LOCK_FILE, parse_lock, read_lock
-from pipeline.tracking import relocation, spool, uploads
+from pipeline.tracking import spool, uploads
 from pipeline.tracking.parent_runs import run_identity, standing_rows
 from pipeline.tracking.stage_runs import locked_stage, standing_stage
 from pipeline.tracking.tracking_uri import default_store, tracking_uri
+from pipeline.tracking.uploads import send_all
 
 _LINKED = "linked.json"
 PATIENCE_SECONDS = 60.0
@@ -88,24 +88,6 @@ def complete(workspace: Workspace, config: Config) -> str | None:
     if event and not is_linked(workspace.home, event):
         put(workspace.home, event)
     return send_all(workspace.home)
-
-
-def send_all(home: Path) -> str | None:
-    """Send all that waits in the spool, in its order; return None, or why not everything was sent."""
-    if problem := relocation.problem(home):  # known without MLflow, and worth saying also where nothing waits
-        return problem
-    folders = spool.waiting(home / ".alexnet")
-    if not folders:
-        return None
-    done = subprocess.run(
-        [sys.executable, "-m", "pipeline.tracking.flush", str(home), *map(str, folders)],
-        capture_output=True,
-        text=True,
-        cwd=home,
-        env=spool.own_environment(),
-        check=False,
-    )
-    return (done.stdout.strip().splitlines() or ["the sender stopped"])[-1] if done.returncode else None
 
 
 def _summary(uri: str, event: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from mlflow.entities import Run
 
-from pipeline.environment.provenance import is_alive
+from pipeline.environment.processes import is_alive
 from pipeline.tracking import mlflow_entities as entities
 from pipeline.tracking.mlflow_client import Runs
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config.load import Config, at
-from pipeline.environment.provenance import pipeline_key, provenance_tags
+from pipeline.environment.processes import pipeline_key
+from pipeline.environment.provenance import provenance_tags
 from pipeline.environment.workspace import Workspace
 from pipeline.stages.fingerprint import code_digest, content_digest
 from pipeline.stages.graph import all_items, ancestors, served_variants

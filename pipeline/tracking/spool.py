@@ -6,14 +6,12 @@ it.
 """
 
 import json
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.environment.provenance import is_alive
-from pipeline.environment.workspace import code_folder
+from pipeline.environment.processes import writer_is_alive
 
 EVENTS = "events.jsonl"
 LAST_EVENTS = ("end", "standing")
@@ -48,23 +46,3 @@ def is_growing(folder: Path) -> bool:
     except (OSError, ValueError, IndexError):
         return False
     return last["event"] not in LAST_EVENTS and writer_is_alive(first)
-
-
-def writer(process: int) -> list[float]:
-    """Name a process so that another one that gets its number later is not taken for it."""
-    import psutil
-
-    return [process, psutil.Process(process).create_time()]
-
-
-def writer_is_alive(first: Mapping[str, Any]) -> bool:
-    """Whether the process is there that wrote the first event of a folder."""
-    process, started = first.get("writer", (0, 0.0))
-    return is_alive(int(process), started)
-
-
-def own_environment() -> dict[str, str]:
-    """Environment of a process of this package beside the present one; it finds the same code."""
-    here = str(code_folder())
-    path = os.pathsep.join(part for part in (here, os.environ.get("PYTHONPATH", "")) if part)
-    return {**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": "ignore"}

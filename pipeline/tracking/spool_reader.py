@@ -6,9 +6,10 @@ import shutil
 from pathlib import Path
 from typing import Any, TextIO
 
+from pipeline.environment.processes import writer_is_alive
 from pipeline.tracking.mlflow_client import Runs
 from pipeline.tracking.mlflow_writer import MlflowStore
-from pipeline.tracking.spool import EVENTS, LAST_EVENTS, now, writer_is_alive
+from pipeline.tracking.spool import EVENTS, LAST_EVENTS, now
 
 
 class Delivery:

@@ -15,7 +15,9 @@ from typing import Any, Protocol
 
 from components.interfaces import Tracker
 from pipeline.config.load import Config
-from pipeline.environment.provenance import is_under_dvc, pipeline_key, pipeline_process, uncommitted_changes
+from pipeline.environment import processes
+from pipeline.environment.git import uncommitted_changes
+from pipeline.environment.processes import is_under_dvc, pipeline_key, pipeline_process
 from pipeline.environment.workspace import Workspace
 from pipeline.stages.table import Item
 from pipeline.tracking import spool, uploads
@@ -59,7 +61,7 @@ class Recorder:
             "event": "start",
             "run": uuid.uuid4().hex,
             "time": now(),
-            "writer": spool.writer(os.getpid()),
+            "writer": processes.writer(os.getpid()),
             "process": [*pipeline_process(), socket.gethostname()],
             "alone": not is_under_dvc(),
             "identity": run_identity(self._workspace.root, config),

@@ -14,7 +14,8 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.environment.provenance import experiment_revision, is_alive
+from pipeline.environment.git import experiment_revision
+from pipeline.environment.processes import is_alive
 from pipeline.environment.workspace import Workspace
 from pipeline.tracking import spool
 from pipeline.tracking.flush import connect, reason

@@ -8,10 +8,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.environment.provenance import dvc_command, is_under_dvc, pipeline_key, pipeline_process
+from pipeline.environment import processes
+from pipeline.environment.processes import is_under_dvc, pipeline_key, pipeline_process
+from pipeline.environment.provenance import dvc_command
 from pipeline.environment.workspace import Workspace
 from pipeline.stages.table import STAGES
-from pipeline.tracking import spool
+from pipeline.tracking import relocation, spool
 
 _POLL_SECONDS = 0.2
 
@@ -27,7 +29,7 @@ def start(workspace: Workspace) -> None:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             cwd=workspace.home,
-            env=spool.own_environment(),
+            env=processes.own_environment(),
             start_new_session=True,  # Ctrl-C is for the stage; the courier still has to report it
         )
         process.returncode = 0  # it outlives this process, so nobody waits for it, and Python need not warn of that
@@ -89,3 +91,21 @@ def _is_held(path: Path) -> bool:
     except OSError:
         return True
     return False
+
+
+def send_all(home: Path) -> str | None:
+    """Send all that waits in the spool, in its order; return None, or why not everything was sent."""
+    if problem := relocation.problem(home):  # known without MLflow, and worth saying also where nothing waits
+        return problem
+    folders = spool.waiting(home / ".alexnet")
+    if not folders:
+        return None
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline.tracking.flush", str(home), *map(str, folders)],
+        capture_output=True,
+        text=True,
+        cwd=home,
+        env=processes.own_environment(),
+        check=False,
+    )
+    return (done.stdout.strip().splitlines() or ["the sender stopped"])[-1] if done.returncode else None

@@ -6,15 +6,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from pipeline.environment.provenance import provenance_tags
 from pipeline.stages.lock import dvc_md5
 from pipeline.tracking.stage_runs import numbers
 
 _METRICS = "metrics.json"
-
 Metrics = Literal["same", "within tolerance", "differs", "not found"]
 Verdict = Literal["reproduced", "same results, other bytes", "within tolerance", "not reproduced"]
-
 # The worst decides; a run whose claimed numbers are not known is not called reproduced.
 _VERDICTS: dict[Metrics, Verdict] = {
     "differs": "not reproduced",
@@ -156,13 +153,3 @@ def _written_numbers(path: Path) -> dict[str, float]:
 def _distance(old: float, new: float) -> float:
     distance = abs(new - old) / max(1.0, abs(old))
     return float("inf") if distance != distance else distance
-
-
-def machine(tags: Mapping[str, str]) -> dict[str, str]:
-    """Pick what names versions and machine."""
-    return {name: word for name, word in tags.items() if name.startswith(("host.", "version.", "env."))}
-
-
-def this_machine(root: Path) -> dict[str, str]:
-    """Name versions and machine of this process."""
-    return machine(provenance_tags(root))

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from alexnet_tf.errors import AlexNetError
 from pipeline.config.local_params import carry
+from pipeline.environment.processes import own_environment
 from pipeline.environment.workspace import Workspace
-from pipeline.tracking.spool import own_environment
 
 
 @contextmanager

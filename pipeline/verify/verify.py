@@ -7,7 +7,8 @@ from pathlib import Path
 from alexnet_tf.errors import AlexNetError, ConfigError
 from alexnet_tf.nearest import nearest
 from pipeline.config.load import PARAMS_FILE, Config, check
-from pipeline.environment.provenance import committed, provenance_tags, uncommitted_changes
+from pipeline.environment.git import committed, uncommitted_changes
+from pipeline.environment.provenance import provenance_tags, this_machine
 from pipeline.environment.workspace import Workspace
 from pipeline.environment.yaml_file import parse
 from pipeline.stages.claims import claimed_metrics
@@ -16,7 +17,7 @@ from pipeline.stages.graph import all_items, producers
 from pipeline.stages.lock import LOCK_FILE, Lock, parse_lock
 from pipeline.stages.table import METRICS_FILE, Item
 from pipeline.tracking.stage_runs import headline_prefix, numbers
-from pipeline.verify.certificate import Certificate, compared, this_machine
+from pipeline.verify.certificate import Certificate, compared
 from pipeline.verify.clean_checkout import clean_folder, rerun
 
 

@@ -8,11 +8,12 @@ from typing import Any
 from alexnet_tf.errors import AlexNetError
 from pipeline.config.experiments import text_of
 from pipeline.config.load import PARAMS_FILE, load
+from pipeline.environment.provenance import machine, this_machine
 from pipeline.environment.workspace import Workspace
 from pipeline.environment.yaml_file import parse, with_overrides
 from pipeline.results.kept import Result
 from pipeline.tracking.stage_runs import headline_prefix
-from pipeline.verify.certificate import Certificate, compared, machine, this_machine
+from pipeline.verify.certificate import Certificate, compared
 from pipeline.verify.clean_checkout import clean_folder, rerun
 
 _STAGES = ("download", "validate", "preprocess", "statistics", "train", "evaluate")  # what one variant alone needs

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alexnet_tf.models.specs import AlexNet, AlexNetBN, FourLayer
-from alexnet_tf.training.recipe import AugmentationSpec, InputSpec, OptimizerSpec, ScheduleSpec, TrainingSpec
+from alexnet_tf.models.specs import AlexNet, AlexNetBN, AugmentationSpec, FourLayer, InputSpec
+from alexnet_tf.training.recipe import OptimizerSpec, ScheduleSpec, TrainingSpec
 
 PAPER_BIAS = [0.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.0]
 

@@ -5,10 +5,10 @@ from pydantic import ValidationError
 from scipy import stats
 
 from alexnet_tf.data.images import decode, to_square
-from alexnet_tf.models.layers import Draw
+from alexnet_tf.models.specs import InputSpec
 from alexnet_tf.models.views import Views, colour_axes
+from alexnet_tf.random_streams import Draw
 from alexnet_tf.sample.generate import generate
-from alexnet_tf.training.recipe import InputSpec
 from pipeline.environment.yaml_file import read
 from tests.alexnet_tf.small_training import augmentation, input_spec
 from tests.reference import pca as reference

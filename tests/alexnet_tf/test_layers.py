@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from alexnet_tf.models.layers import Draw, TowerConv2D, inverted_dropout, original_dropout
+from alexnet_tf.models.layers import TowerConv2D, inverted_dropout, original_dropout
+from alexnet_tf.random_streams import Draw
 from tests.reference import towers as reference
 
 

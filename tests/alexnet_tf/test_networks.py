@@ -6,7 +6,8 @@ from scipy import stats
 from alexnet_tf.models import networks
 from alexnet_tf.models.batch_norm import EPSILON, gelu
 from alexnet_tf.models.layer_table import layer_table
-from alexnet_tf.models.layers import Draw, TowerConv2D
+from alexnet_tf.models.layers import TowerConv2D
+from alexnet_tf.random_streams import Draw
 from tests.alexnet_tf.small_training import PAPER_BIAS, alexnet, alexnet_bn, full_alexnet
 from tests.reference import lrn as reference_lrn
 from tests.reference import towers as reference_towers

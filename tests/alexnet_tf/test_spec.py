@@ -6,6 +6,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from alexnet_tf.errors import ConfigError
+from alexnet_tf.models import specs
 from alexnet_tf.models.four_layer_spec import FourLayer
 from alexnet_tf.models.specs import AlexNet, AlexNetBN, Network
 from alexnet_tf.profiles import PROFILES, values
@@ -17,10 +18,10 @@ SPECS = [
     AlexNet,
     AlexNetBN,
     FourLayer,
-    recipe.InputSpec,
+    specs.InputSpec,
     recipe.OptimizerSpec,
     recipe.ScheduleSpec,
-    recipe.AugmentationSpec,
+    specs.AugmentationSpec,
     recipe.TrainingSpec,
 ]
 
@@ -42,7 +43,7 @@ def test_the_other_defaults_are_those_of_the_experiments(root):
     described = {
         "network": AlexNet().model_dump(),
         "training": recipe.TrainingSpec().model_dump(),
-        "input": recipe.InputSpec().model_dump(),
+        "input": specs.InputSpec().model_dump(),
     }
 
     def compare(default, written):

@@ -13,9 +13,10 @@ from stub_stages import ROOT
 
 from pipeline.cli import alexnet
 from pipeline.config.load import load
-from pipeline.environment import provenance
+from pipeline.environment import processes
+from pipeline.environment import processes as environment_processes
 from pipeline.runner import run_stage
-from pipeline.tracking import backfill, spool
+from pipeline.tracking import spool, uploads
 from pipeline.tracking.tracker import Recorder
 from pipeline.tracking.tracking_uri import probe
 
@@ -78,7 +79,7 @@ def test_a_server_that_never_answers_is_known_within_seconds(serve):
 @pytest.mark.parametrize("answers", [(OK, FORBIDDEN), (GARBAGE, GARBAGE), (OK, "silence")])
 def test_a_stage_is_done_within_seconds_and_its_record_kept(serve, workspace, monkeypatch, answers):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", serve(*answers))
-    provenance.pipeline_key.cache_clear()
+    processes.pipeline_key.cache_clear()
     said = []
     config = load(workspace.root / "params.yaml")
     started = time.monotonic()
@@ -109,7 +110,7 @@ def test_what_a_server_refused_is_one_sentence_and_goes_to_the_next_store(serve,
     assert "403" in refused
     assert garbled
     assert folder.is_dir(), "it is kept whole"
-    assert backfill.send_all(workspace.home) is None
+    assert uploads.send_all(workspace.home) is None
     assert not folder.exists()
     assert (workspace.home / "mlflow.db").is_file()
 
@@ -133,7 +134,7 @@ def test_a_registry_that_refuses_is_one_sentence_and_keeps_no_champion(serve, wo
 
 def test_a_spool_of_a_running_stage_is_left_to_it(workspace):
     folder = workspace.scratch / "spool" / "1-running"
-    spool.append(folder, {"event": "start", "writer": spool.writer(1)})
+    spool.append(folder, {"event": "start", "writer": environment_processes.writer(1)})
     assert spool.is_growing(folder)
     spool.append(folder, {"event": "end"})
     assert not spool.is_growing(folder)

@@ -11,7 +11,7 @@ from store import read_rows, read_runs
 from stub_stages import ROOT
 
 from pipeline.config.load import load
-from pipeline.environment import provenance
+from pipeline.environment import processes
 from pipeline.runner import run_stage
 from pipeline.tracking.tracker import Recorder
 from pipeline.tracking.tracking_uri import probe, tracking_uri
@@ -34,17 +34,17 @@ def said():
 @pytest.fixture
 def one_pipeline_run(monkeypatch):
     """Make what this process records one pipeline run, as below one `dvc repro`."""
-    provenance.pipeline_key.cache_clear()
+    processes.pipeline_key.cache_clear()
     monkeypatch.setenv("DVC_EXP_NAME", "first")
     yield
-    provenance.pipeline_key.cache_clear()
+    processes.pipeline_key.cache_clear()
 
 
 def test_a_variant_is_one_row_with_its_stages_below(workspace, said, one_pipeline_run, monkeypatch):
     for stage, key in CHAIN:
         _run(workspace, stage, key, said, recorded=stage in ("download", "train", "evaluate"), send=False)
     # Another pipeline run in which only `evaluate` is out of date.
-    provenance.pipeline_key.cache_clear()
+    processes.pipeline_key.cache_clear()
     monkeypatch.setenv("DVC_EXP_NAME", "second")
     _run(workspace, "evaluate", "faithful", said, send=False)
     killed = workspace.scratch / "spool" / "0-killed"

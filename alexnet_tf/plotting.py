@@ -1,0 +1,27 @@
+"""An empty matplotlib figure, and its PNG: the same bytes for the same numbers.
+
+matplotlib is imported where it draws, and without `pyplot`, which would keep state and look for a display.
+"""
+
+import io
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLOURS = ("#4c72b0", "#dd8452", "#55a868", "#c44e52", "#8172b3", "#937860")
+
+
+def new_figure(width_inches: float, height_inches: float) -> "Figure":
+    """Return an empty figure whose parts find room by themselves."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width_inches, height_inches), layout="constrained")
+
+
+def png(figure: "Figure", *, dpi: int = 110) -> bytes:
+    """Return a figure as PNG bytes."""
+    buffer = io.BytesIO()
+    # Without the library's version in the file, only what is drawn decides the bytes.
+    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    return buffer.getvalue()

@@ -1,0 +1,82 @@
+"""Processes: the `dvc` above this one, others that may be gone, and how to start one of ours."""
+
+import functools
+import hashlib
+import os
+import socket
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.environment.workspace import code_folder
+
+
+@functools.cache
+def pipeline_key() -> str:
+    """Name the pipeline run: the DVC experiment, else the `dvc` process above this one, else this process."""
+    if name := os.environ.get("DVC_EXP_NAME"):
+        identity = f"experiment {name} on {os.environ.get('DVC_EXP_BASELINE_REV', '')}"
+    elif parent := _dvc_process():
+        identity = f"process {parent[0]} since {parent[1]} on {socket.gethostname()}"
+    else:
+        identity = uuid.uuid4().hex
+    return hashlib.sha256(identity.encode()).hexdigest()[:16]
+
+
+def is_under_dvc() -> bool:
+    """Whether `dvc` runs this process."""
+    return _dvc_process() is not None
+
+
+def pipeline_process() -> tuple[int, float]:
+    """Process id and start (seconds since 1970) of the `dvc` above this process, else of this one."""
+    import psutil
+
+    found = _dvc_process()
+    return found[:2] if found else (os.getpid(), psutil.Process().create_time())
+
+
+def is_alive(process: int, started: float) -> bool:
+    """Whether the process with this id and start is there."""
+    import psutil
+
+    try:
+        found = psutil.Process(process)
+        return found.create_time() == started and found.status() != psutil.STATUS_ZOMBIE
+    except (psutil.Error, ValueError):
+        return False
+
+
+@functools.cache
+def _dvc_process() -> tuple[int, float, list[str]] | None:
+    import psutil
+
+    try:
+        for process in psutil.Process().parents():
+            words = process.cmdline()
+            if any(Path(word).name in ("dvc", "dvc.exe") for word in words[:3]):
+                return process.pid, process.create_time(), words
+    except psutil.Error:
+        return None
+    return None
+
+
+def writer(process: int) -> list[float]:
+    """Name a process so that another one that gets its number later is not taken for it."""
+    import psutil
+
+    return [process, psutil.Process(process).create_time()]
+
+
+def writer_is_alive(first: Mapping[str, Any]) -> bool:
+    """Whether the process is there that wrote the first event of a folder."""
+    process, started = first.get("writer", (0, 0.0))
+    return is_alive(int(process), started)
+
+
+def own_environment() -> dict[str, str]:
+    """Environment of a process of this package beside the present one; it finds the same code."""
+    here = str(code_folder())
+    path = os.pathsep.join(part for part in (here, os.environ.get("PYTHONPATH", "")) if part)
+    return {**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": "ignore"}
