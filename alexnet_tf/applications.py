@@ -142,8 +142,7 @@ def custom_objects() -> dict[str, type]:
 
     from alexnet_tf.models import alexnet, alexnet_bn, four_layer
     from alexnet_tf.models.batch_norm import BatchNormActivation
-    from alexnet_tf.models.layers import TowerConv2D
-    from alexnet_tf.models.locally_connected import LocallyConnected2D
+    from alexnet_tf.models.layers import LocallyConnected2D, TowerConv2D
     from alexnet_tf.models.lrn import LocalResponseNormalization
 
     networks = (alexnet.AlexNet, alexnet_bn.AlexNetBN, four_layer.FourLayer)

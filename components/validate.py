@@ -33,8 +33,7 @@ from pydantic import Field
 from alexnet_tf.data.record_dataset import read_manifest
 from alexnet_tf.data.tfrecord import decode_example, read_record
 from alexnet_tf.errors import DataError
-from alexnet_tf.validation.anomalies import Limits, Place, find_anomalies, worst_first
-from alexnet_tf.validation.copy_anomalies import find_copies
+from alexnet_tf.validation.anomalies import Limits, Place, find_anomalies, find_copies, worst_first
 from alexnet_tf.validation.drift import find_drift
 from alexnet_tf.validation.metadata_protos import (
     anomalies_proto,
@@ -43,8 +42,7 @@ from alexnet_tf.validation.metadata_protos import (
     schema_proto,
     statistics_proto,
 )
-from alexnet_tf.validation.page import as_findings, oddities, page
-from alexnet_tf.validation.report import validation_report
+from alexnet_tf.validation.report import as_findings, oddities, page, validation_report
 from alexnet_tf.validation.survey import Survey, load_surveys
 from components.beam.run import run_shards
 from components.interfaces import Runtime, StageParams

@@ -9,7 +9,7 @@ from pipeline.environment.progress import progress_for
 from pipeline.environment.quiet_tensorflow import quiet_tensorflow
 from pipeline.environment.workspace import find_workspace
 from pipeline.runner import run_stage
-from pipeline.stages.graph import all_items
+from pipeline.stages.table import all_items
 
 
 def main() -> int:

@@ -14,8 +14,7 @@ from pipeline.environment.workspace import Workspace
 from pipeline.stages import outputs
 from pipeline.stages.cost import CostTracker, Meter
 from pipeline.stages.fingerprint import fingerprint
-from pipeline.stages.graph import all_items, producers
-from pipeline.stages.table import Item
+from pipeline.stages.table import Item, all_items, producers
 from pipeline.tracking.tracker import Recorder, StageTracker
 
 

@@ -14,8 +14,7 @@ from components.interfaces import Runtime, StageParams
 from pipeline.commands.params import schema_text
 from pipeline.config.load import load
 from pipeline.environment.yaml_file import parse
-from pipeline.stages.graph import all_items
-from pipeline.stages.table import METRICS_FILE, PROFILES_MODULE, STAGES
+from pipeline.stages.table import METRICS_FILE, PROFILES_MODULE, STAGES, all_items
 
 ALL = list(STAGES)
 

@@ -1,4 +1,4 @@
-"""What differs between variants: the knobs that were turned, and what that did to the test errors."""
+"""What differs between variants: their parameters, and what that did to the test errors."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from alexnet_tf.comparison.knobs import differing_knobs
 from alexnet_tf.errors import DataError
 from alexnet_tf.metrics.significance import paired_difference, wilson_interval
 
@@ -192,3 +191,28 @@ def _slices(evaluations: Mapping[str, Evaluation], names: Sequence[str]) -> list
             entry["errors"][name] = {"value": each["top1_error"], "num_examples": each["num_examples"]}
     quantities = list(dict.fromkeys(place[0] for place in lined))
     return [lined[place] for place in sorted(lined, key=lambda place: (quantities.index(place[0]), place[1]))]
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Turn nested parameters into dotted keys: `{"a": {"b": 1}}` into `{"a.b": 1}`; lists stay values."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        dotted = f"{prefix}{key}"
+        flat |= flatten(value, f"{dotted}.") if isinstance(value, Mapping) else {dotted: value}
+    return flat
+
+
+def differing_knobs(variants: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """List the parameters that are not the same everywhere, in their order of appearance.
+
+    Returns:
+        `key` (dotted) and `values`: variant -> value, without the variants that have no such parameter.
+    """
+    flat = {name: flatten(parameters) for name, parameters in variants.items()}
+    keys = dict.fromkeys(key for parameters in flat.values() for key in parameters)
+    knobs = []
+    for key in keys:
+        values = {name: parameters[key] for name, parameters in flat.items() if key in parameters}
+        if len(values) < len(flat) or any(value != next(iter(values.values())) for value in values.values()):
+            knobs.append({"key": key, "values": values})
+    return knobs

@@ -7,8 +7,7 @@ import keras
 import tensorflow as tf
 
 from alexnet_tf.models import four_layer_spec
-from alexnet_tf.models.layers import ACTIVATIONS
-from alexnet_tf.models.locally_connected import LocallyConnected2D
+from alexnet_tf.models.layers import ACTIVATIONS, LocallyConnected2D
 from alexnet_tf.models.lrn import LocalResponseNormalization
 from alexnet_tf.models.specs import pool_padding
 from alexnet_tf.random_streams import Draw

@@ -1,8 +1,9 @@
 """The networks as data, and the geometry of their windows. No TensorFlow.
 
 `AlexNet` is the network of the paper's §3.5 with every choice of the 2012 code and its successors as a field;
-`AlexNetBN` keeps its five convolutions and three dense layers, with batch normalization in place of §3.3. The network
-of the experiments on CIFAR-10 is in `four_layer_spec`.
+`AlexNetBN` keeps its five convolutions and three dense layers, with batch normalization in place of §3.3.
+`FourLayer` is the network of the experiments on CIFAR-10; its file names are those of cuda-convnet's
+`example-layers`, the code that §3.3 refers to.
 """
 
 # ruff: noqa: RUF012, as pydantic gives each instance its own copy of a default

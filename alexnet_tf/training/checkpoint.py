@@ -1,6 +1,7 @@
-"""What a training needs to go on: its variables, and where it stands. One file, whole or not there."""
+"""What a training needs to go on: its variables, where it stands, what it has cost. One file, whole or not there."""
 
 import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,7 +13,34 @@ from alexnet_tf.errors import DataError
 from alexnet_tf.models.weights import assign_if_fitting, load_meta, parse_arrays, save_arrays
 from alexnet_tf.training.history import Epoch
 from alexnet_tf.training.schedule import Plateau
-from alexnet_tf.training.stopwatch import Spent
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Seconds, by the clock on the wall and of the processors."""
+
+    wall_seconds: float = 0.0
+    cpu_seconds: float = 0.0
+
+
+class Stopwatch:
+    """Runs from its making on.
+
+    Attributes:
+        earlier: What earlier processes had spent on the steps that this one goes on from.
+    """
+
+    def __init__(self) -> None:
+        self.earlier = Spent()
+        self._wall, self._cpu = time.monotonic(), time.process_time()
+
+    def read(self) -> Spent:
+        """Return what was spent up to now, the earlier processes' share included."""
+        return Spent(
+            self.earlier.wall_seconds + time.monotonic() - self._wall,
+            self.earlier.cpu_seconds + time.process_time() - self._cpu,
+        )
+
 
 _NAME = "checkpoint.safetensors"
 

@@ -19,10 +19,9 @@ from alexnet_tf.errors import Stopped
 from alexnet_tf.metrics.top_k import Predictions, score_center
 from alexnet_tf.stop import Stop
 from alexnet_tf.training import guards
-from alexnet_tf.training.checkpoint import Checkpoint, State
+from alexnet_tf.training.checkpoint import Checkpoint, Spent, State, Stopwatch
 from alexnet_tf.training.history import Epoch
 from alexnet_tf.training.step import Training
-from alexnet_tf.training.stopwatch import Spent, Stopwatch
 
 SECONDS_PER_CALL = 1.0  # of training between two looks at the clock, and at whether it is to stop
 

@@ -15,10 +15,10 @@ from alexnet_tf.devices.inference import Inference
 from alexnet_tf.devices.precision import Precision, choose_precision
 from alexnet_tf.errors import DataError, TrainingError
 from alexnet_tf.models import networks
+from alexnet_tf.models.networks import chosen_images
 from alexnet_tf.models.specs import AlexNetBN, Network
 from alexnet_tf.models.views import Views
 from alexnet_tf.models.weights import model_arrays, named_variables
-from alexnet_tf.models.whitening import chosen_images
 from alexnet_tf.random_streams import Draw
 from alexnet_tf.training.batches import Batches
 from alexnet_tf.training.ema import WeightAverages

@@ -1,12 +1,17 @@
-"""A survey as a report that JSON can hold."""
+"""A survey as a report that JSON can hold, and as one HTML page without network."""
 
-from collections.abc import Mapping, Sequence
+import base64
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import numpy as np
 
-from alexnet_tf.validation.anomalies import Anomaly
-from alexnet_tf.validation.survey import Survey, copies, tally
+from alexnet_tf.data.images import ImageRejected, decode
+from alexnet_tf.validation.anomalies import Anomaly, Place
+from alexnet_tf.validation.survey import MAX_PIXELS, Survey, copies, tally
 
 _LISTED = 100
 
@@ -53,3 +58,128 @@ def _range(values: np.ndarray) -> dict[str, float]:
     if not len(values):
         return {}
     return {"min": values.min().item(), "mean": round(float(values.mean()), 3), "max": values.max().item()}
+
+
+THUMBNAIL_PX = 96
+PER_FINDING = 12
+_STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; color: #222;
+  background: #fff; }
+table { border-collapse: collapse; } td, th { padding: .2rem .8rem; text-align: right; border-bottom: 1px solid #ddd; }
+td:first-child, th:first-child { text-align: left; }
+section { margin: 1.5rem 0; } h2 { font-size: 1.1rem; } .ERROR { color: #a40000; } .WARNING { color: #8a5a00; }
+.images { display: flex; flex-wrap: wrap; gap: .8rem; } figure { margin: 0; width: 9rem; }
+figure img, figure .none { display: block; height: 96px; max-width: 9rem; background: #eee; }
+figure .none { width: 96px; font: 11px monospace; overflow: hidden; word-break: break-all; }
+figcaption { font-size: 12px; overflow-wrap: anywhere; }
+"""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A heading, why it matters, and the images that it is about.
+
+    Attributes:
+        severity: ERROR, WARNING, or "" for what is only worth a look.
+    """
+
+    title: str
+    severity: str
+    text: str
+    images: Sequence[Place]
+
+
+def oddities(surveys: Mapping[str, Survey]) -> list[Finding]:
+    """Return what is accepted but unusual: pixels other than RGB, names of another format, turned by EXIF."""
+    kinds: dict[str, tuple[str, Callable[[Survey], np.ndarray]]] = {
+        "not RGB": ("Made RGB where they are decoded.", lambda survey: (survey.modes != "RGB") & survey.decodable),
+        "named as another format": ("Read by their content; the name does not matter.", _misnamed),
+        "turned by EXIF": ("The orientation is ignored, as in the 2012 code.", lambda survey: survey.orientations > 1),
+    }
+    found = []
+    for title, (text, chosen) in kinds.items():
+        rows = [(split, row) for split, survey in surveys.items() for row in np.flatnonzero(chosen(survey)).tolist()]
+        if rows:
+            found.append(Finding(f"{len(rows)} images {title}", "", text, rows))
+    return found
+
+
+def as_findings(anomalies: Sequence[Anomaly]) -> list[Finding]:
+    """Return the anomalies as findings."""
+    return [Finding(each.name.replace("_", " "), each.severity, each.description, each.images) for each in anomalies]
+
+
+def page(
+    report: Mapping[str, Any],
+    found: Sequence[Finding],
+    surveys: Mapping[str, Survey],
+    read: Callable[[Place], bytes],
+) -> str:
+    """Return the page.
+
+    Args:
+        report: What validation.json holds.
+        found: In the order of the page.
+        surveys: By split.
+        read: Returns an image's encoded bytes.
+    """
+    rows = "".join(_row(split, content) for split, content in report["splits"].items())
+    parts = "".join(_section(finding, surveys, read) for finding in found) or "<p>Nothing is odd.</p>"
+    head = "<tr><th>split<th>images<th>corrupt<th>classes<th>width<th>height<th>formats<th>modes</tr>"
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Validation: {report["verdict"]}</title>'
+        f"<style>{_STYLE}</style></head><body><h1>Validation: {report['verdict']}</h1><table>{head}{rows}</table>"
+        f"{parts}</body></html>\n"
+    )
+
+
+def _row(split: str, content: Mapping[str, Any]) -> str:
+    ranges = [f"{x['min']} to {x['max']}" if x else "" for x in (content["width"], content["height"])]
+    words = [", ".join(f"{word} {count}" for word, count in sorted(content[n].items())) for n in ("formats", "modes")]
+    classes = sum(1 for count in content["classes"].values() if count)
+    cells = [split, content["num_examples"], content["num_corrupt"], classes, *ranges, *words]
+    return "<tr>" + "".join(f"<td>{escape(str(cell))}" for cell in cells) + "</tr>"
+
+
+def _section(finding: Finding, surveys: Mapping[str, Survey], read: Callable[[Place], bytes]) -> str:
+    figures = "".join(_figure(place, surveys, read(place)) for place in finding.images[:PER_FINDING])
+    label = f'<span class="{finding.severity}">{finding.severity}</span> ' if finding.severity else ""
+    return (
+        f"<section><h2>{label}{escape(finding.title)}</h2><p>{escape(finding.text)}</p>"
+        f'<div class="images">{figures}</div></section>'
+    )
+
+
+def _figure(place: Place, surveys: Mapping[str, Survey], content: bytes) -> str:
+    split, row = place
+    survey = surveys[split]
+    detail = survey.reasons[row] or f"{survey.widths[row]} x {survey.heights[row]}, {survey.modes[row]}"
+    picture = (
+        f'<span class="none">{escape(content[:48].hex(" "))}</span>' if survey.reasons[row] else _thumbnail(content)
+    )
+    return f"<figure>{picture}<figcaption>{escape(survey.keys[row])}<br>{escape(detail)}</figcaption></figure>"
+
+
+def _thumbnail(content: bytes) -> str:
+    try:
+        image = decode(content, max_pixels=MAX_PIXELS)
+    except ImageRejected as error:
+        return f'<span class="none">{escape(error.reason)}</span>'
+    image.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX), reducing_gap=2.0)
+    stream = io.BytesIO()
+    image.save(stream, "JPEG", quality=80)
+    return f'<img alt="" src="data:image/jpeg;base64,{base64.b64encode(stream.getvalue()).decode()}">'
+
+
+def _misnamed(survey: Survey) -> np.ndarray:
+    suffixes = {"JPEG": (".jpeg", ".jpg", ".jpe", ".jfif"), "TIFF": (".tif", ".tiff")}
+    known = (".jpeg", ".jpg", ".jpe", ".jfif", ".tif", ".tiff", ".png", ".gif", ".bmp", ".webp")
+    return np.array(
+        [
+            bool(form)
+            and key.lower().endswith(known)
+            and not key.lower().endswith(suffixes.get(form, f".{form.lower()}"))
+            for key, form in zip(survey.keys, survey.formats.tolist(), strict=True)
+        ],
+        bool,
+    )

@@ -9,7 +9,7 @@ from alexnet_tf.training.checkpoint import read_state
 from pipeline.config.load import Config
 from pipeline.environment.workspace import Workspace
 from pipeline.stages.fingerprint import fingerprint
-from pipeline.stages.graph import all_items
+from pipeline.stages.table import all_items
 
 
 class KeptCheckpoint(NamedTuple):

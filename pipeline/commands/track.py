@@ -106,7 +106,7 @@ def rebuild(as_json: bool) -> None:
     from alexnet_tf.errors import AlexNetError
     from pipeline.config.load import PARAMS_FILE, load
     from pipeline.environment.workspace import find_workspace
-    from pipeline.stages.graph import all_items, served_variants
+    from pipeline.stages.table import all_items, served_variants
     from pipeline.tracking import backfill, uploads
     from pipeline.tracking import uploads as tracking_uploads
     from pipeline.tracking.tracking_uri import tracking_uri

@@ -65,8 +65,7 @@ def command(ctx: click.Context, claim: str, tolerance: float, keep: bool, as_jso
     """Print the certificate."""
     from pipeline.environment.workspace import find_workspace
     from pipeline.results.kept import read_result
-    from pipeline.verify.verify import verify
-    from pipeline.verify.verify_result import verify_result
+    from pipeline.verify.verify import verify, verify_result
 
     workspace = find_workspace()
     if claim.endswith(".json"):

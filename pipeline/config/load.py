@@ -18,8 +18,7 @@ from pipeline.config.local_params import LOCAL_FILE, with_local
 from pipeline.config.schema import RuntimeParams, file_type
 from pipeline.environment.workspace import home_of
 from pipeline.environment.yaml_file import read, shown, with_overrides
-from pipeline.stages.graph import all_items, items
-from pipeline.stages.table import STAGES, Item
+from pipeline.stages.table import STAGES, Item, all_items, items
 
 PARAMS_FILE = "params.yaml"
 

@@ -26,17 +26,15 @@ from typing import Any
 import click
 
 from alexnet_tf.comparison.page import headline, table
-from alexnet_tf.errors import DataError
+from alexnet_tf.errors import AlexNetError, DataError
 from pipeline.commands.base import Command
 from pipeline.environment.workspace import code_folder
 from pipeline.environment.yaml_file import read
-from pipeline.pages.verified_table import verified_table
 from pipeline.results import pretrained
-from pipeline.results.ensembles_table import averages_table
+from pipeline.results.ensembles import averages_table
 from pipeline.results.figure1 import epochs_table
-from pipeline.results.groups import grouped, shown_difference
-from pipeline.results.kept import COMPARISON, FOLDER, Result, load
-from pipeline.results.seed_differences import differences
+from pipeline.results.groups import differences, grouped, shown_difference
+from pipeline.results.kept import COMPARISON, FOLDER, Result, load, read_result
 from pipeline.results.targets import aims_table, shown_error, summary_table
 
 PAGES = ("README.md", "docs/results.md")
@@ -202,6 +200,51 @@ def main() -> None:
     for page in PAGES:
         path = root / page
         path.write_text(rendered(root, path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+CERTIFICATES = "verified"
+
+
+def verified_table(root: Path, experiment: str) -> str:
+    """Lay out the certificates of an experiment's results, one line each.
+
+    Raises:
+        AlexNetError: There is none.
+        DataError: A file is none, or is of a result that is not kept, or of another commit than that.
+    """
+    folder = root / FOLDER / experiment / CERTIFICATES
+    if not (paths := sorted(folder.glob("*.json"))):
+        raise AlexNetError(
+            f"{folder} holds no certificate; `alexnet verify RESULT --json > {FOLDER}/{experiment}/{CERTIFICATES}/"
+            "STATE.json` makes one"
+        )
+    lines = ["| result | outputs of the same bytes | verdict | run again on |", "| --- | --- | --- | --- |"]
+    certificates = {path: _certificate(path) for path in paths}
+    for path, certificate in sorted(certificates.items(), key=lambda each: each[1]["claim"]):
+        claim = certificate["claim"]
+        commit = read_result(root / claim).row["tags"]["mlflow.source.git.commit"]
+        if certificate["commit"] != commit:
+            raise DataError(
+                f"{path}: expected a certificate of {claim}, which is of commit {commit[:12]}, found one of "
+                f"{certificate['commit'][:12]}; verify it again"
+            )
+        same = sum(each["claimed"] == each["reproduced"] for each in certificate["outputs"])
+        machine = certificate["machine"]
+        place = f"{machine['host.cpus']} cores of {machine['host.cpu']}, TensorFlow {machine['version.tensorflow']}"
+        lines.append(f"| `{claim}` | {same} of {len(certificate['outputs'])} | {certificate['verdict']} | {place} |")
+    return "\n".join(lines)
+
+
+def _certificate(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        _ = content["claim"], content["commit"], content["outputs"], content["machine"], content["verdict"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{path}: expected what `alexnet verify RESULT --json` prints, found another file "
+            f"({type(error).__name__}); take it out"
+        ) from error
+    return content
 
 
 if __name__ == "__main__":

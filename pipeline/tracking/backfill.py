@@ -11,8 +11,8 @@ from pipeline.environment.git import committed
 from pipeline.environment.provenance import provenance_tags
 from pipeline.environment.workspace import Workspace
 from pipeline.environment.yaml_file import parse
-from pipeline.stages.graph import all_items, ancestors
 from pipeline.stages.lock import LOCK_FILE, parse_lock, read_lock
+from pipeline.stages.table import all_items, ancestors
 from pipeline.tracking import spool, uploads
 from pipeline.tracking.parent_runs import run_identity, standing_rows
 from pipeline.tracking.stage_runs import locked_stage, standing_stage

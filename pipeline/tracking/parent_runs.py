@@ -18,9 +18,8 @@ from pipeline.environment.processes import pipeline_key
 from pipeline.environment.provenance import provenance_tags
 from pipeline.environment.workspace import Workspace
 from pipeline.stages.fingerprint import code_digest, content_digest
-from pipeline.stages.graph import all_items, ancestors, served_variants
 from pipeline.stages.lock import Lock, dvc_md5, read_lock
-from pipeline.stages.table import Item
+from pipeline.stages.table import Item, all_items, ancestors, served_variants
 from pipeline.tracking.stage_runs import earlier_stage, flat
 
 

@@ -5,10 +5,9 @@ import numpy as np
 import pytest
 
 from alexnet_tf.errors import DataError
-from alexnet_tf.training.checkpoint import Checkpoint, State
+from alexnet_tf.training.checkpoint import Checkpoint, Spent, State
 from alexnet_tf.training.history import Epoch, history_columns
 from alexnet_tf.training.schedule import Plateau
-from alexnet_tf.training.stopwatch import Spent
 
 STATE = State(
     total_steps=6,

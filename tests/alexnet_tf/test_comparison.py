@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from alexnet_tf.comparison import page
-from alexnet_tf.comparison.compare import Evaluation, Training, compare, headline
-from alexnet_tf.comparison.knobs import differing_knobs, flatten
+from alexnet_tf.comparison.compare import Evaluation, Training, compare, differing_knobs, flatten, headline
 from alexnet_tf.comparison.tables import error_rows
 from alexnet_tf.errors import DataError
 

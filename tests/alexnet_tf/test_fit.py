@@ -7,9 +7,9 @@ from alexnet_tf.errors import DataError, Stopped, TrainingError
 from alexnet_tf.stop import Stop
 from alexnet_tf.training import guards
 from alexnet_tf.training import loop as fit_module
+from alexnet_tf.training.checkpoint import Spent
 from alexnet_tf.training.loop import Fit
 from alexnet_tf.training.schedule import Plateau
-from alexnet_tf.training.stopwatch import Spent
 from tests.alexnet_tf.small_training import alexnet, alexnet_bn, four_layer, optimizer, schedule, split, training
 
 HELD_OUT = split(9, seed=5)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from alexnet_tf.models.locally_connected import LocallyConnected2D, locally_connected
+from alexnet_tf.models.layers import LocallyConnected2D, locally_connected
 from tests.reference import local as reference
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 from alexnet_tf.data.images import ImageRejected, decode
 from alexnet_tf.sample.difficulty import PALETTES
 from alexnet_tf.sample.generate import CLASS_NAMES, LONG_SIDE_PX, SHORT_SIDE_PX, generate
-from alexnet_tf.sample.shapes import OUTLINES, PATTERNS, pattern_share, signed_distance
+from alexnet_tf.sample.toy import OUTLINES, PATTERNS, pattern_share, signed_distance
 
 
 def opened(class_index, index, split="train"):

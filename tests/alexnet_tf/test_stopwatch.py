@@ -1,6 +1,6 @@
 import time
 
-from alexnet_tf.training.stopwatch import Spent, Stopwatch
+from alexnet_tf.training.checkpoint import Spent, Stopwatch
 
 
 def test_it_counts_from_its_making_on_and_what_was_before():

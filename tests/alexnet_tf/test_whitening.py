@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from alexnet_tf.models.whitening import NUM_IMAGES, RIDGE, chosen_images, whitening_kernel
+from alexnet_tf.models.networks import NUM_IMAGES, RIDGE, chosen_images, whitening_kernel
 
 
 def smooth_images(count=30, side=10):

@@ -125,7 +125,7 @@ def test_writes_what_its_contract_says(evaluated):
 
 
 def test_the_page_shows_every_picture_that_is_written(evaluated):
-    from alexnet_tf.comparison.report_figures import pictures
+    from alexnet_tf.comparison.page import pictures
 
     written = [path.stem for path in evaluated[0].glob("*.png")]
     page = pictures({"variants": ["one"], "gallery": {}}, {f"{name}_one.png": f"({name})" for name in written})

@@ -11,7 +11,7 @@ from alexnet_tf.errors import AlexNetError, ConfigError, DataError
 from pipeline.environment.workspace import Workspace
 from pipeline.pages.result_tables import rendered
 from pipeline.results import ensembles
-from pipeline.results.ensembles_table import averages_table
+from pipeline.results.ensembles import averages_table
 
 
 def result(seed, model="a.dir", dataset="d.dir", **named):

@@ -3,9 +3,8 @@ import stub_stages
 
 from pipeline.environment.yaml_file import parse
 from pipeline.pages.dvc_yaml import refreshed
-from pipeline.stages.graph import all_items, ancestors, items, producers, served_variants
 from pipeline.stages.import_graph import code_closure
-from pipeline.stages.table import STAGES
+from pipeline.stages.table import STAGES, all_items, ancestors, items, producers, served_variants
 
 VALUES = parse(stub_stages.TEXT, "text")
 

@@ -13,8 +13,8 @@ from pipeline.config.load import load
 from pipeline.environment.provenance import processor
 from pipeline.environment.yaml_file import read
 from pipeline.results.expected import outcome
-from pipeline.stages.graph import all_items
 from pipeline.stages.lock import dvc_md5
+from pipeline.stages.table import all_items
 from pipeline.tracking.parent_runs import row_params
 
 NUM = 200

@@ -14,7 +14,7 @@ from pipeline.environment.interruption import Interrupted
 from pipeline.runner import run_stage
 from pipeline.stages.cost import read_timings
 from pipeline.stages.fingerprint import content_digest, fingerprint
-from pipeline.stages.graph import all_items
+from pipeline.stages.table import all_items
 
 
 def test_a_stage_writes_its_outputs_and_its_cost(workspace):

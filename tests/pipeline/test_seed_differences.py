@@ -5,8 +5,7 @@ from made_results import made, write
 
 from alexnet_tf.errors import DataError
 from pipeline.pages.result_tables import rendered
-from pipeline.results.groups import grouped
-from pipeline.results.seed_differences import differences
+from pipeline.results.groups import differences, grouped
 
 
 def result(variant, ten_crop, seed=1, center=0.3, **named):

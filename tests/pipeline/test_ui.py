@@ -19,7 +19,7 @@ from pipeline.cli import alexnet
 from pipeline.commands.ui import _usable
 from pipeline.config.load import load
 from pipeline.runner import run_stage
-from pipeline.stages.graph import all_items
+from pipeline.stages.table import all_items
 from pipeline.tracking.tracker import Recorder
 
 

@@ -4,8 +4,7 @@ import pytest
 from made_results import made, write
 
 from alexnet_tf.errors import AlexNetError, DataError
-from pipeline.pages.result_tables import rendered
-from pipeline.pages.verified_table import verified_table
+from pipeline.pages.result_tables import rendered, verified_table
 from pipeline.results.kept import load
 from pipeline.verify.certificate import Certificate, Comparison
 
