@@ -17,7 +17,7 @@ export PATH := $(abspath $(VENV))/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: help repro test test-all check setup report ui bench lock clean
+.PHONY: help repro test test-all check setup report ui bench docs lock clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -51,6 +51,11 @@ ui: $(READY)  ## the tracked runs in a browser
 bench: $(READY)  ## the training step against the machine's matrix products, Keras and PyTorch: half an hour
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group bench
 	python -m benchmarks.training
+
+docs: $(READY)  ## render every page that stands on results, benchmarks, code or parameter models
+	alexnet docs
+	python -m benchmarks.pages
+	python -m benchmarks.performance_page
 
 lock:  ## resolve the newest versions that pyproject.toml allows into constraints.txt
 	@rm -rf $(VENV).lock && $(PYTHON) -m venv $(VENV).lock

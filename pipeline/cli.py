@@ -8,11 +8,13 @@ import click
 
 from pipeline.commands import (
     convert,
+    docs,
     doctor,
     params,
     predict,
     promote,
     report,
+    results,
     setup,
     stages,
     summary,
@@ -67,6 +69,8 @@ for _command in (
     ui.command,
     track.command,
     verify.command,
+    results.command,
+    docs.command,
     doctor.command,
     setup.command,
 ):

@@ -71,7 +71,7 @@ def test_commands_paths_and_parameters_agree(resolved, config, root):
 def test_code_dependencies_are_the_import_closure(resolved, config, root):
     for item in all_items(config.values):
         code = [path for path in resolved[item.address]["deps"] if path.endswith(".py")]
-        message = f"{item.address}: run `python -m pipeline.pages.dvc_yaml --write`"
+        message = f"{item.address}: run `alexnet docs`"
         assert code == item.stage.code(root), message
 
 

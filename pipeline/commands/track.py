@@ -32,7 +32,7 @@ _KEEP_HELP = f"""Keep the results of this tree in results/, to be committed.
 
 Each variant that is trained and evaluated becomes one JSON file with its parameters, metrics, epochs, seed, commit,
 machine, versions and seconds, on the machine that trained it; the comparison, where it is up to date, another.
-`python -m pipeline.pages.result_tables` renders the tables of README.md and docs/results.md from them.
+`make docs` renders the tables of README.md and docs/results.md from them.
 
 {example("alexnet track keep")}"""
 _IMPORT_HELP = f"""Make MLflow's rows of the results that are kept in FOLDER, by default results/ of the repository.

@@ -1,12 +1,8 @@
-"""Keeps the code dependencies in dvc.yaml: `python -m pipeline.pages.dvc_yaml` prints, `--write` renews them."""
+"""Keeps the code dependencies in dvc.yaml; `alexnet docs` renews them."""
 
 import re
 from pathlib import Path
 
-import click
-
-from pipeline.commands.base import Command
-from pipeline.environment.workspace import code_folder
 from pipeline.stages.table import STAGES
 
 _CODE_LINE = re.compile(r"^ +- (alexnet_tf|components)/\S+\.py$")
@@ -38,19 +34,7 @@ def refreshed(text: str, root: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
-@click.command(cls=Command, help=__doc__)
-@click.option("--write", is_flag=True, help="Write them into dvc.yaml instead of printing them.")
-def main(*, write: bool) -> None:
-    """Print the code dependencies of each stage, or write them into dvc.yaml."""
-    root = code_folder()
-    if write:
-        dvc_yaml = root / "dvc.yaml"
-        dvc_yaml.write_text(refreshed(dvc_yaml.read_text(encoding="utf-8"), root), encoding="utf-8")
-        return
-    for stage in STAGES.values():
-        click.echo(f"{stage.name}:")
-        click.echo("".join(f"      - {path}\n" for path in stage.code(root)), nl=False)
-
-
-if __name__ == "__main__":
-    main()
+def write(root: Path) -> None:
+    """Renew dvc.yaml in the folder `root`."""
+    dvc_yaml = root / "dvc.yaml"
+    dvc_yaml.write_text(refreshed(dvc_yaml.read_text(encoding="utf-8"), root), encoding="utf-8")

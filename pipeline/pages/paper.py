@@ -1,4 +1,4 @@
-"""Renders docs/paper.md from docs/paper.yaml: `python -m pipeline.pages.paper > docs/paper.md`."""
+"""Renders docs/paper.md from docs/paper.yaml: `make docs`."""
 
 import importlib
 from collections import Counter
@@ -9,7 +9,6 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
-from pipeline.environment.workspace import code_folder
 from pipeline.environment.yaml_file import read
 
 FILE = "docs/paper.yaml"
@@ -17,7 +16,6 @@ Table = Literal["claims", "differences"]
 Status = Literal["exact", "code-variant", "scaled", "not attempted"]
 Symbol = Annotated[str, Field(pattern=r"^[a-z0-9_.]+:\w[\w.]*$")]
 Test = Annotated[str, Field(pattern=r"^tests/[\w/]+/test_\w+\.py::test_\w+$")]
-
 MEANINGS: dict[Status, str] = {
     "exact": "as the paper says; the 2012 code agrees",
     "code-variant": "the text is silent, or the code differs: `original` follows the code and `paper` the text, or "
@@ -25,17 +23,15 @@ MEANINGS: dict[Status, str] = {
     "scaled": "done here at a smaller scale than the paper's; the row says what came of it",
     "not attempted": "the row says what is there and what is not",
 }
-
 _HEAD = """# The paper, the code of 2012, and this project
 
-Rendered from paper.yaml by `python -m pipeline.pages.paper > docs/paper.md`; a test compares, and proves that every
+Rendered from paper.yaml by `make docs`; a test compares, and proves that every
 symbol and every test named here exists.
 
 Pairs of errors are top-1 / top-5 in percent. The 2012 code is that of computerhistory/AlexNet-Source-Code, whose
 network `layers-145.cfg` logged the paper's own figures. [profiles.md](profiles.md) lists the switches, and what
 departs in every profile.
 """
-
 _TITLES: dict[Table, str] = {
     "claims": "What the paper claims",
     "differences": "Where the text and the code of 2012 differ",
@@ -117,7 +113,3 @@ def _file(symbol: str) -> str:
 
 def _words(test: str) -> str:
     return test.partition("::test_")[2].replace("_", " ")
-
-
-if __name__ == "__main__":
-    print(render(ledger(code_folder())), end="")

@@ -1,17 +1,16 @@
 # ruff: noqa: E501  (rows of Markdown tables are one line)
-"""Renders docs/profiles.md from the profiles themselves: `python -m pipeline.pages.profiles > docs/profiles.md`."""
+"""Renders docs/profiles.md from the profiles themselves: `make docs`."""
 
 from alexnet_tf.profiles import PROFILES
 
 _HEAD = """# Profiles of `faithful`
 
-Rendered by `python -m pipeline.pages.profiles > docs/profiles.md`; a test compares.
+Rendered by `make docs`; a test compares.
 
 `variants.faithful.profile` chooses one; every switch in `params.yaml` that says `profile` follows it, and one that is
 written out does not. `original` is what the released 2012 code did and so what produced the published errors, `paper`
 is the text taken literally, `caffe` is the widely used `bvlc_alexnet`.
 """
-
 _REST = """
 ## Departures that remain
 
@@ -61,7 +60,3 @@ def render() -> str:
         cells = (f"{PROFILES[name][path].value} ({PROFILES[name][path].source})" for name in names)
         lines.append(f"| `{path}` | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n" + _REST
-
-
-if __name__ == "__main__":
-    print(render(), end="")

@@ -1,8 +1,7 @@
-"""Renders the tables of README.md and docs/results.md from results/: `python -m pipeline.pages.result_tables`.
+"""Renders the tables of README.md and docs/results.md from results/: `make docs`.
 
 A page says where a table stands: `<!-- results: KIND EXPERIMENT -->`, up to `<!-- end -->`. KIND is one of
 
-\b
     comparison  what `alexnet report` prints
     runs        one line for each set of parameters, all its seeds together
     commands    what starts each of them again
@@ -14,7 +13,7 @@ A page says where a table stands: `<!-- results: KIND EXPERIMENT -->`, up to `<!
     differences errors less those of the baseline, seed by seed
     verified    which results were run again, and whether the bytes are the same
     averages    errors of several networks' mean prediction
-"""  # noqa: D301 (click wants the character itself before a list)
+"""
 
 import json
 import re
@@ -23,12 +22,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import click
-
 from alexnet_tf.comparison.page import headline, table
 from alexnet_tf.errors import AlexNetError, DataError
-from pipeline.commands.base import Command
-from pipeline.environment.workspace import code_folder
 from pipeline.environment.yaml_file import read
 from pipeline.results import pretrained
 from pipeline.results.ensembles import averages_table
@@ -193,15 +188,6 @@ def _cost(group: Sequence[Result], name: str, shown: Callable[[float], str]) -> 
     return shown(statistics.median(values)) if values else ""
 
 
-@click.command(cls=Command, help=__doc__)
-def main() -> None:
-    """Write the pages."""
-    root = code_folder()
-    for page in PAGES:
-        path = root / page
-        path.write_text(rendered(root, path.read_text(encoding="utf-8")), encoding="utf-8")
-
-
 CERTIFICATES = "verified"
 
 
@@ -245,7 +231,3 @@ def _certificate(path: Path) -> dict[str, Any]:
             f"({type(error).__name__}); take it out"
         ) from error
     return content
-
-
-if __name__ == "__main__":
-    main()

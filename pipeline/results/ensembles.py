@@ -1,7 +1,6 @@
 """Averages the predictions of kept results that differ in their seed (§6: five and seven networks).
 
-    python -m pipeline.results.ensembles results/cifar10/optimized-seed1-ecf21377.json
-    results/cifar10/optimized-seed2-….json
+    alexnet results average results/cifar10/optimized-seed1-….json results/cifar10/optimized-seed2-….json
 
 Scores ten crops of the test split by each result's model and by the mean of their probabilities, and keeps the errors
 in results/EXPERIMENT/averages. Models and records come from DVC's cache, by the hashes that the results name, so this
@@ -16,13 +15,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import click
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from alexnet_tf.errors import AlexNetError, ConfigError, DataError
-from pipeline.commands.base import Command
 from pipeline.environment.provenance import this_machine
-from pipeline.environment.workspace import Workspace, find_workspace
+from pipeline.environment.workspace import Workspace
 from pipeline.results.groups import grouped, shown_difference
 from pipeline.results.kept import FOLDER, Result, load, read_result
 from pipeline.stages.dvc_cache import link
@@ -114,16 +111,6 @@ def _scored(models: Sequence[Path], records: Path, *, batch_size: int) -> "tuple
         return evaluate_together(bundles, split, batch_size=batch_size, strategy=strategy, advance=task.advance)
 
 
-@click.command(cls=Command, help=__doc__)
-@click.argument("results", metavar="RESULT...", nargs=-1, required=True, type=click.Path(path_type=Path))
-def main(results: tuple[Path, ...]) -> None:
-    """Average, and print the table."""
-    workspace = find_workspace()
-    path = keep(workspace, [read_result(each) for each in results])
-    click.echo(f"wrote {path.relative_to(workspace.root)}")
-    click.echo(averages_table(workspace.root, path.parent.parent.name))
-
-
 AVERAGES = "averages"
 
 
@@ -176,7 +163,7 @@ def averages_table(root: Path, experiment: str) -> str:
     """
     folder = root / FOLDER / experiment / AVERAGES
     if not (paths := sorted(folder.glob("*.json"))):
-        raise AlexNetError(f"{folder} holds no averages; `python -m pipeline.results.ensembles RESULT...` makes them")
+        raise AlexNetError(f"{folder} holds no averages; `alexnet results average RESULT...` makes them")
     header = ["variant", "changed", "seeds", "precision", "networks", "test, ten crops", "test top-5, ten crops"]
     lines = [f"| {' | '.join(header)} |", "| --- " * len(header) + "|"]
     kept = [_read(path) for path in paths]
@@ -189,7 +176,7 @@ def averages_table(root: Path, experiment: str) -> str:
         one_by_one = " | ".join(_mean(averages.each, name) for name in ("top1_error", "top5_error"))
         together = " | ".join(_with_interval(averages.together, name) for name in ("top1_error", "top5_error"))
         lines += [f"{named} one, the mean | {one_by_one} |", f"{named} {len(results)} together | {together} |"]
-        commands.append(" \\\n  ".join(["python -m pipeline.results.ensembles", *averages.results]))
+        commands.append(" \\\n  ".join(["alexnet results average", *averages.results]))
     return "\n".join([*lines, "", "```bash", *commands, "```"])
 
 
@@ -198,7 +185,7 @@ def _read(path: Path) -> Averages:
         return Averages.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         raise DataError(
-            f"{path}: expected what `python -m pipeline.results.ensembles` wrote, found another file ({type(error).__name__}); "
+            f"{path}: expected what `alexnet results average` wrote, found another file ({type(error).__name__}); "
             "take it out"
         ) from error
 
@@ -211,7 +198,3 @@ def _mean(each: Sequence[Errors], name: str) -> str:
 def _with_interval(errors: Errors, name: str) -> str:
     ends = [getattr(errors, f"{name}{end}") for end in ("", "_low", "_high")]
     return "" if None in ends else "{:.2f} % ({:.2f} to {:.2f})".format(*(100 * value for value in ends))
-
-
-if __name__ == "__main__":
-    main()

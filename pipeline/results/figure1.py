@@ -1,4 +1,4 @@
-"""Figure 1 of the paper from kept results: `python -m pipeline.results.figure1 relu_tanh --plot figure1.png`.
+"""Figure 1 of the paper from kept results: `alexnet results figure1 relu_tanh --plot figure1.png`.
 
 How many epochs each network takes to 25 % training error, and how many times sooner ReLU is there than tanh. The
 training error of an epoch is the mean over its batches, each before its update, as the history has it: the error in the
@@ -8,16 +8,11 @@ middle of the epoch, to first order. Between two epochs the curve is a straight 
 import re
 import statistics
 from collections.abc import Sequence
-from pathlib import Path
-
-import click
 
 from alexnet_tf.errors import DataError
 from alexnet_tf.plotting import COLOURS, new_figure, png
-from pipeline.commands.base import Command
-from pipeline.environment.workspace import code_folder
-from pipeline.results.groups import as_in_the_file, grouped, shown_difference
-from pipeline.results.kept import FOLDER, Result, load
+from pipeline.results.groups import as_in_the_file, shown_difference
+from pipeline.results.kept import Result
 
 TARGET = 0.25  # §3.1
 _TARGET_ERROR = f"{100 * TARGET:.0f} % training error"
@@ -129,20 +124,3 @@ def _shown(result: Result) -> str:
     errors = training_errors(result)
     epochs = epochs_to(errors)
     return f"not reached ({100 * min(errors):.1f} %)" if epochs is None else f"{epochs:.1f}"
-
-
-@click.command(cls=Command, help=__doc__)
-@click.argument("experiment")
-@click.option("--plot", "picture", type=click.Path(dir_okay=False, path_type=Path), help="Write the curves as PNG.")
-def main(experiment: str, picture: Path | None) -> None:
-    """Print the table, and draw."""
-    if picture and not picture.resolve().parent.is_dir():
-        raise click.UsageError(f"--plot {picture}: the folder {picture.parent} does not exist; make it first")
-    groups = grouped(load(code_folder() / FOLDER / experiment))
-    click.echo(epochs_table(groups))
-    if picture:
-        picture.write_bytes(plot(groups))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,22 +1,18 @@
 """Keeps a trained model in results/pretrained/NAME, so that `alexnet predict --pretrained NAME` needs no training.
 
-    python -m pipeline.results.pretrained optimized cifar10
+    alexnet results publish optimized cifar10
 
 The model is that of models/VARIANT, compressed (`alexnet_tf.evaluation.compression`). Before it takes its place, both
 are scored on the test split; loss.json beside the model says what compression cost.
 """
 
 import json
-import re
 import shutil
 import tempfile
 from pathlib import Path
 
-import click
-
 from alexnet_tf.errors import AlexNetError, ConfigError
 from alexnet_tf.nearest import nearest
-from pipeline.commands.base import Command
 
 FOLDER = "results/pretrained"
 _LOSS = "loss.json"
@@ -127,25 +123,3 @@ def keep(root: Path, model: Path, records: Path, target: Path) -> dict:
         shutil.rmtree(target, ignore_errors=True)
         made.rename(target)
     return said
-
-
-@click.command(cls=Command, help=__doc__)
-@click.argument("variant")
-@click.argument("name")
-def main(variant: str, name: str) -> None:
-    """Keep a model."""
-    from pipeline.config.load import PARAMS_FILE, load
-    from pipeline.environment.workspace import find_workspace
-
-    if not re.fullmatch(r"\w[\w-]*", name):
-        raise ConfigError(f"NAME: expected letters, digits, - and _, found {name!r}")
-    root = find_workspace().root
-    config = load(root / PARAMS_FILE)
-    item = config.item("evaluate", variant)
-    inputs = item.inputs()
-    said = keep(root, root / inputs["model"], root / inputs["records"], root / FOLDER / name)
-    click.echo(json.dumps(said, indent=1))
-
-
-if __name__ == "__main__":
-    main()

@@ -298,7 +298,11 @@ def make_dvc_repository(folder: Path) -> Path:
         shutil.copyfile(ROOT / path, folder / path)
     settings = [("user.name", "stub"), ("user.email", "stub@example.org"), ("commit.gpgsign", "false")]
     commands = [
-        [sys.executable, "-m", "pipeline.pages.dvc_yaml", "--write"],
+        [
+            sys.executable,
+            "-c",
+            "from pathlib import Path; from pipeline.pages import dvc_yaml; dvc_yaml.write(Path.cwd())",
+        ],
         ["git", "init", "-q", "-b", "main"],
         *(["git", "config", *setting] for setting in settings),
         ["git", "add", "-A"],

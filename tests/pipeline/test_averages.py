@@ -8,6 +8,7 @@ from click.testing import CliRunner
 from made_results import made, write
 
 from alexnet_tf.errors import AlexNetError, ConfigError, DataError
+from pipeline.cli import alexnet
 from pipeline.environment.workspace import Workspace
 from pipeline.pages.result_tables import rendered
 from pipeline.results import ensembles
@@ -103,7 +104,7 @@ def test_the_table_has_one_network_and_all_together_by_hand(tmp_path):
         "| `optimized` |  | 1, 2 | float32 | 2 together | 6.00 % (5.50 to 6.50) | 0.20 % (0.10 to 0.30) |",
         "",
         "```bash",
-        "python -m pipeline.results.ensembles \\",
+        "alexnet results average \\",
         f"  {kept[0].path} \\",
         f"  {kept[1].path}",
         "```",
@@ -153,16 +154,16 @@ def test_a_model_that_is_not_in_the_cache_is_one_sentence_and_leaves_nothing(tmp
 
 @pytest.mark.parametrize("content", ["", "{}", '{"results": [], "each": [], "together": {}, "num_examples": 1}'])
 def test_files_that_are_no_averages_are_one_sentence(tmp_path, content):
-    with pytest.raises(AlexNetError, match=r"holds no averages; `python -m pipeline.results.ensembles RESULT"):
+    with pytest.raises(AlexNetError, match=r"holds no averages; `alexnet results average RESULT"):
         averages_table(tmp_path, "cifar10")
     (tmp_path / "results/cifar10/averages").mkdir(parents=True)
     (tmp_path / "results/cifar10/averages/optimized.json").write_text(content)
-    with pytest.raises(DataError, match=r"optimized.json: expected what `python -m pipeline.results.ensembles` wrote"):
+    with pytest.raises(DataError, match=r"optimized.json: expected what `alexnet results average` wrote"):
         averages_table(tmp_path, "cifar10")
 
 
 @pytest.mark.parametrize(("arguments", "code"), [([], 2), (["nosuch.json"], 1)])
 def test_no_result_is_told(arguments, code):
-    answer = CliRunner().invoke(ensembles.main, arguments)
+    answer = CliRunner().invoke(alexnet, ["results", "average", *arguments])
     assert answer.exit_code == code
     assert ("nosuch.json: cannot be read" if arguments else "Missing argument") in answer.stderr

@@ -58,9 +58,7 @@ def test_pytest_itself_collects_every_test_by_its_name(rows, root):
 
 
 def test_the_page_is_current(rows, root):
-    assert (root / "docs/paper.md").read_text(encoding="utf-8") == render(rows), (
-        "run `python -m pipeline.pages.paper > docs/paper.md`"
-    )
+    assert (root / "docs/paper.md").read_text(encoding="utf-8") == render(rows), "run `make docs`"
 
 
 def test_a_cell_cannot_break_its_table(rows):

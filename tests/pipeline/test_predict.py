@@ -215,10 +215,9 @@ def test_a_model_that_is_kept_is_rounded_and_scored_before_and_after(tmp_path, b
 
 @pytest.mark.parametrize(("variant", "name", "said"), [("nosuch", "x", "nosuch"), ("optimized", "../x", "'../x'")])
 def test_keeping_what_cannot_be_kept_is_a_usage_error(monkeypatch, variant, name, said):
-    from pipeline.results import pretrained
 
     monkeypatch.chdir(ROOT)
-    answer = CliRunner().invoke(pretrained.main, [variant, name])
+    answer = CliRunner().invoke(alexnet, ["results", "publish", variant, name])
     assert answer.exit_code == 2
     assert said in answer.stderr
 

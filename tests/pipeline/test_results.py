@@ -231,7 +231,7 @@ def test_changes_are_those_of_the_variant_and_what_it_shares(tmp_path):
 def test_the_pages_are_those_of_the_results(page):
     text = (ROOT / page).read_text()
     assert "<!-- results: " in text
-    assert rendered(ROOT, text) == text, "run `python -m pipeline.pages.result_tables`"
+    assert rendered(ROOT, text) == text, "run `make docs`"
 
 
 def test_a_kept_training_has_the_history_of_its_epochs():

@@ -1,0 +1,51 @@
+"""`alexnet docs`: everything in docs/ and dvc.yaml that is rendered."""
+
+from pathlib import Path
+
+import click
+
+from pipeline.commands.base import Command, example
+
+FIGURE1 = "docs/img/figure1.png"
+_HELP = f"""Render what stands on results, code and parameter models.
+
+The tables of README.md and docs/results.md, docs/paper.md, docs/profiles.md, docs/params.schema.json, figure 1, and in
+dvc.yaml the files of each stage. `make docs` renders these and the pages of benchmarks/.
+
+{example("alexnet docs" + chr(10) + "alexnet docs --check")}"""
+
+
+@click.command("docs", cls=Command, help=_HELP, short_help="Render the pages that stand on results and code.")
+@click.option("--check", is_flag=True, help="Change nothing; fail when a page is not as it would be rendered.")
+def command(check: bool) -> None:
+    """Render, or compare."""
+    from alexnet_tf.errors import AlexNetError
+    from pipeline.environment.workspace import find_workspace
+
+    root = find_workspace().root
+    changed = {name: page for name, page in rendered(root).items() if (root / name).read_bytes() != page}
+    if check and changed:
+        raise AlexNetError(f"{', '.join(changed)}: expected what `make docs` renders, found another text; run it")
+    for name, page in changed.items():
+        (root / name).write_bytes(page)
+        click.echo(f"rendered {name}")
+
+
+def rendered(root: Path) -> dict[str, bytes]:
+    """Render every page: its path in the repository -> its content."""
+    from pipeline.commands.params import schema_text
+    from pipeline.pages import dvc_yaml, paper, profiles, result_tables
+    from pipeline.results.figure1 import plot
+    from pipeline.results.groups import grouped
+    from pipeline.results.kept import FOLDER, load
+
+    def text(name: str) -> str:
+        return (root / name).read_text(encoding="utf-8")
+
+    pages = {name: result_tables.rendered(root, text(name)) for name in result_tables.PAGES}
+    pages["docs/paper.md"] = paper.render(paper.ledger(root))
+    pages["docs/profiles.md"] = profiles.render()
+    pages["docs/params.schema.json"] = schema_text()
+    pages["dvc.yaml"] = dvc_yaml.refreshed(text("dvc.yaml"), root)
+    figure1 = plot(grouped(load(root / FOLDER / "relu_tanh")))
+    return {name: page.encode() for name, page in pages.items()} | {FIGURE1: figure1}

@@ -1,0 +1,84 @@
+"""`alexnet results`: what is made of results that are kept in results/."""
+
+import json
+import re
+from pathlib import Path
+
+import click
+
+from pipeline.commands.base import Command, example
+
+_HELP = f"""Average kept results, publish a model, or draw figure 1.
+
+{example("alexnet results figure1 relu_tanh --plot figure1.png")}"""
+_AVERAGE_HELP = f"""Average the predictions of kept results that differ in their seed (§6: five and seven networks).
+
+Scores ten crops of the test split by each result's model and by the mean of their probabilities, and keeps the errors
+in results/EXPERIMENT/averages. Models and records come from DVC's cache, by the hashes that the results name, so this
+wants the machine that trained them.
+
+{example("alexnet results average results/cifar10/optimized-seed1-….json results/cifar10/optimized-seed2-….json")}"""
+_PUBLISH_HELP = f"""Keep a trained model in results/pretrained/NAME, for `alexnet predict --pretrained NAME`.
+
+The model is that of models/VARIANT, compressed. Before it takes its place, both are scored on the test split; loss.json
+beside the model says what compression cost.
+
+{example("alexnet results publish optimized cifar10")}"""
+_FIGURE1_HELP = f"""Print how many epochs ReLU and tanh take to 25 % training error (§3.1, figure 1).
+
+{example("alexnet results figure1 relu_tanh --plot figure1.png")}"""
+
+
+@click.group("results", help=_HELP, short_help="Average kept results, publish a model, draw figure 1.")
+def command() -> None:
+    """Hold the commands together."""
+
+
+@command.command("average", cls=Command, help=_AVERAGE_HELP, short_help="Average the predictions of several seeds.")
+@click.argument("results", metavar="RESULT...", nargs=-1, required=True, type=click.Path(path_type=Path))
+def average(results: tuple[Path, ...]) -> None:
+    """Average, and print the table."""
+    from pipeline.environment.workspace import find_workspace
+    from pipeline.results.ensembles import averages_table, keep
+    from pipeline.results.kept import read_result
+
+    workspace = find_workspace()
+    path = keep(workspace, [read_result(each) for each in results])
+    click.echo(f"wrote {path.relative_to(workspace.root)}")
+    click.echo(averages_table(workspace.root, path.parent.parent.name))
+
+
+@command.command("publish", cls=Command, help=_PUBLISH_HELP, short_help="Keep a trained model in results/pretrained.")
+@click.argument("variant")
+@click.argument("name")
+def publish(variant: str, name: str) -> None:
+    """Keep a model."""
+    from alexnet_tf.errors import ConfigError
+    from pipeline.config.load import PARAMS_FILE, load
+    from pipeline.environment.workspace import find_workspace
+    from pipeline.results.pretrained import FOLDER, keep
+
+    if not re.fullmatch(r"\w[\w-]*", name):
+        raise ConfigError(f"NAME: expected letters, digits, - and _, found {name!r}")
+    root = find_workspace().root
+    inputs = load(root / PARAMS_FILE).item("evaluate", variant).inputs()
+    said = keep(root, root / inputs["model"], root / inputs["records"], root / FOLDER / name)
+    click.echo(json.dumps(said, indent=1))
+
+
+@command.command("figure1", cls=Command, help=_FIGURE1_HELP, short_help="ReLU against tanh, from kept results.")
+@click.argument("experiment")
+@click.option("--plot", "picture", type=click.Path(dir_okay=False, path_type=Path), help="Write the curves as PNG.")
+def figure1(experiment: str, picture: Path | None) -> None:
+    """Print the table, and draw."""
+    from pipeline.environment.workspace import find_workspace
+    from pipeline.results.figure1 import epochs_table, plot
+    from pipeline.results.groups import grouped
+    from pipeline.results.kept import FOLDER, load
+
+    if picture and not picture.resolve().parent.is_dir():
+        raise click.UsageError(f"--plot {picture}: the folder {picture.parent} does not exist; make it first")
+    groups = grouped(load(find_workspace().root / FOLDER / experiment))
+    click.echo(epochs_table(groups))
+    if picture:
+        picture.write_bytes(plot(groups))
