@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import keras
 
 
-def alexnet_spec(profile: str = "original", **changes: Any) -> specs.AlexNet:
+def alexnet_spec(profile: str = "original", **changes: Any) -> specs.AlexNetSpec:
     """Return the network of 2012 as one of its three readings describes it.
 
     Args:
@@ -36,7 +36,7 @@ def alexnet_spec(profile: str = "original", **changes: Any) -> specs.AlexNet:
         >>> an.alexnet_spec("caffe", dropout=0.3).bias
         [0.0, 0.1, 0.0, 0.1, 0.1, 0.1, 0.1, 0.0]
     """
-    return specs.AlexNet(**profiles.values(profile, "network") | changes)
+    return specs.AlexNetSpec(**profiles.values(profile, "network") | changes)
 
 
 def AlexNet(num_classes: int = 1000, crop_size: int = 224, profile: str = "original", seed: int = 0) -> "keras.Model":
@@ -96,7 +96,7 @@ def AlexNetBN(num_classes: int = 1000, crop_size: int = 128, seed: int = 0) -> "
     """
     from alexnet_tf.models.networks import build
 
-    return build(specs.AlexNetBN(), crop_size=crop_size, num_classes=num_classes, seed=seed)
+    return build(specs.AlexNetBNSpec(), crop_size=crop_size, num_classes=num_classes, seed=seed)
 
 
 def FourLayer(num_classes: int = 10, crop_size: int = 24, seed: int = 0) -> "keras.Model":
@@ -120,7 +120,7 @@ def FourLayer(num_classes: int = 10, crop_size: int = 24, seed: int = 0) -> "ker
     """
     from alexnet_tf.models.networks import build
 
-    return build(four_layer_spec.FourLayer(), crop_size=crop_size, num_classes=num_classes, seed=seed)
+    return build(four_layer_spec.FourLayerSpec(), crop_size=crop_size, num_classes=num_classes, seed=seed)
 
 
 def custom_objects() -> dict[str, type]:

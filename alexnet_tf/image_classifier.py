@@ -11,7 +11,7 @@ import numpy as np
 from alexnet_tf.data.images import ImageRejected
 from alexnet_tf.errors import ConfigError, DataError
 from alexnet_tf.evaluation.predict import predictor, stored_image
-from alexnet_tf.models.classifier import Bundle, load_bundle
+from alexnet_tf.models.classifier import Classifier, read_classifier
 from alexnet_tf.nearest import nearest
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class ImageClassifier:
         (1, 32, 32, 3)
     """
 
-    def __init__(self, bundle: Bundle):
+    def __init__(self, bundle: Classifier):
         self.model: keras.Model = bundle.model
         self.class_names = bundle.class_names
         self._bundle = bundle
@@ -138,7 +138,7 @@ def load_classifier(path_or_name: FilePath) -> ImageClassifier:
         folder = _pretrained(path_or_name)
     if not (folder / "model.json").is_file():
         raise DataError(f"{folder}: expected the folder of a model, as the stage train writes it, found no model.json")
-    return ImageClassifier(load_bundle(folder))
+    return ImageClassifier(read_classifier(folder))
 
 
 def _pretrained(name: FilePath) -> Path:

@@ -9,7 +9,7 @@ FC6_DROPOUT, FC7_DROPOUT = 6, 7
 
 
 @dataclass(frozen=True)
-class Draw:
+class RandomStreams:
     """Where in the stream of random numbers the rows of a batch lie: all randomness is a function of these.
 
     Attributes:

@@ -9,7 +9,7 @@ from pathlib import Path
 from string import Template
 
 from alexnet_tf.models.layer_table import layer_table
-from alexnet_tf.models.specs import AlexNet
+from alexnet_tf.models.specs import AlexNetSpec
 from alexnet_tf.profiles import resolve
 from benchmarks import environment
 from benchmarks.pages import load, machine
@@ -25,7 +25,7 @@ Key = tuple[str, str, int]
 def flop_per_image() -> int:
     """Return the arithmetic of a training step for one image: forward and both gradients, none into the image."""
     values = resolve(read(ROOT / "experiments" / "imagenet2012.yaml")["variants"]["faithful"])
-    table = layer_table(AlexNet.model_validate(values["network"]), 224, 3, 1000)
+    table = layer_table(AlexNetSpec.model_validate(values["network"]), 224, 3, 1000)
     total = sum(row.multiply_adds for row in table)
     return 2 * (3 * total - next(row.multiply_adds for row in table if row.name == "conv1"))
 

@@ -3,8 +3,8 @@
     python -m benchmarks.record_bytes FOLDER > benchmarks/results/record_bytes.csv
 
 takes images evenly from all those below the folder and prints CSV: bytes an image, the largest of them, the mean
-absolute difference from the raw pixels in grey levels of 255, and images/s of `RecordSplit.read` at random, in batches
-as training reads them, its threads decoding and the files in memory: the median of some rounds after a warm-up.
+absolute difference from the raw pixels in grey levels of 255, and images/s of `RecordDataset.read` at random, in
+batches as training reads them, its threads decoding and the files in memory: the median of some rounds after a warm-up.
 """
 
 import statistics
@@ -18,7 +18,7 @@ from PIL import Image
 
 from alexnet_tf.data.images import ImageRejected, decode, to_square
 from alexnet_tf.data.pixel_codec import decode_pixels, encode_pixels
-from alexnet_tf.data.record_dataset import RecordSplit
+from alexnet_tf.data.record_dataset import RecordDataset
 from benchmarks.machine import describe
 from benchmarks.noise_records import write_split
 from components.sources.files import find_files
@@ -32,7 +32,7 @@ def images_per_second(stored: list[bytes], *, encoding: str, size: int) -> float
     """Write records and measure how fast they are read."""
     with tempfile.TemporaryDirectory() as folder:
         write_split(Path(folder), len(stored), iter(stored), encoding=encoding, size=size)
-        split = RecordSplit.open(Path(folder), "train")
+        split = RecordDataset.open(Path(folder), "train")
         batches = np.random.default_rng(0).integers(0, len(stored), (BATCHES, BATCH_SIZE))
         rates = []
         for _ in range(1 + ROUNDS):

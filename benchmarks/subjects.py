@@ -38,14 +38,14 @@ def ours(precision: str, batch_size: int, images: int, *, real: bool) -> Callabl
     import tensorflow as tf
 
     from alexnet_tf import profiles
-    from alexnet_tf.data.record_dataset import RecordSplit
+    from alexnet_tf.data.record_dataset import RecordDataset
     from alexnet_tf.devices.strategy import make_strategy
     from alexnet_tf.models import specs
     from alexnet_tf.models.specs import InputSpec
     from alexnet_tf.models.views import Views, colour_axes
     from alexnet_tf.training.recipe import TrainingSpec
     from alexnet_tf.training.schedule import Plateau
-    from alexnet_tf.training.step import Training
+    from alexnet_tf.training.step import TrainStep
     from pipeline.environment.workspace import find_workspace
     from pipeline.environment.yaml_file import read
 
@@ -62,12 +62,12 @@ def ours(precision: str, batch_size: int, images: int, *, real: bool) -> Callabl
     )
     folder = tempfile.TemporaryDirectory()
     write_records(Path(folder.name), images)
-    training = Training(
-        network=specs.AlexNet.model_validate(variant["network"]),
+    training = TrainStep(
+        network=specs.AlexNetSpec.model_validate(variant["network"]),
         recipe=recipe,
         views=views,
         colour_axes=colour_axes(recipe.augmentation, [15000.0, 1400.0, 400.0], np.eye(3)),
-        train=RecordSplit.open(Path(folder.name), "train"),
+        train=RecordDataset.open(Path(folder.name), "train"),
         num_classes=CLASSES,
         seed=0,
         strategy=make_strategy(),

@@ -37,7 +37,7 @@ from pydantic import Field, model_validator
 from components.interfaces import Runtime, StageParams
 
 if TYPE_CHECKING:
-    from alexnet_tf.comparison.compare import Evaluation, Training
+    from alexnet_tf.comparison.compare import Evaluation, TrainingReport
 
 
 @dataclass(frozen=True)
@@ -120,15 +120,15 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     return " ".join(page.headline(comparison))
 
 
-def read_training(folder: Path) -> "Training":
+def read_training(folder: Path) -> "TrainingReport":
     """Read what `train` reported; a DataError names the file that is missing, broken or something else."""
-    from alexnet_tf.comparison.compare import Training
+    from alexnet_tf.comparison.compare import TrainingReport
 
     metrics = _read_json(folder / "metrics.json", "train")
     with _reading(folder / "history.csv", "train") as text:
         rows = list(csv.DictReader(text.splitlines()))
         history = {column: [_number(row[column]) for row in rows] for column in (rows[0] if rows else ())}
-    return Training(metrics=metrics, history=history)
+    return TrainingReport(metrics=metrics, history=history)
 
 
 def read_evaluation(folder: Path) -> "Evaluation":

@@ -50,10 +50,10 @@ from components.interfaces import Runtime, StageParams
 if TYPE_CHECKING:
     import numpy as np
 
-    from alexnet_tf.data.record_dataset import RecordSplit
+    from alexnet_tf.data.record_dataset import RecordDataset
     from alexnet_tf.evaluation.evaluate import Evaluated
     from alexnet_tf.evaluation.neighbours import Neighbourhood
-    from alexnet_tf.models.classifier import Bundle
+    from alexnet_tf.models.classifier import Classifier
 
 
 @dataclass(frozen=True)
@@ -86,19 +86,19 @@ class Params(StageParams):
 
 def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> str:
     """Score the test split and write the report."""
-    from alexnet_tf.data.record_dataset import RecordSplit
+    from alexnet_tf.data.record_dataset import RecordDataset
     from alexnet_tf.devices.strategy import make_strategy
     from alexnet_tf.errors import DataError
     from alexnet_tf.evaluation import tables
     from alexnet_tf.evaluation.evaluate import evaluate
-    from alexnet_tf.models.classifier import load_bundle
+    from alexnet_tf.models.classifier import read_classifier
 
-    split = RecordSplit.open(inputs.records, "test")
+    split = RecordDataset.open(inputs.records, "test")
     if split.num_examples == 0:
         raise DataError(f"{inputs.records}: the test split holds no image, so there is nothing to evaluate.")
     strategy = make_strategy(runtime.devices)
     with strategy.scope():
-        bundle = load_bundle(inputs.model)
+        bundle = read_classifier(inputs.model)
     class_names = list(bundle.class_names)
     if class_names != list(split.class_names):
         raise DataError(
@@ -147,11 +147,13 @@ def _found(metrics: dict[str, Any]) -> str:
     )
 
 
-def _neighbourhood(bundle: "Bundle", split: "RecordSplit", records: Path, params: Params) -> "Neighbourhood | None":
-    from alexnet_tf.data.record_dataset import RecordSplit
+def _neighbourhood(
+    bundle: "Classifier", split: "RecordDataset", records: Path, params: Params
+) -> "Neighbourhood | None":
+    from alexnet_tf.data.record_dataset import RecordDataset
     from alexnet_tf.evaluation import gallery, neighbours
 
-    pool = RecordSplit.open(records, "train") if params.neighbour_pool else None
+    pool = RecordDataset.open(records, "train") if params.neighbour_pool else None
     if pool is None or pool.num_examples == 0:
         return None
     return neighbours.search(
@@ -164,7 +166,7 @@ def _neighbourhood(bundle: "Bundle", split: "RecordSplit", records: Path, params
     )
 
 
-def _figure_metrics(bundle: "Bundle", near: "Neighbourhood | None") -> dict[str, Any]:
+def _figure_metrics(bundle: "Classifier", near: "Neighbourhood | None") -> dict[str, Any]:
     from alexnet_tf.evaluation.figures import colour_shares
 
     shares = enumerate(colour_shares(*_conv1(bundle)), start=1)
@@ -172,11 +174,11 @@ def _figure_metrics(bundle: "Bundle", near: "Neighbourhood | None") -> dict[str,
     return {"conv1": conv1} | ({"neighbours": near.metrics} if near else {})
 
 
-def _conv1(bundle: "Bundle") -> "tuple[np.ndarray, int]":
+def _conv1(bundle: "Classifier") -> "tuple[np.ndarray, int]":
     return bundle.model.get_layer("conv1").kernel.numpy(), getattr(bundle.model.spec, "towers", 1)
 
 
-def _draw(folder: Path, evaluated: "Evaluated", bundle: "Bundle", split: "RecordSplit", metrics: Any) -> None:
+def _draw(folder: Path, evaluated: "Evaluated", bundle: "Classifier", split: "RecordDataset", metrics: Any) -> None:
     from alexnet_tf.evaluation.figures import confusion_matrix, kernel_grid, reliability_diagram
     from alexnet_tf.evaluation.tables import confusion
     from alexnet_tf.metrics.calibration import reliability
@@ -193,7 +195,7 @@ def _draw(folder: Path, evaluated: "Evaluated", bundle: "Bundle", split: "Record
     (folder / "calibration.png").write_bytes(diagram)
 
 
-def _write_gallery(folder: Path, evaluated: "Evaluated", split: "RecordSplit", near: "Neighbourhood | None") -> None:
+def _write_gallery(folder: Path, evaluated: "Evaluated", split: "RecordDataset", near: "Neighbourhood | None") -> None:
     from alexnet_tf.evaluation import figures, gallery
 
     names = {"labels": split.labels, "keys": split.keys(), "class_names": split.class_names}

@@ -39,9 +39,9 @@ from pydantic import Field
 from components.interfaces import Runtime, StageParams
 
 if TYPE_CHECKING:
-    from alexnet_tf.data.record_dataset import RecordSplit
+    from alexnet_tf.data.record_dataset import RecordDataset
     from alexnet_tf.export.gate import Rule
-    from alexnet_tf.models.classifier import Bundle
+    from alexnet_tf.models.classifier import Classifier
 
 NUM_CANARIES = 4
 
@@ -129,15 +129,15 @@ def _judge(inputs: Inputs, gate: Gate, metrics: dict[str, Any]) -> "list[Rule]":
 
 
 def _export(inputs: Inputs, folder: Path, package: Package, metrics: dict[str, Any], runtime: Runtime, task) -> None:
-    from alexnet_tf.data.record_dataset import RecordSplit
+    from alexnet_tf.data.record_dataset import RecordDataset
     from alexnet_tf.export import saved_model
     from alexnet_tf.export.check import compare_in_fresh_process
     from alexnet_tf.export.keras_file import save_keras
     from alexnet_tf.export.model_card import model_card
-    from alexnet_tf.models.classifier import load_bundle
+    from alexnet_tf.models.classifier import read_classifier
 
-    split = RecordSplit.open(inputs.records, "test")
-    bundle = load_bundle(inputs.model)
+    split = RecordDataset.open(inputs.records, "test")
+    bundle = read_classifier(inputs.model)
     saved_model.save(bundle, folder / "saved_model")
     task.advance()
     canaries = split.read(range(min(NUM_CANARIES, split.num_examples)))
@@ -154,7 +154,7 @@ def _export(inputs: Inputs, folder: Path, package: Package, metrics: dict[str, A
     runtime.tracker.metrics({"export/largest_logit_difference": difference})
 
 
-def _write_tflite(bundle: "Bundle", split: "RecordSplit", folder: Path, runtime: Runtime) -> dict[str, Any]:
+def _write_tflite(bundle: "Classifier", split: "RecordDataset", folder: Path, runtime: Runtime) -> dict[str, Any]:
     from alexnet_tf.export import tflite
 
     content = tflite.convert(bundle)

@@ -36,7 +36,7 @@ from components.interfaces import Runtime, StageParams
 
 if TYPE_CHECKING:  # TensorFlow takes seconds to import
     from alexnet_tf.training.history import Epoch
-    from alexnet_tf.training.loop import Fitted
+    from alexnet_tf.training.loop import TrainingResult
 
 
 @dataclass(frozen=True)
@@ -87,19 +87,19 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     import tensorflow as tf
 
     from alexnet_tf.data.colour_statistics import ColourStatistics
-    from alexnet_tf.data.record_dataset import RecordSplit
+    from alexnet_tf.data.record_dataset import RecordDataset
     from alexnet_tf.devices.precision import BITS
     from alexnet_tf.devices.strategy import make_training_strategy, naming_lost_workers, per_replica_batch_size
     from alexnet_tf.errors import ConfigError, DataError
-    from alexnet_tf.models.classifier import Bundle, save_bundle
+    from alexnet_tf.models.classifier import Classifier, write_classifier
     from alexnet_tf.models.views import Views, colour_axes
     from alexnet_tf.models.weights import assign_arrays
     from alexnet_tf.training.history import charted
-    from alexnet_tf.training.loop import Fit
-    from alexnet_tf.training.step import Training
+    from alexnet_tf.training.loop import TrainingLoop
+    from alexnet_tf.training.step import TrainStep
 
-    train = RecordSplit.open(inputs.records, "train")
-    validation = RecordSplit.open(inputs.records, "validation")
+    train = RecordDataset.open(inputs.records, "train")
+    validation = RecordDataset.open(inputs.records, "validation")
     if validation.num_examples == 0:
         raise DataError(f"{inputs.records} has no validation images; raise download.validation_share")
     if len(train.class_names) < 2:
@@ -128,7 +128,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
             channel_mean=colours.channel_mean,
         )
         with naming_lost_workers("its beginning"):  # workers share the initial weights
-            training = Training(
+            training = TrainStep(
                 network=params.network,
                 recipe=params.training,
                 views=views,
@@ -161,7 +161,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
             epoch = -(-steps_taken // training.batches.steps_per_epoch)
             task.advance(num_steps, epoch=f"{max(epoch, 1)} of {epochs}", **figures)
 
-        fit = Fit(
+        fit = TrainingLoop(
             training,
             validation,
             folder=runtime.scratch,
@@ -186,7 +186,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     runtime.tracker.tags({"devices": ", ".join(strategy.extended.worker_devices), "tensorflow": tf.__version__})
 
     assign_arrays(training.model, fitted.weights, source="the training")
-    save_bundle(outputs.model, Bundle(training.model, views, tuple(train.class_names), training.precision))
+    write_classifier(outputs.model, Classifier(training.model, views, tuple(train.class_names), training.precision))
     _write_report(outputs.report, fitted, BITS[training.precision])
     runtime.tracker.artifact(outputs.report / "history.csv", folder="training")
     return _found(fitted)
@@ -200,7 +200,7 @@ def _epoch_line(row: "Epoch", epochs: int, seconds: float | None) -> str:
     )
 
 
-def _found(fitted: "Fitted") -> str:
+def _found(fitted: "TrainingResult") -> str:
     last, best = fitted.history[-1], _best(fitted)
     lowest = "the lowest"
     if best.epoch != last.epoch:
@@ -212,11 +212,11 @@ def _found(fitted: "Fitted") -> str:
     )
 
 
-def _best(fitted: "Fitted") -> "Epoch":
+def _best(fitted: "TrainingResult") -> "Epoch":
     return min(fitted.history, key=lambda row: (row.validation_top1_error, row.epoch))
 
 
-def _write_report(folder: Path, fitted: "Fitted", precision_bits: int) -> None:
+def _write_report(folder: Path, fitted: "TrainingResult", precision_bits: int) -> None:
     from alexnet_tf.training.history import write_history
 
     folder.mkdir()

@@ -15,7 +15,7 @@ from pipeline.stages import outputs
 from pipeline.stages.cost import CostTracker, Meter
 from pipeline.stages.fingerprint import fingerprint
 from pipeline.stages.table import Item, all_items, producers
-from pipeline.tracking.tracker import Recorder, StageTracker
+from pipeline.tracking.tracker import MlflowTracker, StageTracker
 
 
 def run_stage(
@@ -24,7 +24,7 @@ def run_stage(
     item: Item,
     *,
     progress: Progress | None = None,
-    recorder: Recorder | None = None,
+    recorder: MlflowTracker | None = None,
     fresh: bool = False,
     after: Callable[[StageTracker], None] | None = None,
 ) -> None:

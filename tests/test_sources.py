@@ -5,7 +5,7 @@ import json
 import pytest
 
 from alexnet_tf.data.colour_statistics import ColourStatistics
-from alexnet_tf.data.record_dataset import RecordSplit
+from alexnet_tf.data.record_dataset import RecordDataset
 from components import download, preprocess, statistics, validate
 from components.interfaces import BeamRuntime, Runtime
 from components.sources import tfds_preparation
@@ -93,7 +93,7 @@ def test_a_source_goes_through_its_own_experiment_to_statistics(tmp_path, monkey
         preprocess.run(preprocess.Inputs(dataset, verdict), preprocess.Outputs(records), params, runtime)
         params = config.params[f"statistics@{entry}"]
         statistics.run(statistics.Inputs(records), statistics.Outputs(colours), params, runtime)
-        splits = [RecordSplit.open(records, split) for split in ("train", "validation", "test")]
+        splits = [RecordDataset.open(records, split) for split in ("train", "validation", "test")]
         rejected = len(json.loads((records / "manifest.json").read_text())["rejected"])
         assert sum(split.num_examples for split in splits) + rejected == num_images
         assert splits[0].stored_size == sizes["stored_size"]

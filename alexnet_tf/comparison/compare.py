@@ -38,7 +38,7 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainingReport:
     """How one variant learned.
 
     Attributes:
@@ -52,7 +52,7 @@ class Training:
 
 def compare(
     evaluations: Mapping[str, Evaluation],
-    trainings: Mapping[str, Training],
+    trainings: Mapping[str, TrainingReport],
     variants: Mapping[str, Mapping[str, Any]],
     *,
     baseline: str,
@@ -97,7 +97,7 @@ def compare(
         "curves": {
             name: {column: list(values) for column, values in trainings[name].history.items()} for name in names
         },
-        "knobs": differing_knobs(variants),
+        "knobs": differing_parameters(variants),
         "per_class": [
             {
                 "class": label,
@@ -202,7 +202,7 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def differing_knobs(variants: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+def differing_parameters(variants: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     """List the parameters that are not the same everywhere, in their order of appearance.
 
     Returns:

@@ -15,8 +15,8 @@ from alexnet_tf.comparison.tables import (
     class_rows,
     cost_rows,
     error_rows,
-    knob_rows,
     p_value,
+    parameter_rows,
     percent,
     points,
     rows,
@@ -58,7 +58,7 @@ def markdown(comparison: Mapping[str, Any]) -> str:
     blocks = ["# Comparison", *headline(comparison), _about(comparison)]
     blocks += ["## Test errors", _markdown_table(error_rows(comparison))]
     blocks += ["## By size, shape and brightness", _markdown_table(slice_rows(comparison))]
-    blocks += ["## What differs", _markdown_table(knob_rows(comparison))]
+    blocks += ["## What differs", _markdown_table(parameter_rows(comparison))]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -74,7 +74,7 @@ def render(comparison: Mapping[str, Any], costs: Costs, figures: Mapping[str, by
         The page.
     """
     page = Template((files("alexnet_tf.comparison") / "report_page.html").read_text(encoding="utf-8"))
-    knobs = knob_rows(comparison)
+    knobs = parameter_rows(comparison)
     return page.substitute(
         title=escape(" and ".join(comparison["variants"])),
         headline="".join(f"<p>{escape(sentence)}</p>" for sentence in headline(comparison)),

@@ -62,7 +62,7 @@ def cost_rows(comparison: Mapping[str, Any], costs: Costs) -> Rows:
     ]
 
 
-def knob_rows(comparison: Mapping[str, Any]) -> Rows:
+def parameter_rows(comparison: Mapping[str, Any]) -> Rows:
     """List the parameters that differ, header first; a variant without the parameter has a dash."""
     names = comparison["variants"]
     return [["parameter", *names]] + [

@@ -60,7 +60,7 @@ def read_manifest(folder: Path, *, stage: str = "preprocess") -> dict[str, Any]:
 
 
 @dataclass(frozen=True, eq=False)
-class RecordSplit:
+class RecordDataset:
     """The images and labels of one split, by position. Threads may share it.
 
     Attributes:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import tensorflow as tf
 
-from alexnet_tf.data.record_dataset import RecordSplit
+from alexnet_tf.data.record_dataset import RecordDataset
 
 
 class Inference:
@@ -25,7 +25,7 @@ class Inference:
         self._per_replica = -(-batch_size // self._num_replicas)
         self._step = tf.function(lambda images: strategy.run(forward, args=(images,)))
 
-    def logits(self, split: RecordSplit) -> Iterator[np.ndarray]:
+    def logits(self, split: RecordDataset) -> Iterator[np.ndarray]:
         """Yield the logits (n, V, K) float32 of a split in its order, the last batch perhaps smaller.
 
         A last incomplete batch is filled up with its first image; the filling's logits are dropped here.

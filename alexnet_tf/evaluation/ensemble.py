@@ -5,17 +5,17 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from alexnet_tf.data.record_dataset import RecordSplit
+from alexnet_tf.data.record_dataset import RecordDataset
 from alexnet_tf.devices.inference import Inference
 from alexnet_tf.errors import ConfigError
 from alexnet_tf.evaluation.evaluate import ten_view_logits
 from alexnet_tf.metrics.top_k import Predictions, join, score_views
-from alexnet_tf.models.classifier import Bundle
+from alexnet_tf.models.classifier import Classifier
 
 
 def evaluate_together(
-    bundles: Sequence[Bundle],
-    split: RecordSplit,
+    bundles: Sequence[Classifier],
+    split: RecordDataset,
     *,
     batch_size: int,
     strategy: tf.distribute.Strategy,

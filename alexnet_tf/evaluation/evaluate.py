@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from alexnet_tf.data.record_dataset import RecordSplit
+from alexnet_tf.data.record_dataset import RecordDataset
 from alexnet_tf.devices.inference import Inference
 from alexnet_tf.metrics.top_k import Predictions, join, score_views, softmax
-from alexnet_tf.models.classifier import Bundle
+from alexnet_tf.models.classifier import Classifier
 
 LUMA = (0.299, 0.587, 0.114)  # of red, green and blue: Rec. 601, as Pillow's mode L
 
@@ -36,8 +36,8 @@ class Evaluated:
 
 
 def evaluate(
-    bundle: Bundle,
-    split: RecordSplit,
+    bundle: Classifier,
+    split: RecordDataset,
     *,
     batch_size: int,
     strategy: tf.distribute.Strategy,
@@ -72,7 +72,7 @@ def evaluate(
     )
 
 
-def ten_view_logits(bundle: Bundle, images: tf.Tensor) -> tf.Tensor:
+def ten_view_logits(bundle: Classifier, images: tf.Tensor) -> tf.Tensor:
     """Return the logits (N, 10, K) float32 of the ten views of stored images (N, stored, stored, 3) uint8.
 
     Views go through the network one after the other, so that the activations of one view, not of ten, are in

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from alexnet_tf.data.record_dataset import RecordSplit
-from alexnet_tf.models.classifier import Bundle
+from alexnet_tf.data.record_dataset import RecordDataset
+from alexnet_tf.models.classifier import Classifier
 
 NUM_NEIGHBOURS = 6  # as many as the figure shows
 NUM_COUNTED = 200  # test images whose neighbours' classes are counted
 
 
-def hidden_activations(bundle: Bundle) -> Callable[[np.ndarray], np.ndarray]:
+def hidden_activations(bundle: Classifier) -> Callable[[np.ndarray], np.ndarray]:
     """Return a function from stored images (n, stored, stored, 3) uint8 to fc7 of their centre crops, (n, D) float32.
 
     D is 4096 in the paper; the activations are those after ReLU and the dropout's factor.
@@ -108,13 +108,19 @@ class Neighbourhood:
             and among how many.
     """
 
-    pool: RecordSplit
+    pool: RecordDataset
     shown: Nearest
     metrics: dict[str, float]
 
 
 def search(
-    bundle: Bundle, split: RecordSplit, pool: RecordSplit, *, shown: np.ndarray, num_candidates: int, batch_size: int
+    bundle: Classifier,
+    split: RecordDataset,
+    pool: RecordDataset,
+    *,
+    shown: np.ndarray,
+    num_candidates: int,
+    batch_size: int,
 ) -> Neighbourhood:
     """Search training images for the neighbours of test images, reading and looking at each candidate once.
 

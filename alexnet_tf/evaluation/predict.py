@@ -8,7 +8,7 @@ import tensorflow as tf
 from alexnet_tf.data.images import decode, to_square
 from alexnet_tf.evaluation.evaluate import ten_view_logits, top_classes
 from alexnet_tf.metrics.top_k import softmax
-from alexnet_tf.models.classifier import Bundle
+from alexnet_tf.models.classifier import Classifier
 
 
 def stored_image(encoded: bytes, *, stored_size: int, max_pixels: int) -> np.ndarray:
@@ -20,7 +20,7 @@ def stored_image(encoded: bytes, *, stored_size: int, max_pixels: int) -> np.nda
     return np.asarray(to_square(decode(encoded, max_pixels=max_pixels), stored_size))
 
 
-def predictor(bundle: Bundle, *, ten_crop: bool) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+def predictor(bundle: Classifier, *, ten_crop: bool) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """Return a function that names the most probable classes of stored images.
 
     Args:

@@ -15,7 +15,7 @@ from alexnet_tf.metrics.slices import Slice, quantities, slices
 from alexnet_tf.metrics.top_k import CONFIDENCE, Predictions
 
 if TYPE_CHECKING:
-    from alexnet_tf.data.record_dataset import RecordSplit
+    from alexnet_tf.data.record_dataset import RecordDataset
     from alexnet_tf.evaluation.evaluate import Evaluated
 
 VIEWS = ("center", "ten_crop")
@@ -24,7 +24,7 @@ VIEWS = ("center", "ten_crop")
 def write(
     folder: Path,
     evaluated: "Evaluated",
-    split: "RecordSplit",
+    split: "RecordDataset",
     class_names: Sequence[str],
     *,
     figure_metrics: Mapping[str, Mapping[str, float]],

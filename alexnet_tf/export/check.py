@@ -17,14 +17,14 @@ from alexnet_tf.errors import AlexNetError
 from alexnet_tf.export import standalone
 
 if TYPE_CHECKING:
-    from alexnet_tf.models.classifier import Bundle
+    from alexnet_tf.models.classifier import Classifier
 
 # Shares of the largest logit. Another graph sums float32 products in another order; bfloat16 keeps 8 bits.
 TOLERANCES = {"float32": 1e-4, "bfloat16": 5e-2}
 
 
 def compare_in_fresh_process(
-    saved_model: Path, bundle: "Bundle", images: np.ndarray, recorded: Sequence[Mapping[str, str]] = ()
+    saved_model: Path, bundle: "Classifier", images: np.ndarray, recorded: Sequence[Mapping[str, str]] = ()
 ) -> float:
     """Ask both for the logits of the same images, logit by logit, on the CPU.
 
@@ -69,7 +69,7 @@ def compare_in_fresh_process(
 
 def _require_recorded(
     saved_model: Path,
-    bundle: "Bundle",
+    bundle: "Classifier",
     answers: Mapping[str, np.ndarray],
     recorded: Sequence[Mapping[str, str]],
     tolerance: float,

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from alexnet_tf.models.classifier import Bundle
+    from alexnet_tf.models.classifier import Classifier
 
 
-def model_card(bundle: "Bundle", metrics: Mapping[str, Any], tflite: Mapping[str, Any] | None = None) -> str:
+def model_card(bundle: "Classifier", metrics: Mapping[str, Any], tflite: Mapping[str, Any] | None = None) -> str:
     """Describe an exported model.
 
     Args:
@@ -80,14 +80,14 @@ def model_card(bundle: "Bundle", metrics: Mapping[str, Any], tflite: Mapping[str
     )
 
 
-def _centred(bundle: "Bundle") -> str:
+def _centred(bundle: "Classifier") -> str:
     mean = bundle.views.mean
     numbers = f"means {', '.join(f'{each:.2f}' for each in mean)}" if mean.ndim == 1 else "mean image"
     divided = "" if bundle.views.spec.divide_by == 1 else f", divided by {bundle.views.spec.divide_by:g}"
     return f"minus the training images' {numbers}{divided}"
 
 
-def _tflite_section(bundle: "Bundle", measured: Mapping[str, Any]) -> list[str]:
+def _tflite_section(bundle: "Classifier", measured: Mapping[str, Any]) -> list[str]:
     side = bundle.crop_size
     enlarged = "" if bundle.stored_size == bundle.size else f", enlarged to {bundle.size} × {bundle.size} bilinearly"
     which = f"{measured['images']:,} of the {measured['of']:,} test images, evenly spaced"

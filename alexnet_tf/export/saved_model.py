@@ -16,13 +16,13 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 if TYPE_CHECKING:
-    from alexnet_tf.models.classifier import Bundle
+    from alexnet_tf.models.classifier import Classifier
 
 
 class Server(tf.Module):
     """The functions behind the signatures, and the variables that they use."""
 
-    def __init__(self, bundle: "Bundle"):
+    def __init__(self, bundle: "Classifier"):
         super().__init__(name="alexnet")
         self.weights = list(bundle.model.variables)  # found by the saver; the functions hold no other state
         images = tf.TensorSpec([None], tf.string, name="images")
@@ -42,7 +42,7 @@ class Server(tf.Module):
         self.ten_crop = tf.function(ten_crop, input_signature=[images])
 
 
-def save(bundle: "Bundle", folder: Path) -> None:
+def save(bundle: "Classifier", folder: Path) -> None:
     """Write a SavedModel of equal bytes for equal bundles, as far as TensorFlow lets us.
 
     The fingerprint, which holds a random number, is left out; nothing but a log line depends on it. The graph
@@ -97,7 +97,7 @@ def to_square(pixels: tf.Tensor, size: int) -> tf.Tensor:
     return tf.cast(tf.clip_by_value(tf.round(scaled[0]), 0, 255), tf.uint8)
 
 
-def _inputs(bundle: "Bundle", images: tf.Tensor) -> tf.Tensor:
+def _inputs(bundle: "Classifier", images: tf.Tensor) -> tf.Tensor:
     side = bundle.stored_size
     squares = tf.map_fn(
         lambda encoded: to_square(decode(encoded), side),

@@ -15,7 +15,7 @@ from alexnet_tf.errors import AlexNetError
 from alexnet_tf.models import networks
 
 if TYPE_CHECKING:
-    from alexnet_tf.models.classifier import Bundle
+    from alexnet_tf.models.classifier import Classifier
 
 MAX_IMAGES = 500
 _BATCH = 50
@@ -24,7 +24,7 @@ TOLERANCES = {"float32": 1e-2, "bfloat16": 5e-2}
 
 
 class Images(Protocol):
-    """What is asked of a split of images; `record_dataset.RecordSplit` is one."""
+    """What is asked of a split of images; `record_dataset.RecordDataset` is one."""
 
     @property
     def num_examples(self) -> int:
@@ -36,7 +36,7 @@ class Images(Protocol):
         ...
 
 
-def convert(bundle: "Bundle") -> bytes:
+def convert(bundle: "Classifier") -> bytes:
     """Return the TensorFlow Lite file of a network, of equal bytes for equal bundles.
 
     A network of precision `bfloat16` is converted from its float32 master weights and computes in float32.
@@ -64,7 +64,7 @@ def convert(bundle: "Bundle") -> bytes:
     return converter.convert()
 
 
-def measure(content: bytes, bundle: "Bundle", images: Images) -> dict[str, Any]:
+def measure(content: bytes, bundle: "Classifier", images: Images) -> dict[str, Any]:
     """Compare the answers of a TensorFlow Lite file with those of the network it was made of, on the CPU.
 
     Args:

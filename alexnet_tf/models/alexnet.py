@@ -1,4 +1,4 @@
-"""The network of 2012 in Keras: what `specs.AlexNet` describes, as layers and variables.
+"""The network of 2012 in Keras: what `specs.AlexNetSpec` describes, as layers and variables.
 
 Kernels start at zero in the constructor and are drawn by `networks.build`.
 """
@@ -9,7 +9,7 @@ import tensorflow as tf
 from alexnet_tf.models import specs
 from alexnet_tf.models.layers import ACTIVATIONS, OwnDraws, TowerConv2D, inverted_dropout, original_dropout
 from alexnet_tf.models.lrn import LocalResponseNormalization, same_map_normalization
-from alexnet_tf.random_streams import FC6_DROPOUT, FC7_DROPOUT, Draw
+from alexnet_tf.random_streams import FC6_DROPOUT, FC7_DROPOUT, RandomStreams
 
 
 @keras.saving.register_keras_serializable("alexnet_tf")
@@ -17,10 +17,10 @@ class AlexNet(keras.Model):
     """The network of §3.5: five convolutions in towers, three dense layers, logits of `num_classes` classes.
 
     Call it on (N, crop, crop, C) float32 centred images; it returns float32 logits (N, K). With `training=True` dropout
-    is on: the pipeline passes a `Draw`, all others get one of the model's own draws.
+    is on: the pipeline passes a `RandomStreams`, all others get one of the model's own draws.
 
     Args:
-        spec: A `specs.AlexNet`, or the mapping that makes one.
+        spec: A `specs.AlexNetSpec`, or the mapping that makes one.
         crop_size: Height and width of the input in pixels.
         num_classes: K.
         seed: Of the model's own draws, 0 to 2^31 - 1.
@@ -28,7 +28,7 @@ class AlexNet(keras.Model):
 
     def __init__(self, spec, crop_size: int, num_classes: int, seed: int = 0, **kwargs):
         super().__init__(**kwargs)
-        spec = specs.AlexNet.model_validate(spec)
+        spec = specs.AlexNetSpec.model_validate(spec)
         self.spec, self.crop_size, self.num_classes, self.seed = spec, crop_size, num_classes, seed
         self._own_draws = OwnDraws(seed)
         self.activation = ACTIVATIONS[spec.activation]
@@ -68,7 +68,7 @@ class AlexNet(keras.Model):
             )
         ]
 
-    def call(self, inputs, training=False, draw: Draw | None = None):
+    def call(self, inputs, training=False, draw: RandomStreams | None = None):
         """Return logits (N, K) float32 of images (N, crop, crop, C).
 
         Args:
@@ -92,14 +92,14 @@ class AlexNet(keras.Model):
         maps = tf.concat([self._max_pool(maps) for maps in towers], axis=-1)
         return self.flatten(maps)
 
-    def hidden(self, features, *, draw: Draw | None = None):
+    def hidden(self, features, *, draw: RandomStreams | None = None):
         """Return fc7 after its activation and dropout (§4.2): (N, 4096)."""
         x = features
         for dense, stream in zip(self.dense[:2], (FC6_DROPOUT, FC7_DROPOUT), strict=True):
             x = self.dropout(self.activation(dense(x)), self.spec.dropout, draw=draw, stream=stream)
         return x
 
-    def classify(self, features, *, draw: Draw | None = None):
+    def classify(self, features, *, draw: RandomStreams | None = None):
         """Return float32 logits (N, K) of `features`."""
         return tf.cast(self.dense[2](self.hidden(features, draw=draw)), tf.float32)
 

@@ -1,4 +1,4 @@
-"""The optimized network in Keras: what `specs.AlexNetBN` describes, as layers and variables.
+"""The optimized network in Keras: what `specs.AlexNetBNSpec` describes, as layers and variables.
 
 Kernels start at zero in the constructor and are drawn by `networks.build`.
 """
@@ -9,17 +9,17 @@ import tensorflow as tf
 from alexnet_tf.models import specs
 from alexnet_tf.models.batch_norm import BatchNormActivation, activation
 from alexnet_tf.models.layers import OwnDraws, inverted_dropout
-from alexnet_tf.random_streams import FC6_DROPOUT, FC7_DROPOUT, Draw
+from alexnet_tf.random_streams import FC6_DROPOUT, FC7_DROPOUT, RandomStreams
 
 
 @keras.saving.register_keras_serializable("alexnet_tf")
 class AlexNetBN(keras.Model):
-    """Five convolutions with batch normalization and three dense layers; see `specs.AlexNetBN`.
+    """Five convolutions with batch normalization and three dense layers; see `specs.AlexNetBNSpec`.
 
     Call it as `AlexNet`. Batch statistics are those of the global batch, whatever the number of replicas.
 
     Args:
-        spec: A `specs.AlexNetBN`, or the mapping that makes one.
+        spec: A `specs.AlexNetBNSpec`, or the mapping that makes one.
         crop_size: Height and width of the input in pixels.
         num_classes: K.
         seed: Of the model's own draws, 0 to 2^31 - 1.
@@ -27,7 +27,7 @@ class AlexNetBN(keras.Model):
 
     def __init__(self, spec, crop_size: int, num_classes: int, seed: int = 0, **kwargs):
         super().__init__(**kwargs)
-        spec = specs.AlexNetBN.model_validate(spec)
+        spec = specs.AlexNetBNSpec.model_validate(spec)
         self.spec, self.crop_size, self.num_classes, self.seed = spec, crop_size, num_classes, seed
         self._own_draws = OwnDraws(seed)
         self.flatten = keras.layers.Flatten(dtype=self.dtype_policy)
@@ -60,7 +60,7 @@ class AlexNetBN(keras.Model):
             for name, units in zip(specs.LAYER_NAMES[5:], (*spec.dense_units, num_classes), strict=True)
         ]
 
-    def call(self, inputs, training=False, draw: Draw | None = None):
+    def call(self, inputs, training=False, draw: RandomStreams | None = None):
         """Return logits (N, K) float32 of images (N, crop, crop, C); the arguments are those of `AlexNet`."""
         if training and draw is None:
             draw = self._own_draws.next(tf.shape(inputs)[0])
@@ -82,7 +82,7 @@ class AlexNetBN(keras.Model):
             x = tf.nn.avg_pool2d(x, window, window, "VALID")
         return self.flatten(x)
 
-    def hidden(self, features, training=False, draw: Draw | None = None):
+    def hidden(self, features, training=False, draw: RandomStreams | None = None):
         """Return fc7 after normalization, activation and dropout: (N, units)."""
         x = features
         for number, stream in ((6, FC6_DROPOUT), (7, FC7_DROPOUT)):

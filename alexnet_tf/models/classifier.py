@@ -19,7 +19,7 @@ _WEIGHTS = "weights.safetensors"
 
 
 @dataclass(frozen=True, eq=False)
-class Bundle:
+class Classifier:
     """A network, its input and its classes.
 
     Attributes:
@@ -62,7 +62,7 @@ class Bundle:
         return self.views.ten(inputs)
 
 
-def save_bundle(folder: Path, bundle: Bundle, *, halved: bool = False) -> None:
+def write_classifier(folder: Path, bundle: Classifier, *, halved: bool = False) -> None:
     """Write `model.json`, `weights.safetensors` and `mean.npy`; equal bytes for equal bundles.
 
     Args:
@@ -85,8 +85,8 @@ def save_bundle(folder: Path, bundle: Bundle, *, halved: bool = False) -> None:
     save_arrays(folder / _WEIGHTS, model_arrays(bundle.model), halved=halved)
 
 
-def load_bundle(folder: Path) -> Bundle:
-    """Read what `save_bundle` wrote; inside a strategy's scope the variables are mirrored.
+def read_classifier(folder: Path) -> Classifier:
+    """Read what `write_classifier` wrote; inside a strategy's scope the variables are mirrored.
 
     Raises:
         DataError: When a file is missing or damaged, or of another version.
@@ -117,4 +117,4 @@ def load_bundle(folder: Path) -> Bundle:
     model = networks.build(spec, crop_size=views.crop_size, num_classes=len(class_names), precision=precision)
     arrays, _ = load_arrays(folder / _WEIGHTS)
     assign_arrays(model, arrays, source=str(folder / _WEIGHTS))
-    return Bundle(model, views, tuple(class_names), precision)
+    return Classifier(model, views, tuple(class_names), precision)

@@ -1,4 +1,4 @@
-"""The four-layer network in Keras: what `four_layer_spec.FourLayer` describes, as layers and variables.
+"""The four-layer network in Keras: what `four_layer_spec.FourLayerSpec` describes, as layers and variables.
 
 Kernels start at zero in the constructor and are drawn by `networks.build`.
 """
@@ -10,24 +10,24 @@ from alexnet_tf.models import four_layer_spec
 from alexnet_tf.models.layers import ACTIVATIONS, LocallyConnected2D
 from alexnet_tf.models.lrn import LocalResponseNormalization
 from alexnet_tf.models.specs import pool_padding
-from alexnet_tf.random_streams import Draw
+from alexnet_tf.random_streams import RandomStreams
 
 
 @keras.saving.register_keras_serializable("alexnet_tf")
 class FourLayer(keras.Model):
-    """Two convolutions, two locally connected layers, logits of `num_classes` classes; see `four_layer_spec.FourLayer`.
+    """Two convolutions, two locally connected layers, logits of `num_classes` classes; see `FourLayerSpec`.
 
     Call it as `AlexNet`; nothing in it differs between training and test.
 
     Args:
-        spec: A `four_layer_spec.FourLayer`, or the mapping that makes one.
+        spec: A `four_layer_spec.FourLayerSpec`, or the mapping that makes one.
         crop_size: Height and width of the input in pixels.
         num_classes: K.
     """
 
     def __init__(self, spec, crop_size: int, num_classes: int, **kwargs):
         super().__init__(**kwargs)
-        spec = four_layer_spec.FourLayer.model_validate(spec)
+        spec = four_layer_spec.FourLayerSpec.model_validate(spec)
         self.spec, self.crop_size, self.num_classes = spec, crop_size, num_classes
         self.activation = ACTIVATIONS[spec.activation]
         self.flatten = keras.layers.Flatten(dtype=self.dtype_policy)
@@ -60,7 +60,7 @@ class FourLayer(keras.Model):
             num_classes, name="fc10", kernel_initializer="zeros", dtype=self.dtype_policy
         )
 
-    def call(self, inputs, training=False, draw: Draw | None = None):
+    def call(self, inputs, training=False, draw: RandomStreams | None = None):
         """Return logits (N, K) float32 of images (N, crop, crop, C); `training` and `draw` change nothing."""
         return tf.cast(self.classifier(self.hidden(self.features(inputs))), tf.float32)
 

@@ -19,7 +19,7 @@ CONV_SIZE, LOCAL_SIZE = 5, 3  # layers-conv-local-13pct.cfg: filterSize, with ze
 POOL = (3, 2)  # the same file: sizeX, stride
 
 
-class FourLayer(Spec):
+class FourLayerSpec(Spec):
     """Two convolutions and two locally connected layers, then logits (§3.1, §3.3).
 
     layers-conv-local-13pct.cfg, and with `lrn` layers-conv-local-11pct.cfg, which is otherwise the same. A later

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from alexnet_tf.models.four_layer_spec import CONV_SIZE, LOCAL_SIZE, POOL, FourLayer
+from alexnet_tf.models.four_layer_spec import CONV_SIZE, LOCAL_SIZE, POOL, FourLayerSpec
 from alexnet_tf.models.specs import (
     LAYER_NAMES,
-    AlexNet,
-    AlexNetBN,
+    AlexNetBNSpec,
+    AlexNetSpec,
     Network,
     bn_conv1_padding,
     bn_head_size,
@@ -49,9 +49,9 @@ def layer_table(network: Network, crop_size: int, channels: int, num_classes: in
     Raises:
         ValueError: When the crop is too small for the network.
     """
-    if isinstance(network, AlexNet):
+    if isinstance(network, AlexNetSpec):
         return _alexnet_table(network, crop_size, channels, num_classes)
-    if isinstance(network, FourLayer):
+    if isinstance(network, FourLayerSpec):
         return _four_layer_table(network, crop_size, channels, num_classes)
     return _alexnet_bn_table(network, crop_size, channels, num_classes)
 
@@ -65,7 +65,7 @@ def _windows(size: int, kernel: int, stride: int, padding: tuple[int, int]) -> i
     return windows
 
 
-def _alexnet_table(network: AlexNet, crop_size: int, channels: int, num_classes: int) -> list[LayerRow]:
+def _alexnet_table(network: AlexNetSpec, crop_size: int, channels: int, num_classes: int) -> list[LayerRow]:
     rows = []
     size, depth = crop_size, channels
     kernels, strides = (11, 5, 3, 3, 3), (4, 1, 1, 1, 1)
@@ -89,7 +89,7 @@ def _alexnet_table(network: AlexNet, crop_size: int, channels: int, num_classes:
     return rows + _dense_rows(size * size * depth, network.dense_units, num_classes)
 
 
-def _alexnet_bn_table(network: AlexNetBN, crop_size: int, channels: int, num_classes: int) -> list[LayerRow]:
+def _alexnet_bn_table(network: AlexNetBNSpec, crop_size: int, channels: int, num_classes: int) -> list[LayerRow]:
     rows = []
     size, depth = crop_size, channels
     for index, (filters, kernel, pool) in enumerate(
@@ -114,7 +114,7 @@ def _alexnet_bn_table(network: AlexNetBN, crop_size: int, channels: int, num_cla
     return rows + dense
 
 
-def _four_layer_table(network: FourLayer, crop_size: int, channels: int, num_classes: int) -> list[LayerRow]:
+def _four_layer_table(network: FourLayerSpec, crop_size: int, channels: int, num_classes: int) -> list[LayerRow]:
     rows = []
     size, depth = crop_size, channels
     window, stride = POOL
@@ -136,7 +136,7 @@ def _four_layer_table(network: FourLayer, crop_size: int, channels: int, num_cla
     return [*rows, _row("fc10", "dense", (num_classes,), size * size * depth, num_classes)]
 
 
-def _bn_padding(network: AlexNetBN, index: int, size: int, kernel: int, stride: int) -> tuple[int, int]:
+def _bn_padding(network: AlexNetBNSpec, index: int, size: int, kernel: int, stride: int) -> tuple[int, int]:
     """Return a convolution's zeros before and after, in pixels: a window at every stride, or only whole ones."""
     if index == 0 and bn_conv1_padding(network) == "valid":
         return 0, 0
@@ -144,7 +144,7 @@ def _bn_padding(network: AlexNetBN, index: int, size: int, kernel: int, stride: 
     return total // 2, total - total // 2
 
 
-def _norm_parameters(network: AlexNetBN, maps: int) -> int:
+def _norm_parameters(network: AlexNetBNSpec, maps: int) -> int:
     return 2 * maps if network.batch_norm_scale else maps
 
 

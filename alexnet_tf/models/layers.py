@@ -5,7 +5,7 @@ from typing import Any, Literal
 import keras
 import tensorflow as tf
 
-from alexnet_tf.random_streams import Draw
+from alexnet_tf.random_streams import RandomStreams
 
 ACTIVATIONS = {"relu": tf.nn.relu, "tanh": tf.nn.tanh}
 
@@ -30,13 +30,13 @@ class OwnDraws:
             aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
         )
 
-    def next(self, batch_size: Any) -> Draw:
+    def next(self, batch_size: Any) -> RandomStreams:
         """Return the draw of one call, for a batch or a replica's share of it; its size is an int or () int32."""
         replicas = tf.distribute.get_replica_context()
         place, count = (replicas.replica_id_in_sync_group, replicas.num_replicas_in_sync) if replicas else (0, 1)
         number = tf.cast(self._calls.read_value(), tf.int32) * count + place
         self._calls.assign_add(1)
-        return Draw(tf.stack([self._seed, number]), tf.range(batch_size), batch_size)
+        return RandomStreams(tf.stack([self._seed, number]), tf.range(batch_size), batch_size)
 
 
 @keras.saving.register_keras_serializable("alexnet_tf")
@@ -119,7 +119,7 @@ class TowerConv2D(keras.layers.Layer):
         }
 
 
-def original_dropout(x, rate: float, *, draw: Draw | None, stream: int):
+def original_dropout(x, rate: float, *, draw: RandomStreams | None, stream: int):
     """Drop units in training, scale them at test, as §4.2 does (most libraries scale in training instead).
 
     Args:
@@ -136,7 +136,7 @@ def original_dropout(x, rate: float, *, draw: Draw | None, stream: int):
     return tf.where(draw.uniform(stream, (x.shape[-1],)) >= rate, x, tf.zeros_like(x))
 
 
-def inverted_dropout(x, rate: float, *, draw: Draw | None, stream: int):
+def inverted_dropout(x, rate: float, *, draw: RandomStreams | None, stream: int):
     """Drop units in training and divide the others by 1 - rate, so that nothing happens at test.
 
     Args:

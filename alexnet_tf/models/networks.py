@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from alexnet_tf.models import specs
+from alexnet_tf.models import four_layer_spec, specs
 from alexnet_tf.models.alexnet import AlexNet
 from alexnet_tf.models.alexnet_bn import AlexNetBN
 from alexnet_tf.models.four_layer import FourLayer
@@ -29,7 +29,7 @@ def build(
         crop_size: Height and width of the input in pixels.
         num_classes: K.
         seed: Fixes the initial weights: variable i draws from (seed, i), whatever the strategy. Also the seed of the
-            dropout of calls without a `Draw`. 0 to 2^31 - 1.
+            dropout of calls without a `RandomStreams`. 0 to 2^31 - 1.
         precision: `float32`, or `bfloat16` layers over float32 variables.
 
     Returns:
@@ -67,13 +67,13 @@ def whiten(model: AlexNetBN, images) -> None:
 def _initial_weights(variable, spec, seed: tuple[int, int]):
     """Draw an untruncated normal: the description's σ by layer, or He's √(2 / fan-in)."""
     layer = variable.path.split("/")[-2]
-    if isinstance(spec, specs.AlexNetBN):
+    if isinstance(spec, specs.AlexNetBNSpec):
         stddev = float(np.sqrt(2.0 / np.prod(variable.shape[:-1])))
     else:
-        names = FOUR_LAYER_NAMES if isinstance(spec, specs.FourLayer) else specs.LAYER_NAMES
+        names = FOUR_LAYER_NAMES if isinstance(spec, four_layer_spec.FourLayerSpec) else specs.LAYER_NAMES
         stddev = spec.weight_stddev[names.index(layer)]
     weights = stddev * tf.random.stateless_normal(variable.shape, seed, alg="philox")
-    if isinstance(spec, specs.AlexNetBN) and spec.initialization == "identity" and "conv1" < layer < "conv6":
+    if isinstance(spec, specs.AlexNetBNSpec) and spec.initialization == "identity" and "conv1" < layer < "conv6":
         return _pass_on_maps(weights.numpy())
     return weights
 

@@ -1,8 +1,8 @@
 """The networks as data, and the geometry of their windows. No TensorFlow.
 
-`AlexNet` is the network of the paper's §3.5 with every choice of the 2012 code and its successors as a field;
-`AlexNetBN` keeps its five convolutions and three dense layers, with batch normalization in place of §3.3.
-`FourLayer` is the network of the experiments on CIFAR-10; its file names are those of cuda-convnet's
+`AlexNetSpec` is the network of the paper's §3.5 with every choice of the 2012 code and its successors as a field;
+`AlexNetBNSpec` keeps its five convolutions and three dense layers, with batch normalization in place of §3.3.
+`FourLayerSpec` is the network of the experiments on CIFAR-10; its file names are those of cuda-convnet's
 `example-layers`, the code that §3.3 refers to.
 """
 
@@ -12,7 +12,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from alexnet_tf.models.four_layer_spec import FourLayer
+from alexnet_tf.models.four_layer_spec import FourLayerSpec
 from alexnet_tf.models.spec import Spec
 
 Five = Annotated[list[Annotated[int, Field(gt=0)]], Field(min_length=5, max_length=5)]
@@ -21,7 +21,7 @@ EightFloats = Annotated[list[float], Field(min_length=8, max_length=8)]
 LAYER_NAMES = ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8")
 
 
-class AlexNet(Spec):
+class AlexNetSpec(Spec):
     """The network of 2012. Stride 4 and 11 x 11 in conv1, five convolutions, three dense layers (§3.5).
 
     Attributes:
@@ -89,7 +89,7 @@ class AlexNet(Spec):
         return self
 
 
-class AlexNetBN(Spec):
+class AlexNetBNSpec(Spec):
     """Five convolutions with batch normalization and three dense layers, for the images' own resolution.
 
     Attributes:
@@ -151,7 +151,7 @@ class AlexNetBN(Spec):
         return self
 
 
-Network = Annotated[AlexNet | AlexNetBN | FourLayer, Field(discriminator="name")]
+Network = Annotated[AlexNetSpec | AlexNetBNSpec | FourLayerSpec, Field(discriminator="name")]
 
 
 def pool_geometry(pooling: str) -> tuple[int, int]:
@@ -164,7 +164,7 @@ def pool_padding(size: int, window: int, stride: int) -> tuple[int, int]:
     return 0, -(size - window) % stride
 
 
-def conv_paddings(network: AlexNet) -> tuple[tuple[int, int], ...]:
+def conv_paddings(network: AlexNetSpec) -> tuple[tuple[int, int], ...]:
     """Return the (before, after) zero padding in pixels of conv1..conv5, equal on both axes.
 
     conv1 starts its windows at pixel 0 and lets the last one overrun into zeros: 224 becomes 55 (layer.py,
@@ -188,13 +188,13 @@ def conv1_padding(crop_size: int) -> tuple[int, int]:
     return 0, -(crop_size - 11) % 4
 
 
-def bn_conv1_padding(network: AlexNetBN) -> Literal["same", "valid"]:
+def bn_conv1_padding(network: AlexNetBNSpec) -> Literal["same", "valid"]:
     """Return how conv1 meets the border: a whitened patch lies within the image."""
     return "valid" if network.conv1 == "whitening" else "same"
 
 
 def bn_head_size(size: int) -> int:
-    """Return the side of the map that fc6 of `AlexNetBN` sees: pool5, averaged down to about 4 x 4."""
+    """Return the side of the map that fc6 of `AlexNetBNSpec` sees: pool5, averaged down to about 4 x 4."""
     return size // (size // 4) if size > 4 else size
 
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from alexnet_tf.data.upscale import upscale_matrix
 from alexnet_tf.models.specs import AugmentationSpec, InputSpec
-from alexnet_tf.random_streams import COLOUR, COLUMN_OFFSET, FLIP, ROW_OFFSET, Draw
+from alexnet_tf.random_streams import COLOUR, COLUMN_OFFSET, FLIP, ROW_OFFSET, RandomStreams
 
 CHUNK = 32  # images that share a crop in convdata_jpeg.py
 
@@ -93,7 +93,9 @@ class Views:
         crops = tf.stack([self._window(enlarged, row, column) for row, column in starts], axis=1)
         return self.centred(tf.concat([crops, tf.reverse(crops, axis=[3])], axis=1))
 
-    def training(self, images, draw: Draw, augmentation: AugmentationSpec, colour_axes, colour_noise_on, mirrored):
+    def training(
+        self, images, draw: RandomStreams, augmentation: AugmentationSpec, colour_axes, colour_noise_on, mirrored
+    ):
         """Return one augmented view of each image.
 
         Args:
@@ -130,7 +132,7 @@ class Views:
     def _window(self, images, row: int, column: int):
         return images[:, row : row + self.crop_size, column : column + self.crop_size]
 
-    def _random_crop(self, images, draw: Draw, augmentation: AugmentationSpec):
+    def _random_crop(self, images, draw: RandomStreams, augmentation: AugmentationSpec):
         if augmentation.crop == "center":
             start = (self.size - self.crop_size) // 2
             return self._window(self.enlarged(images), start, start)

@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 import tensorflow as tf
 
-from alexnet_tf.data.record_dataset import RecordSplit
+from alexnet_tf.data.record_dataset import RecordDataset
 from alexnet_tf.errors import DataError
 
 
@@ -65,7 +65,7 @@ class Batches:
         failures: What went wrong in reading; TensorFlow tells of it as an `UnknownError` without a type.
     """
 
-    split: RecordSplit
+    split: RecordDataset
     global_batch_size: int
     seed: int
     failures: list[Exception] = field(default_factory=list, compare=False, repr=False)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from alexnet_tf.data.record_dataset import RecordSplit
+from alexnet_tf.data.record_dataset import RecordDataset
 from alexnet_tf.devices.cluster import cluster
 from alexnet_tf.devices.precision import arithmetic
 from alexnet_tf.devices.strategy import agreed, from_chief, naming_lost_workers, require_same_training
@@ -21,13 +21,13 @@ from alexnet_tf.stop import Stop
 from alexnet_tf.training import guards
 from alexnet_tf.training.checkpoint import Checkpoint, Spent, State, Stopwatch
 from alexnet_tf.training.history import Epoch
-from alexnet_tf.training.step import Training
+from alexnet_tf.training.step import TrainStep
 
 SECONDS_PER_CALL = 1.0  # of training between two looks at the clock, and at whether it is to stop
 
 
 @dataclass(frozen=True)
-class Fitted:
+class TrainingResult:
     """How a training ended.
 
     Attributes:
@@ -49,7 +49,7 @@ class Fitted:
     checkpoint_seconds: float
 
 
-class Fit:
+class TrainingLoop:
     """One training from its first or its resumed step to its last.
 
     Args:
@@ -68,8 +68,8 @@ class Fit:
 
     def __init__(
         self,
-        training: Training,
-        validation: RecordSplit,
+        training: TrainStep,
+        validation: RecordDataset,
         *,
         folder: Path | None,
         checkpoint_interval_seconds: float,
@@ -87,7 +87,7 @@ class Fit:
         self._checkpoint_seconds = 0.0
         self._stopwatch = Stopwatch()
 
-    def run(self) -> Fitted:
+    def run(self) -> TrainingResult:
         """Train to the end.
 
         Raises:
@@ -201,13 +201,13 @@ class Fit:
         with self._training.averaged():
             return self._training.weights()
 
-    def _fitted(self, first_step: int) -> Fitted:
+    def _fitted(self, first_step: int) -> TrainingResult:
         history = self._state.history
         if self._training.recipe.keep == "last":
             epoch, weights = history[-1].epoch, self._result_weights()
         else:
             epoch, weights = min((row.validation_top1_error, row.epoch) for row in history)[1], self._best
-        return Fitted(
+        return TrainingResult(
             history=history,
             weights=weights,
             epoch=epoch,

@@ -1,7 +1,7 @@
 """The training step and the variables that it moves, under any number of replicas.
 
 A step is a pure function of (seed, step, variables): order, crops, flips, colour noise and dropout all come from
-`Draw`. What has to be kept to go on later is in `Training.arrays`.
+`RandomStreams`. What has to be kept to go on later is in `TrainStep.arrays`.
 """
 
 from collections.abc import Generator, Iterator
@@ -10,16 +10,16 @@ from contextlib import AbstractContextManager
 import numpy as np
 import tensorflow as tf
 
-from alexnet_tf.data.record_dataset import RecordSplit
+from alexnet_tf.data.record_dataset import RecordDataset
 from alexnet_tf.devices.inference import Inference
 from alexnet_tf.devices.precision import Precision, choose_precision
 from alexnet_tf.errors import DataError, TrainingError
 from alexnet_tf.models import networks
 from alexnet_tf.models.networks import chosen_images
-from alexnet_tf.models.specs import AlexNetBN, Network
+from alexnet_tf.models.specs import AlexNetBNSpec, Network
 from alexnet_tf.models.views import Views
 from alexnet_tf.models.weights import model_arrays, named_variables
-from alexnet_tf.random_streams import Draw
+from alexnet_tf.random_streams import RandomStreams
 from alexnet_tf.training.batches import Batches
 from alexnet_tf.training.ema import WeightAverages
 from alexnet_tf.training.optimizer import MomentumSGD
@@ -27,7 +27,7 @@ from alexnet_tf.training.recipe import TrainingSpec
 from alexnet_tf.training.schedule import Plateau, conv1_factor, learning_rate_factor
 
 
-class Training:
+class TrainStep:
     """A network in training: its variables, its velocities, and the compiled step.
 
     Args:
@@ -48,7 +48,7 @@ class Training:
         recipe: TrainingSpec,
         views: Views,
         colour_axes: np.ndarray,
-        train: RecordSplit,
+        train: RecordDataset,
         num_classes: int,
         seed: int,
         strategy: tf.distribute.Strategy,
@@ -71,7 +71,7 @@ class Training:
                 seed=seed,
                 precision=self.precision,
             )
-            if isinstance(network, AlexNetBN) and network.conv1 == "whitening":
+            if isinstance(network, AlexNetBNSpec) and network.conv1 == "whitening":
                 networks.whiten(self.model, views.center(views.enlarged(train.read(chosen_images(train.num_examples)))))
             self.optimizer = MomentumSGD(recipe.optimizer, self.model.trainable_variables)
             weights = [variable.value for variable in self.model.trainable_variables]
@@ -122,7 +122,7 @@ class Training:
                 raise self.batches.failures[0] from error
             raise
 
-    def validation_logits(self, split: RecordSplit) -> Generator[np.ndarray]:
+    def validation_logits(self, split: RecordDataset) -> Generator[np.ndarray]:
         """Yield logits (n, 1, K) of a split's centre crops, with the averaged weights where there are any.
 
         Until it is closed, the network has these weights.
@@ -159,7 +159,7 @@ class Training:
 
     def _replica_step(self, images, labels, rows, mirrored, step, rate, conv1_rate):
         recipe, batch_size = self.recipe, self.recipe.global_batch_size
-        draw = Draw(tf.stack([self.seed, step]), rows, batch_size)
+        draw = RandomStreams(tf.stack([self.seed, step]), rows, batch_size)
         noise_on = tf.cast(step, tf.float32) < recipe.augmentation.colour_noise_until * self.total_steps
         inputs = self.views.training(images, draw, recipe.augmentation, self._colour_axes, noise_on, mirrored)
         weights = [variable.value for variable in self.model.trainable_variables]

@@ -76,7 +76,7 @@ figcaption { font-size: 12px; overflow-wrap: anywhere; }
 
 
 @dataclass(frozen=True)
-class Finding:
+class ImageFinding:
     """A heading, why it matters, and the images that it is about.
 
     Attributes:
@@ -89,7 +89,7 @@ class Finding:
     images: Sequence[Place]
 
 
-def oddities(surveys: Mapping[str, Survey]) -> list[Finding]:
+def oddities(surveys: Mapping[str, Survey]) -> list[ImageFinding]:
     """Return what is accepted but unusual: pixels other than RGB, names of another format, turned by EXIF."""
     kinds: dict[str, tuple[str, Callable[[Survey], np.ndarray]]] = {
         "not RGB": ("Made RGB where they are decoded.", lambda survey: (survey.modes != "RGB") & survey.decodable),
@@ -100,18 +100,20 @@ def oddities(surveys: Mapping[str, Survey]) -> list[Finding]:
     for title, (text, chosen) in kinds.items():
         rows = [(split, row) for split, survey in surveys.items() for row in np.flatnonzero(chosen(survey)).tolist()]
         if rows:
-            found.append(Finding(f"{len(rows)} images {title}", "", text, rows))
+            found.append(ImageFinding(f"{len(rows)} images {title}", "", text, rows))
     return found
 
 
-def as_findings(anomalies: Sequence[Anomaly]) -> list[Finding]:
+def as_findings(anomalies: Sequence[Anomaly]) -> list[ImageFinding]:
     """Return the anomalies as findings."""
-    return [Finding(each.name.replace("_", " "), each.severity, each.description, each.images) for each in anomalies]
+    return [
+        ImageFinding(each.name.replace("_", " "), each.severity, each.description, each.images) for each in anomalies
+    ]
 
 
 def page(
     report: Mapping[str, Any],
-    found: Sequence[Finding],
+    found: Sequence[ImageFinding],
     surveys: Mapping[str, Survey],
     read: Callable[[Place], bytes],
 ) -> str:
@@ -141,7 +143,7 @@ def _row(split: str, content: Mapping[str, Any]) -> str:
     return "<tr>" + "".join(f"<td>{escape(str(cell))}" for cell in cells) + "</tr>"
 
 
-def _section(finding: Finding, surveys: Mapping[str, Survey], read: Callable[[Place], bytes]) -> str:
+def _section(finding: ImageFinding, surveys: Mapping[str, Survey], read: Callable[[Place], bytes]) -> str:
     figures = "".join(_figure(place, surveys, read(place)) for place in finding.images[:PER_FINDING])
     label = f'<span class="{finding.severity}">{finding.severity}</span> ' if finding.severity else ""
     return (

@@ -14,7 +14,7 @@ from components.sources.tfds import find_prepared
 from components.sources.wordnet import WORD_FILES
 
 
-class Listing(NamedTuple):
+class SourceListing(NamedTuple):
     """The files of a source, at one moment.
 
     Attributes:
@@ -29,7 +29,7 @@ class Listing(NamedTuple):
     digest: str
 
 
-def listing(source: str, folder: Path) -> Listing | None:
+def listing(source: str, folder: Path) -> SourceListing | None:
     """List the files of a source; None where there are none, as in a folder that no disk is mounted on.
 
     Args:
@@ -49,7 +49,7 @@ def listing(source: str, folder: Path) -> Listing | None:
         total.update(os.fsencode(f"{path}\0{status.st_size}\0{status.st_mtime_ns}\n"))
         num_files += 1
         num_bytes += status.st_size
-    return Listing(num_files, num_bytes, total.hexdigest()) if num_files else None
+    return SourceListing(num_files, num_bytes, total.hexdigest()) if num_files else None
 
 
 def _paths(source: str, folder: Path) -> set[str]:

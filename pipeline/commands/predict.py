@@ -11,7 +11,7 @@ import click
 from pipeline.commands.base import Command, as_json, example, say
 
 if TYPE_CHECKING:
-    from alexnet_tf.models.classifier import Bundle
+    from alexnet_tf.models.classifier import Classifier
 
 _BATCH = 32
 _MAX_FILE_BYTES = 2**28
@@ -123,11 +123,11 @@ def _answers(
 ) -> Iterator[tuple[dict[str, Any], Any]]:
     """Yield for each file what is printed, and its image where there is one."""
     from alexnet_tf.evaluation.predict import predictor, stored_image
-    from alexnet_tf.models.classifier import load_bundle
+    from alexnet_tf.models.classifier import read_classifier
     from pipeline.commands.image_files import batches
     from pipeline.environment.progress import progress_for
 
-    bundle: Bundle = load_bundle(folder)
+    bundle: Classifier = read_classifier(folder)
     predict = predictor(bundle, ten_crop=ten_crop)
 
     def prepare(encoded: bytes) -> Any:

@@ -101,7 +101,7 @@ def run(name: str, entry: str, changes: tuple[str, ...], *, fresh: bool = False)
     from pipeline.environment.progress import progress_for
     from pipeline.environment.workspace import find_workspace
     from pipeline.runner import run_stage
-    from pipeline.tracking.tracker import Recorder
+    from pipeline.tracking.tracker import MlflowTracker
 
     workspace = find_workspace()
     config = load(workspace.root / PARAMS_FILE, changes)
@@ -119,7 +119,7 @@ def run(name: str, entry: str, changes: tuple[str, ...], *, fresh: bool = False)
             _register(workspace, entry)
 
     workers = cluster()  # of several workers one alone records
-    recorder = Recorder(workspace, say) if workers is None or workers.is_chief else None
+    recorder = MlflowTracker(workspace, say) if workers is None or workers.is_chief else None
     run_stage(workspace, config, item, progress=progress_for(), recorder=recorder, fresh=fresh, after=after)
     if not os.environ.get("DVC_STAGE"):
         written = ", ".join(item.outputs().values())

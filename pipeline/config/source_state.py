@@ -18,14 +18,14 @@ from pipeline.stages import outputs
 from pipeline.stages.table import STAGES
 
 if TYPE_CHECKING:
-    from components.sources.listing import Listing
+    from components.sources.listing import SourceListing
 
 USES_SOURCE = ("validate", "preprocess", "statistics", "train")
 """The stages that a changed source stops; a training that has ended is still evaluated."""
 COMMAND = "dvc repro -f download"
 
 
-def listed(workspace: Workspace, config: Config) -> "Listing | None":
+def listed(workspace: Workspace, config: Config) -> "SourceListing | None":
     """List the files of the source; None where it is generated or cannot be reached."""
     source = config.values["download"]["source"]
     folder = workspace.located(config.runtime.source_folder)
@@ -39,7 +39,7 @@ def listed(workspace: Workspace, config: Config) -> "Listing | None":
         return None
 
 
-def remember(workspace: Workspace, config: Config, before: "Listing | None") -> None:
+def remember(workspace: Workspace, config: Config, before: "SourceListing | None") -> None:
     """Keep what data/dataset was made from.
 
     Args:
@@ -53,7 +53,7 @@ def remember(workspace: Workspace, config: Config, before: "Listing | None") -> 
         outputs.write_text(record, json.dumps(found._asdict()) + "\n")
 
 
-class State(NamedTuple):
+class SourceState(NamedTuple):
     """How data/dataset and its source compare.
 
     Attributes:
@@ -66,32 +66,32 @@ class State(NamedTuple):
     told: str = ""
 
 
-def state_of(workspace: Workspace, config: Config) -> State:
+def state_of(workspace: Workspace, config: Config) -> SourceState:
     """Compare the source's files with those that data/dataset was made from."""
     record = _record(workspace)
     if record is None or _manifest(workspace).get("source") != config.values["download"]["source"]:
-        return State("nothing")
+        return SourceState("nothing")
     now = listed(workspace, config)
     if now is None:
-        return State("nothing")
+        return SourceState("nothing")
     folder, dataset = workspace.located(config.runtime.source_folder), STAGES["download"].outputs["dataset"]
     if not record.exists():
         told = f"no record here says whether {dataset} was made from what is in {folder} now; "
         told += f"`{typed(COMMAND)}` makes it anew"
-        return State("unrecorded", told)
+        return SourceState("unrecorded", told)
     then = json.loads(record.read_text(encoding="utf-8"))
     if now.digest == then["digest"]:
-        return State("current")
+        return SourceState("current")
     earlier, later = (f"{each['num_files']} files of {each['num_bytes']} bytes" for each in (then, now._asdict()))
     what = f"{earlier} then, {later} now" if earlier != later else f"{earlier}, some of them newer or renamed"
     told = (
         f"{folder} has changed since {dataset} was made from it ({what}); `{typed(COMMAND)}` reads it again, or set "
         "runtime.source_folder to null to go on with the images as they were"
     )
-    return State("changed", told)
+    return SourceState("changed", told)
 
 
-def require_current(workspace: Workspace, config: Config) -> State:
+def require_current(workspace: Workspace, config: Config) -> SourceState:
     """Stop work on a data set whose source has changed; return how it is otherwise.
 
     Raises:

@@ -30,7 +30,7 @@ from pipeline.results.ensembles import averages_table
 from pipeline.results.figure1 import epochs_table
 from pipeline.results.groups import differences, grouped, shown_difference
 from pipeline.results.kept import COMPARISON, FOLDER, Result, load, read_result
-from pipeline.results.targets import aims_table, shown_error, summary_table
+from pipeline.results.targets import shown_error, summary_table, targets_table
 
 PAGES = ("README.md", "docs/results.md")
 _BLOCK = re.compile(r"<!-- results: (\S+) (\S+) -->\n(?:(?!<!-- results:).)*?<!-- end -->", re.DOTALL)
@@ -94,7 +94,7 @@ def _content(root: Path, block: re.Match[str]) -> str:
         lines = [table(comparison, content["costs"]), "", *headline(comparison), _machines(comparison, load(folder))]
         return "\n".join(["```text", *lines, "```"])
     if kind == "aims":
-        return aims_table(root, experiment)
+        return targets_table(root, experiment)
     if kind == "summary":
         return summary_table(root, experiment)
     if kind == "verified":

@@ -97,16 +97,16 @@ def _brought(workspace: Workspace, result: Result, path: str, folder: Path) -> P
 
 
 def _scored(models: Sequence[Path], records: Path, *, batch_size: int) -> "tuple[list[Predictions], Predictions]":
-    from alexnet_tf.data.record_dataset import RecordSplit
+    from alexnet_tf.data.record_dataset import RecordDataset
     from alexnet_tf.devices.strategy import make_strategy
     from alexnet_tf.evaluation.ensemble import evaluate_together
-    from alexnet_tf.models.classifier import load_bundle
+    from alexnet_tf.models.classifier import read_classifier
     from pipeline.environment.progress import progress_for
 
-    split = RecordSplit.open(records, "test")
+    split = RecordDataset.open(records, "test")
     strategy = make_strategy([])
     with strategy.scope():
-        bundles = [load_bundle(model) for model in models]
+        bundles = [read_classifier(model) for model in models]
     with progress_for().task("score", total=split.num_examples, unit="images") as task:
         return evaluate_together(bundles, split, batch_size=batch_size, strategy=strategy, advance=task.advance)
 

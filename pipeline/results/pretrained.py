@@ -80,18 +80,18 @@ def keep(root: Path, model: Path, records: Path, target: Path) -> dict:
     Raises:
         AlexNetError: It is larger than a model in Git may be.
     """
-    from alexnet_tf.data.record_dataset import RecordSplit
+    from alexnet_tf.data.record_dataset import RecordDataset
     from alexnet_tf.devices.strategy import make_strategy
     from alexnet_tf.evaluation.compression import compressed, loss
     from alexnet_tf.evaluation.evaluate import evaluate
-    from alexnet_tf.models.classifier import load_bundle, save_bundle
+    from alexnet_tf.models.classifier import read_classifier, write_classifier
     from alexnet_tf.models.weights import assign_arrays, model_arrays
     from pipeline.environment.progress import progress_for
 
-    split = RecordSplit.open(records, "test")
+    split = RecordDataset.open(records, "test")
     strategy = make_strategy([])
     with strategy.scope():
-        bundle = load_bundle(model)
+        bundle = read_classifier(model)
     arrays = compressed(model_arrays(bundle.model))
     # Told before an hour of scoring.
     if (least := sum(array.nbytes for array in arrays.values()) // 2) > _MAX_BYTES:
@@ -106,7 +106,7 @@ def keep(root: Path, model: Path, records: Path, target: Path) -> dict:
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as place:
         made = Path(place) / target.name
-        save_bundle(made, bundle, halved=True)
+        write_classifier(made, bundle, halved=True)
         size = sum(path.stat().st_size for path in made.iterdir())
         if size > _MAX_BYTES:
             raise AlexNetError(

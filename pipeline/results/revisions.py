@@ -21,7 +21,7 @@ from pipeline.stages.lock import read_lock
 from pipeline.stages.table import METRICS_FILE
 
 if TYPE_CHECKING:
-    from alexnet_tf.comparison.compare import Evaluation, Training
+    from alexnet_tf.comparison.compare import Evaluation, TrainingReport
 
 _STAGES = ("train", "evaluate")
 
@@ -56,7 +56,7 @@ def compare_with(workspace: Workspace, config: Config, revisions: tuple[str, ...
     from components.compare import read_evaluation, read_training
 
     evaluations: dict[str, Evaluation] = {}
-    trainings: dict[str, Training] = {}
+    trainings: dict[str, TrainingReport] = {}
     variants: dict[str, Any] = {}
     figures: dict[str, bytes] = {}
     notes = []
@@ -135,8 +135,8 @@ def _variants(root: Path, revision: str, commit: str) -> dict[str, Any]:
     return found
 
 
-def _errors_alone(root: Path, revision: str, commit: str, variant: str) -> "tuple[Training, Evaluation]":
-    from alexnet_tf.comparison.compare import VIEWS, Evaluation, Training
+def _errors_alone(root: Path, revision: str, commit: str, variant: str) -> "tuple[TrainingReport, Evaluation]":
+    from alexnet_tf.comparison.compare import VIEWS, Evaluation, TrainingReport
 
     if not (claimed := claimed_metrics(root, commit)):
         raise AlexNetError(
@@ -147,7 +147,7 @@ def _errors_alone(root: Path, revision: str, commit: str, variant: str) -> "tupl
     try:
         evaluate = claimed[variant]["evaluate"]
         views = {view: evaluate[view] for view in VIEWS}
-        return Training(claimed[variant]["train"], {}), Evaluation(evaluate["num_examples"], None, views, {}, {})
+        return TrainingReport(claimed[variant]["train"], {}), Evaluation(evaluate["num_examples"], None, views, {}, {})
     except (KeyError, TypeError) as error:
         raise DataError(
             f"--rev {revision}: expected the errors of {variant} in the {METRICS_FILE} of its commit {commit[:10]}, "

@@ -68,7 +68,7 @@ def read_aims(root: Path) -> dict[str, list[Aim]]:
         ) from error
 
 
-def aims_table(root: Path, experiment: str) -> str:
+def targets_table(root: Path, experiment: str) -> str:
     """Lay the aims of an experiment out, one line each, with the best set of parameters that was run.
 
     Of several sets of parameters that were run, those with more seeds come first, up to as many as asked for, then the

@@ -1,7 +1,7 @@
 """Sends spool folders to MLflow once: `python -m pipeline.tracking.flush HOME SPOOL_FOLDER...`.
 
 Ends with 0 when everything is sent and the folders are gone, else with 1 and the reason as its last line of output.
-A folder that a running stage still writes is left to the courier.
+A folder that a running stage still writes is left to the uploader.
 """
 
 import os
@@ -44,10 +44,10 @@ def send(home: Path, folders: list[Path]) -> None:
         Exception: Whatever MLflow raises; that folder and those after it then stay as they are.
     """
     runs = connect(home)
-    from pipeline.tracking.spool_reader import Delivery
+    from pipeline.tracking.spool_reader import SpoolReader
 
     for folder in folders:
-        delivery = Delivery(folder, runs)
+        delivery = SpoolReader(folder, runs)
         if not is_growing(folder) and delivery.claim():
             try:
                 while not delivery.proceed():

@@ -11,7 +11,7 @@ from pipeline.tracking.mlflow_client import Runs
 from pipeline.tracking.mlflow_parent_runs import Rows
 
 
-class MlflowStore:
+class MlflowWriter:
     """Takes the events of one spool folder.
 
     Args:

@@ -8,11 +8,11 @@ from typing import Any, TextIO
 
 from pipeline.environment.processes import writer_is_alive
 from pipeline.tracking.mlflow_client import Runs
-from pipeline.tracking.mlflow_writer import MlflowStore
+from pipeline.tracking.mlflow_writer import MlflowWriter
 from pipeline.tracking.spool import EVENTS, LAST_EVENTS, now
 
 
-class Delivery:
+class SpoolReader:
     """Reads what is new in a folder and hands it on; the folder goes when all of it has arrived.
 
     Args:
@@ -22,7 +22,7 @@ class Delivery:
 
     def __init__(self, folder: Path, runs: Runs) -> None:
         self._folder = folder
-        self._store = MlflowStore(runs)
+        self._store = MlflowWriter(runs)
         self._file: TextIO | None = None
         self._rest = ""
         self._first: dict[str, Any] = {}

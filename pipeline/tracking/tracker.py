@@ -41,7 +41,7 @@ class StageTracker(Tracker, Protocol):
         ...
 
 
-class Recorder:
+class MlflowTracker:
     """Opens a tracker for each run of a stage.
 
     Args:
@@ -132,7 +132,7 @@ class SpoolTracker:
             self._see_it_off()
 
     def _see_it_off(self) -> None:
-        """Say what keeps the run from MLflow. Below `dvc` the courier has time; a run by hand waits for it a while."""
+        """Say what keeps the run from MLflow. Below `dvc` the uploader has time; a run by hand waits for it a while."""
         uri = tracking_uri(self._workspace.home)
         patience = 0.0 if is_under_dvc() else _PATIENCE_SECONDS["server" if is_server(uri) else "database"]
         end = time.monotonic() + patience

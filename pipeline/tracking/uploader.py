@@ -23,14 +23,14 @@ from pipeline.tracking.uploads import held, problem_file
 
 if TYPE_CHECKING:
     from pipeline.tracking.mlflow_client import Runs
-    from pipeline.tracking.spool_reader import Delivery
+    from pipeline.tracking.spool_reader import SpoolReader
 
 _POLL_SECONDS = 0.2
 _RETRY_SECONDS = 20.0
 _COMMIT_SECONDS = 30.0
 
 
-class Courier:
+class Uploader:
     """Delivers all that is in the spool, whoever wrote it.
 
     Args:
@@ -42,7 +42,7 @@ class Courier:
         self._home = home
         self._problem_file = problem_file(home, pipeline)
         self._runs: Runs | None = None
-        self._under_way: dict[Path, Delivery] = {}
+        self._under_way: dict[Path, SpoolReader] = {}
         self._failures: Counter[Path] = Counter()
         self._resting_until = 0.0
 
@@ -79,18 +79,18 @@ class Courier:
                 time.sleep(_POLL_SECONDS)
 
     def _claim(self, runs: "Runs") -> None:
-        from pipeline.tracking.spool_reader import Delivery
+        from pipeline.tracking.spool_reader import SpoolReader
 
         waiting = spool.waiting(self._home / ".alexnet")
         for folder in sorted(waiting, key=lambda each: (self._failures[each], each)):
             if folder not in self._under_way:
-                delivery = Delivery(folder, runs)
+                delivery = SpoolReader(folder, runs)
                 if delivery.claim():
                     self._under_way[folder] = delivery
 
 
 def follow(
-    courier: Courier, workspace: Workspace, pipeline: str, process: int, started: float, *, for_part: bool
+    uploader: Uploader, workspace: Workspace, pipeline: str, process: int, started: float, *, for_part: bool
 ) -> None:
     """Deliver while `dvc` runs, then complete the rows of its pipeline run, and mark those that it left hollow.
 
@@ -98,9 +98,9 @@ def follow(
     of it, in a queue some seconds after the process has ended, and for one that failed never.
     """
     while is_alive(process, started):
-        courier.round()
+        uploader.round()
         time.sleep(_POLL_SECONDS)
-    courier.last_round()
+    uploader.last_round()
     event = _described(workspace, pipeline)
     # How `dvc` ended, only its parent could know. Asked for everything, it leaves nothing out unless it is stopped.
     ended_well = for_part if workspace.root == workspace.home else event is not None
@@ -134,10 +134,10 @@ def main() -> None:
     with held(workspace.home, pipeline) as first:
         if not first:
             return
-        courier = Courier(workspace.home, pipeline)
+        uploader = Uploader(workspace.home, pipeline)
         if kind != "hand":
-            follow(courier, workspace, pipeline, int(process), float(started), for_part=kind == "part")
-        courier.last_round()
+            follow(uploader, workspace, pipeline, int(process), float(started), for_part=kind == "part")
+        uploader.last_round()
         if kind != "hand":  # a stage by hand waits to read it, and removes it
             problem_file(workspace.home, pipeline).unlink(missing_ok=True)
 

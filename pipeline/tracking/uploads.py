@@ -19,7 +19,7 @@ _POLL_SECONDS = 0.2
 
 
 def start(workspace: Workspace) -> None:
-    """Start the courier of this pipeline run; a second one ends at once."""
+    """Start the uploader of this pipeline run; a second one ends at once."""
     kind = ("part" if is_for_part() else "dvc") if is_under_dvc() else "hand"
     where = [str(workspace.root), str(workspace.home), kind, pipeline_key(), *map(str, pipeline_process())]
     with contextlib.suppress(OSError):
@@ -30,7 +30,7 @@ def start(workspace: Workspace) -> None:
             stderr=subprocess.DEVNULL,
             cwd=workspace.home,
             env=processes.own_environment(),
-            start_new_session=True,  # Ctrl-C is for the stage; the courier still has to report it
+            start_new_session=True,  # Ctrl-C is for the stage; the uploader still has to report it
         )
         process.returncode = 0  # it outlives this process, so nobody waits for it, and Python need not warn of that
 
@@ -41,7 +41,7 @@ def is_for_part() -> bool:
 
 
 def wait(home: Path, seconds: float) -> bool:
-    """Wait until no courier is at work, or `seconds` are over; return whether none is."""
+    """Wait until no uploader is at work, or `seconds` are over; return whether none is."""
     end = time.monotonic() + seconds
     while any(_is_held(path) for path in _folder(home).glob("*.lock")):
         if time.monotonic() > end:
@@ -51,7 +51,7 @@ def wait(home: Path, seconds: float) -> bool:
 
 
 def problem(home: Path, pipeline: str) -> str | None:
-    """What keeps the courier of a pipeline run from delivering, or None."""
+    """What keeps the uploader of a pipeline run from delivering, or None."""
     try:
         return problem_file(home, pipeline).read_text(encoding="utf-8") or None
     except OSError:
@@ -63,13 +63,13 @@ def _folder(home: Path) -> Path:
 
 
 def problem_file(home: Path, pipeline: str) -> Path:
-    """Name the file in which a courier says what keeps it from delivering."""
+    """Name the file in which an uploader says what keeps it from delivering."""
     return _folder(home) / f"{pipeline}.problem"
 
 
 @contextlib.contextmanager
 def held(home: Path, pipeline: str) -> Iterator[bool]:
-    """Be the courier of a pipeline run while the body runs, and say whether there was none."""
+    """Be the uploader of a pipeline run while the body runs, and say whether there was none."""
     path = _folder(home) / f"{pipeline}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w") as file:
@@ -108,4 +108,4 @@ def send_all(home: Path) -> str | None:
         env=processes.own_environment(),
         check=False,
     )
-    return (done.stdout.strip().splitlines() or ["the sender stopped"])[-1] if done.returncode else None
+    return (done.stdout.strip().splitlines() or ["the upload stopped"])[-1] if done.returncode else None

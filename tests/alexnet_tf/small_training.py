@@ -4,13 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alexnet_tf.models.specs import AlexNet, AlexNetBN, AugmentationSpec, FourLayer, InputSpec
+from alexnet_tf.models.four_layer_spec import FourLayerSpec
+from alexnet_tf.models.specs import AlexNetBNSpec, AlexNetSpec, AugmentationSpec, InputSpec
 from alexnet_tf.training.recipe import OptimizerSpec, ScheduleSpec, TrainingSpec
 
 PAPER_BIAS = [0.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.0]
 
 
-def alexnet(**changes) -> AlexNet:
+def alexnet(**changes) -> AlexNetSpec:
     """The paper's network with few kernels; 63-pixel crops reach pool5 as 1 x 1."""
     values = {
         "name": "alexnet",
@@ -32,16 +33,16 @@ def alexnet(**changes) -> AlexNet:
         "weight_stddev": [0.01] * 8,
         "bias": PAPER_BIAS,
     }
-    return AlexNet.model_validate(values | changes)
+    return AlexNetSpec.model_validate(values | changes)
 
 
-def full_alexnet(**changes) -> AlexNet:
+def full_alexnet(**changes) -> AlexNetSpec:
     """The network with the paper's numbers of kernels and units (§3.5)."""
     sizes = {"filters": [96, 256, 384, 384, 256], "dense_units": [4096, 4096]}
     return alexnet(**sizes | changes)
 
 
-def alexnet_bn(**changes) -> AlexNetBN:
+def alexnet_bn(**changes) -> AlexNetBNSpec:
     values = {
         "name": "alexnet_bn",
         "filters": [4, 8, 8, 8, 8],
@@ -58,10 +59,10 @@ def alexnet_bn(**changes) -> AlexNetBN:
         "logit_scale": 1.0,
         "dropout": 0.25,
     }
-    return AlexNetBN.model_validate(values | changes)
+    return AlexNetBNSpec.model_validate(values | changes)
 
 
-def four_layer(**changes) -> FourLayer:
+def four_layer(**changes) -> FourLayerSpec:
     """cuda-convnet's network with few kernels, and initial weights for inputs of unit size."""
     values = {
         "name": "four_layer",
@@ -76,7 +77,7 @@ def four_layer(**changes) -> FourLayer:
         "lrn_order": "before_pool",
         "weight_stddev": [0.1] * 5,
     }
-    return FourLayer.model_validate(values | changes)
+    return FourLayerSpec.model_validate(values | changes)
 
 
 def input_spec(**changes) -> InputSpec:
@@ -150,7 +151,7 @@ def images(count: int, side: int, *, seed: int = 0) -> np.ndarray:
 
 @dataclass
 class MemorySplit:
-    """A `RecordSplit` in memory; image n has label n % 3."""
+    """A `RecordDataset` in memory; image n has label n % 3."""
 
     pixels: np.ndarray
     size: int
@@ -177,11 +178,11 @@ def split(count: int, side: int = 68, *, seed: int = 0) -> MemorySplit:
 
 
 def training(network=None, *, strategy=None, train=None, seed: int = 3, crop_size: int = 63, **changes):
-    """A `Training` of 48 images unless `train` is given, on `strategy` or the default one."""
+    """A `TrainStep` of 48 images unless `train` is given, on `strategy` or the default one."""
     import tensorflow as tf
 
     from alexnet_tf.models.views import Views, colour_axes
-    from alexnet_tf.training.step import Training
+    from alexnet_tf.training.step import TrainStep
 
     how = recipe(**changes)
     train = train or split(48)
@@ -192,7 +193,7 @@ def training(network=None, *, strategy=None, train=None, seed: int = 3, crop_siz
         mean_image=np.full((train.size, train.size, 3), 100, np.float32),
         channel_mean=[100.0, 100.0, 100.0],
     )
-    return Training(
+    return TrainStep(
         network=network or alexnet(weight_stddev=[0.1] * 8),
         recipe=how,
         views=views,

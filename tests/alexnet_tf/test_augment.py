@@ -7,7 +7,7 @@ from scipy import stats
 from alexnet_tf.data.images import decode, to_square
 from alexnet_tf.models.specs import InputSpec
 from alexnet_tf.models.views import Views, colour_axes
-from alexnet_tf.random_streams import Draw
+from alexnet_tf.random_streams import RandomStreams
 from alexnet_tf.sample.generate import generate
 from pipeline.environment.yaml_file import read
 from tests.alexnet_tf.small_training import augmentation, input_spec
@@ -37,7 +37,7 @@ def raw(*, crop_size, size, stored_size=None):
 
 
 def draw(count, *, step=0, seed=1):
-    return Draw(tf.constant([seed, step]), tf.range(count), count)
+    return RandomStreams(tf.constant([seed, step]), tf.range(count), count)
 
 
 def train(views, images, noise_on=True, axes=None, step=0, draw_=None, mirrored=None, **changes):
@@ -200,7 +200,7 @@ def test_any_split_of_the_batch_gives_the_same_views(stored_size):
     seen = raw(crop_size=12, size=20, stored_size=stored_size)
     whole = train(seen, images)
     for rows in ([0, 1, 2, 3], [12, 5], [15]):
-        part = Draw(tf.constant([1, 0]), tf.constant(rows), 16)
+        part = RandomStreams(tf.constant([1, 0]), tf.constant(rows), 16)
         np.testing.assert_allclose(train(seen, images[rows], draw_=part), whole[rows], rtol=1e-5, atol=1e-4)
 
 

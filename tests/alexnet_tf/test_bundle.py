@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from alexnet_tf.errors import DataError
 from alexnet_tf.models import networks
-from alexnet_tf.models.classifier import Bundle, load_bundle, save_bundle
+from alexnet_tf.models.classifier import Classifier, read_classifier, write_classifier
 from alexnet_tf.models.views import Views
 from tests.alexnet_tf.small_training import alexnet, alexnet_bn, four_layer, images, input_spec
 from tests.components.small_dataset import contents
@@ -25,7 +25,7 @@ def make_bundle(spec, *, precision="float32", mean="pixel"):
         mean_image=np.random.default_rng(0).uniform(0, 255, (68, 68, 3)),
         channel_mean=[1.0, 2.0, 3.0],
     )
-    return Bundle(model, views, CLASS_NAMES, precision)
+    return Classifier(model, views, CLASS_NAMES, precision)
 
 
 def logits(bundle):
@@ -40,9 +40,9 @@ def logits(bundle):
 )
 def test_a_round_trip_keeps_logits_and_bytes(tmp_path, spec, mean, precision):
     bundle = make_bundle(spec, precision=precision, mean=mean)
-    save_bundle(tmp_path / "a", bundle)
-    loaded = load_bundle(tmp_path / "a")
-    save_bundle(tmp_path / "b", loaded)
+    write_classifier(tmp_path / "a", bundle)
+    loaded = read_classifier(tmp_path / "a")
+    write_classifier(tmp_path / "b", loaded)
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
     assert sorted(contents(tmp_path / "a")) == ["mean.npy", "model.json", "weights.safetensors"]
     for expected, found in zip(logits(bundle), logits(loaded), strict=True):
@@ -51,8 +51,8 @@ def test_a_round_trip_keeps_logits_and_bytes(tmp_path, spec, mean, precision):
 
 def test_it_keeps_everything_that_describes_the_model(tmp_path):
     bundle = make_bundle(alexnet())
-    save_bundle(tmp_path / "model", bundle)
-    loaded = load_bundle(tmp_path / "model")
+    write_classifier(tmp_path / "model", bundle)
+    loaded = read_classifier(tmp_path / "model")
     assert loaded.class_names == CLASS_NAMES
     assert (loaded.size, loaded.stored_size, loaded.crop_size) == (68, 17, 63)
     assert loaded.model.spec == bundle.model.spec
@@ -62,7 +62,7 @@ def test_it_keeps_everything_that_describes_the_model(tmp_path):
 
 @pytest.fixture
 def folder(tmp_path):
-    save_bundle(tmp_path / "model", make_bundle(alexnet_bn()))
+    write_classifier(tmp_path / "model", make_bundle(alexnet_bn()))
     return tmp_path / "model"
 
 
@@ -70,14 +70,14 @@ def folder(tmp_path):
 def test_a_missing_file_is_a_data_error(folder, name):
     (folder / name).unlink()
     with pytest.raises(DataError, match=f"{name} does not exist; run the stage"):
-        load_bundle(folder)
+        read_classifier(folder)
 
 
 @pytest.mark.parametrize("name", ["model.json", "weights.safetensors", "mean.npy"])
 def test_a_truncated_file_is_a_data_error(folder, name):
     (folder / name).write_bytes((folder / name).read_bytes()[:20])
     with pytest.raises(DataError, match=r"no usable model|damaged"):
-        load_bundle(folder)
+        read_classifier(folder)
 
 
 class Trap:
@@ -96,7 +96,7 @@ def test_no_code_in_a_model_is_run(folder, tmp_path):
     (tmp_path / "sprung").unlink()  # so it works
     (folder / "mean.npy").write_bytes(_saved(trap))
     with pytest.raises(DataError, match="holds no usable model"):
-        load_bundle(folder)
+        read_classifier(folder)
     assert not (tmp_path / "sprung").exists()
 
 
@@ -118,4 +118,4 @@ def test_a_description_of_another_model_is_a_data_error(folder, change, message)
     path = folder / "model.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(DataError, match=message):
-        load_bundle(folder)
+        read_classifier(folder)

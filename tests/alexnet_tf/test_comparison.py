@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from alexnet_tf.comparison import page
-from alexnet_tf.comparison.compare import Evaluation, Training, compare, differing_knobs, flatten, headline
+from alexnet_tf.comparison.compare import Evaluation, TrainingReport, compare, differing_parameters, flatten, headline
 from alexnet_tf.comparison.tables import error_rows
 from alexnet_tf.errors import DataError
 
@@ -22,7 +22,7 @@ def evaluation(correct, *, keys="k", classes=("ash", "elm"), top5=True):
 
 
 def compared(evaluations, **variants):
-    training = Training(metrics={"best_epoch": 1}, history={"epoch": [1], "train_loss": [2.0]})
+    training = TrainingReport(metrics={"best_epoch": 1}, history={"epoch": [1], "train_loss": [2.0]})
     return compare(
         evaluations,
         dict.fromkeys(evaluations, training),
@@ -38,7 +38,7 @@ def test_flatten_names_leaves_by_their_path():
 
 
 def test_knobs_are_those_that_differ_or_that_one_lacks():
-    knobs = differing_knobs({"x": {"a": 1, "b": {"c": 2}, "d": 3}, "y": {"a": 1, "b": {"c": 4}, "e": 5}})
+    knobs = differing_parameters({"x": {"a": 1, "b": {"c": 2}, "d": 3}, "y": {"a": 1, "b": {"c": 4}, "e": 5}})
     assert knobs == [
         {"key": "b.c", "values": {"x": 2, "y": 4}},
         {"key": "d", "values": {"x": 3}},

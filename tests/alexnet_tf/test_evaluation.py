@@ -93,14 +93,14 @@ class Split:
 @pytest.fixture(scope="module")
 def make_bundle():
     """A five-class bundle whose crops of 32 come from images of 8 pixels, enlarged to 40."""
-    from alexnet_tf.models.classifier import Bundle
+    from alexnet_tf.models.classifier import Classifier
     from alexnet_tf.models.networks import build
     from alexnet_tf.models.views import Views
     from tests.alexnet_tf.small_training import alexnet_bn, input_spec
 
     spec = alexnet_bn(filters=[4] * 5, dense_units=[8, 8], dropout=0.5)
     views = Views(input_spec(crop_size=32, divide_by=64.0), 8, 40, np.float32([90, 100, 110]))
-    return lambda: Bundle(build(spec, crop_size=32, num_classes=5, seed=1), views, tuple("abcde"), "float32")
+    return lambda: Classifier(build(spec, crop_size=32, num_classes=5, seed=1), views, tuple("abcde"), "float32")
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 64])

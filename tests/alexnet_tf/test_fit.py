@@ -8,7 +8,7 @@ from alexnet_tf.stop import Stop
 from alexnet_tf.training import guards
 from alexnet_tf.training import loop as fit_module
 from alexnet_tf.training.checkpoint import Spent
-from alexnet_tf.training.loop import Fit
+from alexnet_tf.training.loop import TrainingLoop
 from alexnet_tf.training.schedule import Plateau
 from tests.alexnet_tf.small_training import alexnet, alexnet_bn, four_layer, optimizer, schedule, split, training
 
@@ -18,7 +18,7 @@ HELD_OUT = split(9, seed=5)
 def make(work, folder=None, *, rows=None, advance=lambda amount=1, **figures: None, interval=-1.0, stop=None):
     """Return a fit that writes a checkpoint after every call, unless `interval` says otherwise."""
     rows = [] if rows is None else rows
-    return Fit(
+    return TrainingLoop(
         work,
         HELD_OUT,
         folder=folder,

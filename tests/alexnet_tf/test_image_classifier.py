@@ -8,7 +8,7 @@ import alexnet_tf as an
 from alexnet_tf import image_classifier
 from alexnet_tf.data.images import to_square
 from alexnet_tf.metrics.top_k import softmax
-from alexnet_tf.models.classifier import save_bundle
+from alexnet_tf.models.classifier import write_classifier
 from tests.alexnet_tf.small_networks import CLASSES, bundle_of_six
 
 
@@ -19,7 +19,7 @@ def bundle():
 
 @pytest.fixture
 def folder(tmp_path, bundle):
-    save_bundle(tmp_path / "model", bundle)
+    write_classifier(tmp_path / "model", bundle)
     return tmp_path / "model"
 
 
@@ -84,7 +84,7 @@ def test_a_name_is_that_of_a_model_of_the_package_where_no_folder_has_it(tmp_pat
         an.load_classifier("cifar10")
     monkeypatch.setattr(image_classifier, "_shelf", lambda: tmp_path / "shelf")
     (tmp_path / "shelf").mkdir()
-    save_bundle(tmp_path / "shelf/cifar10", bundle)
+    write_classifier(tmp_path / "shelf/cifar10", bundle)
     assert an.load_classifier("cifar10").class_names == CLASSES
     with pytest.raises(an.ConfigError, match=r"such as models/optimized, or one of cifar10; did you mean cifar10\?"):
         an.load_classifier("cifar100")

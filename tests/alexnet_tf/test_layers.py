@@ -3,12 +3,12 @@ import pytest
 import tensorflow as tf
 
 from alexnet_tf.models.layers import TowerConv2D, inverted_dropout, original_dropout
-from alexnet_tf.random_streams import Draw
+from alexnet_tf.random_streams import RandomStreams
 from tests.reference import towers as reference
 
 
 def draw(rows, *, seed=7, step=0, batch=16):
-    return Draw(tf.constant([seed, step]), tf.constant(rows), batch)
+    return RandomStreams(tf.constant([seed, step]), tf.constant(rows), batch)
 
 
 def conv(*, side=9, channels=4, filters=6, kernel_size=3, towers=2, sees="own", seed=0, **options):

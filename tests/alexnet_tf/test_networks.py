@@ -7,7 +7,7 @@ from alexnet_tf.models import networks
 from alexnet_tf.models.batch_norm import EPSILON, gelu
 from alexnet_tf.models.layer_table import layer_table
 from alexnet_tf.models.layers import TowerConv2D
-from alexnet_tf.random_streams import Draw
+from alexnet_tf.random_streams import RandomStreams
 from tests.alexnet_tf.small_training import PAPER_BIAS, alexnet, alexnet_bn, full_alexnet
 from tests.reference import lrn as reference_lrn
 from tests.reference import towers as reference_towers
@@ -31,7 +31,7 @@ def random_images(count=2, side=63):
 
 
 def draw(step=0, count=2):
-    return Draw(tf.constant([1, step]), tf.range(count), count)
+    return RandomStreams(tf.constant([1, step]), tf.range(count), count)
 
 
 @pytest.fixture

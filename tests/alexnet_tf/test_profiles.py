@@ -4,7 +4,7 @@ import pytest
 
 from alexnet_tf.errors import ConfigError
 from alexnet_tf.models.layer_table import layer_table
-from alexnet_tf.models.specs import AlexNet
+from alexnet_tf.models.specs import AlexNetSpec
 from alexnet_tf.profiles import PROFILES, resolve
 from alexnet_tf.training.recipe import TrainingSpec
 from alexnet_tf.training.schedule import Plateau, conv1_factor, learning_rate_factor
@@ -64,7 +64,7 @@ def faithful(profile, experiment="imagenet2012", **changes):
     """Return the network and the training of an experiment's `faithful` under a profile."""
     variant = read(ROOT / f"experiments/{experiment}.yaml")["variants"]["faithful"]
     values = resolve({**variant, "profile": profile})
-    return AlexNet.model_validate(values["network"] | changes), TrainingSpec.model_validate(values["training"])
+    return AlexNetSpec.model_validate(values["network"] | changes), TrainingSpec.model_validate(values["training"])
 
 
 @pytest.mark.parametrize("profile", PROFILES)

@@ -9,7 +9,7 @@ import tensorflow as tf
 from PIL import Image
 
 from alexnet_tf.data.pixel_codec import encode_pixels
-from alexnet_tf.data.record_dataset import INDEX, RecordSplit
+from alexnet_tf.data.record_dataset import INDEX, RecordDataset
 from alexnet_tf.data.tfrecord import ShardWriter, decode_example, encode_example, feature_span, read_shard
 from alexnet_tf.errors import DataError
 
@@ -56,7 +56,7 @@ def write_folder(tmp_path, images, encoding):
 
 
 def test_any_positions_in_any_order_are_read(folder, images):
-    split = RecordSplit.open(folder, "train")
+    split = RecordDataset.open(folder, "train")
     for chosen in ([0], [9, 0, 4, 4, 3, 8], list(range(10)), [], np.array([5, 2], np.int32)):
         read = split.read(chosen)
         assert read.dtype == np.uint8
@@ -69,14 +69,14 @@ def test_of_jpegs_any_positions_are_read_as_tensorflow_decodes_them(jpeg_folder,
     expected = np.stack([tf.io.decode_jpeg(each, dct_method="INTEGER_ACCURATE").numpy() for each in stored])
     assert len({len(each) for each in stored}) > 1  # so that the index must know each one's length
     assert not np.array_equal(expected, images)
-    split = RecordSplit.open(jpeg_folder, "train")
+    split = RecordDataset.open(jpeg_folder, "train")
     assert split.encoding == "jpeg"
     for chosen in ([0], [9, 0, 4, 4, 3, 8], list(range(10)), [], np.array([5, 2], np.int32)):
         np.testing.assert_array_equal(split.read(chosen), expected[np.asarray(chosen, np.int64)])
 
 
 def test_a_damaged_jpeg_is_named_by_its_place(jpeg_folder):
-    split = RecordSplit.open(jpeg_folder, "train")
+    split = RecordDataset.open(jpeg_folder, "train")
     path = jpeg_folder / "train-00001-of-00003.tfrecord"
     content = path.read_bytes()
     path.write_bytes(content.replace(b"\xff\xd8\xff", b"\x00\x00\x00", 1))
@@ -87,7 +87,7 @@ def test_a_damaged_jpeg_is_named_by_its_place(jpeg_folder):
 
 
 def test_attributes_are_those_of_the_manifest_and_index(folder):
-    split = RecordSplit.open(folder, "train")
+    split = RecordDataset.open(folder, "train")
     assert (split.num_examples, split.size, split.stored_size) == (10, 12, SIZE)
     assert split.class_names == ("a", "b", "c")
     assert split.labels.dtype == np.int32
@@ -99,7 +99,7 @@ def test_attributes_are_those_of_the_manifest_and_index(folder):
 
 
 def test_threads_may_share_it(folder, images):
-    split = RecordSplit.open(folder, "train")
+    split = RecordDataset.open(folder, "train")
     orders = [np.random.default_rng(n).integers(0, 10, 20) for n in range(50)]
     with ThreadPoolExecutor(4) as pool:
         for order, read in zip(orders, pool.map(split.read, orders), strict=True):
@@ -107,7 +107,7 @@ def test_threads_may_share_it(folder, images):
 
 
 def test_no_file_stays_open(folder):
-    split = RecordSplit.open(folder, "train")
+    split = RecordDataset.open(folder, "train")
     before = len(os.listdir("/proc/self/fd"))
     split.read(range(10))
     assert len(os.listdir("/proc/self/fd")) == before
@@ -115,7 +115,7 @@ def test_no_file_stays_open(folder):
 
 def test_a_position_out_of_range_is_an_error(folder):
     with pytest.raises(IndexError, match="10"):
-        RecordSplit.open(folder, "train").read([10])
+        RecordDataset.open(folder, "train").read([10])
 
 
 def edit_manifest(folder, **changes):
@@ -152,16 +152,16 @@ def edit_manifest(folder, **changes):
 def test_a_damaged_folder_is_not_opened(folder, damage, message):
     damage(folder)
     with pytest.raises(DataError, match=message):
-        RecordSplit.open(folder, "train")
+        RecordDataset.open(folder, "train")
 
 
 def test_an_unknown_split_names_the_known_ones(folder):
     with pytest.raises(DataError, match="expected a split 'test', found train"):
-        RecordSplit.open(folder, "test")
+        RecordDataset.open(folder, "test")
 
 
 def test_a_shard_cut_after_opening_is_found(folder):
-    split = RecordSplit.open(folder, "train")
+    split = RecordDataset.open(folder, "train")
     os.truncate(folder / "train-00001-of-00003.tfrecord", 100)
     with pytest.raises(DataError, match=r"train-00001-of-00003.tfrecord: expected 108 bytes at \d+"):
         split.read([0, 5])

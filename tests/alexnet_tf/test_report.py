@@ -7,7 +7,7 @@ import pytest
 
 from alexnet_tf.comparison import page as report
 from alexnet_tf.comparison.charts import Line, line_chart, nice_ticks
-from alexnet_tf.comparison.compare import Evaluation, Training, compare
+from alexnet_tf.comparison.compare import Evaluation, TrainingReport, compare
 from alexnet_tf.comparison.tables import NOT_MEASURED, class_rows, p_value
 
 
@@ -27,7 +27,7 @@ def make_comparison(*others):
         views = {"center": view, "ten_crop": view | {"calibration_error": 0.031}}
         evaluations[name] = Evaluation(80, "sha", views, bits, per_class, slices, gallery)
         history = {"epoch": [1, 2], "train_loss": [2.0, 1.0], "validation_loss": [2.1, None]}
-        trainings[name] = Training({"best_epoch": 2}, history)
+        trainings[name] = TrainingReport({"best_epoch": 2}, history)
     variants = {"plain": {"rate": 0.01, "flip": True}} | {name: {"rate": 0.1, "flip": False} for name in others}
     return compare(evaluations, trainings, variants, baseline="plain", confidence=0.95, bootstrap_samples=200)
 

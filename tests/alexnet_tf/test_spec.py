@@ -7,17 +7,17 @@ from pydantic import TypeAdapter, ValidationError
 
 from alexnet_tf.errors import ConfigError
 from alexnet_tf.models import specs
-from alexnet_tf.models.four_layer_spec import FourLayer
-from alexnet_tf.models.specs import AlexNet, AlexNetBN, Network
+from alexnet_tf.models.four_layer_spec import FourLayerSpec
+from alexnet_tf.models.specs import AlexNetBNSpec, AlexNetSpec, Network
 from alexnet_tf.profiles import PROFILES, values
 from alexnet_tf.training import recipe
 from pipeline.config.load import load
 from pipeline.environment.yaml_file import read
 
 SPECS = [
-    AlexNet,
-    AlexNetBN,
-    FourLayer,
+    AlexNetSpec,
+    AlexNetBNSpec,
+    FourLayerSpec,
     specs.InputSpec,
     recipe.OptimizerSpec,
     recipe.ScheduleSpec,
@@ -33,7 +33,7 @@ def nested(content, key):
 
 
 def test_defaults_are_the_papers_text_wherever_a_profile_has_a_value():
-    described = {"network": AlexNet().model_dump(), "training": recipe.TrainingSpec().model_dump()}
+    described = {"network": AlexNetSpec().model_dump(), "training": recipe.TrainingSpec().model_dump()}
     for key, switch in PROFILES["paper"].items():
         assert nested(described, key) == switch.value, key
 
@@ -41,7 +41,7 @@ def test_defaults_are_the_papers_text_wherever_a_profile_has_a_value():
 def test_the_other_defaults_are_those_of_the_experiments(root):
     imagenet = read(root / "experiments/imagenet2012.yaml")["variants"]
     described = {
-        "network": AlexNet().model_dump(),
+        "network": AlexNetSpec().model_dump(),
         "training": recipe.TrainingSpec().model_dump(),
         "input": specs.InputSpec().model_dump(),
     }
@@ -55,16 +55,16 @@ def test_the_other_defaults_are_those_of_the_experiments(root):
 
     for section in described:
         compare(described[section], imagenet["faithful"][section])
-    assert AlexNetBN().model_dump() == imagenet["optimized"]["network"]
+    assert AlexNetBNSpec().model_dump() == imagenet["optimized"]["network"]
     relu = read(root / "experiments/relu_tanh.yaml")["variants"]["relu"]
-    assert FourLayer().model_dump() == relu["network"]
+    assert FourLayerSpec().model_dump() == relu["network"]
 
 
 def test_values_of_a_profile_are_copies():
     values("paper", "network")["bias"][0] = 7.0
     assert values("paper", "network")["bias"][0] == 0.0
-    AlexNet().bias[0] = 7.0
-    assert AlexNet().bias[0] == 0.0
+    AlexNetSpec().bias[0] = 7.0
+    assert AlexNetSpec().bias[0] == 0.0
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.__name__)
@@ -85,7 +85,7 @@ def test_a_part_of_a_part_must_be_there_too():
     with pytest.raises(ValidationError) as caught:
         recipe.TrainingSpec.model_validate_json(json.dumps(whole))
     assert [error["loc"] for error in caught.value.errors()] == [("schedule", "drop_factor")]
-    network = json.loads(AlexNet().model_dump_json())
+    network = json.loads(AlexNetSpec().model_dump_json())
     del network["towers"]
     with pytest.raises(ValidationError, match="towers"):
         TypeAdapter(Network).validate_json(json.dumps(network))

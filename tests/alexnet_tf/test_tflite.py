@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from alexnet_tf.errors import AlexNetError
 from alexnet_tf.export import tflite
-from alexnet_tf.models.classifier import Bundle
+from alexnet_tf.models.classifier import Classifier
 from alexnet_tf.models.networks import build
 from alexnet_tf.models.views import Views
 from tests.alexnet_tf.small_training import MemorySplit, alexnet, alexnet_bn, four_layer, images, input_spec
@@ -28,7 +28,7 @@ def make_bundle(spec, crop, *, precision="float32", seed=1):
     for variable in model.weights:
         if not variable.path.endswith("kernel"):
             variable.assign(np.abs(variable.numpy() + generator.normal(0, 0.1, variable.shape)))
-    return Bundle(model, views, NAMES, precision)
+    return Classifier(model, views, NAMES, precision)
 
 
 def bn_bundle(**changes):

@@ -56,9 +56,9 @@ def test_the_records_of_converted_images_hold_the_same_pixels(folder, tmp_path):
         settings = preprocess_params(32, max_pixels=10_000)
         inputs = preprocess.Inputs(dataset, tmp_path / "verdict.json")
         preprocess.run(inputs, preprocess.Outputs(records), settings, RUNTIME)
-        from alexnet_tf.data.record_dataset import RecordSplit
+        from alexnet_tf.data.record_dataset import RecordDataset
 
-        split = RecordSplit.open(records, "test")
+        split = RecordDataset.open(records, "test")
         stems = [key.rpartition(".")[0] for key in split.keys()]  # noqa: SIM118
         pixels.append({stem: image.tobytes() for stem, image in zip(stems, split.read(range(len(stems))), strict=True)})
     assert pixels[0] == pixels[1]

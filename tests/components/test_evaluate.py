@@ -57,11 +57,11 @@ class Recorder:
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     """An untrained model of six classes in two towers: crops of 63 from images of 16, enlarged to 80."""
-    from alexnet_tf.models.classifier import save_bundle
+    from alexnet_tf.models.classifier import write_classifier
     from tests.alexnet_tf.small_networks import bundle_of_six
 
     folder = tmp_path_factory.mktemp("model") / "faithful"
-    save_bundle(folder, bundle_of_six(faithful=True))
+    write_classifier(folder, bundle_of_six(faithful=True))
     return folder
 
 
@@ -69,7 +69,7 @@ def model(tmp_path_factory):
 def records(monkeypatch):
     from alexnet_tf.data import record_dataset
 
-    monkeypatch.setattr(record_dataset, "RecordSplit", Split)
+    monkeypatch.setattr(record_dataset, "RecordDataset", Split)
 
 
 def _run(report, model, *, batch_size, neighbour_pool=6, tracker=None):
@@ -86,7 +86,7 @@ def evaluated(model, tmp_path_factory):
 
     report, tracker = tmp_path_factory.mktemp("evaluate") / "report", Recorder()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(record_dataset, "RecordSplit", Split)
+        patch.setattr(record_dataset, "RecordDataset", Split)
         _run(report, model, batch_size=4, tracker=tracker)
     return report, tracker
 

@@ -108,15 +108,15 @@ def test_a_foreign_evaluation_is_named(paths, content):
 @pytest.fixture
 def model(paths):
     """A three-class model in paths/model: images stored at 20 pixels, doubled, seen in crops of 32."""
-    from alexnet_tf.models.classifier import Bundle, save_bundle
+    from alexnet_tf.models.classifier import Classifier, write_classifier
     from alexnet_tf.models.networks import build
     from alexnet_tf.models.views import Views
     from tests.alexnet_tf.small_training import alexnet_bn, input_spec
 
     spec = alexnet_bn(filters=[4] * 5, dense_units=[8, 8])
     views = Views(input_spec(crop_size=32, divide_by=64.0), 20, 40, np.float32([90, 100, 110]))
-    bundle = Bundle(build(spec, crop_size=32, num_classes=3, seed=1), views, ("ash", "elm", "fir"), "float32")
-    save_bundle(paths / "model", bundle)
+    bundle = Classifier(build(spec, crop_size=32, num_classes=3, seed=1), views, ("ash", "elm", "fir"), "float32")
+    write_classifier(paths / "model", bundle)
     return bundle
 
 
@@ -127,7 +127,7 @@ def images(paths, model, monkeypatch):
 
     images = np.random.default_rng(0).integers(0, 256, (9, 20, 20, 3), dtype=np.uint8)
     split = SimpleNamespace(num_examples=9, read=lambda indices: images[np.asarray(indices)])
-    monkeypatch.setattr(record_dataset, "RecordSplit", SimpleNamespace(open=lambda folder, name: split))
+    monkeypatch.setattr(record_dataset, "RecordDataset", SimpleNamespace(open=lambda folder, name: split))
     write_predictions(paths / "evaluate" / "faithful", model, images)
     return images
 

@@ -15,15 +15,15 @@ from tests.components.test_export import GATE
 def model(tmp_path, monkeypatch):
     """An untrained network in tmp_path/model: crops of 24 pixels from images of 16, enlarged to 32."""
     from alexnet_tf.data import record_dataset
-    from alexnet_tf.models.classifier import Bundle, save_bundle
+    from alexnet_tf.models.classifier import Classifier, write_classifier
     from alexnet_tf.models.networks import build
     from alexnet_tf.models.views import Views
     from tests.alexnet_tf.small_training import four_layer, input_spec
 
-    monkeypatch.setattr(record_dataset, "RecordSplit", test_evaluate.Split)
+    monkeypatch.setattr(record_dataset, "RecordDataset", test_evaluate.Split)
     views = Views(input_spec(crop_size=24, divide_by=64.0), 16, 32, np.float32([90, 100, 110]))
     network = build(four_layer(), crop_size=24, num_classes=6, seed=2)
-    save_bundle(tmp_path / "model", Bundle(network, views, test_evaluate.CLASSES, "float32"))
+    write_classifier(tmp_path / "model", Classifier(network, views, test_evaluate.CLASSES, "float32"))
     return network
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from alexnet_tf.data.colour_statistics import ColourStatistics
-from alexnet_tf.data.record_dataset import RecordSplit
+from alexnet_tf.data.record_dataset import RecordDataset
 from components import download, preprocess, statistics, train, validate
 from components.interfaces import BeamRuntime, Runtime
 from components.sources import tfds_preparation
@@ -56,7 +56,7 @@ def test_a_greyscale_set_goes_through_to_a_step_of_training(tmp_path, monkeypatc
     records = tmp_path / "records"
     sizes = preprocess_params(SIZE, stored_size=SIDE, max_pixels=10_000, images_per_shard=16, encoding=encoding)
     preprocess.run(preprocess.Inputs(dataset, verdict), preprocess.Outputs(records), sizes, runtime)
-    splits = {name: RecordSplit.open(records, name) for name in ("train", "validation", "test")}
+    splits = {name: RecordDataset.open(records, name) for name in ("train", "validation", "test")}
     assert splits["train"].num_examples + splits["validation"].num_examples == 60
     for name, split in splits.items():
         images = split.read(range(split.num_examples))

@@ -13,7 +13,7 @@ from PIL import Image
 from pydantic import ValidationError
 
 from alexnet_tf.data.images import decode, to_square
-from alexnet_tf.data.record_dataset import RecordSplit
+from alexnet_tf.data.record_dataset import RecordDataset
 from alexnet_tf.data.tfrecord import ShardWriter, decode_example, encode_example, read_shard
 from alexnet_tf.errors import DataError
 from components import preprocess
@@ -64,7 +64,7 @@ def test_jpegs_have_equal_bytes_too_and_are_nearly_the_raw_pixels(tmp_path, inpu
     run(inputs, tmp_path / "other", encoding="jpeg", num_workers=num_workers)
     assert contents(tmp_path / "one") == contents(tmp_path / "other")
     assert (manifest["encoding"], manifest["jpeg_quality"]) == ("jpeg", 95)
-    split, raw = RecordSplit.open(tmp_path / "one", "train"), RecordSplit.open(records, "train")
+    split, raw = RecordDataset.open(tmp_path / "one", "train"), RecordDataset.open(records, "train")
     assert split.keys() == raw.keys()
     np.testing.assert_array_equal(split.labels, raw.labels)
     difference = np.abs(split.read(range(23)).astype(int) - raw.read(range(23)))
@@ -89,7 +89,7 @@ def test_the_sharding_of_the_data_set_does_not_matter(tmp_path, records):
 
 
 def test_every_image_is_there_once_with_its_label_key_and_size(records):
-    split = RecordSplit.open(records, "train")
+    split = RecordDataset.open(records, "train")
     keys = split.keys()
     assert sorted(keys) == sorted(f"train/{CLASS_NAMES[n % 3]}/{n:04d}.jpeg" for n in range(23))
     for position, image in enumerate(split.read(range(23))):
@@ -100,14 +100,14 @@ def test_every_image_is_there_once_with_its_label_key_and_size(records):
 
 
 def test_the_order_is_that_of_the_salted_hash(records):
-    keys = RecordSplit.open(records, "train").keys()
+    keys = RecordDataset.open(records, "train").keys()
     assert keys == sorted(keys, key=lambda key: hashlib.sha256(f"3/{key}".encode()).digest())
 
 
 def test_another_seed_gives_another_order(tmp_path, inputs, records):
     run(inputs, tmp_path / "records", seed=4)
-    keys = RecordSplit.open(tmp_path / "records", "train").keys()
-    assert keys != RecordSplit.open(records, "train").keys()
+    keys = RecordDataset.open(tmp_path / "records", "train").keys()
+    assert keys != RecordDataset.open(records, "train").keys()
 
 
 def test_shards_are_even_and_described_by_the_manifest(records):
@@ -159,7 +159,7 @@ def test_awkward_images_are_taken_and_broken_ones_listed(tmp_path):
     for number, reason in enumerate([*BROKEN.values(), "too many pixels (5000 x 5000)"], start=len(AWKWARD)):
         assert reason in reasons[number]
     assert len(reasons) == len(BROKEN) + 1
-    assert len(RecordSplit.open(tmp_path / "records", "train").read(range(len(AWKWARD)))) == len(AWKWARD)
+    assert len(RecordDataset.open(tmp_path / "records", "train").read(range(len(AWKWARD)))) == len(AWKWARD)
 
 
 def test_too_many_broken_images_stop_the_stage(tmp_path):
@@ -181,7 +181,7 @@ def test_workers_with_other_software_are_refused(tmp_path, inputs, monkeypatch):
 def test_an_empty_split_stays_an_empty_split(tmp_path):
     inputs = write_dataset(tmp_path, {"train": IMAGES["train"][:3], "validation": []})
     run(inputs, tmp_path / "records")
-    assert RecordSplit.open(tmp_path / "records", "validation").num_examples == 0
+    assert RecordDataset.open(tmp_path / "records", "validation").num_examples == 0
 
 
 def test_a_damaged_data_set_stops_the_stage(tmp_path):
@@ -272,7 +272,7 @@ def test_after_sigkill_what_has_its_name_is_whole_and_the_manifest_is_not_there(
     assert len(written) >= shards
     assert all(expected[name] == content for name, content in written.items())
     with pytest.raises(DataError, match=r"manifest\.json does not exist, expected the data of the stage preprocess"):
-        RecordSplit.open(killed, "train")
+        RecordDataset.open(killed, "train")
     run(inputs, tmp_path / "again")
     assert contents(tmp_path / "again") == expected
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from alexnet_tf.data.colour_statistics import ColourStatistics
-from alexnet_tf.data.record_dataset import RecordSplit
+from alexnet_tf.data.record_dataset import RecordDataset
 from alexnet_tf.errors import DataError
 from components import preprocess, statistics
 from components.interfaces import BeamRuntime, Runtime, SilentTracker
@@ -52,7 +52,7 @@ def test_it_equals_a_direct_computation_on_the_enlarged_images(tmp_path, records
 
     run(records, tmp_path / "statistics")
     found = ColourStatistics.load(tmp_path / "statistics")
-    images = RecordSplit.open(records, "train").read(range(13))
+    images = RecordDataset.open(records, "train").read(range(13))
     large = tf.image.resize(images, (32, 32), method="bilinear").numpy().astype(np.float64)
     pixels = large.reshape(-1, 3)
     np.testing.assert_array_equal(np.load(tmp_path / "statistics" / "sum_image.npy"), images.sum(axis=0, dtype=int))

@@ -94,7 +94,7 @@ class NotingTracker(SilentTracker):
 
 
 def test_it_writes_a_model_and_its_history(inputs, tmp_path):
-    from alexnet_tf.models.classifier import load_bundle
+    from alexnet_tf.models.classifier import read_classifier
 
     tracker = NotingTracker()
     found = run(inputs, tmp_path / "a", parameters(), Runtime(tracker=tracker))
@@ -112,7 +112,7 @@ def test_it_writes_a_model_and_its_history(inputs, tmp_path):
     assert metrics["kept_epoch"] == 2
     assert metrics["last"]["epoch"] == 2
     assert metrics["best"]["validation_top1_error"] == min(float(row["validation_top1_error"]) for row in rows)
-    bundle = load_bundle(tmp_path / "a" / "model")
+    bundle = read_classifier(tmp_path / "a" / "model")
     assert bundle.class_names == tuple(CLASS_NAMES)
     assert not tracker.values("cost/earlier_wall_seconds")
     by_epoch = {step: values for step, values in tracker.noted if step}

@@ -40,7 +40,7 @@ class Repository:
         return done
 
     def rows(self):
-        assert uploads.wait(self.root, 120), "the courier did not end"
+        assert uploads.wait(self.root, 120), "the uploader did not end"
         return read_rows(self.root)
 
     def edit(self, old: str, new: str):

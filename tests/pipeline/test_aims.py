@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def lines(root, text):
     (root / "results").mkdir(exist_ok=True)
     (root / "results" / targets.FILE).write_text(text)
-    return targets.aims_table(root, "sample").splitlines()[2:]
+    return targets.targets_table(root, "sample").splitlines()[2:]
 
 
 def aim(**values):
@@ -69,7 +69,7 @@ def test_a_table_without_aims_is_one_sentence(tmp_path):
         lines(tmp_path, "other: []")
     (tmp_path / "results" / targets.FILE).unlink()
     with pytest.raises(AlexNetError, match=r"aims.yaml: cannot be read"):
-        targets.aims_table(tmp_path, "sample")
+        targets.targets_table(tmp_path, "sample")
 
 
 @pytest.mark.parametrize("wrong", [{"at_most": "few"}, {"quantity": "charm"}, {"seeds": 0}, {"color": "red"}])

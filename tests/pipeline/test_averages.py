@@ -43,7 +43,7 @@ def two_seeds(tmp_path, monkeypatch):
     from alexnet_tf.data import record_dataset
     from alexnet_tf.devices.strategy import make_strategy
     from alexnet_tf.evaluation.evaluate import evaluate
-    from alexnet_tf.models.classifier import save_bundle
+    from alexnet_tf.models.classifier import write_classifier
     from tests.alexnet_tf.small_networks import CLASSES, bundle_of_six
     from tests.alexnet_tf.small_training import MemorySplit, images
 
@@ -53,7 +53,7 @@ def two_seeds(tmp_path, monkeypatch):
         assert (name, (folder / "manifest.json").read_text()) == ("test", "{}")
         return split
 
-    monkeypatch.setattr(record_dataset.RecordSplit, "open", opened)
+    monkeypatch.setattr(record_dataset.RecordDataset, "open", opened)
     (tmp_path / "records").mkdir()
     (tmp_path / "records/manifest.json").write_text("{}")
     records = into_cache(tmp_path, tmp_path / "records")
@@ -62,7 +62,7 @@ def two_seeds(tmp_path, monkeypatch):
         bundle = bundle_of_six(faithful=False, seed=seed)
         evaluated = evaluate(bundle, split, batch_size=4, strategy=make_strategy([]), advance=lambda _: None)
         alone.append(evaluated.predictions["ten_crop"])
-        save_bundle(tmp_path / f"model{seed}", bundle)
+        write_classifier(tmp_path / f"model{seed}", bundle)
         claimed = {"test/ten_crop/top1_error": alone[-1].error(1)}
         kept.append(result(seed, into_cache(tmp_path, tmp_path / f"model{seed}"), test=claimed))
         kept[-1].row["standing"][0]["outs"]["dvc.out.data/records/native"] = records

@@ -14,14 +14,14 @@ VARIANTS = ("faithful", "optimized")
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
-def interrupt(repository: Repository, moment: str, how: signal.Signals = signal.SIGKILL, *, courier: bool = False):
+def interrupt(repository: Repository, moment: str, how: signal.Signals = signal.SIGKILL, *, uploader: bool = False):
     """Start `dvc repro`, end it at a moment, and let what is left come to rest.
 
     Args:
         repository: Where.
         moment: `in STAGE` or `before STAGE`, as DVC calls it.
         how: The signal that all its processes get.
-        courier: Whether the courier gets it as well, as when the machine is gone.
+        uploader: Whether the uploader gets it as well, as when the machine is gone.
     """
     paused = repository.root / "paused"
     paused.unlink(missing_ok=True)
@@ -40,16 +40,16 @@ def interrupt(repository: Repository, moment: str, how: signal.Signals = signal.
             assert dvc.poll() is None, dvc.communicate()[0]
             assert time.monotonic() < end, f"nothing came {moment}"
             time.sleep(0.05)
-        if courier:
-            for process in _couriers(repository):
+        if uploader:
+            for process in _uploads(repository):
                 process.kill()
         os.killpg(dvc.pid, how)
         dvc.communicate(timeout=60)
-    if not courier:
+    if not uploader:
         repository.rows()
 
 
-def _couriers(repository: Repository) -> list[psutil.Process]:
+def _uploads(repository: Repository) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter(["cmdline"]):
         words = process.info["cmdline"] or []
@@ -79,8 +79,8 @@ def test_whatever_interrupts_it_a_pipeline_run_is_one_row_a_variant(tmp_path):
     assert told(repository) == dict.fromkeys(VARIANTS, "KILLED")
     interrupt(repository, "in train@faithful", signal.SIGINT)
     assert told(repository) == dict.fromkeys(VARIANTS, "KILLED")
-    interrupt(repository, "in train@faithful", courier=True)  # the next start reports it
-    interrupt(repository, "before train@optimized", courier=True)  # between stages: there is nothing to report
+    interrupt(repository, "in train@faithful", uploader=True)  # the next start reports it
+    interrupt(repository, "before train@optimized", uploader=True)  # between stages: there is nothing to report
 
     interrupt(repository, "in evaluate@faithful", signal.SIGTERM)
     assert told(repository) == dict.fromkeys(VARIANTS, "KILLED")

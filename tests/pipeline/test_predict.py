@@ -26,13 +26,13 @@ def bundle():
 @pytest.fixture
 def workspace(tmp_path, monkeypatch, bundle):
     """A repository with two trained models and a folder of photos."""
-    from alexnet_tf.models.classifier import save_bundle
+    from alexnet_tf.models.classifier import write_classifier
 
     for name in ("params.yaml", "dvc.yaml"):
         (tmp_path / name).touch()
     (tmp_path / "models").mkdir()
     for name, error in (("faithful", 0.5), ("optimized", 0.2)):
-        save_bundle(tmp_path / "models" / name, bundle)
+        write_classifier(tmp_path / "models" / name, bundle)
         (tmp_path / "reports/evaluate" / name).mkdir(parents=True)
         metrics = json.dumps({"ten_crop": {"top1_error": error}})
         (tmp_path / "reports/evaluate" / name / "metrics.json").write_text(metrics)
@@ -176,11 +176,11 @@ def test_files_too_large_are_not_read(tmp_path):
 
 
 def test_a_model_that_is_kept_needs_no_training(workspace, bundle):
-    from alexnet_tf.models.classifier import save_bundle
+    from alexnet_tf.models.classifier import write_classifier
 
     shutil.rmtree(workspace / "models")
     (workspace / "results/pretrained").mkdir(parents=True)
-    save_bundle(workspace / "results/pretrained/cifar10", bundle, halved=True)
+    write_classifier(workspace / "results/pretrained/cifar10", bundle, halved=True)
     assert len(lines(invoke("--pretrained", "cifar10", "photos", "--json"))) == 3
     unknown = invoke("--pretrained", "cifar", "photos")
     assert unknown.exit_code == 2
@@ -190,20 +190,20 @@ def test_a_model_that_is_kept_needs_no_training(workspace, bundle):
 
 def test_a_model_that_is_kept_is_rounded_and_scored_before_and_after(tmp_path, bundle, monkeypatch):
     from alexnet_tf.data import record_dataset
-    from alexnet_tf.models.classifier import load_bundle, save_bundle
+    from alexnet_tf.models.classifier import read_classifier, write_classifier
     from alexnet_tf.models.weights import model_arrays
     from pipeline.results import pretrained
     from tests.alexnet_tf.small_training import MemorySplit, images
 
-    monkeypatch.setattr(record_dataset.RecordSplit, "open", lambda *_: MemorySplit(images(9, 16), 16))
-    save_bundle(tmp_path / "models", bundle)
+    monkeypatch.setattr(record_dataset.RecordDataset, "open", lambda *_: MemorySplit(images(9, 16), 16))
+    write_classifier(tmp_path / "models", bundle)
     said = pretrained.keep(tmp_path, tmp_path / "models", tmp_path / "records", tmp_path / "kept")
     assert said == json.loads((tmp_path / "kept/loss.json").read_text())
     assert said["bytes_after"] < said["bytes_before"]
     assert said["num_examples"] == 9
     for view in ("center", "ten_crop"):
         assert 0 < said["test"][view]["largest_probability_difference"] < 0.02
-    old, new = (model_arrays(load_bundle(tmp_path / name).model) for name in ("models", "kept"))
+    old, new = (model_arrays(read_classifier(tmp_path / name).model) for name in ("models", "kept"))
     for name, array in old.items():
         if name.endswith("kernel"):
             np.testing.assert_allclose(new[name], array, rtol=2**-8)
@@ -224,13 +224,13 @@ def test_keeping_what_cannot_be_kept_is_a_usage_error(monkeypatch, variant, name
 
 def test_a_model_that_is_too_large_is_told_before_it_is_scored(tmp_path, bundle, monkeypatch):
     from alexnet_tf.data import record_dataset
-    from alexnet_tf.models.classifier import save_bundle
+    from alexnet_tf.models.classifier import write_classifier
     from pipeline.results import pretrained
     from tests.alexnet_tf.small_training import MemorySplit, images
 
-    monkeypatch.setattr(record_dataset.RecordSplit, "open", lambda *_: MemorySplit(images(9, 16), 16))
+    monkeypatch.setattr(record_dataset.RecordDataset, "open", lambda *_: MemorySplit(images(9, 16), 16))
     monkeypatch.setattr(pretrained, "_MAX_BYTES", 100)
-    save_bundle(tmp_path / "models", bundle)
+    write_classifier(tmp_path / "models", bundle)
     with pytest.raises(AlexNetError, match=r"models has [\d,]+ bytes of weights at best, .* at most 100"):
         pretrained.keep(tmp_path, tmp_path / "models", tmp_path / "records", tmp_path / "kept")
     assert not (tmp_path / "kept").exists()

@@ -17,7 +17,7 @@ from pipeline.environment import processes
 from pipeline.environment import processes as environment_processes
 from pipeline.runner import run_stage
 from pipeline.tracking import spool, uploads
-from pipeline.tracking.tracker import Recorder
+from pipeline.tracking.tracker import MlflowTracker
 from pipeline.tracking.tracking_uri import probe
 
 SILENT = threading.Event()
@@ -83,7 +83,7 @@ def test_a_stage_is_done_within_seconds_and_its_record_kept(serve, workspace, mo
     said = []
     config = load(workspace.root / "params.yaml")
     started = time.monotonic()
-    run_stage(workspace, config, config.item("download"), recorder=Recorder(workspace, said.append))
+    run_stage(workspace, config, config.item("download"), recorder=MlflowTracker(workspace, said.append))
     assert time.monotonic() - started < 15
     assert (workspace.root / "data/dataset").is_dir()
     assert len(said) == 1
@@ -93,7 +93,7 @@ def test_a_stage_is_done_within_seconds_and_its_record_kept(serve, workspace, mo
 
 def test_what_a_server_refused_is_one_sentence_and_goes_to_the_next_store(serve, workspace, monkeypatch):
     config = load(workspace.root / "params.yaml")
-    run_stage(workspace, config, config.item("download"), recorder=Recorder(workspace, print, send=False))
+    run_stage(workspace, config, config.item("download"), recorder=MlflowTracker(workspace, print, send=False))
     (folder,) = spool.waiting(workspace.scratch)
     code = (
         "import os, sys; from pathlib import Path; from pipeline.tracking.flush import reason, send\n"

@@ -13,7 +13,7 @@ from stub_stages import ROOT
 from pipeline.config.load import load
 from pipeline.environment import processes
 from pipeline.runner import run_stage
-from pipeline.tracking.tracker import Recorder
+from pipeline.tracking.tracker import MlflowTracker
 from pipeline.tracking.tracking_uri import probe, tracking_uri
 
 CHAIN = [
@@ -142,7 +142,7 @@ def test_the_store_lies_in_the_repository_unless_the_environment_says_otherwise(
 
 def _run(workspace, stage, key, said, *, recorded=True, send=True):
     config = load(workspace.root / "params.yaml")
-    recorder = Recorder(workspace, said.append, send=send) if recorded else None
+    recorder = MlflowTracker(workspace, said.append, send=send) if recorded else None
     run_stage(workspace, config, config.item(stage, key), recorder=recorder)
 
 

@@ -233,7 +233,7 @@ def test_results_that_are_kept_make_the_rows_again(repository, tmp_path):
     """Last here, as it throws the store away."""
     (repository.root / "experiments").mkdir()
     shutil.copy(repository.root / "params.yaml", repository.root / "experiments/stub.yaml")
-    repository.rows()  # the courier has ended
+    repository.rows()  # the uploader has ended
     kept = json.loads(repository.run("alexnet", "track", "keep", "--json").stdout)
     old = [json.loads((repository.root / path).read_text()) for path in kept if "-seed2012-" in path]
     assert [each["row"]["variant"] for each in old] == ["faithful", "optimized"]
@@ -268,7 +268,7 @@ def kept(tmp_path_factory):
     made.commit()
     made.edit("epochs: 30,", "epochs: 28,")
     made.run("dvc", "repro")
-    made.rows()  # the courier has ended
+    made.rows()  # the uploader has ended
     paths = json.loads(made.run("alexnet", "track", "keep", "--json").stdout)
     made.run("git", "checkout", "-q", "params.yaml")
     shutil.rmtree(made.root / ".dvc/cache")
