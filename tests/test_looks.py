@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from alexnet_tf.comparison import page as report
-from tests.alexnet_tf.test_report import make_comparison
+from tests.alexnet_tf.comparison.test_page import make_comparison
 
 pytestmark = [
     pytest.mark.slow,

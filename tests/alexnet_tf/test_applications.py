@@ -216,7 +216,7 @@ def test_the_count_of_calls_is_no_weight_and_in_no_file(tmp_path):
 
 
 def test_a_draw_that_is_given_leaves_the_count_alone():
-    from tests.alexnet_tf.test_networks import draw
+    from tests.alexnet_tf.models.test_networks import draw
 
     model = small()
     model(images(2)[0], training=True, draw=draw())

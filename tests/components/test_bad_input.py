@@ -11,7 +11,7 @@ from PIL import Image, PngImagePlugin
 
 from components import download, preprocess, validate
 from components.interfaces import BeamRuntime, Runtime
-from tests.alexnet_tf.test_images import png_header
+from tests.alexnet_tf.data.test_images import png_header
 from tests.components.small_dataset import jpeg, preprocess_params
 
 PHOTO = Image.open(io.BytesIO(jpeg(1, width=60, height=40))).convert("RGB")

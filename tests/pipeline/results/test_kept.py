@@ -15,7 +15,7 @@ from pipeline.results import kept
 from pipeline.results.groups import grouped, shown_difference
 from pipeline.results.kept import Result
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def result(seed=1, error=0.25, changes=None, **metrics):

@@ -13,7 +13,7 @@ from alexnet_tf.errors import AlexNetError
 from pipeline.cli import alexnet
 from pipeline.commands.image_files import batches, image_files
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")

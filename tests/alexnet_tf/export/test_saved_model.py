@@ -188,7 +188,7 @@ def digests(folder):
 def test_bytes_are_the_same_in_two_fresh_processes(tmp_path):
     code = (
         "import importlib.util, sys\n"
-        f"sys.path.insert(0, {str(Path(__file__).parents[2])!r})\n"
+        f"sys.path.insert(0, {str(Path(__file__).parents[3])!r})\n"
         "from pathlib import Path\n"
         f"spec = importlib.util.spec_from_file_location('this_test', {__file__!r})\n"
         "this_test = importlib.util.module_from_spec(spec); spec.loader.exec_module(this_test)\n"

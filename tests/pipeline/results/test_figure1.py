@@ -120,7 +120,7 @@ def test_the_plot_is_the_same_picture_for_the_same_numbers():
 
 
 def test_the_picture_in_the_documents_is_that_of_the_results():
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[3]
     expected = plot(grouped(load(root / "results" / "relu_tanh")))
     assert (root / "docs" / "img" / "figure1.png").read_bytes() == expected, "run `alexnet docs`"
 

@@ -7,9 +7,9 @@ import pytest
 from alexnet_tf.errors import AlexNetError, DataError
 from pipeline.environment.yaml_file import read
 from pipeline.results import targets
-from tests.pipeline.test_results import result, write
+from tests.pipeline.results.test_kept import result, write
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def lines(root, text):

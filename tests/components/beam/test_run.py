@@ -134,7 +134,7 @@ def test_a_first_run_writes_nothing_to_the_terminal(tmp_path):
     code = (
         "import sys; from pathlib import Path; from components.beam.run import run_shards\n"
         "from components.interfaces import BeamRuntime, Runtime\n"
-        "from tests.components.test_beam import square\n"
+        "from tests.components.beam.test_run import square\n"
         "runtime = Runtime(beam=BeamRuntime(num_workers=2))\n"
         "run_shards(square, [1, 2, 3], runtime=runtime, scratch=Path(sys.argv[1]), description='square')"
     )
@@ -147,7 +147,7 @@ import socket, sys
 from pathlib import Path
 from components.beam.run import run_shards
 from components.interfaces import BeamRuntime, Runtime
-from tests.components.test_beam import square
+from tests.components.beam.test_run import square
 
 asked = []
 

@@ -132,8 +132,8 @@ def test_a_bfloat16_network_is_converted_from_its_master_weights(bundle, content
 @pytest.mark.slow
 def test_bytes_are_the_same_in_a_fresh_process(content, tmp_path):
     code = (
-        f"import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r})\n"
-        "from tests.alexnet_tf.test_tflite import bn_bundle, tflite\n"
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parents[3])!r})\n"
+        "from tests.alexnet_tf.export.test_tflite import bn_bundle, tflite\n"
         "import hashlib; print(hashlib.sha256(tflite.convert(bn_bundle())).hexdigest())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

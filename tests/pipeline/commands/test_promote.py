@@ -20,7 +20,7 @@ from alexnet_tf.errors import AlexNetError
 from pipeline.cli import alexnet
 from pipeline.tracking import model_registry
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pipeline.cli import alexnet
 from pipeline.config import load
 from pipeline.environment import yaml_file
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 RUNTIME = (ROOT / "pipeline/config/runtime.yaml").read_text()
 OTHER = stub_stages.TEXT.replace("seed: 2012", "seed: 7").replace("EXPERIMENT stub", "EXPERIMENT other")
 BARE = OTHER.partition("\nruntime:")[0] + "\n"

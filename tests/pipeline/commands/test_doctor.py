@@ -19,7 +19,7 @@ from pipeline.environment.workspace import Workspace
 from pipeline.runner import run_stage
 from pipeline.stages.fingerprint import fingerprint
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def _doctor(*arguments):
