@@ -17,7 +17,7 @@ def pipeline_key() -> str:
     """Name the pipeline run: the DVC experiment, else the `dvc` process above this one, else this process."""
     if name := os.environ.get("DVC_EXP_NAME"):
         identity = f"experiment {name} on {os.environ.get('DVC_EXP_BASELINE_REV', '')}"
-    elif parent := _dvc_process():
+    elif parent := dvc_process():
         identity = f"process {parent[0]} since {parent[1]} on {socket.gethostname()}"
     else:
         identity = uuid.uuid4().hex
@@ -26,14 +26,14 @@ def pipeline_key() -> str:
 
 def is_under_dvc() -> bool:
     """Whether `dvc` runs this process."""
-    return _dvc_process() is not None
+    return dvc_process() is not None
 
 
 def pipeline_process() -> tuple[int, float]:
     """Process id and start (seconds since 1970) of the `dvc` above this process, else of this one."""
     import psutil
 
-    found = _dvc_process()
+    found = dvc_process()
     return found[:2] if found else (os.getpid(), psutil.Process().create_time())
 
 
@@ -49,7 +49,8 @@ def is_alive(process: int, started: float) -> bool:
 
 
 @functools.cache
-def _dvc_process() -> tuple[int, float, list[str]] | None:
+def dvc_process() -> tuple[int, float, list[str]] | None:
+    """The `dvc` that runs this process: its number, when it began and its command line; None where there is none."""
     import psutil
 
     try:

@@ -11,8 +11,8 @@ from importlib import metadata
 from pathlib import Path
 
 from alexnet_tf.devices.processor import processor_features, processor_name
-from pipeline.environment.git import _CODE_AND_PARAMS, git
-from pipeline.environment.processes import _dvc_process
+from pipeline.environment.git import CODE_AND_PARAMS, git
+from pipeline.environment.processes import dvc_process
 
 _PACKAGES = ("tensorflow", "keras", "apache-beam", "tensorflow-datasets", "numpy", "pillow", "mlflow", "dvc")
 _VARIABLES = {
@@ -46,26 +46,9 @@ def provenance_tags(root: Path) -> dict[str, str]:
     if commit := git(root, "rev-parse", "HEAD"):
         tags["mlflow.source.git.commit"] = commit
         tags["mlflow.source.git.branch"] = git(root, "rev-parse", "--abbrev-ref", "HEAD") or ""
-        changed = git(root, "status", "--porcelain", "--untracked-files=no", *_CODE_AND_PARAMS)
+        changed = git(root, "status", "--porcelain", "--untracked-files=no", *CODE_AND_PARAMS)
         tags["git.dirty"] = str(bool(changed)).lower()
     return tags
-
-
-def commit_of(root: Path, revision: str) -> str | None:
-    """The commit that a Git revision names, or None where it names none."""
-    return git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-
-
-def experiments_named(root: Path, name: str) -> dict[str, str]:
-    """Find the DVC experiments of a name: the commit that each started from -> its own commit."""
-    listed = git(root, "for-each-ref", "--format=%(refname) %(objectname)", f"refs/exps/*/*/{name}") or ""
-    found = {}
-    for line in listed.splitlines():
-        reference, commit = line.split()
-        _, _, head, rest, *named = reference.split("/")
-        if named == [name]:
-            found[head + rest] = commit
-    return found
 
 
 def _environment() -> str:
@@ -101,7 +84,7 @@ def _machine() -> dict[str, str]:
 
 def dvc_command() -> list[str]:
     """The words of the `dvc` command above this process, none where there is none."""
-    found = _dvc_process()
+    found = dvc_process()
     return found[2] if found else []
 
 

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from alexnet_tf.errors import AlexNetError, ConfigError, DataError
 from alexnet_tf.profiles import resolve
 from pipeline.config.load import PARAMS_FILE, Config
-from pipeline.environment.git import committed
-from pipeline.environment.provenance import commit_of, experiments_named
+from pipeline.environment.git import commit_of, committed, experiments_named
 from pipeline.environment.workspace import Workspace
 from pipeline.environment.yaml_file import parse
 from pipeline.stages.claims import claimed_lock, claimed_metrics
