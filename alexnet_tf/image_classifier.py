@@ -42,10 +42,10 @@ class ImageClassifier:
         (1, 32, 32, 3)
     """
 
-    def __init__(self, bundle: Classifier):
-        self.model: keras.Model = bundle.model
-        self.class_names = bundle.class_names
-        self._bundle = bundle
+    def __init__(self, classifier: Classifier):
+        self.model: keras.Model = classifier.model
+        self.class_names = classifier.class_names
+        self._classifier = classifier
 
     def predict(
         self, files: Iterable[FilePath], *, ten_crop: bool = True, max_pixels: int = 50_000_000
@@ -75,7 +75,7 @@ class ImageClassifier:
             >>> names.shape, probabilities.shape
             ((1, 5), (1, 5))
         """
-        answer = predictor(self._bundle, ten_crop=ten_crop)
+        answer = predictor(self._classifier, ten_crop=ten_crop)
         paths = _paths(files)
         nothing = (0, min(5, len(self.class_names)))
         classes, probabilities = [np.empty(nothing, np.int32)], [np.empty(nothing, np.float32)]
@@ -99,10 +99,10 @@ class ImageClassifier:
             DataError: As for `predict`.
         """
         stored = self._stored(_paths(files), max_pixels)
-        return self._bundle.center_view(self._bundle.inputs(stored)).numpy()
+        return self._classifier.center_view(self._classifier.inputs(stored)).numpy()
 
     def _stored(self, paths: Sequence[Path], max_pixels: int) -> np.ndarray:
-        side = self._bundle.stored_size
+        side = self._classifier.stored_size
         images = np.empty((len(paths), side, side, 3), np.uint8)
         for image, path in zip(images, paths, strict=True):
             try:

@@ -98,8 +98,8 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
         raise DataError(f"{inputs.records}: the test split holds no image, so there is nothing to evaluate.")
     strategy = make_strategy(runtime.devices)
     with strategy.scope():
-        bundle = read_classifier(inputs.model)
-    class_names = list(bundle.class_names)
+        classifier = read_classifier(inputs.model)
+    class_names = list(classifier.class_names)
     if class_names != list(split.class_names):
         raise DataError(
             f"{inputs.model} knows {len(class_names)} classes ({class_names[0]} ...) but {inputs.records}"
@@ -107,14 +107,14 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
         )
     started = time.perf_counter()
     with runtime.progress.task("evaluate", total=split.num_examples, unit="images") as task:
-        evaluated = evaluate(bundle, split, batch_size=params.batch_size, strategy=strategy, advance=task.advance)
+        evaluated = evaluate(classifier, split, batch_size=params.batch_size, strategy=strategy, advance=task.advance)
     seconds = time.perf_counter() - started
 
     outputs.report.mkdir()
-    near = _neighbourhood(bundle, split, inputs.records, params)
-    figure_metrics = _figure_metrics(bundle, near)
+    near = _neighbourhood(classifier, split, inputs.records, params)
+    figure_metrics = _figure_metrics(classifier, near)
     metrics = tables.write(outputs.report, evaluated, split, class_names, figure_metrics=figure_metrics)
-    _draw(outputs.report, evaluated, bundle, split, metrics)
+    _draw(outputs.report, evaluated, classifier, split, metrics)
     _write_gallery(outputs.report, evaluated, split, near)
 
     for view in tables.VIEWS:
@@ -148,7 +148,7 @@ def _found(metrics: dict[str, Any]) -> str:
 
 
 def _neighbourhood(
-    bundle: "Classifier", split: "RecordDataset", records: Path, params: Params
+    classifier: "Classifier", split: "RecordDataset", records: Path, params: Params
 ) -> "Neighbourhood | None":
     from alexnet_tf.data.record_dataset import RecordDataset
     from alexnet_tf.evaluation import gallery, neighbours
@@ -157,7 +157,7 @@ def _neighbourhood(
     if pool is None or pool.num_examples == 0:
         return None
     return neighbours.search(
-        bundle,
+        classifier,
         split,
         pool,
         shown=gallery.queries(split.labels),
@@ -166,27 +166,27 @@ def _neighbourhood(
     )
 
 
-def _figure_metrics(bundle: "Classifier", near: "Neighbourhood | None") -> dict[str, Any]:
+def _figure_metrics(classifier: "Classifier", near: "Neighbourhood | None") -> dict[str, Any]:
     from alexnet_tf.evaluation.figures import colour_shares
 
-    shares = enumerate(colour_shares(*_conv1(bundle)), start=1)
+    shares = enumerate(colour_shares(*_conv1(classifier)), start=1)
     conv1 = {f"colour_share_tower{tower}": share for tower, share in shares}
     return {"conv1": conv1} | ({"neighbours": near.metrics} if near else {})
 
 
-def _conv1(bundle: "Classifier") -> "tuple[np.ndarray, int]":
-    return bundle.model.get_layer("conv1").kernel.numpy(), getattr(bundle.model.spec, "towers", 1)
+def _conv1(classifier: "Classifier") -> "tuple[np.ndarray, int]":
+    return classifier.model.get_layer("conv1").kernel.numpy(), getattr(classifier.model.spec, "towers", 1)
 
 
-def _draw(folder: Path, evaluated: "Evaluated", bundle: "Classifier", split: "RecordDataset", metrics: Any) -> None:
+def _draw(folder: Path, evaluated: "Evaluated", classifier: "Classifier", split: "RecordDataset", metrics: Any) -> None:
     from alexnet_tf.evaluation.figures import confusion_matrix, kernel_grid, reliability_diagram
     from alexnet_tf.evaluation.tables import confusion
     from alexnet_tf.metrics.calibration import reliability
 
-    names = bundle.class_names
+    names = classifier.class_names
     counts = confusion(evaluated.predictions["ten_crop"], split.labels, num_classes=len(names))
     (folder / "confusion.png").write_bytes(confusion_matrix(counts, names, title="Ten crops, test split"))
-    (folder / "conv1_kernels.png").write_bytes(kernel_grid(*_conv1(bundle)))
+    (folder / "conv1_kernels.png").write_bytes(kernel_grid(*_conv1(classifier)))
     views = {"center": "centre crop", "ten_crop": "ten crops"}
     diagram = reliability_diagram(
         {words: reliability(evaluated.predictions[view]) for view, words in views.items()},

@@ -3,8 +3,8 @@
 Reads:
     model: the folder of `train`.
     evaluation: the folder of `evaluate`, whose ten-crop error the gate judges; its name is the variant's.
-    records: the folder of `preprocess`, for a few canary images of the test split.
-    champions: a folder a variant with the `correct.npz` of the model that stands, where there is one.
+    records: the folder of `preprocess`, for a few images of the test split to check with.
+    champions: a folder a variant with the `correct.npz` of the present champion, where there is one.
 
 Writes `export/`:
     blessing.json: `blessed`, `confidence`, and `rules`: for each the metric, its value with its interval, its
@@ -19,7 +19,7 @@ Writes `export/`:
     A model that did not pass leaves blessing.json alone, and the stage succeeds.
 
 Guarantees:
-    The SavedModel was loaded in a fresh process that cannot import this project, and answered the canary
+    The SavedModel was loaded in a fresh process that cannot import this project, and answered those
     images with the logits of the trained model, and with the classes and probabilities that `evaluate` wrote.
     No file holds a clock, a host or a path.
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from alexnet_tf.export.gate import Rule
     from alexnet_tf.models.classifier import Classifier
 
-NUM_CANARIES = 4
+NUM_CHECKED = 4
 
 
 @dataclass(frozen=True)
@@ -121,10 +121,10 @@ def _judge(inputs: Inputs, gate: Gate, metrics: dict[str, Any]) -> "list[Rule]":
 
     variant = inputs.evaluation.name
     found = read_correctness(inputs.evaluation / "correct.npz", way_out=f"run the stage evaluate@{variant}")
-    standing = inputs.champions / variant / "correct.npz"
+    kept = inputs.champions / variant / "correct.npz"
     champion = None
-    if standing.parent.is_dir():
-        champion = read_correctness(standing, way_out=f"delete {standing.parent}, or `alexnet promote {variant}`")
+    if kept.parent.is_dir():
+        champion = read_correctness(kept, way_out=f"delete {kept.parent}, or `alexnet promote {variant}`")
     return judge(metrics, found, champion, **gate.model_dump())
 
 
@@ -137,28 +137,28 @@ def _export(inputs: Inputs, folder: Path, package: Package, metrics: dict[str, A
     from alexnet_tf.models.classifier import read_classifier
 
     split = RecordDataset.open(inputs.records, "test")
-    bundle = read_classifier(inputs.model)
-    saved_model.save(bundle, folder / "saved_model")
+    classifier = read_classifier(inputs.model)
+    saved_model.save(classifier, folder / "saved_model")
     task.advance()
-    canaries = split.read(range(min(NUM_CANARIES, split.num_examples)))
-    recorded = _recorded(inputs.evaluation / "predictions.csv", num=len(canaries))
-    difference = compare_in_fresh_process(folder / "saved_model", bundle, canaries, recorded)
+    images = split.read(range(min(NUM_CHECKED, split.num_examples)))
+    recorded = _recorded(inputs.evaluation / "predictions.csv", num=len(images))
+    difference = compare_in_fresh_process(folder / "saved_model", classifier, images, recorded)
     task.advance()
-    save_keras(bundle.model, folder / "model.keras")
-    (folder / "class_names.txt").write_text("".join(f"{name}\n" for name in bundle.class_names), encoding="utf-8")
+    save_keras(classifier.model, folder / "model.keras")
+    (folder / "class_names.txt").write_text("".join(f"{name}\n" for name in classifier.class_names), encoding="utf-8")
     lite = None
     if package.tflite == "float16":
-        lite = _write_tflite(bundle, split, folder, runtime)
+        lite = _write_tflite(classifier, split, folder, runtime)
         task.advance()
-    (folder / "model_card.md").write_text(model_card(bundle, metrics, lite), encoding="utf-8")
+    (folder / "model_card.md").write_text(model_card(classifier, metrics, lite), encoding="utf-8")
     runtime.tracker.metrics({"export/largest_logit_difference": difference})
 
 
-def _write_tflite(bundle: "Classifier", split: "RecordDataset", folder: Path, runtime: Runtime) -> dict[str, Any]:
+def _write_tflite(classifier: "Classifier", split: "RecordDataset", folder: Path, runtime: Runtime) -> dict[str, Any]:
     from alexnet_tf.export import tflite
 
-    content = tflite.convert(bundle)
-    measured = tflite.measure(content, bundle, split)
+    content = tflite.convert(classifier)
+    measured = tflite.measure(content, classifier, split)
     (folder / "model.tflite").write_bytes(content)
     (folder / "tflite.json").write_text(json.dumps(measured, indent=1, sort_keys=True) + "\n")
     tracked = ("bytes", "max_logit_difference", "top1_agreement")

@@ -93,8 +93,9 @@ def _use_code_of_this_tree() -> None:
     for folder in (here, *here.parents):
         if (folder / "dvc.yaml").is_file() and (folder / "pipeline/cli.py").is_file():
             if folder.resolve() != own:
-                path = os.pathsep.join(part for part in (str(folder), os.environ.get("PYTHONPATH", "")) if part)
-                os.environ["PYTHONPATH"] = path
+                from pipeline.environment.processes import search_path
+
+                os.environ["PYTHONPATH"] = search_path(folder)
                 os.execv(sys.executable, [sys.executable, "-m", "pipeline", *sys.argv[1:]])
             return
 

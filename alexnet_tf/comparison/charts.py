@@ -37,8 +37,8 @@ def line_chart(lines: Sequence[Line], *, label: str, x_title: str, y_title: str)
     Args:
         lines: At least one value in all.
         label: What the chart shows, for readers who do not see it.
-        x_title: Stands under the horizontal axis.
-        y_title: Stands above the vertical axis.
+        x_title: Under the horizontal axis.
+        y_title: Above the vertical axis.
 
     Returns:
         An `<svg>` element, or a sentence when there is nothing to draw.
@@ -84,7 +84,7 @@ class Bar:
     """A value with its interval, in per cent.
 
     Attributes:
-        name: Stands on the left.
+        name: On the left.
         value: What was measured.
         low: Low end of the interval.
         high: High end.
@@ -104,7 +104,7 @@ def bar_chart(bars: Sequence[Bar], *, label: str, x_title: str) -> str:
     Args:
         bars: From top to bottom, at least one.
         label: What the chart shows, for readers who do not see it.
-        x_title: Stands under the axis.
+        x_title: Under the axis.
 
     Returns:
         An `<svg>` element.

@@ -210,9 +210,9 @@ def differing_parameters(variants: Mapping[str, Mapping[str, Any]]) -> list[dict
     """
     flat = {name: flatten(parameters) for name, parameters in variants.items()}
     keys = dict.fromkeys(key for parameters in flat.values() for key in parameters)
-    knobs = []
+    differing = []
     for key in keys:
         values = {name: parameters[key] for name, parameters in flat.items() if key in parameters}
         if len(values) < len(flat) or any(value != next(iter(values.values())) for value in values.values()):
-            knobs.append({"key": key, "values": values})
-    return knobs
+            differing.append({"key": key, "values": values})
+    return differing

@@ -44,7 +44,7 @@ def error_bars(errors: Mapping[str, Mapping[str, Any]], *, confidence: float) ->
 
     Args:
         errors: Variant -> `center`, `ten_crop` -> `top1_error`, perhaps `top5_error` -> value, low, high.
-        confidence: Of the intervals; stands in the title.
+        confidence: Of the intervals; the title has it.
 
     Returns:
         A PNG, errors in per cent.

@@ -74,7 +74,7 @@ def render(comparison: Mapping[str, Any], costs: Costs, figures: Mapping[str, by
         The page.
     """
     page = Template((files("alexnet_tf.comparison") / "report_page.html").read_text(encoding="utf-8"))
-    knobs = parameter_rows(comparison)
+    parameters = parameter_rows(comparison)
     return page.substitute(
         title=escape(" and ".join(comparison["variants"])),
         headline="".join(f"<p>{escape(sentence)}</p>" for sentence in headline(comparison)),
@@ -84,8 +84,8 @@ def render(comparison: Mapping[str, Any], costs: Costs, figures: Mapping[str, by
         learning_charts=learning_charts(comparison),
         cost_table=html_table(cost_rows(comparison, costs), caption="What each variant cost"),
         class_table=html_table(class_rows(comparison), caption="Top-1 error by class, ten crops"),
-        num_knobs=len(knobs) - 1,
-        knob_table=html_table(knobs, caption="Parameters that differ", monospace=True),
+        num_parameters=len(parameters) - 1,
+        parameter_table=html_table(parameters, caption="Parameters that differ", monospace=True),
         slice_table=html_table(slice_rows(comparison), caption="Top-1 error of images alike, ten crops"),
         pictures=pictures(comparison, {k: base64.b64encode(v).decode() for k, v in figures.items()}),
     )

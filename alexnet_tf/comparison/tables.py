@@ -66,8 +66,8 @@ def parameter_rows(comparison: Mapping[str, Any]) -> Rows:
     """List the parameters that differ, header first; a variant without the parameter has a dash."""
     names = comparison["variants"]
     return [["parameter", *names]] + [
-        [knob["key"], *(_value(knob["values"][name]) if name in knob["values"] else "–" for name in names)]
-        for knob in comparison["knobs"]
+        [each["key"], *(_value(each["values"][name]) if name in each["values"] else "–" for name in names)]
+        for each in comparison["knobs"]
     ]
 
 

@@ -14,7 +14,7 @@ from alexnet_tf.models.classifier import Classifier
 
 
 def evaluate_together(
-    bundles: Sequence[Classifier],
+    classifiers: Sequence[Classifier],
     split: RecordDataset,
     *,
     batch_size: int,
@@ -24,7 +24,7 @@ def evaluate_together(
     """Score ten crops of every image by each network, and by the mean of their probabilities.
 
     Args:
-        bundles: M >= 1 models of the split's classes, created within the strategy's scope.
+        classifiers: M >= 1 models of the split's classes, created within the strategy's scope.
         split: The images and their labels.
         batch_size: Global: images (of ten views each) that are on the devices at once.
         strategy: Divides a batch among its replicas.
@@ -38,19 +38,21 @@ def evaluate_together(
         TrainingError: A logit is not finite.
         DataError: A record cannot be read.
     """
-    for bundle in bundles:
-        if list(bundle.class_names) != list(split.class_names):
+    for classifier in classifiers:
+        if list(classifier.class_names) != list(split.class_names):
             raise ConfigError(
                 f"networks are averaged on images of their own classes alone: expected {', '.join(split.class_names)}, "
-                f"found a model of {', '.join(bundle.class_names)}; take models of these records"
+                f"found a model of {', '.join(classifier.class_names)}; take models of these records"
             )
     streams = [
         Inference(
-            lambda images, bundle=bundle: ten_view_logits(bundle, images), strategy=strategy, batch_size=batch_size
+            lambda images, classifier=classifier: ten_view_logits(classifier, images),
+            strategy=strategy,
+            batch_size=batch_size,
         ).logits(split)
-        for bundle in bundles
+        for classifier in classifiers
     ]
-    each: list[list[Predictions]] = [[] for _ in bundles]
+    each: list[list[Predictions]] = [[] for _ in classifiers]
     together: list[Predictions] = []
     start = 0
     for logits in zip(*streams, strict=True):

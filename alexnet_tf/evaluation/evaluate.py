@@ -36,7 +36,7 @@ class Evaluated:
 
 
 def evaluate(
-    bundle: Classifier,
+    classifier: Classifier,
     split: RecordDataset,
     *,
     batch_size: int,
@@ -46,7 +46,7 @@ def evaluate(
     """Score every image of a split once, in the split's order.
 
     Args:
-        bundle: The model, created within the strategy's scope.
+        classifier: The model, created within the strategy's scope.
         split: The images and their labels.
         batch_size: Global: images (of ten views each) that are on the devices at once.
         strategy: Divides a batch among its replicas.
@@ -54,7 +54,7 @@ def evaluate(
     """
     batches: dict[str, list[Predictions]] = {"center": [], "ten_crop": []}
     tops, brightness = [], []
-    inference = Inference(lambda images: ten_view_logits(bundle, images), strategy=strategy, batch_size=batch_size)
+    inference = Inference(lambda images: ten_view_logits(classifier, images), strategy=strategy, batch_size=batch_size)
     start = 0
     for logits in inference.logits(split):
         indices = np.arange(start, start + len(logits))
@@ -72,15 +72,15 @@ def evaluate(
     )
 
 
-def ten_view_logits(bundle: Classifier, images: tf.Tensor) -> tf.Tensor:
+def ten_view_logits(classifier: Classifier, images: tf.Tensor) -> tf.Tensor:
     """Return the logits (N, 10, K) float32 of the ten views of stored images (N, stored, stored, 3) uint8.
 
     Views go through the network one after the other, so that the activations of one view, not of ten, are in
     memory.
     """
-    views = bundle.ten_views(bundle.inputs(images))
+    views = classifier.ten_views(classifier.inputs(images))
     logits = tf.map_fn(
-        lambda view: bundle.model(views[:, view], training=False),
+        lambda view: classifier.model(views[:, view], training=False),
         tf.range(10),
         fn_output_signature=tf.float32,
         parallel_iterations=1,

@@ -180,7 +180,7 @@ def confusion_matrix(counts: np.ndarray, class_names: Sequence[str], *, title: s
     Args:
         counts: (K, K) int, row = true class.
         class_names: K names; written on the axes for up to 40 classes.
-        title: Stands above.
+        title: Above the figure.
 
     Returns:
         A PNG.

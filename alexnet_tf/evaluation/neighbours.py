@@ -17,16 +17,16 @@ NUM_NEIGHBOURS = 6  # as many as the figure shows
 NUM_COUNTED = 200  # test images whose neighbours' classes are counted
 
 
-def hidden_activations(bundle: Classifier) -> Callable[[np.ndarray], np.ndarray]:
+def hidden_activations(classifier: Classifier) -> Callable[[np.ndarray], np.ndarray]:
     """Return a function from stored images (n, stored, stored, 3) uint8 to fc7 of their centre crops, (n, D) float32.
 
     D is 4096 in the paper; the activations are those after ReLU and the dropout's factor.
     """
-    side = bundle.stored_size
+    side = classifier.stored_size
 
     def forward(images):
-        view = bundle.center_view(bundle.inputs(images))
-        return tf.cast(bundle.model.hidden(bundle.model.features(view)), tf.float32)
+        view = classifier.center_view(classifier.inputs(images))
+        return tf.cast(classifier.model.hidden(classifier.model.features(view)), tf.float32)
 
     compiled = tf.function(forward, input_signature=[tf.TensorSpec([None, side, side, 3], tf.uint8)])
     return lambda images: compiled(tf.constant(images)).numpy()
@@ -65,7 +65,7 @@ class Nearest:
         self.distances = np.empty((len(queries), 0), np.float64)
 
     def add(self, positions: np.ndarray, candidates: np.ndarray) -> None:
-        """Look at candidates (n, D) float32, which stand at `positions` (n,) of their split."""
+        """Look at candidates (n, D) float32, which are at `positions` (n,) of their split."""
         found = self._distance(self._queries, candidates)
         positions = np.concatenate([self.positions, np.broadcast_to(positions, found.shape)], axis=1)
         distances = np.concatenate([self.distances, found], axis=1)
@@ -114,7 +114,7 @@ class Neighbourhood:
 
 
 def search(
-    bundle: Classifier,
+    classifier: Classifier,
     split: RecordDataset,
     pool: RecordDataset,
     *,
@@ -125,14 +125,14 @@ def search(
     """Search training images for the neighbours of test images, reading and looking at each candidate once.
 
     Args:
-        bundle: The model.
+        classifier: The model.
         split: The test images, of which there is at least one.
         pool: The training images, of which there is at least one.
         shown: Positions in `split` of the images for the figure.
         num_candidates: How many of `pool` are searched, evenly spread; at least 1.
         batch_size: Candidates that are in memory at once, beside up to 200 queries as float32 pixels.
     """
-    forward = hidden_activations(bundle)
+    forward = hidden_activations(classifier)
     queries, candidates = spread(split.num_examples, NUM_COUNTED), spread(pool.num_examples, num_candidates)
     images = split.read(queries)
     hidden = np.concatenate(

@@ -20,11 +20,11 @@ def stored_image(encoded: bytes, *, stored_size: int, max_pixels: int) -> np.nda
     return np.asarray(to_square(decode(encoded, max_pixels=max_pixels), stored_size))
 
 
-def predictor(bundle: Classifier, *, ten_crop: bool) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+def predictor(classifier: Classifier, *, ten_crop: bool) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """Return a function that names the most probable classes of stored images.
 
     Args:
-        bundle: The model.
+        classifier: The model.
         ten_crop: Average the probabilities of ten views (§4.1), as in the tests; else the centre crop alone,
             at a tenth of the work.
 
@@ -32,12 +32,12 @@ def predictor(bundle: Classifier, *, ten_crop: bool) -> Callable[[np.ndarray], t
         A function from (n, stored, stored, 3) uint8 to classes (n, k) int32 and probabilities (n, k) float32,
         best first, k = min(5, K).
     """
-    side = bundle.stored_size
+    side = classifier.stored_size
 
     def forward(images):
         if ten_crop:
-            return ten_view_logits(bundle, images)
-        return bundle.model(bundle.center_view(bundle.inputs(images)), training=False)[:, None]
+            return ten_view_logits(classifier, images)
+        return classifier.model(classifier.center_view(classifier.inputs(images)), training=False)[:, None]
 
     compiled = tf.function(forward, input_signature=[tf.TensorSpec([None, side, side, 3], tf.uint8)])
 

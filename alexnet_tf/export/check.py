@@ -24,13 +24,13 @@ TOLERANCES = {"float32": 1e-4, "bfloat16": 5e-2}
 
 
 def compare_in_fresh_process(
-    saved_model: Path, bundle: "Classifier", images: np.ndarray, recorded: Sequence[Mapping[str, str]] = ()
+    saved_model: Path, classifier: "Classifier", images: np.ndarray, recorded: Sequence[Mapping[str, str]] = ()
 ) -> float:
     """Ask both for the logits of the same images, logit by logit, on the CPU.
 
     Args:
         saved_model: The exported folder.
-        bundle: What was exported.
+        classifier: What was exported.
         images: (N, stored, stored, 3) uint8; sent as PNG files, which the resizing inside leaves as they are.
         recorded: What the evaluation said of them, rows of its predictions.csv; empty: nothing to hold against.
 
@@ -42,14 +42,14 @@ def compare_in_fresh_process(
     """
     answers = ask(saved_model, images)
     # One function as in the evaluation: layer by layer, TensorFlow would trace each layer's own and warn of so many.
-    network = tf.function(lambda inputs: bundle.model(inputs, training=False))
+    network = tf.function(lambda inputs: classifier.model(inputs, training=False))
     with tf.device("CPU:0"):
-        x = bundle.inputs(images)
-        views = bundle.ten_views(x)
-        center = network(bundle.center_view(x)).numpy()
+        x = classifier.inputs(images)
+        views = classifier.ten_views(x)
+        center = network(classifier.center_view(x)).numpy()
         ten_crop = network(tf.reshape(views, [-1, *views.shape[2:]])).numpy()
     ten_crop = ten_crop.reshape(len(images), 10, -1)
-    tolerance = TOLERANCES[bundle.model.compute_dtype]
+    tolerance = TOLERANCES[classifier.model.compute_dtype]
     largest = max(float(np.abs(center).max()), float(np.abs(ten_crop).max()), 1e-6)
     difference = 0.0
     for name, expected in (("center", center), ("ten_crop", ten_crop)):
@@ -57,19 +57,19 @@ def compare_in_fresh_process(
         difference = max(difference, float(np.abs(received - expected).max()) / largest)
         best = answers[f"{name}_probabilities"].argmax(axis=1)
         named = [answer.decode() for answer in answers[f"{name}_top_classes"][:, 0]]
-        if difference > tolerance or named != [bundle.class_names[index] for index in best]:
+        if difference > tolerance or named != [classifier.class_names[index] for index in best]:
             raise AlexNetError(
                 f"{saved_model}, loaded in a fresh process, answers otherwise than the trained model ({name}:"
                 f" logits differ by {difference:.1e} of the largest, at most {tolerance:.0e} is allowed):"
                 " nothing was exported; please report this with the versions that `alexnet doctor` prints."
             )
-    _require_recorded(saved_model, bundle, answers, recorded, tolerance)
+    _require_recorded(saved_model, classifier, answers, recorded, tolerance)
     return difference
 
 
 def _require_recorded(
     saved_model: Path,
-    bundle: "Classifier",
+    classifier: "Classifier",
     answers: Mapping[str, np.ndarray],
     recorded: Sequence[Mapping[str, str]],
     tolerance: float,
@@ -77,7 +77,7 @@ def _require_recorded(
     """Hold the probabilities against those that the evaluation wrote, perhaps on another device."""
     for view in ("center", "ten_crop"):
         for row, probabilities in zip(recorded, answers[f"{view}_probabilities"], strict=False):
-            named = bundle.class_names.index(row[f"{view}_class"])
+            named = classifier.class_names.index(row[f"{view}_class"])
             expected, received = float(row[f"{view}_probability"]), float(probabilities[named])
             # Probabilities move at most as far as logits do; other devices add their own rounding.
             if abs(received - expected) > 10 * tolerance:

@@ -21,7 +21,7 @@ class Rule:
         low: Low end of its interval.
         high: High end; the rule passes when this is at most the bound.
         bound: From the parameters.
-        verdict: `skipped` rules do not stand in the way.
+        verdict: `skipped` rules are no obstacle.
         reason: Of a skipped rule.
     """
 
@@ -57,7 +57,7 @@ def judge(
     Args:
         metrics: Of the evaluation, as metrics.json holds them.
         found: What the model got right.
-        champion: What the model got right that stands now; None without one.
+        champion: What the present champion got right; None without one.
         max_top1_error: Highest ten-crop top-1 error, a fraction.
         champion_margin: How much higher than the champion's it may be, a fraction; on the same images.
         confidence: Of both intervals, whose high ends are judged.

@@ -7,11 +7,11 @@ if TYPE_CHECKING:
     from alexnet_tf.models.classifier import Classifier
 
 
-def model_card(bundle: "Classifier", metrics: Mapping[str, Any], tflite: Mapping[str, Any] | None = None) -> str:
+def model_card(classifier: "Classifier", metrics: Mapping[str, Any], tflite: Mapping[str, Any] | None = None) -> str:
     """Describe an exported model.
 
     Args:
-        bundle: The model with its preprocessing and class names.
+        classifier: The model with its preprocessing and class names.
         metrics: Of its evaluation, as metrics.json holds them.
         tflite: Of its TensorFlow Lite file, as `tflite.measure` returns them, where there is one.
 
@@ -29,21 +29,22 @@ def model_card(bundle: "Classifier", metrics: Mapping[str, Any], tflite: Mapping
         )
         if error in metrics[view]
     ]
-    names = list(bundle.class_names)
+    names = list(classifier.class_names)
     shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
-    enlarged = "" if bundle.stored_size == bundle.size else f", enlarged to {bundle.size} × {bundle.size}"
+    size, crop_size = classifier.size, classifier.crop_size
+    enlarged = "" if classifier.stored_size == size else f", enlarged to {size} × {size}"
     return "\n".join(
         [
-            f"# {bundle.model.name}",
+            f"# {classifier.model.name}",
             "",
             "An image classifier after Krizhevsky, Sutskever and Hinton, *ImageNet Classification with Deep"
             " Convolutional Neural Networks*, 2012.",
             "",
-            f"- Parameters: {bundle.model.count_params():,}",
+            f"- Parameters: {classifier.model.count_params():,}",
             f"- Classes: {len(names)} ({shown})",
-            f"- Input: an image file; its short side is scaled to {bundle.stored_size} pixels with"
-            f" antialiasing, the central square kept{enlarged}, views of {bundle.crop_size} ×"
-            f" {bundle.crop_size} pixels cut out.",
+            f"- Input: an image file; its short side is scaled to {classifier.stored_size} pixels with"
+            f" antialiasing, the central square kept{enlarged}, views of {crop_size} ×"
+            f" {crop_size} pixels cut out.",
             "",
             f"## Errors on {metrics['num_examples']:,} test images, with 95 % intervals",
             "",
@@ -65,7 +66,7 @@ def model_card(bundle: "Classifier", metrics: Mapping[str, Any], tflite: Mapping
             " image, also for one that shows none of them; EXIF orientation is ignored, as in training.",
             "",
             "`model.keras` is the network alone, for further training: crops of (N,"
-            f" {bundle.crop_size}, {bundle.crop_size}, 3) float32 in, RGB, 0 to 255 {_centred(bundle)}; logits out. It"
+            f" {crop_size}, {crop_size}, 3) float32 in, RGB, 0 to 255 {_centred(classifier)}; logits out. It"
             " needs the package alexnet_tf:",
             "",
             "```python",
@@ -75,21 +76,25 @@ def model_card(bundle: "Classifier", metrics: Mapping[str, Any], tflite: Mapping
             'network = keras.saving.load_model("model.keras", custom_objects=an.custom_objects())',
             "```",
             "",
-            *(_tflite_section(bundle, tflite) if tflite else ()),
+            *(_tflite_section(classifier, tflite) if tflite else ()),
         ]
     )
 
 
-def _centred(bundle: "Classifier") -> str:
-    mean = bundle.views.mean
+def _centred(classifier: "Classifier") -> str:
+    mean = classifier.views.mean
     numbers = f"means {', '.join(f'{each:.2f}' for each in mean)}" if mean.ndim == 1 else "mean image"
-    divided = "" if bundle.views.spec.divide_by == 1 else f", divided by {bundle.views.spec.divide_by:g}"
+    divided = "" if classifier.views.spec.divide_by == 1 else f", divided by {classifier.views.spec.divide_by:g}"
     return f"minus the training images' {numbers}{divided}"
 
 
-def _tflite_section(bundle: "Classifier", measured: Mapping[str, Any]) -> list[str]:
-    side = bundle.crop_size
-    enlarged = "" if bundle.stored_size == bundle.size else f", enlarged to {bundle.size} × {bundle.size} bilinearly"
+def _tflite_section(classifier: "Classifier", measured: Mapping[str, Any]) -> list[str]:
+    side = classifier.crop_size
+    enlarged = (
+        ""
+        if classifier.stored_size == classifier.size
+        else f", enlarged to {classifier.size} × {classifier.size} bilinearly"
+    )
     which = f"{measured['images']:,} of the {measured['of']:,} test images, evenly spaced"
     if measured["images"] == measured["of"]:
         which = f"all {measured['of']:,} test images"
@@ -98,7 +103,7 @@ def _tflite_section(bundle: "Classifier", measured: Mapping[str, Any]) -> list[s
         "",
         f"`model.tflite` ({measured['bytes'] / 1e6:.1f} MB) holds the network alone, with float16 weights and float32"
         f" arithmetic. Its input `images` is one image, (1, {side}, {side}, 3) float32, RGB, 0 to 255: short side"
-        f" scaled to {bundle.stored_size} pixels{enlarged}, the central {side} × {side} pixels cut out. It returns"
+        f" scaled to {classifier.stored_size} pixels{enlarged}, the central {side} × {side} pixels cut out. It returns"
         " `logits`, in the order of class_names.txt.",
         "",
         f"On {which}, its logits are within {measured['max_logit_difference']:.3g} of the trained network's on the"

@@ -22,33 +22,33 @@ if TYPE_CHECKING:
 class Server(tf.Module):
     """The functions behind the signatures, and the variables that they use."""
 
-    def __init__(self, bundle: "Classifier"):
+    def __init__(self, classifier: "Classifier"):
         super().__init__(name="alexnet")
-        self.weights = list(bundle.model.variables)  # found by the saver; the functions hold no other state
+        self.weights = list(classifier.model.variables)  # found by the saver; the functions hold no other state
         images = tf.TensorSpec([None], tf.string, name="images")
-        names = np.array([name.encode() for name in bundle.class_names])
+        names = np.array([name.encode() for name in classifier.class_names])
 
         def center(images):
-            logits = bundle.model(bundle.center_view(_inputs(bundle, images)), training=False)
+            logits = classifier.model(classifier.center_view(_inputs(classifier, images)), training=False)
             return _answer(logits, tf.nn.softmax(tf.cast(logits, tf.float32)), names)
 
         def ten_crop(images):
-            views = bundle.ten_views(_inputs(bundle, images))
+            views = classifier.ten_views(_inputs(classifier, images))
             flat = tf.reshape(views, [-1, *views.shape[2:]])
-            logits = tf.reshape(bundle.model(flat, training=False), [-1, 10, len(names)])
+            logits = tf.reshape(classifier.model(flat, training=False), [-1, 10, len(names)])
             return _answer(logits, tf.reduce_mean(tf.nn.softmax(tf.cast(logits, tf.float32)), axis=1), names)
 
         self.center = tf.function(center, input_signature=[images])
         self.ten_crop = tf.function(ten_crop, input_signature=[images])
 
 
-def save(bundle: "Classifier", folder: Path) -> None:
-    """Write a SavedModel of equal bytes for equal bundles, as far as TensorFlow lets us.
+def save(classifier: "Classifier", folder: Path) -> None:
+    """Write a SavedModel of equal bytes for equal classifiers, as far as TensorFlow lets us.
 
     The fingerprint, which holds a random number, is left out; nothing but a log line depends on it. The graph
     is written again with its maps in order.
     """
-    server = Server(bundle)
+    server = Server(classifier)
     signatures = {
         "serving_default": server.ten_crop,
         "ten_crop": server.ten_crop,
@@ -97,14 +97,14 @@ def to_square(pixels: tf.Tensor, size: int) -> tf.Tensor:
     return tf.cast(tf.clip_by_value(tf.round(scaled[0]), 0, 255), tf.uint8)
 
 
-def _inputs(bundle: "Classifier", images: tf.Tensor) -> tf.Tensor:
-    side = bundle.stored_size
+def _inputs(classifier: "Classifier", images: tf.Tensor) -> tf.Tensor:
+    side = classifier.stored_size
     squares = tf.map_fn(
         lambda encoded: to_square(decode(encoded), side),
         images,
         fn_output_signature=tf.TensorSpec([side, side, 3], tf.uint8),
     )
-    return bundle.inputs(squares)
+    return classifier.inputs(squares)
 
 
 def _answer(logits: tf.Tensor, probabilities: tf.Tensor, names: np.ndarray) -> dict[str, tf.Tensor]:

@@ -1,4 +1,4 @@
-"""The exported model as MLflow serves it. Stands alone: MLflow copies this file beside the SavedModel.
+"""The exported model as MLflow serves it. Imports nothing of this project: MLflow copies this file to the SavedModel.
 
 A request has a column `image` with image files, as bytes or as base64 (which JSON needs), and may ask for `view`
 `center`, which does a tenth of the work of `ten_crop`. The answer has, for each image, the five best `classes` and

@@ -36,24 +36,24 @@ class Images(Protocol):
         ...
 
 
-def convert(bundle: "Classifier") -> bytes:
-    """Return the TensorFlow Lite file of a network, of equal bytes for equal bundles.
+def convert(classifier: "Classifier") -> bytes:
+    """Return the TensorFlow Lite file of a network, of equal bytes for equal classifiers.
 
     A network of precision `bfloat16` is converted from its float32 master weights and computes in float32.
     """
-    spec, classes = bundle.model.spec, len(bundle.class_names)
-    model = networks.build(spec, crop_size=bundle.crop_size, num_classes=classes, precision="float32")
+    spec, classes = classifier.model.spec, len(classifier.class_names)
+    model = networks.build(spec, crop_size=classifier.crop_size, num_classes=classes, precision="float32")
     model.flatten.name = "flatten"  # Keras counts such layers in the process, and the file holds the name
     trained, fixed = (
         [variable.numpy() for variable in variables]
-        for variables in (bundle.model.trainable_variables, bundle.model.non_trainable_variables)
+        for variables in (classifier.model.trainable_variables, classifier.model.non_trainable_variables)
     )
-    pixels = tf.TensorSpec([1, bundle.crop_size, bundle.crop_size, 3], tf.float32, name="images")
+    pixels = tf.TensorSpec([1, classifier.crop_size, classifier.crop_size, 3], tf.float32, name="images")
 
     def answer(images):
         # As constants: the converter of TensorFlow 2.21 loses Keras' variables and answers NaN.
         weights = [tf.constant(each) for each in trained], [tf.constant(each) for each in fixed]
-        answered: Any = model.stateless_call(*weights, bundle.views.centred(images), training=False)
+        answered: Any = model.stateless_call(*weights, classifier.views.centred(images), training=False)
         return {"logits": answered[0]}
 
     function = tf.function(answer, input_signature=[pixels]).get_concrete_function()
@@ -64,12 +64,12 @@ def convert(bundle: "Classifier") -> bytes:
     return converter.convert()
 
 
-def measure(content: bytes, bundle: "Classifier", images: Images) -> dict[str, Any]:
+def measure(content: bytes, classifier: "Classifier", images: Images) -> dict[str, Any]:
     """Compare the answers of a TensorFlow Lite file with those of the network it was made of, on the CPU.
 
     Args:
         content: The file.
-        bundle: What was converted; it answers in the precision that it was trained in.
+        classifier: What was converted; it answers in the precision that it was trained in.
         images: Those of which `MAX_IMAGES` at most are used, evenly spaced.
 
     Returns:
@@ -82,20 +82,20 @@ def measure(content: bytes, bundle: "Classifier", images: Images) -> dict[str, A
     count = min(images.num_examples, MAX_IMAGES)
     chosen = np.linspace(0, images.num_examples - 1, count).round().astype(int)
     runner = _interpreter(content).get_signature_runner("serving_default")
-    start = (bundle.size - bundle.crop_size) // 2
-    window = slice(start, start + bundle.crop_size)
+    start = (classifier.size - classifier.crop_size) // 2
+    window = slice(start, start + classifier.crop_size)
     expected, received = [], []
     # One function as in the evaluation: layer by layer, TensorFlow would trace each layer's own and warn of so many.
-    network = tf.function(lambda inputs: bundle.model(inputs, training=False))
+    network = tf.function(lambda inputs: classifier.model(inputs, training=False))
     with tf.device("CPU:0"):
         for first in range(0, count, _BATCH):
-            inputs = bundle.inputs(images.read(chosen[first : first + _BATCH]))
-            expected.append(network(bundle.center_view(inputs)).numpy())
+            inputs = classifier.inputs(images.read(chosen[first : first + _BATCH]))
+            expected.append(network(classifier.center_view(inputs)).numpy())
             crops = inputs[:, window, window].numpy()
             received += [runner(images=crops[index : index + 1])["logits"] for index in range(len(crops))]
     theirs, ours = np.concatenate(expected), np.concatenate(received)
     difference, largest = float(np.abs(ours - theirs).max()), float(np.abs(theirs).max())
-    allowed = TOLERANCES[bundle.precision] * max(largest, 1e-6)
+    allowed = TOLERANCES[classifier.precision] * max(largest, 1e-6)
     if not difference <= allowed:  # not a number is no difference that is allowed
         raise AlexNetError(
             f"the TensorFlow Lite file answers otherwise than the trained model: logits differ by {difference:.2g},"

@@ -96,7 +96,7 @@ def score_views(logits: np.ndarray, labels: np.ndarray) -> dict[str, Predictions
     Ten crops are averaged as probabilities, not logits (§4.1 and the 2012 code's `LogregCostLayer`).
 
     Args:
-        logits: (N, 10, K) float32, the ten views in the bundle's order.
+        logits: (N, 10, K) float32, the ten views in the classifier's order.
         labels: (N,) int, 0..K-1.
 
     Returns:

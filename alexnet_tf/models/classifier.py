@@ -62,27 +62,27 @@ class Classifier:
         return self.views.ten(inputs)
 
 
-def write_classifier(folder: Path, bundle: Classifier, *, halved: bool = False) -> None:
-    """Write `model.json`, `weights.safetensors` and `mean.npy`; equal bytes for equal bundles.
+def write_classifier(folder: Path, classifier: Classifier, *, halved: bool = False) -> None:
+    """Write `model.json`, `weights.safetensors` and `mean.npy`; equal bytes for equal classifiers.
 
     Args:
         folder: Is made.
-        bundle: The model.
+        classifier: The model.
         halved: Store weights as bfloat16 where that loses nothing.
     """
     folder.mkdir()
     description = {
         "format": FORMAT,
-        "network": bundle.model.spec.model_dump(),
-        "input": bundle.views.spec.model_dump(),
-        "size": bundle.size,
-        "stored_size": bundle.stored_size,
-        "precision": bundle.precision,
-        "class_names": list(bundle.class_names),
+        "network": classifier.model.spec.model_dump(),
+        "input": classifier.views.spec.model_dump(),
+        "size": classifier.size,
+        "stored_size": classifier.stored_size,
+        "precision": classifier.precision,
+        "class_names": list(classifier.class_names),
     }
     (folder / "model.json").write_text(json.dumps(description, indent=1, sort_keys=True) + "\n")
-    np.save(folder / "mean.npy", bundle.views.mean)
-    save_arrays(folder / _WEIGHTS, model_arrays(bundle.model), halved=halved)
+    np.save(folder / "mean.npy", classifier.views.mean)
+    save_arrays(folder / _WEIGHTS, model_arrays(classifier.model), halved=halved)
 
 
 def read_classifier(folder: Path) -> Classifier:

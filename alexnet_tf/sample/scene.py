@@ -1,7 +1,7 @@
 """One generated photograph: background, clutter, a toy with light and shadow, lens and sensor.
 
 All draws come from the generator that is handed in, in a fixed order, so a scene is a function of its seed.
-What makes a class easy or hard to tell stands in `alexnet_tf.sample.difficulty`.
+What makes a class easy or hard to tell is in `alexnet_tf.sample.difficulty`.
 """
 
 import math

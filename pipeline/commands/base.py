@@ -1,4 +1,4 @@
-"""What all commands share: how errors look, and the options that stand on several of them."""
+"""What all commands share: how errors look, and the options that several of them have."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -7,7 +7,7 @@ import click
 from pipeline.commands.base import Command, example
 
 FIGURE1 = "docs/img/figure1.png"
-_HELP = f"""Render what stands on results, code and parameter models.
+_HELP = f"""Render the pages made from results, code and parameter models.
 
 The tables of README.md and docs/results.md, docs/paper.md, docs/profiles.md, docs/params.schema.json, figure 1, and in
 dvc.yaml the files of each stage. `make docs` renders these and the pages of benchmarks/.
@@ -15,7 +15,7 @@ dvc.yaml the files of each stage. `make docs` renders these and the pages of ben
 {example("alexnet docs" + chr(10) + "alexnet docs --check")}"""
 
 
-@click.command("docs", cls=Command, help=_HELP, short_help="Render the pages that stand on results and code.")
+@click.command("docs", cls=Command, help=_HELP, short_help="Render the pages made from results and code.")
 @click.option("--check", is_flag=True, help="Change nothing; fail when a page is not as it would be rendered.")
 def command(check: bool) -> None:
     """Render, or compare."""

@@ -168,7 +168,7 @@ def _checkpoints(workspace: Workspace) -> Finding:
     except AlexNetError:
         return Finding("checkpoint", "warn", "not compared with params.yaml, which is wrong", "see params")
     kept = kept_checkpoints(workspace, present)
-    going_on = [f"{each.address}: {each.standing()}; `dvc repro` goes on there" for each in kept if each.address]
+    going_on = [f"{each.address}: {each.progress()}; `dvc repro` goes on there" for each in kept if each.address]
     others = [each for each in kept if not each.address]
     if not others:
         return Finding("checkpoint", "ok", "; ".join(going_on) or "none kept")

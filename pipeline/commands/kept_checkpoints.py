@@ -1,4 +1,4 @@
-"""The checkpoints in the scratch folder: whose they are, where each training stands, how large they are."""
+"""The checkpoints in the scratch folder: whose they are, where each training is, how large they are."""
 
 import time
 from pathlib import Path
@@ -27,7 +27,7 @@ class KeptCheckpoint(NamedTuple):
     age_days: float
     address: str
 
-    def standing(self) -> str:
+    def progress(self) -> str:
         """Say where the training is."""
         try:
             return str(read_state(self.folder) or "no step saved yet")

@@ -22,14 +22,14 @@ def command(overrides: tuple[str, ...], as_json: bool, schema: bool) -> None:
         return
     from pipeline.config.load import PARAMS_FILE, load
     from pipeline.config.local_params import LOCAL_FILE
+    from pipeline.environment.dotted import words
     from pipeline.environment.workspace import find_workspace
-    from pipeline.tracking.stage_runs import flat
 
     config = load(find_workspace().root / PARAMS_FILE, overrides)
     if as_json:
         click.echo(json.dumps(config.values, indent=1))
         return
-    for key, value in flat(config.values).items():
+    for key, value in words(config.values).items():
         click.echo(f"{key}: {value}{f'  # {LOCAL_FILE}' if key in config.local else ''}")
 
 

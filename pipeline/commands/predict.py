@@ -127,11 +127,11 @@ def _answers(
     from pipeline.commands.image_files import batches
     from pipeline.environment.progress import progress_for
 
-    bundle: Classifier = read_classifier(folder)
-    predict = predictor(bundle, ten_crop=ten_crop)
+    classifier: Classifier = read_classifier(folder)
+    predict = predictor(classifier, ten_crop=ten_crop)
 
     def prepare(encoded: bytes) -> Any:
-        return stored_image(encoded, stored_size=bundle.stored_size, max_pixels=max_pixels)
+        return stored_image(encoded, stored_size=classifier.stored_size, max_pixels=max_pixels)
 
     with progress_for().task("predict", total=len(files), unit="files") as task:
         for read, images, unreadable in batches(files, prepare, batch_size=_BATCH, max_bytes=_MAX_FILE_BYTES):
@@ -140,7 +140,7 @@ def _answers(
             if read:
                 for path, image, classes, probabilities in zip(read, images, *predict(images), strict=True):
                     top = [
-                        {"class": bundle.class_names[index], "probability": round(float(probability), 6)}
+                        {"class": classifier.class_names[index], "probability": round(float(probability), 6)}
                         for index, probability in zip(classes, probabilities, strict=True)
                     ]
                     yield {"file": os.fspath(path), "top": top}, image

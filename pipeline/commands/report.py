@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _HELP = f"""Print how the variants of the last run compare, and write it as one page that opens without a network.
 
-The page is reports/report.html. With --rev, the variants of past runs stand beside them, taken from DVC's cache, and
+The page is reports/report.html. With --rev, it also shows the variants of past runs, taken from DVC's cache, and
 the page is reports/compared.html; runs that were tested on other images are refused. What the cache does not have is
 taken from the revision's metrics.json, without the paired test. With --json no page is written.
 

@@ -2,8 +2,6 @@
 
 import configparser
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import click
@@ -32,6 +30,7 @@ def command() -> None:
     from alexnet_tf.errors import AlexNetError
     from pipeline.config.load import PARAMS_FILE, load
     from pipeline.config.source_state import require_current
+    from pipeline.environment.processes import run_module
     from pipeline.environment.workspace import find_workspace
 
     workspace = find_workspace()
@@ -41,13 +40,7 @@ def command() -> None:
     without = not has_git(root)
     if without != is_no_scm(root):
         change = ["core.no_scm", "true"] if without else ["--unset", "core.no_scm"]
-        done = subprocess.run(
-            [sys.executable, "-m", "dvc", "config", "--local", *change],
-            cwd=root,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = run_module("dvc", "config", "--local", *change, cwd=root, capture_output=True)
         if done.returncode:
             raise AlexNetError(f"`dvc config --local {' '.join(change)}` failed: {done.stderr.strip()}")
     click.echo(WITHOUT_GIT if without else "ready: Git and DVC both work here")
@@ -64,19 +57,13 @@ def has_git(root: Path) -> bool:
 
 def has_identity(root: Path) -> bool:
     """Whether Git knows whose commits are made, as DVC asks: unlike Git, it takes no name from the machine."""
+    from pipeline.environment.git import setting
+
     return all(
-        os.environ.get(f"GIT_{role}_{what.upper()}") or _setting(root, f"user.{what}")
+        os.environ.get(f"GIT_{role}_{what.upper()}") or setting(root, f"user.{what}")
         for role in ("AUTHOR", "COMMITTER")
         for what in ("name", "email")
     )
-
-
-def _setting(root: Path, key: str) -> str:
-    command = ["git", "config", "--get", key]
-    try:
-        return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False).stdout.strip()
-    except FileNotFoundError:  # a container without git, where DVC reads the same files by itself
-        return ""
 
 
 def is_no_scm(root: Path) -> bool:

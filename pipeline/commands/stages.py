@@ -32,7 +32,7 @@ _EXAMPLES = {
     "train": (
         "alexnet train optimized\n"
         "alexnet train faithful -S variants.faithful.training.epochs=2\n"
-        "alexnet train optimized --chaos 6"
+        "alexnet train optimized --kill-test 6"
     ),
     "evaluate": "alexnet evaluate optimized",
     "compare": "alexnet compare",
@@ -41,9 +41,15 @@ _EXAMPLES = {
 
 
 def _command(stage: Stage) -> click.Command:
-    def callback(overrides: tuple[str, ...], entry: str = "", fresh: bool = False, chaos: int | None = None) -> None:
-        if chaos:
-            _check_resume(entry, overrides, chaos)
+    def callback(
+        overrides: tuple[str, ...],
+        entry: str = "",
+        fresh: bool = False,
+        kill_test: int | None = None,
+        chaos: int | None = None,
+    ) -> None:
+        if kills := kill_test or chaos:
+            _check_resume(entry, overrides, kills)
         else:
             run(stage.name, entry, overrides, fresh=fresh)
 
@@ -55,12 +61,13 @@ def _command(stage: Stage) -> click.Command:
         params += [
             click.Option(["--fresh"], is_flag=True, help="Ignore and delete an earlier checkpoint of this training."),
             click.Option(
-                ["--chaos"],
+                ["--kill-test"],
                 type=click.IntRange(min=1),
                 metavar="N",
-                help="Check instead that killing helps nobody: train twice in a scratch folder, once killed N times at "
-                "random moments, and compare every byte.",
+                help="Test recovery instead: train twice in a scratch folder, once killed N times at random moments, "
+                "and compare every byte.",
             ),
+            click.Option(["--chaos"], type=click.IntRange(min=1), hidden=True),  # the former name
         ]
     about = _ABOUT[stage.name]
     text = f"{about}\n\n{example(_EXAMPLES[stage.name])}"
@@ -72,11 +79,11 @@ def _check_resume(variant: str, changes: tuple[str, ...], kills: int) -> None:
     from alexnet_tf.errors import TrainingError
     from pipeline.config.load import PARAMS_FILE, load
     from pipeline.environment.workspace import find_workspace
-    from pipeline.verify.kill_test import chaos
+    from pipeline.verify.kill_test import kill_test
 
     workspace = find_workspace()
     item = load(workspace.root / PARAMS_FILE, changes).item("train", variant)
-    verdict = chaos(workspace, item, changes, kills, say)
+    verdict = kill_test(workspace, item, changes, kills, say)
     told = (
         f"{item.address}: killed {verdict.kills} times, {verdict.resumable} of them resumed from a checkpoint, "
         f"{verdict.kills_in_write} within the write of one"
@@ -127,7 +134,7 @@ def run(name: str, entry: str, changes: tuple[str, ...], *, fresh: bool = False)
 
 
 def _write_page(workspace: "Workspace", config: "Config", tracker: "Tracker") -> None:
-    """Write reports/report.html; the comparison stands without it, so a fault here is told and no more."""
+    """Write reports/report.html; the comparison is complete without it, so a fault here is only reported."""
     from pipeline.results.report import write_report
 
     try:
@@ -137,7 +144,7 @@ def _write_page(workspace: "Workspace", config: "Config", tracker: "Tracker") ->
 
 
 def _register(workspace: "Workspace", variant: str) -> None:
-    """Put a blessed export into MLflow's registry; the export stands without it, so a fault is told and no more."""
+    """Put a blessed export into MLflow's registry; the export is complete without it, so a fault is only reported."""
     import json
 
     from alexnet_tf.errors import AlexNetError

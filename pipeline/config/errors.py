@@ -9,6 +9,7 @@ from pydantic_core import ErrorDetails
 from alexnet_tf.errors import ConfigError
 from alexnet_tf.nearest import nearest
 from pipeline.config.schema import json_schema, subschemas
+from pipeline.environment.dotted import at
 from pipeline.environment.yaml_file import shown
 
 _TYPES = {
@@ -66,7 +67,7 @@ def _worded(error: ErrorDetails, path: Sequence[Any], values: Mapping[str, Any],
     expected = expectation(path, values)
     if error["type"] in _ABSENT:
         return f"{source}: {key} is missing; expected {expected}"
-    value = _value_at(path, values)
+    value = at(values, [part for part in path if part != "[key]"])
     received = shown(value)
     if error["type"] in ("value_error", "assertion_error"):
         text = error["msg"].partition(", ")[2].rstrip(".")
@@ -83,7 +84,7 @@ def _worded(error: ErrorDetails, path: Sequence[Any], values: Mapping[str, Any],
 
 
 def expectation(path: Sequence[Any], values: Mapping[str, Any]) -> str:
-    """Say in words what may stand at a path of params.yaml that holds `values`."""
+    """Say in words what is allowed at a path of params.yaml that holds `values`."""
     found = [text for each in subschemas(json_schema(), path, values) if (text := _described(each))]
     return " or ".join(dict.fromkeys(found)) or "a value"
 
@@ -134,10 +135,3 @@ def _without_tags(location: Sequence[Any], values: Any, error: ErrorDetails) -> 
         elif part == "[key]" or (depth == len(location) - 1 and error["type"] in _ABSENT):
             path.append(part)
     return path
-
-
-def _value_at(path: Sequence[Any], values: Any) -> Any:
-    for part in path:
-        if part in values if isinstance(values, Mapping) else isinstance(part, int):
-            values = values[part]
-    return values

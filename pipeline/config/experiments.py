@@ -3,8 +3,7 @@
 import difflib
 import json
 import re
-import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +12,8 @@ from alexnet_tf.nearest import nearest
 from pipeline.config.load import PARAMS_FILE, check
 from pipeline.config.local_params import DEFAULTS_FILE, defaults, with_source_folder
 from pipeline.config.schema import RuntimeParams
+from pipeline.environment.dotted import flatten
+from pipeline.environment.git import is_committed
 from pipeline.environment.workspace import Workspace
 from pipeline.environment.yaml_file import parse, read, shown
 
@@ -113,12 +114,7 @@ def require_no_edits(workspace: Workspace, old: str) -> None:
     """
     if not old or _is_experiment(workspace.root, old):
         return
-    command = ["git", "diff", "--quiet", "HEAD", "--", PARAMS_FILE]
-    try:
-        committed = subprocess.run(command, cwd=workspace.root, capture_output=True, check=False).returncode == 0
-    except OSError:
-        committed = False
-    if not committed:
+    if not is_committed(workspace.root, PARAMS_FILE):
         raise AlexNetError(
             f"{PARAMS_FILE} holds edits that are neither committed nor one of experiments/; "
             "commit it, copy it to experiments/NAME.yaml, or add --force to lose them"
@@ -168,17 +164,12 @@ def changes(workspace: Workspace, experiment: str, variant: str) -> dict[str, An
     """Return what params.yaml has other than its experiment, by dotted key; other variants and `runtime` aside."""
     text = (workspace.root / "experiments" / f"{experiment}.yaml").read_text(encoding="utf-8")
     active, original = (
-        dict(_leaves(content, variant)) for content in (read(workspace.root / PARAMS_FILE), parse(text, experiment))
+        _of_variant(content, variant) for content in (read(workspace.root / PARAMS_FILE), parse(text, experiment))
     )
     return {key: value for key, value in active.items() if key not in original or original[key] != value}
 
 
-def _leaves(content: Mapping[str, Any], variant: str, above: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in content.items():
-        key = f"{above}{name}"
-        if key == "runtime" or (above == "variants." and name != variant):
-            continue
-        if isinstance(value, Mapping):
-            yield from _leaves(value, variant, f"{key}.")
-        else:
-            yield key, value
+def _of_variant(content: Mapping[str, Any], variant: str) -> dict[str, Any]:
+    sections = {name: section for name, section in content.items() if name != "runtime"}
+    own = {name: section for name, section in content["variants"].items() if name == variant}
+    return flatten(sections | {"variants": own})

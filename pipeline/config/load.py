@@ -16,6 +16,7 @@ from components.interfaces import StageParams
 from pipeline.config.errors import sentence
 from pipeline.config.local_params import LOCAL_FILE, with_local
 from pipeline.config.schema import RuntimeParams, file_type
+from pipeline.environment.dotted import at
 from pipeline.environment.workspace import home_of
 from pipeline.environment.yaml_file import read, shown, with_overrides
 from pipeline.stages.table import STAGES, Item, all_items, items
@@ -28,7 +29,7 @@ class Config:
     """A params.yaml that was found right.
 
     Attributes:
-        values: The content, in which a profile's values stand for the word `profile`.
+        values: The content, in which a profile's values replace the word `profile`.
         params: Address of a run, for example `train@faithful` -> the parameters of that stage.
         runtime: The section `runtime`.
         local: Dotted keys whose values came from params.local.yaml.
@@ -189,11 +190,3 @@ def _check_schema(folder: Path, schema: str | None, name: str) -> None:
             f"{name} or -S: validate.reference_schema must be null or the NAME of a schemas/NAME.pbtxt "
             f"({', '.join(known) or 'there is none'}), got {schema!r}{nearest(schema, known)}"
         )
-
-
-def at(values: Mapping[str, Any], key: str) -> Any:
-    """Look up a dotted key."""
-    found: Any = values
-    for part in key.split("."):
-        found = found[part]
-    return found

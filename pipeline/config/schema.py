@@ -56,7 +56,7 @@ def _tree() -> dict[str, Any]:
             leaves.setdefault(key, fields[name])
     leaves["variants.{variant}.images"] = Field(description="The entry of `images` that this variant is fed.")
     leaves["variants.{variant}.images"].annotation = str
-    leaves["variants.{variant}.profile"] = Field(description="What the word `profile` stands for in this variant.")
+    leaves["variants.{variant}.profile"] = Field(description="What the word `profile` means in this variant.")
     leaves["variants.{variant}.profile"].annotation = Literal[*PROFILES, "none"]
     for name, runtime_field in RuntimeParams.model_fields.items():
         leaves[f"runtime.{name}"] = runtime_field

@@ -1,9 +1,12 @@
-"""What Git knows of this checkout; None or nothing where there is no Git or no commit."""
+"""What Git knows of this checkout; None or nothing where there is no Git or no commit. Nothing else starts Git."""
 
 import os
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+
+from alexnet_tf.errors import AlexNetError
 
 # DVC's lock and the metrics beside it are written while stages run, so a change there says nothing about what ran.
 CODE_AND_PARAMS = ("--", ".", ":(exclude)dvc.lock", ":(exclude)metrics.json")
@@ -22,6 +25,21 @@ def changed_files(root: Path, among: Sequence[str] = CODE_AND_PARAMS[1:]) -> lis
 def committed(root: Path, revision: str, path: str) -> str | None:
     """The text of a file in a commit, or None where it is not there."""
     return git(root, "show", f"{revision}:./{path}", exact=True)
+
+
+def is_committed(root: Path, path: str) -> bool:
+    """Whether a file is as the commit has it."""
+    return git(root, "diff", "--quiet", "HEAD", "--", path) is not None
+
+
+def has_object(root: Path, name: str) -> bool:
+    """Whether the repository has what a Git revision names, such as `COMMIT:./PATH`."""
+    return git(root, "cat-file", "-e", name) is not None
+
+
+def setting(root: Path, key: str) -> str:
+    """The value of a setting; "" where it is not set, or there is no Git."""
+    return git(root, "config", "--get", key) or ""
 
 
 def commit_of(root: Path, revision: str) -> str | None:
@@ -45,6 +63,25 @@ def experiment_revision(root: Path) -> str | None:
     """The commit that DVC made of the experiment that this process belongs to, or None where there is none (yet)."""
     name, base = os.environ.get("DVC_EXP_NAME"), os.environ.get("DVC_EXP_BASELINE_REV", "")
     return git(root, "rev-parse", "--verify", "--quiet", f"refs/exps/{base[:2]}/{base[2:]}/{name}") if name else None
+
+
+def check_out(root: Path, commit: str, folder: Path) -> None:
+    """Write a commit's files into a folder, by an index of its own: neither `git worktree` nor a hook leaves a trace.
+
+    Raises:
+        AlexNetError: Git cannot, for example since the disk is full.
+    """
+    repository, tree = git(root, "rev-parse", "--absolute-git-dir"), git(root, "rev-parse", f"{commit}:./")
+    with tempfile.TemporaryDirectory() as place:
+        own = {"GIT_INDEX_FILE": f"{place}/index", "GIT_WORK_TREE": str(folder), "GIT_DIR": repository or ""}
+        for command in (["read-tree", tree or commit], ["checkout-index", "--all"]):
+            words = ["git", "-c", "core.hooksPath=", *command]
+            done = subprocess.run(
+                words, cwd=folder, env=os.environ | own, capture_output=True, text=True, errors="replace", check=False
+            )
+            if done.returncode:
+                told = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+                raise AlexNetError(f"{folder}: the files of commit {commit[:12]} cannot be written here ({told})")
 
 
 def git(root: Path, *arguments: str, exact: bool = False) -> str | None:

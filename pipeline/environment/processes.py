@@ -4,8 +4,10 @@ import functools
 import hashlib
 import os
 import socket
+import subprocess
+import sys
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +78,38 @@ def writer_is_alive(first: Mapping[str, Any]) -> bool:
     return is_alive(int(process), started)
 
 
-def own_environment() -> dict[str, str]:
-    """Environment of a process of this package beside the present one; it finds the same code."""
-    here = str(code_folder())
-    path = os.pathsep.join(part for part in (here, os.environ.get("PYTHONPATH", "")) if part)
-    return {**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": "ignore"}
+def run_module(
+    name: str, *arguments: object, variables: Mapping[str, str | None] | None = None, **options: Any
+) -> "subprocess.CompletedProcess[str]":
+    """Run a module of this environment in a process of its own, with this code, and wait for its end.
+
+    Args:
+        name: Of the module, as `python -m` takes it.
+        arguments: Of its command line.
+        variables: Of the environment, to be set otherwise than here; None takes one out.
+        options: Of `subprocess.run`.
+
+    Raises:
+        subprocess.TimeoutExpired: There is a `timeout`, and it did not end in time.
+    """
+    command, environment = _module(name, arguments, variables or {})
+    return subprocess.run(command, env=environment, text=True, check=False, **options)
+
+
+def start_module(name: str, *arguments: object, **options: Any) -> "subprocess.Popen[bytes]":
+    """Start a module of this environment in a process of its own, with this code; `options` are those of `Popen`."""
+    command, environment = _module(name, arguments, {})
+    return subprocess.Popen(command, env=environment, **options)
+
+
+def search_path(code: Path) -> str:
+    """A PYTHONPATH by which the packages in a folder are found before those of the same names elsewhere."""
+    return os.pathsep.join(part for part in (str(code), os.environ.get("PYTHONPATH", "")) if part)
+
+
+def _module(
+    name: str, arguments: Iterable[object], variables: Mapping[str, str | None]
+) -> tuple[list[str], dict[str, str]]:
+    own = {**os.environ, "PYTHONPATH": search_path(code_folder()), "PYTHONWARNINGS": "ignore", **variables}
+    environment = {variable: word for variable, word in own.items() if word is not None}
+    return [sys.executable, "-m", name, *map(str, arguments)], environment

@@ -20,7 +20,7 @@ def parse(text: str, source: str) -> Any:
         source: What to call it in an error.
 
     Raises:
-        ConfigError: The text is no YAML, or a key stands twice.
+        ConfigError: The text is no YAML, or has a key twice.
     """
     try:
         return YAML(typ="safe", pure=True).load(text)

@@ -13,7 +13,7 @@ def refreshed(text: str, root: Path) -> str:
     """Give each stage's list of code dependencies in `text` (dvc.yaml) what its import closure says.
 
     Args:
-        text: Content of dvc.yaml; of each stage, the code dependencies stand together.
+        text: Content of dvc.yaml; of each stage, the code dependencies are together.
         root: Folder of the packages.
 
     Returns:

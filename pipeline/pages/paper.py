@@ -48,7 +48,7 @@ class Row(BaseModel):
         ours: What this project does.
         symbols: Where, as `module:name`.
         tests: What pins it, as `file::function`.
-        status: How the claim stands here.
+        status: How far the claim holds here.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

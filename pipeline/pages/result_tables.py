@@ -1,6 +1,6 @@
 """Renders the tables of README.md and docs/results.md from results/: `make docs`.
 
-A page says where a table stands: `<!-- results: KIND EXPERIMENT -->`, up to `<!-- end -->`. KIND is one of
+A page marks the place of a table: `<!-- results: KIND EXPERIMENT -->`, up to `<!-- end -->`. KIND is one of
 
     comparison  what `alexnet report` prints
     runs        one line for each set of parameters, all its seeds together

@@ -106,9 +106,9 @@ def _scored(models: Sequence[Path], records: Path, *, batch_size: int) -> "tuple
     split = RecordDataset.open(records, "test")
     strategy = make_strategy([])
     with strategy.scope():
-        bundles = [read_classifier(model) for model in models]
+        classifiers = [read_classifier(model) for model in models]
     with progress_for().task("score", total=split.num_examples, unit="images") as task:
-        return evaluate_together(bundles, split, batch_size=batch_size, strategy=strategy, advance=task.advance)
+        return evaluate_together(classifiers, split, batch_size=batch_size, strategy=strategy, advance=task.advance)
 
 
 AVERAGES = "averages"

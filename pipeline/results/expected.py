@@ -109,7 +109,7 @@ def outcome(workspace: Workspace, config: Config, comparison: Mapping[str, Any])
     root = workspace.root
     written = read(root / PARAMS_FILE)
     lock, claim = read_lock(root), claimed_lock(root)
-    stale = [item.address for item in all_items(config.values) if not lock.stands(root, item, written)]
+    stale = [item.address for item in all_items(config.values) if not lock.is_current(root, item, written)]
     if stale:
         told = f"{', '.join(stale)} {'is' if len(stale) == 1 else 'are'} out of date"
         return Outcome("out of date", f"not compared with what is committed: {told}; `{typed('dvc repro')}` first")

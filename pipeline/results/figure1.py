@@ -24,7 +24,7 @@ def epochs_to(errors: Sequence[float], *, target: float = TARGET) -> float | Non
     """Return after how many epochs a curve of training errors is at `target`, None where it never is.
 
     Args:
-        errors: One mean an epoch, fractions; that of epoch n stands at n - 1/2.
+        errors: One mean an epoch, fractions; that of epoch n is at n - 1/2.
         target: A fraction.
     """
     for index, error in enumerate(errors):
@@ -72,7 +72,7 @@ def ratio(groups: Sequence[Sequence[Result]]) -> str:
         if sooner is None:
             return f"ReLU did not reach {_TARGET_ERROR} with seed {seed}, so there is no ratio."
         if later is None:
-            bounds.append((len(training_errors(tanh[seed])) - 0.5) / sooner)  # where the last mean stands
+            bounds.append((len(training_errors(tanh[seed])) - 0.5) / sooner)  # where the last mean is
         else:
             times.append(later / sooner)
     paper = f"the paper reads off {PAPER_TIMES}"

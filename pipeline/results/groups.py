@@ -45,7 +45,7 @@ def shown_difference(group: Sequence[Result], groups: Sequence[Sequence[Result]]
     if not runs:
         return shown_changes(group[0])
     file, own = max(runs, key=lambda each: each.time).row["params"], group[0].row["params"]
-    names = sorted((own.keys() & file.keys()) - {"seed", "training.precision"})  # which stand beside it
+    names = sorted((own.keys() & file.keys()) - {"seed", "training.precision"})  # which have columns of their own
     return ", ".join(f"`{name}={own[name]}`" for name in names if own[name] != file[name])
 
 

@@ -93,7 +93,7 @@ class Result:
         return f"git checkout {commit[:12]} && alexnet use {self.experiment}{folder} && {run} evaluate@{self.variant}"
 
     def event(self) -> dict[str, Any]:
-        """Describe it to MLflow, as a state that stands."""
+        """Describe it to MLflow, as a state that no pipeline run has just made."""
         tags = {**self.row["state_tags"], "alexnet.result": self.path}
         return {"event": "standing", "time": self.time, "rows": [{**self.row, "state_tags": tags}]}
 

@@ -91,8 +91,8 @@ def keep(root: Path, model: Path, records: Path, target: Path) -> dict:
     split = RecordDataset.open(records, "test")
     strategy = make_strategy([])
     with strategy.scope():
-        bundle = read_classifier(model)
-    arrays = compressed(model_arrays(bundle.model))
+        classifier = read_classifier(model)
+    arrays = compressed(model_arrays(classifier.model))
     # Told before an hour of scoring.
     if (least := sum(array.nbytes for array in arrays.values()) // 2) > _MAX_BYTES:
         raise AlexNetError(
@@ -100,13 +100,13 @@ def keep(root: Path, model: Path, records: Path, target: Path) -> dict:
             f"{_MAX_BYTES:,}; keep a smaller variant"
         )
     with progress_for().task("score twice", total=2 * split.num_examples, unit="images") as task:
-        before = evaluate(bundle, split, batch_size=256, strategy=strategy, advance=task.advance)
-        assign_arrays(bundle.model, arrays, source="compression")
-        after = evaluate(bundle, split, batch_size=256, strategy=strategy, advance=task.advance)
+        before = evaluate(classifier, split, batch_size=256, strategy=strategy, advance=task.advance)
+        assign_arrays(classifier.model, arrays, source="compression")
+        after = evaluate(classifier, split, batch_size=256, strategy=strategy, advance=task.advance)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as place:
         made = Path(place) / target.name
-        write_classifier(made, bundle, halved=True)
+        write_classifier(made, classifier, halved=True)
         size = sum(path.stat().st_size for path in made.iterdir())
         if size > _MAX_BYTES:
             raise AlexNetError(

@@ -1,4 +1,4 @@
-"""What was aimed at, beside what came out: results/aims.yaml against the kept results, for docs/results.md."""
+"""Targets and results: results/aims.yaml against the kept results, for docs/results.md."""
 
 import statistics
 from collections.abc import Sequence
@@ -22,13 +22,13 @@ _METRICS: dict[Quantity, tuple[str, float, str]] = {
 }
 
 
-class Aim(BaseModel):
+class Target(BaseModel):
     """One figure that a variant should reach.
 
     Attributes:
         variant: Whose.
         quantity: Which figure, lower being better.
-        at_most: The aim: an error in percent, else seconds or minutes.
+        at_most: The target: an error in percent, else seconds or minutes.
         anchor: What others had, "" where none is known.
         seeds: How many runs it should be the mean (an error) or median (a cost) of.
         reason: Why it is missed, as far as that was measured; shown unless it is met.
@@ -46,19 +46,19 @@ class Aim(BaseModel):
     next: str
 
 
-_AIMS = TypeAdapter(dict[str, list[Aim]])
+_TARGETS = TypeAdapter(dict[str, list[Target]])
 
 
-def read_aims(root: Path) -> dict[str, list[Aim]]:
-    """Read results/aims.yaml: experiment -> its aims.
+def read_targets(root: Path) -> dict[str, list[Target]]:
+    """Read results/aims.yaml: experiment -> its targets.
 
     Raises:
         AlexNetError: It is missing or no YAML.
-        DataError: It says something else than aims.
+        DataError: It says something else than targets.
     """
     path = root / FOLDER / FILE
     try:
-        return _AIMS.validate_python(parse(path.read_text(encoding="utf-8"), f"{FOLDER}/{FILE}"))
+        return _TARGETS.validate_python(parse(path.read_text(encoding="utf-8"), f"{FOLDER}/{FILE}"))
     except OSError as error:
         raise AlexNetError(f"{path}: cannot be read ({error.strerror}); it is part of the repository") from error
     except ValidationError as error:
@@ -69,43 +69,43 @@ def read_aims(root: Path) -> dict[str, list[Aim]]:
 
 
 def targets_table(root: Path, experiment: str) -> str:
-    """Lay the aims of an experiment out, one line each, with the best set of parameters that was run.
+    """Lay the targets of an experiment out, one line each, with the best set of parameters that was run.
 
     Of several sets of parameters that were run, those with more seeds come first, up to as many as asked for, then the
-    better figure. The first aim of a variant chooses, and its other aims are held against the same runs.
+    better figure. The first target of a variant chooses, and its other targets are held against the same runs.
 
     Raises:
-        DataError: A result or the file of aims is broken, or that has none for the experiment.
-        AlexNetError: There is no result, or no file of aims.
+        DataError: A result or the file of targets is broken, or that has none for the experiment.
+        AlexNetError: There is no result, or no file of targets.
     """
-    if not (aims := read_aims(root).get(experiment)):
-        raise DataError(f"{FOLDER}/{FILE} has no aims for {experiment}, of which a page asks for a table")
+    if not (targets := read_targets(root).get(experiment)):
+        raise DataError(f"{FOLDER}/{FILE} has no targets for {experiment}, of which a page asks for a table")
     groups = grouped(load(root / FOLDER / experiment))
     header = ["variant", "quantity", "others", "aim", "here", "verdict", "why, and what to try next"]
     lines = [header, ["---"] * len(header)]
     chosen: dict[str, Sequence[Result]] = {}
-    for aim in aims:
-        if aim.variant not in chosen:
-            chosen[aim.variant] = _best(aim, groups)
-        _, _, shown = _METRICS[aim.quantity]
-        wanted = f"at most {shown.format(aim.at_most)}" + (f", {aim.seeds} seeds" if aim.seeds > 1 else "")
-        here, verdict = _reached(aim, chosen[aim.variant], groups)
-        remark = "" if verdict == "met" else f"{aim.reason} Next: {aim.next}"
-        lines.append([f"`{aim.variant}`", aim.quantity, aim.anchor, wanted, here, verdict, remark])
+    for target in targets:
+        if target.variant not in chosen:
+            chosen[target.variant] = _best(target, groups)
+        _, _, shown = _METRICS[target.quantity]
+        wanted = f"at most {shown.format(target.at_most)}" + (f", {target.seeds} seeds" if target.seeds > 1 else "")
+        here, verdict = _reached(target, chosen[target.variant], groups)
+        remark = "" if verdict == "met" else f"{target.reason} Next: {target.next}"
+        lines.append([f"`{target.variant}`", target.quantity, target.anchor, wanted, here, verdict, remark])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def summary_table(root: Path, experiment: str) -> str:
-    """Lay out, one line a variant, what its best set of parameters reached: the runs that the first aim chooses.
+    """Lay out, one line a variant, what its best set of parameters reached: the runs that the first target chooses.
 
     Raises:
-        DataError: As of `aims_table`.
-        AlexNetError: As of `aims_table`.
+        DataError: As of `targets_table`.
+        AlexNetError: As of `targets_table`.
     """
     groups = grouped(load(root / FOLDER / experiment))
     header = ["variant", "test error, ten crops", "test error, centre crop", "seeds", "epochs", "minutes", "precision"]
     lines = [header, ["---"] * len(header)]
-    firsts = {aim.variant: aim for aim in reversed(read_aims(root).get(experiment, []))}
+    firsts = {target.variant: target for target in reversed(read_targets(root).get(experiment, []))}
     for variant in sorted(firsts):
         if group := _best(firsts[variant], groups):
             errors = [
@@ -126,28 +126,28 @@ def shown_error(values: Sequence[float]) -> str:
     return f"{100 * statistics.mean(values):.2f}{spread} %"
 
 
-def _best(aim: Aim, groups: Sequence[Sequence[Result]]) -> Sequence[Result]:
-    known = [group for group in groups if group[0].variant == aim.variant and _value(aim, group) is not None]
-    return min(known, key=lambda group: (-min(len(group), aim.seeds), _value(aim, group)), default=[])
+def _best(target: Target, groups: Sequence[Sequence[Result]]) -> Sequence[Result]:
+    known = [group for group in groups if group[0].variant == target.variant and _value(target, group) is not None]
+    return min(known, key=lambda group: (-min(len(group), target.seeds), _value(target, group)), default=[])
 
 
-def _value(aim: Aim, group: Sequence[Result]) -> float | None:
-    metric, scale, _ = _METRICS[aim.quantity]
+def _value(target: Target, group: Sequence[Result]) -> float | None:
+    metric, scale, _ = _METRICS[target.quantity]
     values = [each.metrics[metric] for each in group if metric in each.metrics]
-    middle = statistics.mean if aim.quantity == "ten-crop error" else statistics.median
+    middle = statistics.mean if target.quantity == "ten-crop error" else statistics.median
     return scale * middle(values) if values and len(values) == len(group) else None
 
 
-def _reached(aim: Aim, group: Sequence[Result], groups: Sequence[Sequence[Result]]) -> tuple[str, str]:
-    if (value := _value(aim, group)) is None:
+def _reached(target: Target, group: Sequence[Result], groups: Sequence[Sequence[Result]]) -> tuple[str, str]:
+    if (value := _value(target, group)) is None:
         return "", "not run"
     seeds = f"{len(group)} seed{'s' if len(group) > 1 else ''}"
     run = [shown_difference(group, groups), group[0].precision, seeds]
-    if aim.quantity != "ten-crop error":  # a cost says little without its machine
+    if target.quantity != "ten-crop error":  # a cost says little without its machine
         run.append(f"processor: {'; '.join(sorted({each.processor for each in group}))}")
-    if value > aim.at_most + 1e-9:
+    if value > target.at_most + 1e-9:
         verdict = "missed"
     else:
-        verdict = "met" if len(group) >= aim.seeds else f"met with {len(group)} of {aim.seeds} seeds"
-    _, _, shown = _METRICS[aim.quantity]
+        verdict = "met" if len(group) >= target.seeds else f"met with {len(group)} of {target.seeds} seeds"
+    _, _, shown = _METRICS[target.quantity]
     return f"{shown.format(value)} ({', '.join(part for part in run if part)})", verdict

@@ -58,7 +58,7 @@ def read_timings(folder: Path, item: Item, fingerprint: str) -> dict[str, float]
 
 
 def cost_metrics(stage: str, cost: Mapping[str, float]) -> dict[str, float]:
-    """Name a stage's costs as they stand on the row: its wall seconds; of training, all that it reported."""
+    """Name a stage's costs as the row has them: its wall seconds; of training, all that it reported."""
     named = {f"cost/{stage}_seconds": cost["wall_seconds"]} if "wall_seconds" in cost else {}
     if stage == "train":
         named |= {f"cost/{name}": value for name, value in cost.items() if name != "wall_seconds"}

@@ -3,10 +3,9 @@
 import functools
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
+from pipeline.environment.processes import run_module
 from pipeline.environment.workspace import Workspace
 from pipeline.stages.claims import claimed_lock
 from pipeline.stages.lock import dvc_md5
@@ -70,8 +69,7 @@ def _cached(workspace: Workspace, digest: str) -> Path:
 
 @functools.cache
 def _folder(root: Path) -> Path:
-    command = [sys.executable, "-m", "dvc", "cache", "dir"]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    done = run_module("dvc", "cache", "dir", cwd=root, capture_output=True)
     return Path(done.stdout.strip() or root / ".dvc/cache")
 
 

@@ -1,4 +1,4 @@
-"""What dvc.lock says: the hash of every output, and which stages stand as they were locked."""
+"""What dvc.lock says: the hash of every output, and which stages are as they were locked."""
 
 import functools
 import hashlib
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from alexnet_tf.errors import ConfigError
+from pipeline.environment.dotted import at
 from pipeline.environment.yaml_file import parse, read
 from pipeline.stages.table import Item
 
@@ -57,7 +58,7 @@ class Lock:
         return True
 
     def has_params(self, item: Item, written: Mapping[str, Any]) -> bool:
-        """Whether `item` was last run with the parameters that stand in params.yaml now.
+        """Whether `item` was last run with the parameters that are in params.yaml now.
 
         Args:
             item: The run.
@@ -66,9 +67,9 @@ class Lock:
         locked = self._entry(item).get("params")
         if locked is None:
             return False
-        return all(_looked_up(written, key) == value for key, value in locked.get("params.yaml", {}).items())
+        return all(_has(written, key, value) for key, value in locked.get("params.yaml", {}).items())
 
-    def stands(self, root: Path, item: Item, written: Mapping[str, Any]) -> bool:
+    def is_current(self, root: Path, item: Item, written: Mapping[str, Any]) -> bool:
         """Whether `item` is as it was locked: its parameters, code, inputs and outputs.
 
         It says what `dvc status` says, for one stage and without DVC's lock on the repository. Outputs over 50 MB are
@@ -141,10 +142,8 @@ def _file_md5(path: Path) -> str | None:
         return None
 
 
-def _looked_up(values: Mapping[str, Any], key: str) -> Any:
-    found: Any = values
-    for part in key.split("."):
-        if not isinstance(found, Mapping) or part not in found:
-            return None
-        found = found[part]
-    return found
+def _has(values: Mapping[str, Any], key: str, value: Any) -> bool:
+    try:
+        return at(values, key) == value
+    except KeyError:
+        return value is None

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 from pipeline.stages.import_graph import code_closure
 
-METRICS_FILE = "metrics.json"  # in Git: what dvc.lock stands for, in numbers
+METRICS_FILE = "metrics.json"  # in Git: what dvc.lock claims, in numbers
 RECORDS = "data/records/{images}"
 STATISTICS = "data/statistics/{images}"
 PROFILES_MODULE = "alexnet_tf/profiles.py"
@@ -30,7 +30,7 @@ class Stage:
         params: Field of the component's `Params` -> dotted key in params.yaml. `{images}` and `{variant}`
             stand for the item, in all templates; a variant stage's `{images}` is what the variant names as
             its images.
-        profiled: The values come from variants, in which a profile's values stand for the word `profile`.
+        profiled: The values come from variants, in which a profile's values replace the word `profile`.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Stage:
 
 
 class Item(NamedTuple):
-    """One run of a stage: what `{images}` and `{variant}` stand for in its templates."""
+    """One run of a stage: what `{images}` and `{variant}` mean in its templates."""
 
     stage: Stage
     key: str

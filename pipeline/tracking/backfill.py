@@ -1,4 +1,4 @@
-"""Completes the rows in MLflow: puts a description of all that stands into the spool, to be sent like any other."""
+"""Completes the rows in MLflow: puts a description of all stages that are up to date into the spool, to be sent."""
 
 import json
 import uuid
@@ -14,17 +14,17 @@ from pipeline.environment.yaml_file import parse
 from pipeline.stages.lock import LOCK_FILE, parse_lock, read_lock
 from pipeline.stages.table import all_items, ancestors
 from pipeline.tracking import spool, uploads
-from pipeline.tracking.parent_runs import run_identity, standing_rows
-from pipeline.tracking.stage_runs import locked_stage, standing_stage
+from pipeline.tracking.parent_runs import run_identity, state_rows
+from pipeline.tracking.stage_runs import current_stage, locked_stage
 from pipeline.tracking.tracking_uri import default_store, tracking_uri
 from pipeline.tracking.uploads import send_all
 
-_LINKED = "linked.json"
+_RECORDED = "linked.json"
 PATIENCE_SECONDS = 60.0
 
 
 def describe(workspace: Workspace, config: Config, pipeline: str = "") -> dict[str, Any] | None:
-    """Describe every stage that stands, as an event; None where none does.
+    """Describe every stage that is up to date, as an event; None where none is.
 
     Args:
         workspace: Whose stages.
@@ -35,9 +35,9 @@ def describe(workspace: Workspace, config: Config, pipeline: str = "") -> dict[s
     for item in all_items(config.values):
         # What was made from something that is out of date is as DVC locked it, and yet not of these parameters.
         current = all(described[earlier.address] for earlier in ancestors(item, config.values))
-        described[item.address] = standing_stage(workspace, item, config) if current else None
+        described[item.address] = current_stage(workspace, item, config) if current else None
     tags = provenance_tags(workspace.root)
-    event = _event(standing_rows(config, described, read_lock(workspace.root), pipeline, tags))
+    event = _event(state_rows(config, described, read_lock(workspace.root), pipeline, tags))
     return event and event | {"identity": run_identity(workspace.root, config)}
 
 
@@ -54,20 +54,20 @@ def describe_experiment(home: Path, revision: str, pipeline: str) -> dict[str, A
         return None
     config, lock = check(parse(params, PARAMS_FILE)), parse_lock(locked)
     described = {item.address: locked_stage(lock, item) for item in all_items(config.values)}
-    return _event(standing_rows(config, described, lock, pipeline, provenance_tags(home)))
+    return _event(state_rows(config, described, lock, pipeline, provenance_tags(home)))
 
 
 def _event(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
     return {"event": "standing", "time": spool.now(), "rows": rows} if rows else None
 
 
-def is_linked(home: Path, event: Mapping[str, Any]) -> bool:
+def is_recorded(home: Path, event: Mapping[str, Any]) -> bool:
     """Whether the rows of this very state were completed before, in the store that is used now."""
     store = default_store(home)
     if store and not store.exists():
         return False
     try:
-        known = json.loads((home / ".alexnet" / _LINKED).read_text(encoding="utf-8"))
+        known = json.loads((home / ".alexnet" / _RECORDED).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
     return known == _summary(tracking_uri(home), event)
@@ -77,7 +77,7 @@ def put(home: Path, event: Mapping[str, Any]) -> Path:
     """Put a description into the spool, and remember the state that it describes."""
     folder = home / ".alexnet" / "spool" / f"{event['time']}-standing-{uuid.uuid4().hex[:8]}"
     spool.append(folder, event)
-    (home / ".alexnet" / _LINKED).write_text(json.dumps(_summary(tracking_uri(home), event)), encoding="utf-8")
+    (home / ".alexnet" / _RECORDED).write_text(json.dumps(_summary(tracking_uri(home), event)), encoding="utf-8")
     return folder
 
 
@@ -85,7 +85,7 @@ def complete(workspace: Workspace, config: Config) -> str | None:
     """Give the present state its rows, if it has none yet, and send what waits; return None, or what is in the way."""
     uploads.wait(workspace.home, PATIENCE_SECONDS)
     event = describe(workspace, config)
-    if event and not is_linked(workspace.home, event):
+    if event and not is_recorded(workspace.home, event):
         put(workspace.home, event)
     return send_all(workspace.home)
 

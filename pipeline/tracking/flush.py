@@ -47,13 +47,13 @@ def send(home: Path, folders: list[Path]) -> None:
     from pipeline.tracking.spool_reader import SpoolReader
 
     for folder in folders:
-        delivery = SpoolReader(folder, runs)
-        if not is_growing(folder) and delivery.claim():
+        reader = SpoolReader(folder, runs)
+        if not is_growing(folder) and reader.claim():
             try:
-                while not delivery.proceed():
+                while not reader.proceed():
                     pass
             finally:
-                delivery.release()
+                reader.release()
 
 
 def reason(error: Exception, home: Path) -> str:

@@ -24,7 +24,7 @@ _EXPERIMENT_TAGS = {
     "mlflow.note.content": (
         "*Model training* (top left), then *Runs*, then the saved view *Faithful against optimized*; "
         "`alexnet ui` opens it at once.\n\n"
-        "One row for each variant of each pipeline run; the runs of its stages stand below it. The tag `skipped.STAGE` "
+        "One row for each variant of each pipeline run; the runs of its stages are below it. The tag `skipped.STAGE` "
         "of a row names the run that made what a skipped stage would have made."
     ),
 }
@@ -57,7 +57,7 @@ class Runs:
             yield
 
     def find(self, **tags: str) -> Run | None:
-        """Find the newest run that carries all `tags`; `__` in a name stands for a dot."""
+        """Find the newest run that carries all `tags`; `__` in a name is a dot."""
         found = self.search(" and ".join(f"tags.`{name.replace('__', '.')}` = '{word}'" for name, word in tags.items()))
         return found[0] if found else None
 

@@ -18,7 +18,7 @@ _HEADLINES = {"train/kept_epoch", "test/center/top1_error", "test/ten_crop/top1_
 _MAX_KEYS = 100  # of 33 characters each, in a tag of 5,000
 
 
-class Rows:
+class ParentRuns:
     """Finds, makes, continues and ends rows; `Runs.locked` has to be held where one may be made.
 
     Args:

@@ -118,7 +118,7 @@ _COLUMNS = [
 
 
 def _section(key: str, name: str, *, shown: bool) -> dict[str, Any]:
-    # A chart's title is its metric, whole where two stand side by side; a table takes all the room there is.
+    # A chart's title is its metric, whole where two are side by side; a table takes all the room there is.
     size = {"columns": 1, "cardHeight": 480} if key == "knobs" else {"columns": 2, "cardHeight": 280}
     return {"uuid": key, "name": name, "display": shown, "isReordered": True} | size
 

@@ -8,7 +8,7 @@ from mlflow.entities import Metric, Run
 from pipeline.stages.cost import PREFIX, cost_metrics
 from pipeline.tracking import mlflow_entities as entities
 from pipeline.tracking.mlflow_client import Runs
-from pipeline.tracking.mlflow_parent_runs import Rows
+from pipeline.tracking.mlflow_parent_runs import ParentRuns
 
 
 class MlflowWriter:
@@ -20,7 +20,7 @@ class MlflowWriter:
 
     def __init__(self, runs: Runs) -> None:
         self._runs = runs
-        self._all_rows = Rows(runs)
+        self._parents = ParentRuns(runs)
         self._stage: dict[str, Any] = {}
         self._is_alone = False
         self._rows: dict[str, str] = {}  # key -> id
@@ -43,15 +43,27 @@ class MlflowWriter:
                 continue
             self._metrics(points)
             points = []
-            getattr(self, f"_{kind}")(event, folder)
+            match kind:
+                case "start":
+                    self._start(event)
+                case "tags":
+                    self._tags(event["values"])
+                case "artifact":
+                    self._artifact(folder / event["file"], event["folder"])
+                case "end":
+                    self._end(event["status"], event["cost"], event["time"])
+                case "standing":
+                    self._complete(event)
+                case _:
+                    raise ValueError(f"{folder}: no event {kind!r}; another version of this project wrote it")
         self._metrics(points)
 
-    def _start(self, event: dict[str, Any], _folder: Path) -> None:
+    def _start(self, event: dict[str, Any]) -> None:
         self._stage, self._is_alone = event["stage"], event.get("alone", False)
         datasets = [entities.dataset_input(entry) for entry in event["datasets"]]
         with self._runs.locked():
             for row in event["rows"]:
-                if row_id := self._all_rows.of_run(row, event):
+                if row_id := self._parents.of_run(row, event):
                     self._adopt(row_id, row["before"])
                     self._rows[row["key"]] = row_id
                     self._children.append(self._child(row_id, row, event))
@@ -60,45 +72,44 @@ class MlflowWriter:
         for run_id in self._children[1:]:
             self._runs.tag(run_id, {"artifacts_of": self._children[0]})
 
-    def _tags(self, event: dict[str, Any], _folder: Path) -> None:
+    def _tags(self, values: dict[str, str]) -> None:
         for run_id in self._children:
-            self._runs.tag(run_id, event["values"])
+            self._runs.tag(run_id, values)
 
-    def _artifact(self, event: dict[str, Any], folder: Path) -> None:
+    def _artifact(self, file: Path, folder: str) -> None:
         if self._children:
-            self._runs.client.log_artifact(self._children[0], str(folder / event["file"]), event["folder"] or None)
+            self._runs.client.log_artifact(self._children[0], str(file), folder or None)
 
-    def _end(self, event: dict[str, Any], _folder: Path) -> None:
-        time, status, cost = event["time"], event["status"], event["cost"]
+    def _end(self, status: str, cost: dict[str, float], time: int) -> None:
         for run_id in self._children:
             self._runs.log_metrics(run_id, entities.metrics(entities.costs(cost), time))
             self._runs.client.set_terminated(run_id, status, time)
         on_row = cost_metrics(self._stage["name"].partition("@")[0], cost) if status == "FINISHED" else {}
         for key, row_id in self._rows.items():
             self._runs.log_metrics(row_id, entities.metrics(on_row, time))
-            if not self._all_rows.is_latest(row_id, key):
+            if not self._parents.is_latest(row_id, key):
                 continue
             if status != "FINISHED":
                 self._runs.client.set_terminated(row_id, status, time)
             elif self._is_alone:  # below `dvc`, other stages follow
-                self._all_rows.end(row_id, "SCHEDULED", time)
+                self._parents.end(row_id, "SCHEDULED", time)
 
-    def _standing(self, event: dict[str, Any], _folder: Path) -> None:
+    def _complete(self, event: dict[str, Any]) -> None:
         """Complete the rows of a pipeline run that is over, or of a state that none of them has."""
         pipeline, time = event.get("pipeline", ""), event["time"]
         with self._runs.locked():
             for row in event["rows"]:
-                find = self._all_rows.of_run if pipeline else self._all_rows.of_state
+                find = self._parents.of_run if pipeline else self._parents.of_state
                 if not (row_id := find(row, event)):
                     continue
                 self._adopt(row_id, row["standing"])
                 self._runs.client.log_inputs(row_id, [entities.dataset_input(entry) for entry in row["datasets"]])
-                if not pipeline or self._all_rows.is_latest(row_id, row["key"]):
+                if not pipeline or self._parents.is_latest(row_id, row["key"]):
                     self._runs.tag(row_id, row["state_tags"])
                 if not pipeline:
-                    self._all_rows.end_state(row_id, time)
+                    self._parents.end_state(row_id, time)
             if pipeline:
-                self._all_rows.end_run(pipeline, event["otherwise"], time)
+                self._parents.end_run(pipeline, event["otherwise"], time)
 
     def _metrics(self, points: list[tuple[bool, Metric]]) -> None:
         for run_ids, wanted in ((self._children, points), (self._rows.values(), [each for each in points if each[0]])):
@@ -121,7 +132,7 @@ class MlflowWriter:
         return self._runs.make(stage["name"], event["time"], tags | stage["tags"], stage["params"])
 
     def _adopt(self, row_id: str, stages: list[dict[str, Any]]) -> None:
-        """Complete a row by stages that stand: those skipped, and hashes of outputs that are known only now."""
+        """Complete a row by stages that are up to date: those skipped, and hashes of outputs known only now."""
         below = self._runs.search(f"tags.`mlflow.parentRunId` = '{row_id}'")
         made = [run for run in reversed(below) if run.info.status not in ("KILLED", "FAILED")]
         own = {run.data.tags.get("dvc.stage"): run for run in made}  # of several, the newest

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alexnet_tf.errors import AlexNetError
+from pipeline.environment.processes import run_module
 from pipeline.environment.workspace import code_folder
 from pipeline.tracking import relocation
 from pipeline.tracking.tracking_uri import probe, tracking_uri
@@ -27,12 +28,11 @@ ALIASES = ("challenger", "champion")
 _DIGEST = "export.sha256"
 _MAX_SECONDS = 300.0
 _MAX_DESCRIPTION = 5000
-_ENVIRONMENT = {
+_DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
     "GIT_PYTHON_REFRESH": "quiet",
-    "PYTHONWARNINGS": "ignore",
     "TF_CPP_MIN_LOG_LEVEL": "3",
 }
 
@@ -52,17 +52,16 @@ def register(home: Path, folder: Path, variant: str, alias: str) -> str:
     Raises:
         AlexNetError: The server does not answer or refuses; the registry is then as it was.
     """
-    environment = _ENVIRONMENT | os.environ | {"PYTHONPATH": str(code_folder())}
+    variables = {name: os.environ.get(name, word) for name, word in _DEFAULTS.items()}
     # Of a model's id, MLflow asks the store that is set, not that of the client; by default one in the current folder.
-    environment["MLFLOW_TRACKING_URI"] = tracking_uri(home)
+    variables["MLFLOW_TRACKING_URI"] = tracking_uri(home)
     try:
-        finished = subprocess.run(
-            [sys.executable, "-m", "pipeline.tracking.model_registry", str(home), str(folder), variant, alias],
-            capture_output=True,
-            text=True,
-            env=environment,
+        finished = run_module(
+            "pipeline.tracking.model_registry",
+            *(home, folder, variant, alias),
+            variables=variables,
             timeout=_MAX_SECONDS,
-            check=False,
+            capture_output=True,
         )
     except subprocess.TimeoutExpired:
         raise AlexNetError(f"MLflow's registry did not answer within {_MAX_SECONDS:.0f} s; try again later") from None

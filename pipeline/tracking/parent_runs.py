@@ -1,8 +1,8 @@
 """What is recorded: the comparable rows of a pipeline run, and what each stage was made from.
 
 In MLflow, each variant of a pipeline run is one row at the top level, which carries all of the variant's
-parameters and its headline metrics. Stage runs stand below the rows. A stage that several variants share
-stands below each of them, so every row shows its whole chain. A stage that was skipped, because nothing it
+parameters and its headline metrics. Stage runs are below the rows. A stage that several variants share
+is below each of them, so every row shows its whole chain. A stage that was skipped, because nothing it
 needs has changed, is looked up by its fingerprint: its row takes over the metrics and names the run that made
 them.
 """
@@ -13,14 +13,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.config.load import Config, at
+from pipeline.config.load import Config
+from pipeline.environment.dotted import at, words
 from pipeline.environment.processes import pipeline_key
 from pipeline.environment.provenance import provenance_tags
 from pipeline.environment.workspace import Workspace
 from pipeline.stages.fingerprint import code_digest, content_digest
 from pipeline.stages.lock import Lock, dvc_md5, read_lock
 from pipeline.stages.table import Item, all_items, ancestors, served_variants
-from pipeline.tracking.stage_runs import earlier_stage, flat
+from pipeline.tracking.stage_runs import earlier_stage
 
 
 def stage_entry(workspace: Workspace, item: Item, config: Config, identity: str) -> dict[str, Any]:
@@ -30,7 +31,7 @@ def stage_entry(workspace: Workspace, item: Item, config: Config, identity: str)
     return {
         "name": item.address,
         "fingerprint": identity,
-        "params": flat(json.loads(config.params[item.address].model_dump_json())),
+        "params": words(json.loads(config.params[item.address].model_dump_json())),
         "tags": tags | {"dvc.stage": item.address} | provenance_tags(workspace.root),
     }
 
@@ -67,40 +68,40 @@ def run_identity(root: Path, config: Config) -> str:
     return _digest([values, code_digest(root)])
 
 
-def standing_rows(
+def state_rows(
     config: Config,
     described: Mapping[str, dict[str, Any] | None],
     lock: Lock,
     pipeline: str,
     tags: Mapping[str, str],
 ) -> list[dict[str, Any]]:
-    """Describe the row of each variant with every stage that stands.
+    """Describe the row of each variant with every stage that is up to date.
 
     Args:
         config: The checked params.yaml.
-        described: Address -> description of the stage, None where it does not stand.
+        described: Address -> description of the stage, None where it is not up to date.
         lock: What DVC locked.
         pipeline: The pipeline run that has just ended; "" where none has, and the rows are those of the present
             state, which is found again by what it is.
         tags: Tags of a row that is made now.
 
     Returns:
-        One description a variant of which any stage stands.
+        One description a variant of which any stage is up to date.
     """
     rows = []
     for variant in config.values["variants"]:
         own = [item for item in all_items(config.values) if variant in served_variants(item, config.values)]
-        standing = [each for item in own if (each := described[item.address])]
-        if not standing:
+        current = [each for item in own if (each := described[item.address])]
+        if not current:
             continue
         row = _row_entry(config, variant, pipeline, tags)
-        state = _digest([row["params"], [[each["stage"], each["outs"]] for each in standing]])
-        complete = len(standing) == len(own)
+        state = _digest([row["params"], [[each["stage"], each["outs"]] for each in current]])
+        complete = len(current) == len(own)
         rows.append(
             row
             | {
                 "key": row["key"] if pipeline else _digest(["state", variant, state]),
-                "standing": standing,
+                "standing": current,
                 "state": state,
                 "state_tags": {"alexnet.state": state, "alexnet.complete": str(complete).lower()},
                 "datasets": [
@@ -151,4 +152,4 @@ def row_params(values: Mapping[str, Any], variant: str) -> dict[str, str]:
     """All that decides a variant's result, named alike for every variant so that rows can be compared."""
     own = values["variants"][variant]
     shared = {name: values[name] for name in ("seed", "download", "validate", "preprocess")}
-    return flat(shared | {"image": values["images"][own["images"]]} | dict(own))
+    return words(shared | {"image": values["images"][own["images"]]} | dict(own))

@@ -1,7 +1,7 @@
 """The spool: one folder for each thing that is to be recorded, kept until MLflow has all of it.
 
 A folder holds `events.jsonl`, one event a line, and the artifacts that the events name. The process that writes it
-never waits for MLflow; `pipeline.tracking.uploader` and `pipeline.tracking.flush`, in processes of their own, deliver
+never waits for MLflow; `pipeline.tracking.uploader` and `pipeline.tracking.flush`, in processes of their own, send
 it.
 """
 

@@ -28,7 +28,7 @@ class SpoolReader:
         self._first: dict[str, Any] = {}
 
     def claim(self) -> bool:
-        """Take the folder, unless another process has it or has delivered it."""
+        """Take the folder, unless another process has it or has sent it."""
         try:
             file = open(self._folder / EVENTS, encoding="utf-8")  # noqa: SIM115 - held for its lock
         except FileNotFoundError:
@@ -42,10 +42,10 @@ class SpoolReader:
         return True
 
     def proceed(self) -> bool:
-        """Deliver what there is, and an end for a writer that was killed; return whether that was all.
+        """Send what there is, and an end for a writer that was killed; return whether that was all.
 
         Raises:
-            Exception: Whatever MLflow raises; the folder then stays as it is, and may be delivered again.
+            Exception: Whatever MLflow raises; the folder then stays as it is, and may be sent again.
         """
         if self._file is None:
             raise RuntimeError(f"{self._folder} is not claimed")

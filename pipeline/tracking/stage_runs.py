@@ -1,4 +1,4 @@
-"""Describes the stages that stand: they ran, now, before or on another machine, and nothing has changed since.
+"""Describes the stages that are up to date: they ran, here or elsewhere, and nothing has changed since.
 
 DVC starts no process for a stage that it skips or takes from its cache. What such a stage adds to its variant's row
 is therefore read from its outputs and from dvc.lock. Where no run of it is on record, in a fresh clone or after the
@@ -13,6 +13,7 @@ from typing import Any
 
 from alexnet_tf.training.history import charted
 from pipeline.config.load import PARAMS_FILE, Config
+from pipeline.environment.dotted import flatten, words
 from pipeline.environment.workspace import Workspace
 from pipeline.environment.yaml_file import read
 from pipeline.stages.cost import cost_metrics, read_timings, timings_path
@@ -42,14 +43,14 @@ def earlier_stage(workspace: Workspace, item: Item, config: Config) -> dict[str,
     return _described(workspace, item, identity)
 
 
-def standing_stage(workspace: Workspace, item: Item, config: Config) -> dict[str, Any] | None:
+def current_stage(workspace: Workspace, item: Item, config: Config) -> dict[str, Any] | None:
     """Describe a stage whose parameters, code, inputs and outputs are all as DVC locked them, else None.
 
     The description has all that is needed to make its run again.
     """
     lock = read_lock(workspace.root)
     try:
-        if not lock.stands(workspace.root, item, read(workspace.root / PARAMS_FILE)):
+        if not lock.is_current(workspace.root, item, read(workspace.root / PARAMS_FILE)):
             return None
         identity = fingerprint(workspace.root, item, config.params[item.address])
     except OSError:
@@ -58,7 +59,7 @@ def standing_stage(workspace: Workspace, item: Item, config: Config) -> dict[str
     return _described(workspace, item, identity) | {
         "remake": {
             "time": _modified(workspace.root / next(iter(item.outputs().values()))),
-            "params": flat(json.loads(config.params[item.address].model_dump_json())),
+            "params": words(json.loads(config.params[item.address].model_dump_json())),
             "tags": {f"dvc.dep.{path}": digest for path, digest in inputs.items()} | {"dvc.stage": item.address},
             "curves": _curves(workspace.root / item.fill(_HISTORY)) if item.stage.name == "train" else [],
             "cost": read_timings(workspace.scratch / "timings", item, identity),
@@ -111,17 +112,6 @@ def headline_prefix(address: str, path: str) -> str | None:
     return prefix if file.format(variant=variant) == f"{path}/metrics.json" else None
 
 
-def flat(values: Mapping[str, Any], above: str = "") -> dict[str, str]:
-    """Write nested parameters as dotted names and words."""
-    words: dict[str, str] = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            words |= flat(value, f"{above}{name}.")
-        else:
-            words[f"{above}{name}"] = value if isinstance(value, str) else json.dumps(value)
-    return words
-
-
 def _curves(history: Path) -> list[dict[str, Any]]:
     """Read the numbers of each epoch, under the names that training gives them in MLflow."""
     try:
@@ -137,12 +127,10 @@ def _modified(path: Path) -> int:
     return path.stat().st_mtime_ns // 1_000_000
 
 
-def numbers(content: Mapping[str, Any], above: str = "") -> dict[str, float]:
+def numbers(content: Mapping[str, Any]) -> dict[str, float]:
     """Every number in nested JSON, by its path."""
-    found: dict[str, float] = {}
-    for name, value in content.items():
-        if isinstance(value, Mapping):
-            found |= numbers(value, f"{above}{name}/")
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            found[f"{above}{name}"] = float(value)
-    return found
+    return {
+        path: float(value)
+        for path, value in flatten(content, "/").items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }

@@ -118,7 +118,7 @@ class SpoolTracker:
             self._give_up(error)
 
     def headline(self, prefix: str, values: Mapping[str, float]) -> None:
-        """Record numbers that also stand on the variant's own row."""
+        """Record numbers that the variant's own row has, too."""
         named = {f"{prefix}/{name}": float(value) for name, value in values.items()}
         self._record({"event": "headline", "time": now(), "values": named})
 

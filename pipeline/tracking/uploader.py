@@ -31,7 +31,7 @@ _COMMIT_SECONDS = 30.0
 
 
 class Uploader:
-    """Delivers all that is in the spool, whoever wrote it.
+    """Uploads all that is in the spool, whoever wrote it.
 
     Args:
         home: Folder of the tracking store.
@@ -47,7 +47,7 @@ class Uploader:
         self._resting_until = 0.0
 
     def round(self) -> bool:
-        """Deliver what is new; return whether something is still being written or waits for the next round."""
+        """Upload what is new; return whether something is still being written or waits for the next round."""
         if time.monotonic() < self._resting_until:
             return bool(self._under_way)
         folder = None
@@ -55,12 +55,12 @@ class Uploader:
             if self._runs is None:
                 self._runs = connect(self._home)
             self._claim(self._runs)
-            for folder, delivery in list(self._under_way.items()):
-                if delivery.proceed():
+            for folder, reader in list(self._under_way.items()):
+                if reader.proceed():
                     del self._under_way[folder]
         except Exception as error:  # a server that is down, slow or refuses; the spool is whole and tried again
-            for delivery in self._under_way.values():
-                delivery.release()
+            for reader in self._under_way.values():
+                reader.release()
             self._under_way.clear()
             self._runs = None
             if folder:
@@ -72,7 +72,7 @@ class Uploader:
         return bool(self._under_way)
 
     def last_round(self) -> None:
-        """Try everything once more, also after a failure; a folder that fails stands in the way of no other."""
+        """Try everything once more, also after a failure; a folder that fails holds up no other."""
         for _ in range(1 + len(spool.waiting(self._home / ".alexnet"))):
             self._resting_until = 0.0
             while self.round():
@@ -84,15 +84,15 @@ class Uploader:
         waiting = spool.waiting(self._home / ".alexnet")
         for folder in sorted(waiting, key=lambda each: (self._failures[each], each)):
             if folder not in self._under_way:
-                delivery = SpoolReader(folder, runs)
-                if delivery.claim():
-                    self._under_way[folder] = delivery
+                reader = SpoolReader(folder, runs)
+                if reader.claim():
+                    self._under_way[folder] = reader
 
 
 def follow(
     uploader: Uploader, workspace: Workspace, pipeline: str, process: int, started: float, *, for_part: bool
 ) -> None:
-    """Deliver while `dvc` runs, then complete the rows of its pipeline run, and mark those that it left hollow.
+    """Upload while `dvc` runs, then complete the rows of its pipeline run, and mark those that are not complete.
 
     An experiment that runs in a folder of its own takes the folder with it; it is read from the commit that DVC makes
     of it, in a queue some seconds after the process has ended, and for one that failed never.
@@ -128,7 +128,7 @@ def _described(workspace: Workspace, pipeline: str) -> dict[str, Any] | None:
 
 
 def main() -> None:
-    """Deliver for one pipeline run, or for one stage that was started by hand."""
+    """Upload for one pipeline run, or for one stage that was started by hand."""
     root, home, kind, pipeline, process, started = sys.argv[1:]
     workspace = Workspace(Path(root), Path(home))
     with held(workspace.home, pipeline) as first:

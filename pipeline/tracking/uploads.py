@@ -1,15 +1,13 @@
-"""Starts the process that brings records to MLflow (`uploader`), waits for it, and hears what is wrong."""
+"""Starts the process that brings records to MLflow (`uploader`), waits for it, and learns what is wrong."""
 
 import contextlib
 import fcntl
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.environment import processes
-from pipeline.environment.processes import is_under_dvc, pipeline_key, pipeline_process
+from pipeline.environment.processes import is_under_dvc, pipeline_key, pipeline_process, run_module, start_module
 from pipeline.environment.provenance import dvc_command
 from pipeline.environment.workspace import Workspace
 from pipeline.stages.table import STAGES
@@ -21,15 +19,15 @@ _POLL_SECONDS = 0.2
 def start(workspace: Workspace) -> None:
     """Start the uploader of this pipeline run; a second one ends at once."""
     kind = ("part" if is_for_part() else "dvc") if is_under_dvc() else "hand"
-    where = [str(workspace.root), str(workspace.home), kind, pipeline_key(), *map(str, pipeline_process())]
+    where = (workspace.root, workspace.home, kind, pipeline_key(), *pipeline_process())
     with contextlib.suppress(OSError):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "pipeline.tracking.uploader", *where],
+        process = start_module(
+            "pipeline.tracking.uploader",
+            *where,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             cwd=workspace.home,
-            env=processes.own_environment(),
             start_new_session=True,  # Ctrl-C is for the stage; the uploader still has to report it
         )
         process.returncode = 0  # it outlives this process, so nobody waits for it, and Python need not warn of that
@@ -51,7 +49,7 @@ def wait(home: Path, seconds: float) -> bool:
 
 
 def problem(home: Path, pipeline: str) -> str | None:
-    """What keeps the uploader of a pipeline run from delivering, or None."""
+    """What keeps the uploader of a pipeline run from its work, or None."""
     try:
         return problem_file(home, pipeline).read_text(encoding="utf-8") or None
     except OSError:
@@ -63,7 +61,7 @@ def _folder(home: Path) -> Path:
 
 
 def problem_file(home: Path, pipeline: str) -> Path:
-    """Name the file in which an uploader says what keeps it from delivering."""
+    """Name the file in which an uploader says what keeps it from its work."""
     return _folder(home) / f"{pipeline}.problem"
 
 
@@ -100,12 +98,5 @@ def send_all(home: Path) -> str | None:
     folders = spool.waiting(home / ".alexnet")
     if not folders:
         return None
-    done = subprocess.run(
-        [sys.executable, "-m", "pipeline.tracking.flush", str(home), *map(str, folders)],
-        capture_output=True,
-        text=True,
-        cwd=home,
-        env=processes.own_environment(),
-        check=False,
-    )
+    done = run_module("pipeline.tracking.flush", home, *folders, cwd=home, capture_output=True)
     return (done.stdout.strip().splitlines() or ["the upload stopped"])[-1] if done.returncode else None

@@ -2,8 +2,6 @@
 
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +9,8 @@ from pathlib import Path
 
 from alexnet_tf.errors import AlexNetError
 from pipeline.config.local_params import carry
-from pipeline.environment.processes import own_environment
+from pipeline.environment.git import check_out
+from pipeline.environment.processes import run_module
 from pipeline.environment.workspace import Workspace
 
 
@@ -34,7 +33,7 @@ def clean_folder(
     place.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f"{commit[:12]}-", dir=place))  # two may run side by side
     try:
-        _check_out(workspace.root, commit, folder)
+        check_out(workspace.root, commit, folder)
         carry(workspace.home, folder)
         source = Path(source_folder or "/").expanduser()
         if not source.is_absolute() and (workspace.home / source).exists() and not (folder / source).exists():
@@ -48,19 +47,6 @@ def clean_folder(
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _check_out(root: Path, commit: str, folder: Path) -> None:
-    """Have Git write a commit's files, by an index of its own: neither `git worktree` nor a hook leaves a trace."""
-    found = subprocess.run(["git", "rev-parse", "--absolute-git-dir"], cwd=root, capture_output=True, check=True)
-    with tempfile.TemporaryDirectory() as place:
-        index = {"GIT_INDEX_FILE": f"{place}/index", "GIT_WORK_TREE": str(folder)}
-        environment = os.environ | index | {"GIT_DIR": os.fsdecode(found.stdout).strip()}
-        tree = subprocess.run(["git", "rev-parse", f"{commit}:./"], cwd=root, capture_output=True, check=True)
-        for command in (["read-tree", os.fsdecode(tree.stdout).strip()], ["checkout-index", "--all"]):
-            subprocess.run(
-                ["git", "-c", "core.hooksPath=", *command], cwd=folder, env=environment, capture_output=True, check=True
-            )
-
-
 def rerun(folder: Path, addresses: Iterable[str], variables: Mapping[str, str | None] | None = None) -> None:
     """Run stages with the folder's own code, in a process each, as DVC does: saved models hold names counted in it.
 
@@ -72,10 +58,12 @@ def rerun(folder: Path, addresses: Iterable[str], variables: Mapping[str, str | 
     Raises:
         AlexNetError: One fails.
     """
-    own = {name: word for name, word in own_environment().items() if not name.startswith("DVC_")}
-    asked = {"TF_CPP_MIN_LOG_LEVEL": "3", **own, "PYTHONPATH": str(folder), **(variables or {})}
-    environment = {name: word for name, word in asked.items() if word is not None}
+    asked = {
+        **{name: None for name in os.environ if name.startswith("DVC_")},
+        "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3"),
+        "PYTHONPATH": str(folder),
+        **(variables or {}),
+    }
     for address in addresses:
-        command = [sys.executable, "-m", "pipeline.rerun", address]
-        if subprocess.run(command, cwd=folder, env=environment, check=False).returncode:
+        if run_module("pipeline.rerun", address, cwd=folder, variables=asked).returncode:
             raise AlexNetError(f"verify: {address} failed as said above; `--keep` keeps the folder {folder}")

@@ -1,6 +1,6 @@
-"""`alexnet train VARIANT --chaos N`: whether a training that is killed ends at the bytes of one that is not.
+"""`alexnet train VARIANT --kill-test N`: whether a training that is killed ends at the bytes of one that is not.
 
-Two folders below `.alexnet/chaos` stand for two checkouts, each with the data and the code of this one as links. The
+Two folders below `.alexnet/chaos` serve as two checkouts, each with the data and the code of this one as links. The
 training runs through in the first; in the second it is killed N times and started again. Nothing else is touched.
 """
 
@@ -42,7 +42,7 @@ class Verdict(NamedTuple):
     differing: tuple[str, ...]
 
 
-def chaos(
+def kill_test(
     workspace: Workspace, item: Item, changes: tuple[str, ...], kills: int, say: Callable[[str], None]
 ) -> Verdict:
     """Train twice, one of them killed, and compare what they wrote.

@@ -1,18 +1,18 @@
-"""A folder that stands for a checkout: a training in it reads this checkout's data and code, and writes beside them.
+"""A folder that serves as a checkout: a training in it reads this checkout's data and code, and writes beside them.
 
     python -m pipeline.verify.sandbox FOLDER VARIANT [KEY=VALUE …]
 
 trains in such a folder, with nothing recorded.
 """
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 from pipeline.config.load import PARAMS_FILE, load
 from pipeline.config.local_params import LOCAL_FILE
-from pipeline.environment.workspace import Workspace, code_folder
+from pipeline.environment.processes import start_module
+from pipeline.environment.workspace import Workspace
 from pipeline.runner import run_stage
 
 _LINKED = ("alexnet_tf", "components", "pipeline", "data", PARAMS_FILE, LOCAL_FILE, "dvc.yaml")
@@ -35,10 +35,8 @@ def train(folder: Path, variant: str, changes: tuple[str, ...]) -> subprocess.Po
         variant: What to train.
         changes: Texts `key=value` that take the place of what params.yaml says.
     """
-    command = [sys.executable, "-m", "pipeline.verify.sandbox", str(folder), variant, *changes]
-    environment = os.environ | {"PYTHONPATH": str(code_folder())}
     with (folder / "log.txt").open("ab") as log:
-        return subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+        return start_module("pipeline.verify.sandbox", folder, variant, *changes, stdout=log, stderr=log)
 
 
 def main() -> int:

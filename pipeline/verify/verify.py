@@ -1,7 +1,6 @@
 """Reruns committed stages, or a kept result, in a clean folder and compares what comes out with what is claimed."""
 
 import json
-import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from alexnet_tf.errors import AlexNetError, ConfigError
 from alexnet_tf.nearest import nearest
 from pipeline.config.experiments import text_of
 from pipeline.config.load import PARAMS_FILE, Config, check, load
-from pipeline.environment.git import committed, uncommitted_changes
+from pipeline.environment.git import committed, has_object, uncommitted_changes
 from pipeline.environment.provenance import machine, provenance_tags, this_machine
 from pipeline.environment.workspace import Workspace
 from pipeline.environment.yaml_file import parse, with_overrides
@@ -70,7 +69,7 @@ def verify(
 
 
 def _before(workspace: Workspace, lock: Lock, item: Item, path: str) -> Callable[[], dict[str, float] | None] | None:
-    """Return what reads the numbers that dvc.lock stands for, None of an output whose numbers do not count."""
+    """Return what reads the numbers that dvc.lock claims, None of an output whose numbers do not count."""
     if path == METRICS_FILE:
         return lambda: numbers(claimed_metrics(workspace.root)) or None
     if not headline_prefix(item.address, path):
@@ -163,22 +162,17 @@ def verify_result(
 
 def _commit(workspace: Workspace, result: Result) -> str:
     commit = result.row["tags"].get("mlflow.source.git.commit", "")
-    if not commit or not _in_git(workspace, f"{commit}^{{commit}}"):
+    if not commit or not has_object(workspace.root, f"{commit}^{{commit}}"):
         raise AlexNetError(
             f"{result.path}: the commit that it names, {commit[:12] or 'none'}, is not in this repository; "
             "clone the whole history (`git fetch --unshallow`)"
         )
     for needed in ("pipeline/rerun.py", f"experiments/{result.experiment}.yaml"):
-        if not _in_git(workspace, f"{commit}:./{needed}"):
+        if not has_object(workspace.root, f"{commit}:./{needed}"):
             raise AlexNetError(
                 f"{result.path}: its commit {commit[:12]} has no {needed}, so it cannot be run by `verify`"
             )
     return commit
-
-
-def _in_git(workspace: Workspace, name: str) -> bool:
-    command = ["git", "cat-file", "-e", name]
-    return subprocess.run(command, cwd=workspace.root, capture_output=True, check=False).returncode == 0
 
 
 def _kept_before(stage: Mapping[str, Any], path: str) -> Callable[[], dict[str, float] | None] | None:

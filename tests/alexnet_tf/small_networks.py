@@ -10,7 +10,7 @@ from tests.alexnet_tf.small_training import alexnet, alexnet_bn, input_spec
 CLASSES = ("ash", "birch", "cedar", "elm", "fir", "gum")
 
 
-def bundle_of_six(*, faithful: bool, seed: int = 2) -> Classifier:
+def classifier_of_six(*, faithful: bool, seed: int = 2) -> Classifier:
     """Crops of 63 (faithful) or 32 pixels from images of 16 pixels, enlarged to 80 or 48."""
     crop, size = (63, 80) if faithful else (32, 48)
     small = {"filters": [4] * 5, "dense_units": [8, 8]}

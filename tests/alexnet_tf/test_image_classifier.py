@@ -9,17 +9,17 @@ from alexnet_tf import image_classifier
 from alexnet_tf.data.images import to_square
 from alexnet_tf.metrics.top_k import softmax
 from alexnet_tf.models.classifier import write_classifier
-from tests.alexnet_tf.small_networks import CLASSES, bundle_of_six
+from tests.alexnet_tf.small_networks import CLASSES, classifier_of_six
 
 
 @pytest.fixture(scope="module")
-def bundle():
-    return bundle_of_six(faithful=False)
+def trained():
+    return classifier_of_six(faithful=False)
 
 
 @pytest.fixture
-def folder(tmp_path, bundle):
-    write_classifier(tmp_path / "model", bundle)
+def folder(tmp_path, trained):
+    write_classifier(tmp_path / "model", trained)
     return tmp_path / "model"
 
 
@@ -35,7 +35,7 @@ def photos(tmp_path):
 
 
 @pytest.mark.parametrize("ten_crop", [True, False])
-def test_answers_are_those_of_the_network_on_the_pipelines_views(folder, bundle, photos, ten_crop):
+def test_answers_are_those_of_the_network_on_the_pipelines_views(folder, trained, photos, ten_crop):
     classifier = an.load_classifier(folder)
     names, probabilities = classifier.predict(photos, ten_crop=ten_crop)
     assert names.shape == probabilities.shape == (35, 5)
@@ -43,9 +43,9 @@ def test_answers_are_those_of_the_network_on_the_pipelines_views(folder, bundle,
     for row, path in enumerate(photos):
         with Image.open(path) as image:
             stored = np.asarray(to_square(image, 16))[None]
-        views = bundle.ten_views(bundle.inputs(stored))[0]
+        views = trained.ten_views(trained.inputs(stored))[0]
         views = views if ten_crop else views[4:5]
-        mean = softmax(bundle.model(views).numpy()).mean(axis=0)
+        mean = softmax(trained.model(views).numpy()).mean(axis=0)
         best = np.argsort(-mean)[:5]
         assert names[row].tolist() == [CLASSES[index] for index in best]
         np.testing.assert_allclose(probabilities[row], mean[best], atol=2e-6)
@@ -79,12 +79,12 @@ def test_a_file_that_is_no_image_is_named(folder, photos, tmp_path):
         classifier.predict(photos[:1], max_pixels=100)
 
 
-def test_a_name_is_that_of_a_model_of_the_package_where_no_folder_has_it(tmp_path, bundle, monkeypatch):
+def test_a_name_is_that_of_a_model_of_the_package_where_no_folder_has_it(tmp_path, trained, monkeypatch):
     with pytest.raises(an.ConfigError, match=r"cifar10 is no folder; .*; this version comes with no model of its own"):
         an.load_classifier("cifar10")
     monkeypatch.setattr(image_classifier, "_shelf", lambda: tmp_path / "shelf")
     (tmp_path / "shelf").mkdir()
-    write_classifier(tmp_path / "shelf/cifar10", bundle)
+    write_classifier(tmp_path / "shelf/cifar10", trained)
     assert an.load_classifier("cifar10").class_names == CLASSES
     with pytest.raises(an.ConfigError, match=r"such as models/optimized, or one of cifar10; did you mean cifar10\?"):
         an.load_classifier("cifar100")

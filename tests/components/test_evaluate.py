@@ -58,10 +58,10 @@ class Recorder:
 def model(tmp_path_factory):
     """An untrained model of six classes in two towers: crops of 63 from images of 16, enlarged to 80."""
     from alexnet_tf.models.classifier import write_classifier
-    from tests.alexnet_tf.small_networks import bundle_of_six
+    from tests.alexnet_tf.small_networks import classifier_of_six
 
     folder = tmp_path_factory.mktemp("model") / "faithful"
-    write_classifier(folder, bundle_of_six(faithful=True))
+    write_classifier(folder, classifier_of_six(faithful=True))
     return folder
 
 

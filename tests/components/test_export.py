@@ -115,9 +115,9 @@ def model(paths):
 
     spec = alexnet_bn(filters=[4] * 5, dense_units=[8, 8])
     views = Views(input_spec(crop_size=32, divide_by=64.0), 20, 40, np.float32([90, 100, 110]))
-    bundle = Classifier(build(spec, crop_size=32, num_classes=3, seed=1), views, ("ash", "elm", "fir"), "float32")
-    write_classifier(paths / "model", bundle)
-    return bundle
+    classifier = Classifier(build(spec, crop_size=32, num_classes=3, seed=1), views, ("ash", "elm", "fir"), "float32")
+    write_classifier(paths / "model", classifier)
+    return classifier
 
 
 @pytest.fixture

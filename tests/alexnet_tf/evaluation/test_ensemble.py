@@ -7,7 +7,7 @@ from alexnet_tf.devices.strategy import make_strategy
 from alexnet_tf.errors import ConfigError, TrainingError
 from alexnet_tf.evaluation.ensemble import average, evaluate_together
 from alexnet_tf.evaluation.evaluate import evaluate
-from tests.alexnet_tf.small_networks import CLASSES, bundle_of_six
+from tests.alexnet_tf.small_networks import CLASSES, classifier_of_six
 from tests.alexnet_tf.small_training import MemorySplit, images
 
 NUM = 11
@@ -57,11 +57,13 @@ def test_each_network_scores_as_it_does_alone(replicas, request):
     strategy = make_strategy([]) if replicas == 1 else request.getfixturevalue("two_replicas")
     split = MemorySplit(images(NUM, 16), 16, CLASSES)
     with strategy.scope():
-        bundles = [bundle_of_six(faithful=False, seed=seed) for seed in (2, 3)]
+        classifiers = [classifier_of_six(faithful=False, seed=seed) for seed in (2, 3)]
     seen: list[int] = []
     how = {"batch_size": 4, "strategy": strategy}
-    each, together = evaluate_together(bundles, split, advance=seen.append, **how)
-    alone = [evaluate(bundle, split, advance=lambda _: None, **how).predictions["ten_crop"] for bundle in bundles]
+    each, together = evaluate_together(classifiers, split, advance=seen.append, **how)
+    alone = [
+        evaluate(classifier, split, advance=lambda _: None, **how).predictions["ten_crop"] for classifier in classifiers
+    ]
     for mine, reference in zip(each, alone, strict=True):
         np.testing.assert_array_equal(mine.losses, reference.losses)
     mean = np.mean([reference.label_probabilities for reference in alone], axis=0)
@@ -73,7 +75,7 @@ def test_each_network_scores_as_it_does_alone(replicas, request):
 def test_networks_of_other_classes_are_not_averaged():
     with pytest.raises(ConfigError, match="of their own classes alone"):
         evaluate_together(
-            [bundle_of_six(faithful=False)],
+            [classifier_of_six(faithful=False)],
             MemorySplit(images(3, 16), 16),
             batch_size=4,
             strategy=make_strategy([]),

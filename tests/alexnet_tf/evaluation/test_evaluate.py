@@ -91,8 +91,8 @@ class Split:
 
 
 @pytest.fixture(scope="module")
-def make_bundle():
-    """A five-class bundle whose crops of 32 come from images of 8 pixels, enlarged to 40."""
+def make_classifier():
+    """A five-class classifier whose crops of 32 come from images of 8 pixels, enlarged to 40."""
     from alexnet_tf.models.classifier import Classifier
     from alexnet_tf.models.networks import build
     from alexnet_tf.models.views import Views
@@ -105,7 +105,7 @@ def make_bundle():
 
 @pytest.mark.parametrize("batch_size", [1, 3, 64])
 @pytest.mark.parametrize("num_replicas", [1, 2])
-def test_every_image_counts_once_whatever_batch_and_replicas(two_devices, make_bundle, batch_size, num_replicas):
+def test_every_image_counts_once_whatever_batch_and_replicas(two_devices, make_classifier, batch_size, num_replicas):
     import tensorflow as tf
 
     from alexnet_tf.devices.strategy import make_strategy
@@ -113,12 +113,12 @@ def test_every_image_counts_once_whatever_batch_and_replicas(two_devices, make_b
 
     strategy = make_strategy(two_devices[:num_replicas])
     with strategy.scope():
-        bundle = make_bundle()
+        classifier = make_classifier()
     advanced = []
-    evaluated = evaluate(bundle, Split(), batch_size=batch_size, strategy=strategy, advance=advanced.append)
+    evaluated = evaluate(classifier, Split(), batch_size=batch_size, strategy=strategy, advance=advanced.append)
     scored = evaluated.predictions
     assert sum(advanced) == 7
-    alone = make_bundle()
+    alone = make_classifier()
     views = alone.ten_views(alone.inputs(Split().read(np.arange(7))))
     logits = alone.model(tf.reshape(views, [70, 32, 32, 3])).numpy().reshape(7, 10, 5)
     expected = score_views(logits, Split.labels)
@@ -132,7 +132,7 @@ def test_every_image_counts_once_whatever_batch_and_replicas(two_devices, make_b
         assert scored[name].error(5) == 0
 
 
-def test_the_centre_of_the_ten_views_is_the_centre_view(make_bundle):
-    bundle = make_bundle()
-    inputs = bundle.inputs(Split().read(np.arange(7)))
-    np.testing.assert_array_equal(bundle.ten_views(inputs)[:, CENTER], bundle.center_view(inputs))
+def test_the_centre_of_the_ten_views_is_the_centre_view(make_classifier):
+    classifier = make_classifier()
+    inputs = classifier.inputs(Split().read(np.arange(7)))
+    np.testing.assert_array_equal(classifier.ten_views(inputs)[:, CENTER], classifier.center_view(inputs))

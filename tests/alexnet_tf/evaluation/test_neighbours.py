@@ -80,7 +80,7 @@ def test_a_search_tells_features_from_pixels(monkeypatch):
         def read(self, positions):
             return self.images[positions]
 
-    monkeypatch.setattr(neighbours, "hidden_activations", lambda bundle: lambda images: images[:, 0, 0, :1] / 255.0)
+    monkeypatch.setattr(neighbours, "hidden_activations", lambda classifier: lambda images: images[:, 0, 0, :1] / 255.0)
     pool, split = Split(150, seed=1), Split(400, seed=2)
     found = search(None, split, pool, shown=np.array([3, 5]), num_candidates=100, batch_size=30)
     assert found.metrics["same_class_last_hidden"] == 1
@@ -105,14 +105,14 @@ def test_spread_takes_each_position_once_over_the_whole_range(available, wanted)
 def test_activations_are_what_the_last_layer_sees():
     import tensorflow as tf
 
-    from tests.alexnet_tf.small_networks import bundle_of_six
+    from tests.alexnet_tf.small_networks import classifier_of_six
 
     for towers in (True, False):
-        bundle = bundle_of_six(faithful=towers)
+        classifier = classifier_of_six(faithful=towers)
         images = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3), dtype=np.uint8)
-        hidden = hidden_activations(bundle)(images)
+        hidden = hidden_activations(classifier)(images)
         assert hidden.shape == (3, 8)
         assert hidden.dtype == np.float32
-        fc8 = bundle.model.get_layer("fc8")
-        logits = bundle.model(bundle.center_view(bundle.inputs(images)), training=False)
+        fc8 = classifier.model.get_layer("fc8")
+        logits = classifier.model(classifier.center_view(classifier.inputs(images)), training=False)
         np.testing.assert_allclose(fc8(tf.constant(hidden)), logits, rtol=1e-5, atol=1e-6)

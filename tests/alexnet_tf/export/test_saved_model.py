@@ -21,8 +21,8 @@ from tests.alexnet_tf.small_training import alexnet_bn
 SPEC = alexnet_bn(filters=[4, 4, 4, 4, 4], dense_units=[8, 8], dropout=0.0)
 
 
-class SmallBundle(SimpleNamespace):
-    """A bundle of 6 classes whose images are stored at 20 and seen at 40 pixels, in crops of 32."""
+class SmallClassifier(SimpleNamespace):
+    """A classifier of 6 classes whose images are stored at 20 and seen at 40 pixels, in crops of 32."""
 
     stored_size, size, crop_size = 20, 40, 32
     class_names = ("ash", "birch", "cedar", "elm", "fir", "gum")
@@ -40,14 +40,14 @@ class SmallBundle(SimpleNamespace):
 
 
 @pytest.fixture(scope="module")
-def bundle():
-    return SmallBundle(model=build(SPEC, crop_size=32, num_classes=6, seed=3))
+def classifier():
+    return SmallClassifier(model=build(SPEC, crop_size=32, num_classes=6, seed=3))
 
 
 @pytest.fixture(scope="module")
-def saved(bundle, tmp_path_factory):
+def saved(classifier, tmp_path_factory):
     folder = tmp_path_factory.mktemp("export") / "saved_model"
-    saved_model.save(bundle, folder)
+    saved_model.save(classifier, folder)
     return folder
 
 
@@ -97,12 +97,12 @@ def answers(saved):
     return check.ask(saved, CANARIES)
 
 
-def test_answers_of_a_fresh_process_are_those_of_the_bundle(saved, bundle, answers, monkeypatch):
+def test_answers_of_a_fresh_process_are_those_of_the_classifier(saved, classifier, answers, monkeypatch):
     monkeypatch.setattr(check, "ask", lambda *_: answers)
-    assert check.compare_in_fresh_process(saved, bundle, CANARIES) < 1e-5
+    assert check.compare_in_fresh_process(saved, classifier, CANARIES) < 1e-5
 
 
-def test_the_network_answers_as_one_function(saved, bundle, answers, monkeypatch):
+def test_the_network_answers_as_one_function(saved, classifier, answers, monkeypatch):
     """Called by itself it has TensorFlow trace the programs of its layers one by one, and warn of so many."""
     eagerly = []
 
@@ -111,37 +111,37 @@ def test_the_network_answers_as_one_function(saved, bundle, answers, monkeypatch
 
         def __call__(self, inputs, training):
             eagerly.append(tf.executing_eagerly())
-            return bundle.model(inputs, training=training)
+            return classifier.model(inputs, training=training)
 
     monkeypatch.setattr(check, "ask", lambda *_: answers)
-    check.compare_in_fresh_process(saved, SmallBundle(model=Watched()), CANARIES)
+    check.compare_in_fresh_process(saved, SmallClassifier(model=Watched()), CANARIES)
     assert eagerly == [False, False]  # traced for the centre and for the ten views
 
 
 def test_another_model_is_found_out(saved, answers, monkeypatch):
     monkeypatch.setattr(check, "ask", lambda *_: answers)
-    other = SmallBundle(model=build(SPEC, crop_size=32, num_classes=6, seed=4))
+    other = SmallClassifier(model=build(SPEC, crop_size=32, num_classes=6, seed=4))
     with pytest.raises(AlexNetError, match="answers otherwise than the trained model"):
         check.compare_in_fresh_process(saved, other, CANARIES)
 
 
-def test_what_the_evaluation_wrote_is_held_against_the_answers(saved, bundle, answers, monkeypatch):
+def test_what_the_evaluation_wrote_is_held_against_the_answers(saved, classifier, answers, monkeypatch):
     monkeypatch.setattr(check, "ask", lambda *_: answers)
     rows = []
     for index in range(3):
         row = {"key": f"test/{index}"}
         for view in ("center", "ten_crop"):
             probabilities = answers[f"{view}_probabilities"][index]
-            row[f"{view}_class"] = bundle.class_names[probabilities.argmax()]
+            row[f"{view}_class"] = classifier.class_names[probabilities.argmax()]
             row[f"{view}_probability"] = f"{probabilities.max():.6f}"
         rows.append(row)
-    assert check.compare_in_fresh_process(saved, bundle, CANARIES, rows) < 1e-5
+    assert check.compare_in_fresh_process(saved, classifier, CANARIES, rows) < 1e-5
     rows[2]["ten_crop_probability"] = "0.999"
     with pytest.raises(AlexNetError, match=r"gives test/2 a probability of 0\.\d+ for .* the evaluation gave 0\.9990"):
-        check.compare_in_fresh_process(saved, bundle, CANARIES, rows)
+        check.compare_in_fresh_process(saved, classifier, CANARIES, rows)
 
 
-def test_the_served_model_answers_in_words(saved, bundle):
+def test_the_served_model_answers_in_words(saved, classifier):
     import pandas as pd
 
     from alexnet_tf.export.served_model import _load_pyfunc
@@ -159,7 +159,7 @@ def test_the_served_model_answers_in_words(saved, bundle):
         served.predict(images, {"view": "both"})
 
 
-def test_signatures_name_classes_and_average_probabilities(saved, bundle):
+def test_signatures_name_classes_and_average_probabilities(saved, classifier):
     files = [png(smooth_image(30, 44, seed)) for seed in range(3)]
     model = tf.saved_model.load(str(saved))
     assert set(model.signatures) == {"serving_default", "ten_crop", "center"}
@@ -168,7 +168,7 @@ def test_signatures_name_classes_and_average_probabilities(saved, bundle):
     views = np.exp(answer["logits"]) / np.exp(answer["logits"]).sum(-1, keepdims=True)
     np.testing.assert_allclose(answer["probabilities"], views.mean(axis=1), rtol=1e-5)
     order = np.argsort(-answer["probabilities"], axis=1)[:, :5]
-    np.testing.assert_array_equal(answer["top_classes"], np.array(bundle.class_names).astype(bytes)[order])
+    np.testing.assert_array_equal(answer["top_classes"], np.array(classifier.class_names).astype(bytes)[order])
     np.testing.assert_array_equal(answer["top_probabilities"], np.take_along_axis(answer["probabilities"], order, 1))
     default = model.signatures["serving_default"](images=tf.constant(files))
     np.testing.assert_array_equal(default["probabilities"], answer["probabilities"])
@@ -193,7 +193,7 @@ def test_bytes_are_the_same_in_two_fresh_processes(tmp_path):
         f"spec = importlib.util.spec_from_file_location('this_test', {__file__!r})\n"
         "this_test = importlib.util.module_from_spec(spec); spec.loader.exec_module(this_test)\n"
         "model = this_test.build(this_test.SPEC, crop_size=32, num_classes=6, seed=3)\n"
-        "this_test.serving.save(this_test.SmallBundle(model=model), Path(sys.argv[1]))\n"
+        "this_test.serving.save(this_test.SmallClassifier(model=model), Path(sys.argv[1]))\n"
     )
     runs = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path / name)]) for name in ("a", "b")]
     assert [run.wait() for run in runs] == [0, 0]

@@ -18,7 +18,7 @@ from tests.alexnet_tf.small_training import MemorySplit, alexnet, alexnet_bn, fo
 NAMES = ("ash", "elm", "fir")
 
 
-def make_bundle(spec, crop, *, precision="float32", seed=1):
+def make_classifier(spec, crop, *, precision="float32", seed=1):
     """Three classes; images stored at half the size, a mean image that is not flat, statistics that are not 0 and 1."""
     size = crop + 5 - crop % 2
     mean = np.linspace(80, 120, crop * crop * 3, dtype=np.float32).reshape(crop, crop, 3)
@@ -31,65 +31,65 @@ def make_bundle(spec, crop, *, precision="float32", seed=1):
     return Classifier(model, views, NAMES, precision)
 
 
-def bn_bundle(**changes):
+def bn_classifier(**changes):
     spec = alexnet_bn(conv1="whitening", kernel_sizes=[2, 3, 3, 3, 3], activation="gelu", logit_scale=0.5)
-    return make_bundle(spec, 31, **changes)
+    return make_classifier(spec, 31, **changes)
 
 
 @pytest.fixture(scope="module")
-def bundle():
-    return bn_bundle()
+def classifier():
+    return bn_classifier()
 
 
 @pytest.fixture(scope="module")
-def content(bundle):
-    return tflite.convert(bundle)
+def content(classifier):
+    return tflite.convert(classifier)
 
 
-def split(bundle, count=9):
-    return MemorySplit(images(count, bundle.stored_size), bundle.size)
+def split(classifier, count=9):
+    return MemorySplit(images(count, classifier.stored_size), classifier.size)
 
 
 def test_the_2012_network_answers_nearly_the_same():
-    bundle = make_bundle(alexnet(weight_stddev=[0.05] * 8, lrn_order="before_relu"), 63)
-    found = tflite.measure(tflite.convert(bundle), bundle, split(bundle))
+    classifier = make_classifier(alexnet(weight_stddev=[0.05] * 8, lrn_order="before_relu"), 63)
+    found = tflite.measure(tflite.convert(classifier), classifier, split(classifier))
     assert found["largest_logit"] > 0.1
     assert 0 < found["max_logit_difference"] < 2e-3 * found["largest_logit"]
 
 
 def test_the_four_layer_network_answers_nearly_the_same():
-    bundle = make_bundle(four_layer(weight_stddev=[0.05, 0.05, 0.1, 0.1, 0.1]), 24)
-    found = tflite.measure(tflite.convert(bundle), bundle, split(bundle))
+    classifier = make_classifier(four_layer(weight_stddev=[0.05, 0.05, 0.1, 0.1, 0.1]), 24)
+    found = tflite.measure(tflite.convert(classifier), classifier, split(classifier))
     assert found["largest_logit"] > 0.1
     assert 0 < found["max_logit_difference"] < 5e-3 * found["largest_logit"]
 
 
-def test_the_optimized_network_answers_nearly_the_same(bundle, content):
-    found = tflite.measure(content, bundle, split(bundle))
+def test_the_optimized_network_answers_nearly_the_same(classifier, content):
+    found = tflite.measure(content, classifier, split(classifier))
     assert (found["images"], found["of"], found["bytes"]) == (9, 9, len(content))
     assert 0 < found["max_logit_difference"] < 2e-3 * found["largest_logit"]
     assert found["top1_agreement"] == 1.0
 
 
-def test_a_file_takes_grey_levels_and_needs_nothing_else(bundle, content):
+def test_a_file_takes_grey_levels_and_needs_nothing_else(classifier, content):
     runner = tflite._interpreter(content).get_signature_runner()
     crop = np.float32(images(1, 31))
-    expected = bundle.model((crop - bundle.views.mean) / 64.0, training=False)
+    expected = classifier.model((crop - classifier.views.mean) / 64.0, training=False)
     np.testing.assert_allclose(runner(images=crop)["logits"], expected, rtol=5e-3, atol=5e-3)
 
 
-def test_weights_are_the_nearest_half_precision_numbers(bundle, content):
-    kernel = bundle.model.dense[2].kernel.numpy().T  # TensorFlow Lite keeps (units, inputs)
-    scaled = kernel * bundle.model.spec.logit_scale  # the converter may put the factor after fc8 into its kernel
+def test_weights_are_the_nearest_half_precision_numbers(classifier, content):
+    kernel = classifier.model.dense[2].kernel.numpy().T  # TensorFlow Lite keeps (units, inputs)
+    scaled = kernel * classifier.model.spec.logit_scale  # the converter may put the factor after fc8 into its kernel
     assert any(each.astype(np.float16).tobytes() in content for each in (kernel, scaled))
     assert not any(each.tobytes() in content for each in (kernel, scaled))
 
 
-def test_at_most_so_many_images_are_used_from_first_to_last(bundle, content, monkeypatch):
+def test_at_most_so_many_images_are_used_from_first_to_last(classifier, content, monkeypatch):
     monkeypatch.setattr(tflite, "MAX_IMAGES", 4)
     monkeypatch.setattr(tflite, "_BATCH", 3)
     asked = []
-    whole = split(bundle, 10)
+    whole = split(classifier, 10)
 
     class Noted:
         num_examples = 10
@@ -98,32 +98,32 @@ def test_at_most_so_many_images_are_used_from_first_to_last(bundle, content, mon
             asked.extend(indices)
             return whole.read(indices)
 
-    found = tflite.measure(content, bundle, Noted())
+    found = tflite.measure(content, classifier, Noted())
     assert (found["images"], found["of"], asked) == (4, 10, [0, 3, 6, 9])
 
 
-def test_the_network_answers_as_one_function(bundle, content, monkeypatch):
+def test_the_network_answers_as_one_function(classifier, content, monkeypatch):
     """Called by itself it has TensorFlow trace the programs of its layers one by one, and warn of so many."""
     eagerly = []
 
     def watched(inputs, training):
         eagerly.append(tf.executing_eagerly())
-        return bundle.model(inputs, training=training)
+        return classifier.model(inputs, training=training)
 
     monkeypatch.setattr(tflite, "_BATCH", 4)
-    tflite.measure(content, dataclasses.replace(bundle, model=watched), split(bundle))
+    tflite.measure(content, dataclasses.replace(classifier, model=watched), split(classifier))
     assert eagerly == [False, False]  # traced for whole batches and for the last
 
 
 def test_a_file_of_another_model_is_found_out(content):
-    other = bn_bundle(seed=2)
+    other = bn_classifier(seed=2)
     with pytest.raises(AlexNetError, match=r"logits differ by .* at most .* nothing was exported\. Set export\.tflite"):
         tflite.measure(content, other, split(other))
 
 
-def test_a_bfloat16_network_is_converted_from_its_master_weights(bundle, content):
-    half = bn_bundle(precision="bfloat16")
-    for ours, theirs in zip(half.model.weights, bundle.model.weights, strict=True):
+def test_a_bfloat16_network_is_converted_from_its_master_weights(classifier, content):
+    half = bn_classifier(precision="bfloat16")
+    for ours, theirs in zip(half.model.weights, classifier.model.weights, strict=True):
         ours.assign(theirs.numpy())
     assert tflite.convert(half) == content  # also: equal bytes for equal weights
     assert tflite.measure(content, half, split(half))["max_logit_difference"] > 0
@@ -133,14 +133,14 @@ def test_a_bfloat16_network_is_converted_from_its_master_weights(bundle, content
 def test_bytes_are_the_same_in_a_fresh_process(content, tmp_path):
     code = (
         f"import sys; sys.path.insert(0, {str(Path(__file__).parents[3])!r})\n"
-        "from tests.alexnet_tf.export.test_tflite import bn_bundle, tflite\n"
-        "import hashlib; print(hashlib.sha256(tflite.convert(bn_bundle())).hexdigest())"
+        "from tests.alexnet_tf.export.test_tflite import bn_classifier, tflite\n"
+        "import hashlib; print(hashlib.sha256(tflite.convert(bn_classifier())).hexdigest())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split()[-1] == hashlib.sha256(content).hexdigest()
 
 
-def test_the_network_itself_is_left_alone(bundle, content):
+def test_the_network_itself_is_left_alone(classifier, content):
     x = tf.zeros((2, 31, 31, 3))
-    assert bundle.model.compute_dtype == "float32"
-    assert bundle.model(x).shape == (2, 3)
+    assert classifier.model.compute_dtype == "float32"
+    assert classifier.model(x).shape == (2, 3)

@@ -16,7 +16,7 @@ from tests.components.small_dataset import contents
 CLASS_NAMES = ("tench", "church", "golf ball")
 
 
-def make_bundle(spec, *, precision="float32", mean="pixel"):
+def make_classifier(spec, *, precision="float32", mean="pixel"):
     model = networks.build(spec, crop_size=63, num_classes=3, seed=4, precision=precision)
     views = Views.create(
         input_spec(mean=mean, divide_by=64.0),
@@ -28,10 +28,10 @@ def make_bundle(spec, *, precision="float32", mean="pixel"):
     return Classifier(model, views, CLASS_NAMES, precision)
 
 
-def logits(bundle):
-    inputs = bundle.inputs(images(3, 17))
-    ten = tf.reshape(bundle.ten_views(inputs), (-1, 63, 63, 3))
-    return bundle.model(bundle.center_view(inputs)).numpy(), bundle.model(ten).numpy()
+def logits(classifier):
+    inputs = classifier.inputs(images(3, 17))
+    ten = tf.reshape(classifier.ten_views(inputs), (-1, 63, 63, 3))
+    return classifier.model(classifier.center_view(inputs)).numpy(), classifier.model(ten).numpy()
 
 
 @pytest.mark.parametrize(("mean", "precision"), [("pixel", "float32"), ("channel", "bfloat16")])
@@ -39,30 +39,30 @@ def logits(bundle):
     "spec", [alexnet(weight_stddev=[0.1] * 8), alexnet_bn(), four_layer()], ids=["2012", "bn", "four"]
 )
 def test_a_round_trip_keeps_logits_and_bytes(tmp_path, spec, mean, precision):
-    bundle = make_bundle(spec, precision=precision, mean=mean)
-    write_classifier(tmp_path / "a", bundle)
+    classifier = make_classifier(spec, precision=precision, mean=mean)
+    write_classifier(tmp_path / "a", classifier)
     loaded = read_classifier(tmp_path / "a")
     write_classifier(tmp_path / "b", loaded)
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
     assert sorted(contents(tmp_path / "a")) == ["mean.npy", "model.json", "weights.safetensors"]
-    for expected, found in zip(logits(bundle), logits(loaded), strict=True):
+    for expected, found in zip(logits(classifier), logits(loaded), strict=True):
         np.testing.assert_array_equal(found, expected)
 
 
 def test_it_keeps_everything_that_describes_the_model(tmp_path):
-    bundle = make_bundle(alexnet())
-    write_classifier(tmp_path / "model", bundle)
+    classifier = make_classifier(alexnet())
+    write_classifier(tmp_path / "model", classifier)
     loaded = read_classifier(tmp_path / "model")
     assert loaded.class_names == CLASS_NAMES
     assert (loaded.size, loaded.stored_size, loaded.crop_size) == (68, 17, 63)
-    assert loaded.model.spec == bundle.model.spec
-    assert loaded.views.spec == bundle.views.spec
-    np.testing.assert_array_equal(loaded.views.mean, bundle.views.mean)
+    assert loaded.model.spec == classifier.model.spec
+    assert loaded.views.spec == classifier.views.spec
+    np.testing.assert_array_equal(loaded.views.mean, classifier.views.mean)
 
 
 @pytest.fixture
 def folder(tmp_path):
-    write_classifier(tmp_path / "model", make_bundle(alexnet_bn()))
+    write_classifier(tmp_path / "model", make_classifier(alexnet_bn()))
     return tmp_path / "model"
 
 

@@ -17,14 +17,14 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")
-def bundle():
-    from tests.alexnet_tf.small_networks import bundle_of_six
+def classifier():
+    from tests.alexnet_tf.small_networks import classifier_of_six
 
-    return bundle_of_six(faithful=False)
+    return classifier_of_six(faithful=False)
 
 
 @pytest.fixture
-def workspace(tmp_path, monkeypatch, bundle):
+def workspace(tmp_path, monkeypatch, classifier):
     """A repository with two trained models and a folder of photos."""
     from alexnet_tf.models.classifier import write_classifier
 
@@ -32,7 +32,7 @@ def workspace(tmp_path, monkeypatch, bundle):
         (tmp_path / name).touch()
     (tmp_path / "models").mkdir()
     for name, error in (("faithful", 0.5), ("optimized", 0.2)):
-        write_classifier(tmp_path / "models" / name, bundle)
+        write_classifier(tmp_path / "models" / name, classifier)
         (tmp_path / "reports/evaluate" / name).mkdir(parents=True)
         metrics = json.dumps({"ten_crop": {"top1_error": error}})
         (tmp_path / "reports/evaluate" / name / "metrics.json").write_text(metrics)
@@ -60,7 +60,7 @@ def lines(result):
 
 
 @pytest.mark.parametrize("center", [False, True])
-def test_answers_are_those_of_the_evaluation(workspace, bundle, center):
+def test_answers_are_those_of_the_evaluation(workspace, classifier, center):
     import tensorflow as tf
 
     from alexnet_tf.data.images import decode, to_square
@@ -73,11 +73,11 @@ def test_answers_are_those_of_the_evaluation(workspace, bundle, center):
     for answer in answers:
         encoded = (workspace / answer["file"]).read_bytes()
         image = np.asarray(to_square(decode(encoded, max_pixels=10_000), 16))[None]
-        views = bundle.ten_views(bundle.inputs(image))[0]
+        views = classifier.ten_views(classifier.inputs(image))[0]
         views = views[4:5] if center else views
-        mean = softmax(bundle.model(tf.constant(views), training=False).numpy()).mean(axis=0)
+        mean = softmax(classifier.model(tf.constant(views), training=False).numpy()).mean(axis=0)
         best = np.argsort(-mean)[:5]
-        assert [guess["class"] for guess in answer["top"]] == [bundle.class_names[index] for index in best]
+        assert [guess["class"] for guess in answer["top"]] == [classifier.class_names[index] for index in best]
         np.testing.assert_allclose([guess["probability"] for guess in answer["top"]], mean[best], atol=2e-6)
 
 
@@ -175,12 +175,12 @@ def test_files_too_large_are_not_read(tmp_path):
     assert unreadable[0].reason == "too large a file (5 bytes, at most 4 are read)"
 
 
-def test_a_model_that_is_kept_needs_no_training(workspace, bundle):
+def test_a_model_that_is_kept_needs_no_training(workspace, classifier):
     from alexnet_tf.models.classifier import write_classifier
 
     shutil.rmtree(workspace / "models")
     (workspace / "results/pretrained").mkdir(parents=True)
-    write_classifier(workspace / "results/pretrained/cifar10", bundle, halved=True)
+    write_classifier(workspace / "results/pretrained/cifar10", classifier, halved=True)
     assert len(lines(invoke("--pretrained", "cifar10", "photos", "--json"))) == 3
     unknown = invoke("--pretrained", "cifar", "photos")
     assert unknown.exit_code == 2
@@ -188,7 +188,7 @@ def test_a_model_that_is_kept_needs_no_training(workspace, bundle):
     assert invoke("--pretrained", "cifar10", "--variant", "optimized", "photos").exit_code == 2
 
 
-def test_a_model_that_is_kept_is_rounded_and_scored_before_and_after(tmp_path, bundle, monkeypatch):
+def test_a_model_that_is_kept_is_rounded_and_scored_before_and_after(tmp_path, classifier, monkeypatch):
     from alexnet_tf.data import record_dataset
     from alexnet_tf.models.classifier import read_classifier, write_classifier
     from alexnet_tf.models.weights import model_arrays
@@ -196,7 +196,7 @@ def test_a_model_that_is_kept_is_rounded_and_scored_before_and_after(tmp_path, b
     from tests.alexnet_tf.small_training import MemorySplit, images
 
     monkeypatch.setattr(record_dataset.RecordDataset, "open", lambda *_: MemorySplit(images(9, 16), 16))
-    write_classifier(tmp_path / "models", bundle)
+    write_classifier(tmp_path / "models", classifier)
     said = pretrained.keep(tmp_path, tmp_path / "models", tmp_path / "records", tmp_path / "kept")
     assert said == json.loads((tmp_path / "kept/loss.json").read_text())
     assert said["bytes_after"] < said["bytes_before"]
@@ -222,7 +222,7 @@ def test_keeping_what_cannot_be_kept_is_a_usage_error(monkeypatch, variant, name
     assert said in answer.stderr
 
 
-def test_a_model_that_is_too_large_is_told_before_it_is_scored(tmp_path, bundle, monkeypatch):
+def test_a_model_that_is_too_large_is_told_before_it_is_scored(tmp_path, classifier, monkeypatch):
     from alexnet_tf.data import record_dataset
     from alexnet_tf.models.classifier import write_classifier
     from pipeline.results import pretrained
@@ -230,7 +230,7 @@ def test_a_model_that_is_too_large_is_told_before_it_is_scored(tmp_path, bundle,
 
     monkeypatch.setattr(record_dataset.RecordDataset, "open", lambda *_: MemorySplit(images(9, 16), 16))
     monkeypatch.setattr(pretrained, "_MAX_BYTES", 100)
-    write_classifier(tmp_path / "models", bundle)
+    write_classifier(tmp_path / "models", classifier)
     with pytest.raises(AlexNetError, match=r"models has [\d,]+ bytes of weights at best, .* at most 100"):
         pretrained.keep(tmp_path, tmp_path / "models", tmp_path / "records", tmp_path / "kept")
     assert not (tmp_path / "kept").exists()

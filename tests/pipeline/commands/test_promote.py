@@ -111,11 +111,11 @@ def test_a_dead_server_is_one_sentence(workspace, monkeypatch, free_port):
 @pytest.mark.slow
 def test_a_registered_model_is_served(workspace, free_port):
     from alexnet_tf.export import saved_model
-    from tests.alexnet_tf.small_networks import bundle_of_six
+    from tests.alexnet_tf.small_networks import classifier_of_six
 
-    bundle, export = bundle_of_six(faithful=False), workspace / "exports/optimized"
+    classifier, export = classifier_of_six(faithful=False), workspace / "exports/optimized"
     (export / "saved_model").rmdir()
-    saved_model.save(bundle, export / "saved_model")
+    saved_model.save(classifier, export / "saved_model")
     (export / "model_card.md").write_text("# card\n")
     first = model_registry.register(workspace, export, "optimized", "challenger")
     assert first == "alexnet-optimized version 1 is challenger: models:/alexnet-optimized@challenger"
@@ -138,10 +138,10 @@ def test_a_registered_model_is_served(workspace, free_port):
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait(30)
-    logits = bundle.model(bundle.ten_views(bundle.inputs(pixels[None]))[0], training=False).numpy()
+    logits = classifier.model(classifier.ten_views(classifier.inputs(pixels[None]))[0], training=False).numpy()
     mean = (np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)).mean(axis=0)
     (top,) = answer["predictions"]
-    assert top["classes"] == [bundle.class_names[index] for index in np.argsort(-mean)[:5]]
+    assert top["classes"] == [classifier.class_names[index] for index in np.argsort(-mean)[:5]]
     np.testing.assert_allclose(top["probabilities"], -np.sort(-mean)[:5], rtol=1e-4)
 
 

@@ -44,7 +44,7 @@ def two_seeds(tmp_path, monkeypatch):
     from alexnet_tf.devices.strategy import make_strategy
     from alexnet_tf.evaluation.evaluate import evaluate
     from alexnet_tf.models.classifier import write_classifier
-    from tests.alexnet_tf.small_networks import CLASSES, bundle_of_six
+    from tests.alexnet_tf.small_networks import CLASSES, classifier_of_six
     from tests.alexnet_tf.small_training import MemorySplit, images
 
     split = MemorySplit(images(30, 16), 16, CLASSES)
@@ -59,10 +59,10 @@ def two_seeds(tmp_path, monkeypatch):
     records = into_cache(tmp_path, tmp_path / "records")
     kept, alone = [], []
     for seed in (1, 2):
-        bundle = bundle_of_six(faithful=False, seed=seed)
-        evaluated = evaluate(bundle, split, batch_size=4, strategy=make_strategy([]), advance=lambda _: None)
+        classifier = classifier_of_six(faithful=False, seed=seed)
+        evaluated = evaluate(classifier, split, batch_size=4, strategy=make_strategy([]), advance=lambda _: None)
         alone.append(evaluated.predictions["ten_crop"])
-        write_classifier(tmp_path / f"model{seed}", bundle)
+        write_classifier(tmp_path / f"model{seed}", classifier)
         claimed = {"test/ten_crop/top1_error": alone[-1].error(1)}
         kept.append(result(seed, into_cache(tmp_path, tmp_path / f"model{seed}"), test=claimed))
         kept[-1].row["standing"][0]["outs"]["dvc.out.data/records/native"] = records

@@ -65,7 +65,7 @@ def test_the_first_aim_of_a_variant_chooses_the_runs_of_its_others(tmp_path):
 
 def test_a_table_without_aims_is_one_sentence(tmp_path):
     write(tmp_path, result())
-    with pytest.raises(DataError, match="no aims for sample"):
+    with pytest.raises(DataError, match="no targets for sample"):
         lines(tmp_path, "other: []")
     (tmp_path / "results" / targets.FILE).unlink()
     with pytest.raises(AlexNetError, match=r"aims.yaml: cannot be read"):
@@ -80,7 +80,7 @@ def test_another_file_is_one_sentence(tmp_path, wrong):
 
 
 def test_the_aims_are_of_variants_that_there_are():
-    for experiment, wanted in targets.read_aims(ROOT).items():
+    for experiment, wanted in targets.read_targets(ROOT).items():
         variants = read(ROOT / "experiments" / f"{experiment}.yaml")["variants"]
         assert {each.variant for each in wanted} <= variants.keys()
 

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from pipeline.environment import processes
 from pipeline.environment.workspace import Workspace
 from pipeline.verify import clean_checkout
 
@@ -14,7 +15,7 @@ def test_variables_are_set_and_taken_out(monkeypatch, tmp_path):
     """A kept result without the tag `env.onednn` had TensorFlow's own choice, and must have it again."""
     seen = []
     monkeypatch.setattr(
-        clean_checkout,
+        processes,
         "subprocess",
         SimpleNamespace(run=lambda *_, env, **__: seen.append(env) or subprocess.CompletedProcess([], 0)),
     )
