@@ -7,7 +7,6 @@ the stage preprocess would make, so that its records come out equal; JPEG is sma
 import io
 import json
 import os
-import secrets
 import shutil
 from collections import Counter
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from PIL import Image
 
 from alexnet_tf.data.images import ImageRejected, decode, to_square
 from alexnet_tf.errors import ConfigError, DataError
+from alexnet_tf.whole_file import TEMPORARY, write_whole
 from components.beam.run import run_shards
 from components.interfaces import Runtime
 from components.sources.files import find_files, read_file
@@ -30,8 +30,6 @@ Encoding = Literal["png", "jpeg"]
 REPORT = "conversion.json"
 BESIDE = (*WORD_FILES, SOLUTION)
 """Files that the sources look for beside the images: words for classes, classes of ImageNet's validation images."""
-TEMPORARY = ".tmp-"
-"""Begins the name of a file that is not whole yet; sources pass hidden files over."""
 FILES_PER_TASK = 256
 MAX_PIXELS = 178_956_970
 """Pillow's own limit for a decompression bomb."""
@@ -87,7 +85,7 @@ def convert(source: Path, destination: Path, *, size: int, encoding: Encoding, r
         raise DataError(f"{source}: expected image files, found none.")
     scratch = destination / ".conversion"
     scratch.mkdir(parents=True, exist_ok=True)
-    _write_whole(scratch / "settings.json", json.dumps(settings).encode())
+    write_whole(scratch / "settings.json", json.dumps(settings))
     pairs = [list(pair) for pair in zip(files, _targets(files, _SUFFIX[encoding]), strict=True)]
     lists = scratch / "files.json"
     lists.write_text("\n".join(json.dumps(pair) for pair in pairs))
@@ -100,11 +98,11 @@ def convert(source: Path, destination: Path, *, size: int, encoding: Encoding, r
     report = {**settings, "num_images": len(files) - len(rejected), "rejected": rejected}
     for name in BESIDE:
         if (source / name).is_file():
-            _write_whole(destination / name, (source / name).read_bytes())
+            write_whole(destination / name, (source / name).read_bytes())
     for folder in {destination, *((destination / target).parent for _, target in pairs)}:
-        for left in folder.glob(f"{TEMPORARY}*"):  # of a run that was killed
+        for left in folder.glob(f"{TEMPORARY}*"):  # of a run that was killed; sources pass hidden files over
             left.unlink(missing_ok=True)
-    _write_whole(destination / REPORT, (json.dumps(report, indent=1) + "\n").encode())
+    write_whole(destination / REPORT, json.dumps(report, indent=1) + "\n")
     shutil.rmtree(scratch)
     return report
 
@@ -126,14 +124,8 @@ def convert_files(task: ConversionTask) -> list[list[str]]:
             rejected.append([source, error.reason])
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write_whole(path, _encoded(image, task.encoding))
+        write_whole(path, _encoded(image, task.encoding))
     return rejected
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    temporary = path.with_name(TEMPORARY + secrets.token_hex(8))  # short: the name itself may be as long as names get
-    temporary.write_bytes(content)
-    os.replace(temporary, path)
 
 
 def _encoded(image: Image.Image, encoding: Encoding) -> bytes:

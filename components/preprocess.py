@@ -32,6 +32,7 @@ from alexnet_tf.data.pixel_codec import CHANNELS
 from alexnet_tf.data.record_dataset import read_manifest
 from alexnet_tf.data.upscale import whole_factor
 from alexnet_tf.errors import DataError
+from alexnet_tf.whole_file import TEMPORARY
 from components.beam.run import run_shards
 from components.interfaces import Runtime, StageParams
 from components.preprocess_shards import PLACE, IndexTask, ShardTask, index_shard, join_parts, write_shard
@@ -110,7 +111,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
                 )
             )
     summaries = run_shards(write_shard, tasks, runtime=runtime, scratch=scratch, description="decode images")
-    for left in outputs.records.glob("*.tmp-*"):  # of a worker that was killed, whose shard another one wrote
+    for left in outputs.records.glob(f"{TEMPORARY}*"):  # of a worker that was killed, whose shard another one wrote
         left.unlink(missing_ok=True)
     manifest: dict[str, Any] = {
         "size": params.size,

@@ -11,7 +11,6 @@ References:
 
 import hashlib
 import os
-import secrets
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ import google_crc32c
 
 from alexnet_tf.data.tf_example import decode_example, encode_example, feature_span
 from alexnet_tf.errors import DataError
+from alexnet_tf.whole_file import whole_file
 
 __all__ = [
     "Shard",
@@ -74,10 +74,10 @@ class ShardWriter:
 
     def __init__(self, path: Path):
         self._path = path
-        self._temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}-{secrets.token_hex(4)}")
+        self._whole = whole_file(path, sync=True, buffering=_BUFFER_BYTES)
 
     def __enter__(self) -> Self:
-        self._file = self._temporary.open("xb", buffering=_BUFFER_BYTES)
+        self._file = self._whole.__enter__()
         self._digest = hashlib.sha256()
         self._num_examples = 0
         self._bytes = 0
@@ -96,15 +96,7 @@ class ShardWriter:
         return offset
 
     def __exit__(self, kind, error, trace) -> None:
-        try:
-            with self._file:
-                if kind is None:
-                    self._file.flush()
-                    os.fsync(self._file.fileno())
-            if kind is None:
-                os.replace(self._temporary, self._path)
-        finally:
-            self._temporary.unlink(missing_ok=True)
+        self._whole.__exit__(kind, error, trace)
         self.info = Shard(self._path.name, self._num_examples, self._bytes, self._digest.hexdigest())
 
 

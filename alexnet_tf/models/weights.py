@@ -1,7 +1,6 @@
 """Arrays by name in one safetensors file: whole or not there, equal bytes for equal arrays, no code on loading."""
 
 import json
-import os
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 import safetensors
 
 from alexnet_tf.errors import DataError
+from alexnet_tf.whole_file import whole_file
 
 _META = "alexnet"
 _DAMAGED = "{source} is damaged or no file of ours ({error}); delete it and run again"
@@ -47,17 +47,10 @@ def save_arrays(
         contiguous = {name: _halved(array) for name, array in contiguous.items()}
     types = list(_TYPES.values())
     ordered = dict(sorted(contiguous.items(), key=lambda each: (types.index(each[1].dtype), each[0])))
-    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(_header(ordered, meta or {}))
-            for array in ordered.values():
-                file.write(_bytes(array))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(path, sync=True) as file:
+        file.write(_header(ordered, meta or {}))
+        for array in ordered.values():
+            file.write(_bytes(array))
 
 
 def load_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

@@ -1,14 +1,13 @@
 """What a Beam worker does with one task: it leaves a result or an error in a file, whole or not at all."""
 
 import json
-import os
-import threading
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from alexnet_tf.errors import AlexNetError
+from alexnet_tf.whole_file import write_whole
 
 COUNTERS = "counters"
 """Key of a result under which it says what was done, name to number; these also are Beam's own counters."""
@@ -36,22 +35,16 @@ def run_task(numbered: tuple[int, Any], *, function: Callable[[Any], Any], folde
             return
         result = function(task)
         _count(result)
-        _write(done, result)
+        write_whole(done, json.dumps(result))
     except Exception as error:
         text = {"kind": type(error).__name__, "message": str(error), "trace": traceback.format_exc()}
         if isinstance(error, OSError):
             text |= {"arguments": [error.errno, error.strerror, str(error.filename or folder)]}
         (place / RESERVE).unlink(missing_ok=True)
-        _write(place / f"{number:06d}.error", text)
+        write_whole(place / f"{number:06d}.error", json.dumps(text))
         if engine_retries and not isinstance(error, AlexNetError):
             raise
         (place / "failed").touch()
-
-
-def _write(path: Path, value: Any) -> None:
-    temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}-{threading.get_ident()}")
-    temporary.write_text(json.dumps(value))
-    os.replace(temporary, path)
 
 
 def _count(result: Any) -> None:

@@ -158,11 +158,10 @@ def _draw(sheet: Path, shown: list[tuple[Any, dict[str, Any]]]) -> None:
     import numpy as np
 
     from alexnet_tf.evaluation.figures import top_five
+    from alexnet_tf.whole_file import write_whole
 
     described = [
         {"key": click.format_filename(answer["file"], shorten=True), "top": answer["top"]} for _, answer in shown
     ]
     drawn = top_five(np.stack([image for image, _ in shown]), described)
-    written = sheet.with_name(f".{sheet.name}.partial")
-    written.write_bytes(drawn)
-    os.replace(written, sheet)
+    write_whole(sheet, drawn)

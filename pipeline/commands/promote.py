@@ -1,8 +1,6 @@
 """`alexnet promote`: make an exported model the champion that later ones are held against."""
 
 import json
-import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -71,8 +69,8 @@ def _read(path: Path, variant: str, *keys: str) -> dict[str, Any]:
 
 def _replace(target: Path, evaluation: Path) -> None:
     """Put the two files in the place of the former champion's, each whole or not at all."""
+    from alexnet_tf.whole_file import write_whole
+
     target.mkdir(parents=True, exist_ok=True)
     for name in _FILES:
-        written = target / f".{name}.partial"
-        shutil.copyfile(evaluation / name, written)
-        os.replace(written, target / name)
+        write_whole(target / name, (evaluation / name).read_bytes())

@@ -6,6 +6,8 @@ import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from alexnet_tf.whole_file import write_whole
+
 
 def partial(path: Path) -> Path:
     """Name what is written until it is whole."""
@@ -15,8 +17,7 @@ def partial(path: Path) -> Path:
 def write_text(path: Path, text: str) -> None:
     """Write a text file at once, and the folder above it where there is none."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial(path).write_text(text, encoding="utf-8")
-    os.replace(partial(path), path)
+    write_whole(path, text)
 
 
 def _replaced(path: Path) -> Path:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from alexnet_tf.errors import TrainingError
+from alexnet_tf.whole_file import TEMPORARY
 from pipeline.environment.workspace import Workspace
 from pipeline.stages.outputs import remove
 from pipeline.stages.table import Item
@@ -23,7 +24,7 @@ from pipeline.verify import sandbox
 
 _CHECKPOINTS_PER_TRAINING = 20
 _SECONDS_BETWEEN_LOOKS = 0.002
-_WHOLE, _HALF_WRITTEN = "*/checkpoint.safetensors", "*/.checkpoint.safetensors.tmp-*"
+_WHOLE, _HALF_WRITTEN = "*/checkpoint.safetensors", f"*/{TEMPORARY}*"
 
 
 class Verdict(NamedTuple):

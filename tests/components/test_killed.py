@@ -14,8 +14,9 @@ from alexnet_tf.data.colour_statistics import ColourStatistics
 from alexnet_tf.data.record_dataset import read_manifest
 from alexnet_tf.data.tfrecord import read_shard
 from alexnet_tf.errors import DataError
+from alexnet_tf.whole_file import TEMPORARY
 from components import statistics
-from components.conversion import REPORT, TEMPORARY, convert
+from components.conversion import REPORT, convert
 from components.interfaces import Runtime
 from components.sources.shards import EXAMPLES_PER_SHARD
 from tests.components.small_dataset import contents, jpeg
@@ -77,10 +78,10 @@ def test_a_killed_download_leaves_whole_shards_and_no_manifest(tmp_path, shards)
         write_image(source / "train" / f"c{number % 2}" / f"{number}.png", number)
     for number in range(6):
         write_image(source / "val" / f"c{number % 2}" / f"{number}.png", 3000 + number)
-    once = ("*.tfrecord-*.tmp-*", 1) if shards == 0 else ("*.tfrecord-0000?", shards)
+    once = (f"{TEMPORARY}*", 1) if shards == 0 else ("*.tfrecord-0000?", shards)
     kill(DOWNLOAD, source, killed, once=once)
     assert not (killed / "manifest.json").exists()
-    whole = [path for path in killed.iterdir() if ".tmp-" not in path.name]
+    whole = [path for path in killed.iterdir() if not path.name.startswith(TEMPORARY)]
     assert len(whole) >= shards
     for path in whole:
         assert sum(1 for _ in read_shard(path)) == EXAMPLES_PER_SHARD

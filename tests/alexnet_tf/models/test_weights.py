@@ -8,7 +8,6 @@ import pytest
 import safetensors.numpy
 
 from alexnet_tf.errors import DataError
-from alexnet_tf.models import weights
 from alexnet_tf.models.weights import assign_arrays, load_arrays, model_arrays, named_variables, save_arrays
 
 ARRAYS = {"conv1/kernel": np.arange(6, dtype=np.float32).reshape(2, 3), "step": np.array(7)}
@@ -44,7 +43,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path, monkeypat
     def full(descriptor):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(weights.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="no space left"):
         save_arrays(tmp_path / "a.safetensors", {"other": np.zeros(3)})
     assert os.listdir(tmp_path) == ["a.safetensors"]

@@ -1,0 +1,47 @@
+import os
+import stat
+
+import pytest
+
+from alexnet_tf.whole_file import TEMPORARY, whole_file, write_whole
+
+
+def test_a_file_has_its_name_only_when_it_is_whole(tmp_path):
+    path = tmp_path / "a"
+    with whole_file(path) as file:
+        file.write(b"half")
+        assert [each.name.startswith(TEMPORARY) for each in tmp_path.iterdir()] == [True]
+    assert [each.name for each in tmp_path.iterdir()] == ["a"]
+    assert path.read_bytes() == b"half"
+
+
+def test_what_breaks_off_leaves_the_old_file_and_no_other(tmp_path):
+    path = tmp_path / "a"
+    write_whole(path, "old")
+
+    def interrupted():
+        with whole_file(path) as file:
+            file.write(b"new")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert [each.name for each in tmp_path.iterdir()] == ["a"]
+    assert path.read_text() == "old"
+
+
+@pytest.mark.parametrize("sync", [False, True])
+def test_it_is_flushed_to_the_disk_where_that_is_asked_for(tmp_path, monkeypatch, sync):
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_size))
+    with whole_file(tmp_path / "a", sync=sync) as file:
+        file.write(b"content")
+    assert synced == [7] * sync
+
+
+def test_a_name_may_be_as_long_as_names_get_and_the_rights_are_the_usual_ones(tmp_path):
+    write_whole(tmp_path / ("ü" * 127), "größe")
+    path = next(tmp_path.iterdir())
+    assert path.read_bytes() == "größe".encode()
+    (tmp_path / "usual").touch()
+    assert stat.S_IMODE(path.stat().st_mode) == stat.S_IMODE((tmp_path / "usual").stat().st_mode)

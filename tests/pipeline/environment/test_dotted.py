@@ -1,0 +1,37 @@
+import pytest
+
+from pipeline.environment.dotted import at, flatten, words
+
+NESTED = {"seed": 1, "variants": {"faithful": {"name": "alexnet", "rates": [1, {"low": 2}]}, "none": {}}, "off": None}
+
+
+def test_sections_become_dotted_keys():
+    assert flatten(NESTED) == {
+        "seed": 1,
+        "variants.faithful.name": "alexnet",
+        "variants.faithful.rates": [1, {"low": 2}],
+        "off": None,
+    }
+    assert flatten({"a": {"b": 1}}, "/") == {"a/b": 1}
+
+
+def test_values_become_words():
+    assert words({"a": {"b": "text", "c": 1e-4, "d": True, "e": None, "f": [1, "x"]}}) == {
+        "a.b": "text",
+        "a.c": "0.0001",
+        "a.d": "true",
+        "a.e": "null",
+        "a.f": '[1, "x"]',
+    }
+
+
+def test_a_key_is_looked_up():
+    assert at(NESTED, "variants.faithful.name") == "alexnet"
+    assert at(NESTED, "variants.none") == {}
+    assert at(NESTED, ["variants", "faithful", "rates", 1, "low"]) == 2
+
+
+@pytest.mark.parametrize("key", ["variants.optimized", "seed.below", "variants.faithful.rates.low", ["off", 0]])
+def test_a_key_that_is_not_there_is_an_error(key):
+    with pytest.raises(KeyError):
+        at(NESTED, key)
