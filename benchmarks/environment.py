@@ -12,6 +12,7 @@ from itertools import product
 
 import click
 
+from alexnet_tf.text_tables import markdown_table
 from benchmarks.training import ROOT, Subject, keep, measure
 
 RESULTS = ROOT / "benchmarks" / "results" / "environment.csv"
@@ -41,14 +42,14 @@ def table(rows: list[dict[str, str]]) -> str:
     for row in rows:
         groups.setdefault((row["onednn"], row["kept_buffers"]), []).append(row)
     base = {row["round"]: float(row["milliseconds"]) for row in groups["False", "False"]}
-    lines = ["| oneDNN | buffers kept | a step, s | of that without either | peak memory, MiB |", "| --- " * 5 + "|"]
+    lines = [["oneDNN", "buffers kept", "a step, s", "of that without either", "peak memory, MiB"]]
     for (onednn, kept), group in groups.items():
         seconds = statistics.median(float(row["milliseconds"]) for row in group) / 1e3
         share = statistics.median(float(row["milliseconds"]) / base[row["round"]] for row in group)
         mib = statistics.median(float(row["peak_mib"]) for row in group)
-        words = " | ".join("yes" if each == "True" else "no" for each in (onednn, kept))
-        lines.append(f"| {words} | {seconds:.1f} | {share:.2f} | {mib:.0f} |")
-    return "\n".join(lines)
+        words = ["yes" if each == "True" else "no" for each in (onednn, kept)]
+        lines.append([*words, f"{seconds:.1f}", f"{share:.2f}", f"{mib:.0f}"])
+    return markdown_table(lines)
 
 
 if __name__ == "__main__":

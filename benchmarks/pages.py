@@ -10,6 +10,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from alexnet_tf.text_tables import markdown_table
+
 ROOT = Path(__file__).resolve().parent.parent
 IMAGENET = 1_281_167 + 50_000  # ILSVRC-2012, training and validation
 PAGES = ("docs/results.md", "docs/scale.md")
@@ -55,7 +57,7 @@ def stall_rate(rows: Sequence[Row]) -> str:
                 ", ".join(f"{error:.1f}" for error in errors),
             )
         )
-    return _markdown(lines)
+    return markdown_table(lines)
 
 
 def data_side(rows: Sequence[Row]) -> str:
@@ -86,7 +88,7 @@ def data_side(rows: Sequence[Row]) -> str:
                 f"{written / images:,.0f}",
             )
         )
-    return _markdown(lines)
+    return markdown_table(lines)
 
 
 def data_side_wanted(rows: Sequence[Row]) -> str:
@@ -116,7 +118,7 @@ def data_side_wanted(rows: Sequence[Row]) -> str:
         speed = {size: size[1] / median(size, stage, "seconds") for size in sizes}
         shares = (f"{speed[size] / speed[first[size[0]]]:.2f}" for size in sizes)
         lines.append((f"{stage}, images/s, of those at {fewest}", *shares, "at least 0.9"))
-    return _markdown(lines)
+    return markdown_table(lines)
 
 
 def imagenet_minutes(rows: Sequence[Row]) -> str:
@@ -129,7 +131,7 @@ def imagenet_minutes(rows: Sequence[Row]) -> str:
     for stage in ("validate", "preprocess", "statistics"):
         seconds = statistics.median(float(row["seconds"]) for row in groups[records, images, stage]) / images * IMAGENET
         lines.append((f"`{stage}`", *(f"{seconds * cores / number / 60:.1f}" for number in many)))
-    return _markdown(lines)
+    return markdown_table(lines)
 
 
 def record_bytes(rows: Sequence[Row]) -> str:
@@ -139,7 +141,7 @@ def record_bytes(rows: Sequence[Row]) -> str:
         size, stored = int(row["size"]), float(row["bytes_per_image"])
         share = f"{stored / (3 * size**2):.2f}"
         lines.append((str(size), row["encoding"], f"{stored:,.0f}", share, row["mean_difference"]))
-    return _markdown(lines)
+    return markdown_table(lines)
 
 
 _FIGURES = ("seconds", "mib", "bytes")
@@ -158,11 +160,6 @@ def _by_size(rows: Sequence[Row]) -> dict[tuple[str, int, str], list[Row]]:
     for row in rows:
         groups[row["records"], int(row["images"]), row["stage"]].append(row)
     return groups
-
-
-def _markdown(lines: Sequence[Sequence[object]]) -> str:
-    ruled = [lines[0], ["---"] * len(lines[0]), *lines[1:]]
-    return "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in ruled)
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from string import Template
 from alexnet_tf.models.layer_table import layer_table
 from alexnet_tf.models.specs import AlexNetSpec
 from alexnet_tf.profiles import resolve
+from alexnet_tf.text_tables import markdown_table
 from benchmarks import environment
 from benchmarks.pages import load, machine
 from benchmarks.training import MANY_IMAGES, ROOT
@@ -66,17 +67,19 @@ def ratios_table(rounds: dict[int, dict[Key, dict[str, float]]]) -> str:
         (f"{MANY_IMAGES:,} images against 1,000, float32", many, real, None, speed, ""),
         (f"peak memory at {MANY_IMAGES:,} images against 1,000", many, real, None, "mib", "0.95 to 1.05"),
     ]
-    lines = ["| figure | median | of the rounds | wanted | the ceiling itself |", "| --- | --- | --- | --- | --- |"]
+    lines = [["figure", "median", "of the rounds", "wanted", "the ceiling itself"]]
     for text, over, under, best, figure, bound in wanted:
         found, ceiling = ratios(rounds, over, under, figure), best and ratios(rounds, best, under, figure)
-        shown = f"{statistics.median(found):.2f} | {min(found):.2f} to {max(found):.2f}" if found else "not measured | "
-        lines.append(f"| {text} | {shown} | {bound} | {f'{statistics.median(ceiling):.2f}' if ceiling else ''} |")
-    return "\n".join(lines)
+        middle, span = "not measured", ""
+        if found:
+            middle, span = f"{statistics.median(found):.2f}", f"{min(found):.2f} to {max(found):.2f}"
+        lines.append([text, middle, span, bound, f"{statistics.median(ceiling):.2f}" if ceiling else ""])
+    return markdown_table(lines)
 
 
 def subjects_table(rounds: dict[int, dict[Key, dict[str, float]]]) -> str:
     """Return the medians of every subject."""
-    lines = ["| subject | precision | images/s | GFLOP/s | peak memory, MiB |", "| --- | --- | --- | --- | --- |"]
+    lines = [["subject", "precision", "images/s", "GFLOP/s", "peak memory, MiB"]]
     for key in next(iter(rounds.values())):
         each = [found[key] for found in rounds.values() if key in found]
         speed, gflops, mib = (
@@ -84,8 +87,8 @@ def subjects_table(rounds: dict[int, dict[Key, dict[str, float]]]) -> str:
         )
         name = f"{key[0]}, {key[2]:,} images" if key[2] else key[0]
         shown = f"{speed:.1f} (the ceiling)" if key[0] == "matrix product" else f"{speed:.1f}"
-        lines.append(f"| {name} | {key[1]} | {shown} | {gflops:.0f} | {mib:.0f} |")
-    return "\n".join(lines)
+        lines.append([name, key[1], shown, f"{gflops:.0f}", f"{mib:.0f}"])
+    return markdown_table(lines)
 
 
 def _needed(rounds: dict[int, dict[Key, dict[str, float]]]) -> float:

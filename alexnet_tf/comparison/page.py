@@ -11,7 +11,6 @@ from alexnet_tf.comparison.charts import Bar, Line, bar_chart, line_chart
 from alexnet_tf.comparison.tables import (
     Costs,
     Rows,
-    aligned,
     class_rows,
     cost_rows,
     error_rows,
@@ -22,6 +21,7 @@ from alexnet_tf.comparison.tables import (
     rows,
     slice_rows,
 )
+from alexnet_tf.text_tables import aligned, markdown_table
 
 
 def table(comparison: Mapping[str, Any], costs: Costs) -> str:
@@ -56,9 +56,9 @@ def headline(comparison: Mapping[str, Any]) -> list[str]:
 def markdown(comparison: Mapping[str, Any]) -> str:
     """Write the comparison as Markdown tables, without costs."""
     blocks = ["# Comparison", *headline(comparison), _about(comparison)]
-    blocks += ["## Test errors", _markdown_table(error_rows(comparison))]
-    blocks += ["## By size, shape and brightness", _markdown_table(slice_rows(comparison))]
-    blocks += ["## What differs", _markdown_table(parameter_rows(comparison))]
+    blocks += ["## Test errors", markdown_table(error_rows(comparison))]
+    blocks += ["## By size, shape and brightness", markdown_table(slice_rows(comparison))]
+    blocks += ["## What differs", markdown_table(parameter_rows(comparison))]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -123,11 +123,6 @@ def _about(comparison: Mapping[str, Any]) -> str:
         f" Wilson's, those of differences come from {comparison['bootstrap_samples']:,} paired bootstrap"
         f" samples, both at {_confidence(comparison)}."
     )
-
-
-def _markdown_table(lines: Rows) -> str:
-    written = ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
-    return "\n".join([written[0], "|" + " --- |" * len(lines[0]), *written[1:]])
 
 
 NUM_COLOURS = 6  # as many as the page's style sheet defines

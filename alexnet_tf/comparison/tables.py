@@ -105,13 +105,6 @@ def class_rows(comparison: Mapping[str, Any], *, at_most: int = 40) -> Rows:
     ]
 
 
-def aligned(lines: Rows) -> list[str]:
-    """Write rows as lines of plain text with aligned columns, a rule below the header."""
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
-    return [text[0], "-" * (sum(widths) + 2 * (len(widths) - 1)), *text[1:]]
-
-
 def p_value(value: float, *, equals: str = "") -> str:
     """Write a probability to two digits, or that it is below a thousandth."""
     return "< 0.001" if value < 0.001 else f"{equals}{value:.2g}"

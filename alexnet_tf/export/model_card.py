@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from alexnet_tf.text_tables import markdown_table
+
 if TYPE_CHECKING:
     from alexnet_tf.models.classifier import Classifier
 
@@ -19,8 +21,11 @@ def model_card(classifier: "Classifier", metrics: Mapping[str, Any], tflite: Map
         Markdown, the same for the same numbers.
     """
     rows = [
-        f"| {label} | {100 * metrics[view][error]:.1f} % "
-        f"({100 * metrics[view][f'{error}_low']:.1f} to {100 * metrics[view][f'{error}_high']:.1f}) |"
+        (
+            label,
+            f"{100 * metrics[view][error]:.1f} % "
+            f"({100 * metrics[view][f'{error}_low']:.1f} to {100 * metrics[view][f'{error}_high']:.1f})",
+        )
         for view, error, label in (
             ("ten_crop", "top1_error", "top-1, ten crops"),
             ("ten_crop", "top5_error", "top-5, ten crops"),
@@ -48,9 +53,7 @@ def model_card(classifier: "Classifier", metrics: Mapping[str, Any], tflite: Map
             "",
             f"## Errors on {metrics['num_examples']:,} test images, with 95 % intervals",
             "",
-            "| error | value |",
-            "| --- | --- |",
-            *rows,
+            markdown_table([("error", "value"), *rows]),
             "",
             "## Use",
             "",

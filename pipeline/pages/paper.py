@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
+from alexnet_tf.text_tables import markdown_table
 from pipeline.environment.yaml_file import read
 
 FILE = "docs/paper.yaml"
@@ -92,19 +93,20 @@ def resolved(symbol: str) -> object:
 def render(rows: Mapping[Table, Mapping[int, Row]]) -> str:
     """Return the page."""
     counts = Counter(row.status for table in rows.values() for row in table.values())
-    lines = [_HEAD, "| status | meaning | rows |", "| --- " * 3 + "|"]
-    lines += [f"| {status} | {meaning} | {counts[status]} |" for status, meaning in MEANINGS.items()]
+    meanings = [(status, meaning, counts[status]) for status, meaning in MEANINGS.items()]
+    lines = [_HEAD, markdown_table([("status", "meaning", "rows"), *meanings])]
     for name, title in _TITLES.items():
-        lines += ["", f"## {title}", "", "| # | what | paper | 2012 code | here | where | tests | status |"]
-        lines += ["| --- " * 8 + "|", *(_line(number, row) for number, row in rows[name].items())]
+        head = ("#", "what", "paper", "2012 code", "here", "where", "tests", "status")
+        table = markdown_table([head, *(_cells(number, row) for number, row in rows[name].items())])
+        lines += ["", f"## {title}", "", table]
     return "\n".join(lines) + "\n"
 
 
-def _line(number: int, row: Row) -> str:
+def _cells(number: int, row: Row) -> list[str]:
     where = [f"[`{symbol.partition(':')[2]}`](../{_file(symbol)})" for symbol in row.symbols]
     tests = [f"[{_words(test)}](../{test.partition('::')[0]})" for test in row.tests]
     cells = (number, row.claim, row.paper, row.code, row.ours, "<br>".join(where), "<br>".join(tests), row.status)
-    return "| " + " | ".join(str(cell).replace("|", "\\|").replace("*", "\\*") for cell in cells) + " |"
+    return [str(cell).replace("*", "\\*") for cell in cells]
 
 
 def _file(symbol: str) -> str:

@@ -2,6 +2,7 @@
 """Renders docs/profiles.md from the profiles themselves: `make docs`."""
 
 from alexnet_tf.profiles import PROFILES
+from alexnet_tf.text_tables import markdown_table
 
 _HEAD = """# Profiles of `faithful`
 
@@ -51,12 +52,9 @@ one chunk there, so every image is cropped by itself (`crops_per: image`).
 def render() -> str:
     """Return the page."""
     names = list(PROFILES)
-    lines = [
-        _HEAD,
-        f"| switch | {' | '.join(f'`{name}`' for name in names)} |",
-        "| --- |" + " --- |" * len(names),
-    ]
+    lines = [["switch", *(f"`{name}`" for name in names)]]
     for path in PROFILES[names[0]]:
-        cells = (f"{PROFILES[name][path].value} ({PROFILES[name][path].source})" for name in names)
-        lines.append(f"| `{path}` | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n" + _REST
+        lines.append(
+            [f"`{path}`", *(f"{PROFILES[name][path].value} ({PROFILES[name][path].source})" for name in names)]
+        )
+    return f"{_HEAD}\n{markdown_table(lines)}\n{_REST}"

@@ -24,6 +24,7 @@ from typing import Any
 
 from alexnet_tf.comparison.page import headline, table
 from alexnet_tf.errors import AlexNetError, DataError
+from alexnet_tf.text_tables import markdown_table
 from pipeline.environment.yaml_file import read
 from pipeline.results import pretrained
 from pipeline.results.ensembles import averages_table
@@ -142,7 +143,7 @@ def _machines(comparison: Mapping[str, Any], results: Sequence[Result]) -> str:
 def runs_table(groups: Sequence[Sequence[Result]]) -> str:
     """Lay the groups out, one line each: of one seed the number and its interval, of several mean and deviation."""
     header = ["variant", "changed", "seeds", "precision", *_ERRORS, *_COSTS, "processor"]
-    lines = [header, ["---"] * len(header)]
+    lines = [header]
     for group in groups:
         errors = [_error(group, name) for name in _ERRORS.values()]
         costs = [_cost(group, name, shown) for name, shown in _COSTS.values()]
@@ -150,20 +151,20 @@ def runs_table(groups: Sequence[Sequence[Result]]) -> str:
         processors = "; ".join(sorted({each.processor for each in group}))
         numbers = [seeds, group[0].precision, *errors, *costs, processors]
         lines.append([f"`{group[0].variant}`", shown_difference(group, groups), *numbers])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown_table(lines)
 
 
 def figures_table(groups: Sequence[Sequence[Result]]) -> str:
     """Lay out what figures 3 and 4 are said to show, one line a group; older results do not say."""
     header = ["variant", "changed", "seeds", "precision", *_FIGURES]
-    lines = [header, ["---"] * len(header)]
+    lines = [header]
     for group in groups:
         known = [each for each in group if "test/conv1/colour_share_tower1" in each.metrics]
         if known:
             seeds = ", ".join(str(each.seed) for each in known)
             shares = [_share(known, name) for name in _FIGURES.values()]
             lines.append([f"`{known[0].variant}`", shown_difference(group, groups), seeds, known[0].precision, *shares])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown_table(lines)
 
 
 def _share(group: Sequence[Result], name: str) -> str:
@@ -204,7 +205,7 @@ def verified_table(root: Path, experiment: str) -> str:
             f"{folder} holds no certificate; `alexnet verify RESULT --json > {FOLDER}/{experiment}/{CERTIFICATES}/"
             "STATE.json` makes one"
         )
-    lines = ["| result | outputs of the same bytes | verdict | run again on |", "| --- | --- | --- | --- |"]
+    lines = [["result", "outputs of the same bytes", "verdict", "run again on"]]
     certificates = {path: _certificate(path) for path in paths}
     for path, certificate in sorted(certificates.items(), key=lambda each: each[1]["claim"]):
         claim = certificate["claim"]
@@ -217,8 +218,8 @@ def verified_table(root: Path, experiment: str) -> str:
         same = sum(each["claimed"] == each["reproduced"] for each in certificate["outputs"])
         machine = certificate["machine"]
         place = f"{machine['host.cpus']} cores of {machine['host.cpu']}, TensorFlow {machine['version.tensorflow']}"
-        lines.append(f"| `{claim}` | {same} of {len(certificate['outputs'])} | {certificate['verdict']} | {place} |")
-    return "\n".join(lines)
+        lines.append([f"`{claim}`", f"{same} of {len(certificate['outputs'])}", certificate["verdict"], place])
+    return markdown_table(lines)
 
 
 def _certificate(path: Path) -> dict[str, Any]:

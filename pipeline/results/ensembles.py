@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from alexnet_tf.errors import AlexNetError, ConfigError, DataError
+from alexnet_tf.text_tables import markdown_table
 from pipeline.environment.provenance import this_machine
 from pipeline.environment.workspace import Workspace
 from pipeline.results.groups import grouped, shown_difference
@@ -165,19 +166,19 @@ def averages_table(root: Path, experiment: str) -> str:
     if not (paths := sorted(folder.glob("*.json"))):
         raise AlexNetError(f"{folder} holds no averages; `alexnet results average RESULT...` makes them")
     header = ["variant", "changed", "seeds", "precision", "networks", "test, ten crops", "test top-5, ten crops"]
-    lines = [f"| {' | '.join(header)} |", "| --- " * len(header) + "|"]
+    lines: list[list[str]] = [header]
     kept = [_read(path) for path in paths]
     groups = grouped(load(folder.parent))
     commands = []
     for averages in kept:
         results = [read_result(root / name) for name in averages.results]
         seeds = ", ".join(str(each.seed) for each in results)
-        named = f"| `{results[0].variant}` | {shown_difference(results, groups)} | {seeds} | {results[0].precision} |"
-        one_by_one = " | ".join(_mean(averages.each, name) for name in ("top1_error", "top5_error"))
-        together = " | ".join(_with_interval(averages.together, name) for name in ("top1_error", "top5_error"))
-        lines += [f"{named} one, the mean | {one_by_one} |", f"{named} {len(results)} together | {together} |"]
+        named = [f"`{results[0].variant}`", shown_difference(results, groups), seeds, results[0].precision]
+        one_by_one = [_mean(averages.each, name) for name in ("top1_error", "top5_error")]
+        together = [_with_interval(averages.together, name) for name in ("top1_error", "top5_error")]
+        lines += [[*named, "one, the mean", *one_by_one], [*named, f"{len(results)} together", *together]]
         commands.append(" \\\n  ".join(["alexnet results average", *averages.results]))
-    return "\n".join([*lines, "", "```bash", *commands, "```"])
+    return "\n".join([markdown_table(lines), "", "```bash", *commands, "```"])
 
 
 def _read(path: Path) -> Averages:

@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from alexnet_tf.comparison.tables import aligned, percent
+from alexnet_tf.comparison.tables import percent
 from alexnet_tf.errors import AlexNetError, DataError
 from alexnet_tf.metrics.significance import wilson_interval
+from alexnet_tf.text_tables import aligned
 from pipeline.config.experiments import active_name
 from pipeline.config.load import PARAMS_FILE, Config
 from pipeline.environment.git import changed_files

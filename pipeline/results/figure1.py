@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from alexnet_tf.errors import DataError
 from alexnet_tf.plotting import COLOURS, new_figure, png
+from alexnet_tf.text_tables import markdown_table
 from pipeline.results.groups import as_in_the_file, shown_difference
 from pipeline.results.kept import Result
 
@@ -50,7 +51,7 @@ def epochs_table(groups: Sequence[Sequence[Result]]) -> str:
     """
     reached = f"epochs to {_TARGET_ERROR}"
     header = ["network", "changed", "precision", "learning rate", "seeds", reached, "epochs run"]
-    lines = [header, ["---"] * len(header)]
+    lines = [header]
     for group in groups:
         first = group[0].row["params"]
         epochs_each = ", ".join(_shown(each) for each in group)
@@ -58,8 +59,7 @@ def epochs_table(groups: Sequence[Sequence[Result]]) -> str:
         rate, epochs = first["training.optimizer.learning_rate"], first["training.epochs"]
         network, changed = NETWORKS[_activation(group[0])], shown_difference(group, groups)
         lines.append([network, changed, group[0].precision, rate, seeds, epochs_each, epochs])
-    rows = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return f"{rows}\n\n{ratio(groups)}"
+    return f"{markdown_table(lines)}\n\n{ratio(groups)}"
 
 
 def ratio(groups: Sequence[Sequence[Result]]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from alexnet_tf.errors import DataError
+from alexnet_tf.text_tables import markdown_table
 from pipeline.results.kept import Result
 
 
@@ -83,7 +84,7 @@ def differences(groups: Sequence[Sequence[Result]], baseline: str) -> str:
     """
     variants = sorted({group[0].variant for group in groups} - {baseline})
     header = ["variant", "baseline", "top-1 error of", "seeds", "difference by seed, points", "mean"]
-    lines = [header, ["---"] * len(header)]
+    lines = [header]
     for variant in variants:
         own, base = (_by_seed(groups, name) for name in (variant, baseline))
         if not (seeds := sorted(own.keys() & base.keys())):
@@ -97,7 +98,7 @@ def differences(groups: Sequence[Sequence[Result]], baseline: str) -> str:
             spread = f" ± {statistics.stdev(points):.2f}" if len(points) > 1 else ""
             mean = f"{_signed(statistics.mean(points))}{spread}"
             lines.append([f"`{variant}`", f"`{baseline}`", words, ", ".join(map(str, seeds)), each, mean])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown_table(lines)
 
 
 def _by_seed(groups: Sequence[Sequence[Result]], variant: str) -> dict[int, Result]:

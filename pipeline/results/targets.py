@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from alexnet_tf.errors import AlexNetError, DataError
+from alexnet_tf.text_tables import markdown_table
 from pipeline.environment.yaml_file import parse
 from pipeline.results.groups import grouped, shown_difference
 from pipeline.results.kept import FOLDER, Result, load
@@ -82,7 +83,7 @@ def targets_table(root: Path, experiment: str) -> str:
         raise DataError(f"{FOLDER}/{FILE} has no targets for {experiment}, of which a page asks for a table")
     groups = grouped(load(root / FOLDER / experiment))
     header = ["variant", "quantity", "others", "aim", "here", "verdict", "why, and what to try next"]
-    lines = [header, ["---"] * len(header)]
+    lines = [header]
     chosen: dict[str, Sequence[Result]] = {}
     for target in targets:
         if target.variant not in chosen:
@@ -92,7 +93,7 @@ def targets_table(root: Path, experiment: str) -> str:
         here, verdict = _reached(target, chosen[target.variant], groups)
         remark = "" if verdict == "met" else f"{target.reason} Next: {target.next}"
         lines.append([f"`{target.variant}`", target.quantity, target.anchor, wanted, here, verdict, remark])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown_table(lines)
 
 
 def summary_table(root: Path, experiment: str) -> str:
@@ -104,7 +105,7 @@ def summary_table(root: Path, experiment: str) -> str:
     """
     groups = grouped(load(root / FOLDER / experiment))
     header = ["variant", "test error, ten crops", "test error, centre crop", "seeds", "epochs", "minutes", "precision"]
-    lines = [header, ["---"] * len(header)]
+    lines = [header]
     firsts = {target.variant: target for target in reversed(read_targets(root).get(experiment, []))}
     for variant in sorted(firsts):
         if group := _best(firsts[variant], groups):
@@ -115,7 +116,7 @@ def summary_table(root: Path, experiment: str) -> str:
             minutes = statistics.median(each.metrics["cost/train_seconds"] for each in group) / 60
             epochs = group[0].row["params"]["training.epochs"]
             lines.append([f"`{variant}`", *errors, str(len(group)), epochs, f"{minutes:.1f}", group[0].precision])
-    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    table = markdown_table(lines)
     machines = sorted({each.processor for variant in firsts for each in _best(firsts[variant], groups)})
     return f"{table}\n\nMinutes are those of one training; processor: {'; '.join(machines)}."
 
