@@ -69,12 +69,6 @@ def test_a_readme_server_answers_on_loopback(clone, command, free_port):
         server.wait(30)
 
 
-def test_the_page_of_profiles_is_current():
-    from pipeline.pages.profiles import render
-
-    assert (ROOT / "docs/profiles.md").read_text() == render(), "run `make docs`"
-
-
 def test_the_page_on_scale_shows_the_job_scripts_whole():
     shown = re.findall(r"```bash\n(.*?)```", (ROOT / "docs/scale.md").read_text(), re.DOTALL)
     scripts = sorted((ROOT / "docs/slurm").iterdir())

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from alexnet_tf.data.images import decode, to_square
 from alexnet_tf.data.record_dataset import RecordDataset
-from alexnet_tf.data.tfrecord import ShardWriter, decode_example, encode_example, read_shard
+from alexnet_tf.data.tfrecord import decode_example, read_shard
 from alexnet_tf.errors import DataError
 from components import preprocess
 from components.interfaces import BeamRuntime, Runtime
@@ -275,27 +275,3 @@ def test_after_sigkill_what_has_its_name_is_whole_and_the_manifest_is_not_there(
         RecordDataset.open(killed, "train")
     run(inputs, tmp_path / "again")
     assert contents(tmp_path / "again") == expected
-
-
-@pytest.mark.parametrize(
-    ("example", "message"),
-    [
-        ({"image": jpeg(0), "label": 1}, "expected image, label and key, found image, label; run"),
-        ({"label": 1, "key": "a.jpeg"}, "expected image, label and key, found key, label; run"),
-        ({"image": jpeg(0), "label": 1, "key": 7}, "expected one image, one label and one key; run"),
-        ({"image": jpeg(0), "label": 1, "key": []}, "expected one image, one label and one key; run"),
-        ({"image": jpeg(0), "label": 1, "key": ["a.jpeg", "b.jpeg"]}, "expected one image, one label and one key; run"),
-        (
-            {"image": jpeg(0), "label": 1, "key": "a\nb.jpeg"},
-            "expected a key on one line, found 'a\\\\nb.jpeg'; rename",
-        ),
-    ],
-)
-def test_an_example_that_download_would_not_write_is_named(tmp_path, example, message):
-    inputs = write_dataset(tmp_path, {"train": [jpeg(0)]}, num_shards=1)
-    manifest = json.loads((inputs["dataset"] / "manifest.json").read_text())
-    shard = inputs["dataset"] / manifest["splits"]["train"]["shards"][0]["file"]
-    with ShardWriter(shard) as writer:
-        writer.write(encode_example(example))
-    with pytest.raises(DataError, match=f"{shard}, record at byte 0: {message}"):
-        run(inputs, tmp_path / "out" / "records")

@@ -5,9 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from google.protobuf import text_format
 from PIL import Image
-from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
 from alexnet_tf.data.tfrecord import encode_example
 from alexnet_tf.errors import DataError
@@ -186,37 +184,6 @@ def test_a_class_without_training_images_is_an_error(tmp_path):
         run(tmp_path, splits)
 
 
-def test_protos_say_what_the_report_says(tmp_path):
-    splits = healthy()
-    splits["train"][3] = (1, b"<html>")
-    run(tmp_path, splits)
-    statistics = statistics_pb2.DatasetFeatureStatisticsList.FromString(
-        (tmp_path / "out" / "statistics.pb").read_bytes()
-    )
-    by_split = {dataset.name: dataset for dataset in statistics.datasets}
-    assert {name: dataset.num_examples for name, dataset in by_split.items()} == {
-        "train": 20,
-        "validation": 4,
-        "test": 4,
-    }
-    features = {feature.path.step[0]: feature for feature in by_split["train"].features}
-    assert features["width"].num_stats.mean == 20
-    assert features["width"].num_stats.common_stats.num_missing == 1
-    assert sum(bucket.sample_count for bucket in features["width"].num_stats.histograms[0].buckets) == 19
-    assert {top.value: top.frequency for top in features["label"].string_stats.top_values} == {
-        "cat": 10,
-        "dog": 10,
-    }
-    assert features["image"].custom_stats[0].num == 1
-    schema = text_format.Parse((tmp_path / "out" / "schema.pbtxt").read_text(), schema_pb2.Schema())
-    label = next(feature for feature in schema.feature if feature.name == "label")
-    assert list(label.string_domain.value) == ["cat", "dog"]
-    anomalies = text_format.Parse((tmp_path / "out" / "anomalies.pbtxt").read_text(), anomalies_pb2.Anomalies())
-    (info,) = anomalies.anomaly_info.values()
-    assert info.severity == anomalies_pb2.AnomalyInfo.WARNING
-    assert "train/3 (no known image format)" in info.description
-
-
 def test_workers_and_shards_do_not_change_a_byte(tmp_path, monkeypatch):
     run(tmp_path, healthy(), Runtime(beam=BeamRuntime(num_workers=1)), name="one")
     monkeypatch.setattr("components.sources.shards.EXAMPLES_PER_SHARD", 3)
@@ -262,158 +229,8 @@ def test_a_missing_data_set_names_the_stage_that_writes_it(tmp_path):
         run(tmp_path, {})
 
 
-def photo(value: int, *, width=120, height=90, quality=90) -> bytes:
-    coarse = np.random.default_rng(value).integers(0, 256, (6, 8, 3), np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(coarse).resize((240, 180)).resize((width, height)).save(file, "JPEG", quality=quality)
-    return file.getvalue()
-
-
-def photos() -> dict[str, list[tuple[int, bytes]]]:
-    return {
-        split: [(row % 2, photo(start + row)) for row in range(count)]
-        for split, start, count in (("train", 0, 20), ("validation", 100, 4), ("test", 200, 4))
-    }
-
-
-def test_images_that_look_alike_are_reported_within_and_across_splits(tmp_path):
-    splits = photos()
-    assert run(tmp_path, splits, near_copy_bits=4, name="none")["anomalies"] == []
-    splits["train"][3] = (1, photo(1, width=100, height=75))
-    splits["test"][0] = (1, photo(5, quality=50))
-    with pytest.raises(DataError, match="1 pairs of images in two splits look alike: test/0 = train/5"):
-        run(tmp_path, splits, near_copy_bits=4)
-    report = run(tmp_path, splits, near_copy_bits=4, allow_near_leakage=True, name="allowed")
-    assert names(report) == [("WARNING", "near_copies", "train"), ("WARNING", "near_leakage", "")]
-    assert "train/1 = train/3" in report["anomalies"][0]["description"]
-    assert run(tmp_path, splits, name="off")["anomalies"] == []
-
-
 def test_empty_files_in_two_splits_are_no_leakage(tmp_path):
     splits = healthy()
     splits["train"][0] = splits["test"][0] = (0, b"")
     report = run(tmp_path, splits, max_corrupt_share=0.5)
     assert names(report) == [("WARNING", "corrupt_images", split) for split in ("test", "train")]
-
-
-def reference(tmp_path: Path, splits) -> Path:
-    """Make a run's schema and statistics the reference called good."""
-    run(tmp_path, splits, name="good")
-    folder = tmp_path / "schemas"
-    folder.mkdir()
-    (folder / "good.pbtxt").write_bytes((tmp_path / "good" / "schema.pbtxt").read_bytes())
-    (folder / "good.statistics.pb").write_bytes((tmp_path / "good" / "statistics.pb").read_bytes())
-    return folder
-
-
-def test_the_same_set_has_no_drift(tmp_path):
-    reference(tmp_path, healthy())
-    assert run(tmp_path, healthy(), reference_schema="good")["verdict"] == "pass"
-
-
-def test_new_formats_modes_and_shares_are_drift(tmp_path):
-    reference(tmp_path, healthy())
-    splits = healthy()
-    splits["train"][:5] = [(0, photo(row)) for row in range(5)]  # JPEG: a quarter; cats 13, dogs 7 of 20
-    splits["test"][0] = (0, png(300, mode="RGBA"))
-    report = run(tmp_path, splits, reference_schema="good")
-    assert names(report) == [
-        ("WARNING", "format_drift", "train"),
-        ("WARNING", "mode_drift", "test"),
-        ("WARNING", "new_format", "train"),
-        ("WARNING", "new_mode", "test"),
-    ]
-    assert "expected format JPEG to make up 0.000 of the images" in report["anomalies"][0]["description"]
-    assert "found RGBA (1 images)" in report["anomalies"][3]["description"]
-
-
-def test_other_classes_than_the_references_are_an_error(tmp_path):
-    folder = reference(tmp_path, healthy())
-    path = folder / "good.pbtxt"
-    path.write_text(path.read_text().replace('"dog"', '"wolf"'))
-    with pytest.raises(DataError, match=r"found 1 new \(dog\) and 1 missing \(wolf\)"):
-        run(tmp_path, healthy(), reference_schema="good")
-
-
-def test_the_references_classes_in_another_order_are_an_error(tmp_path):
-    folder = reference(tmp_path, healthy())
-    path = folder / "good.pbtxt"
-    path.write_text(path.read_text().replace('"cat"', '"?"').replace('"dog"', '"cat"').replace('"?"', '"dog"'))
-    with pytest.raises(DataError, match="Expected the 2 classes of the reference schema, found another order"):
-        run(tmp_path, healthy(), reference_schema="good")
-
-
-@pytest.mark.parametrize(("cats", "found"), [(12, []), (14, [("WARNING", "label_drift", "train")])])
-def test_classes_whose_shares_moved_by_more_than_a_tenth_are_drift(tmp_path, cats, found):
-    reference(tmp_path, healthy())
-    splits = healthy()
-    splits["train"] = [(int(row >= cats), content) for row, (_, content) in enumerate(splits["train"])]
-    report = run(tmp_path, splits, reference_schema="good")
-    assert names(report) == found
-    if found:
-        description = report["anomalies"][0]["description"]
-        assert description.startswith("train: expected label dog to make up 0.500 of the images as in the reference")
-        assert description.endswith("statistics, give or take 0.1, found 0.300.")
-
-
-@pytest.mark.parametrize(
-    ("feature", "limit", "expected"),
-    [
-        ("width", "int_domain { min: 8 max: 18 }", "8 to 18 as in the reference schema, found 20 of 20 to 20"),
-        ("height", "int_domain { min: 11 }", "at least 11 as in the reference schema, found 20 of 10 to 10"),
-        ("aspect", "float_domain { min: 0.05 max: 1.5 }", "0.05 to 1.5 as in the reference schema, found 20 of 2 to 2"),
-        ("aspect", "float_domain { min: 0.05 max: 2.0 }", None),
-        ("width", "int_domain { min: 20 max: 20 }", None),
-    ],
-)
-def test_sizes_out_of_the_references_range_are_warnings(tmp_path, feature, limit, expected):
-    path = reference(tmp_path, healthy()) / "good.pbtxt"
-    schema = text_format.Parse(path.read_text(), schema_pb2.Schema())
-    (found,) = [each for each in schema.feature if each.name == feature]
-    text_format.Merge(limit, found)
-    path.write_text(text_format.MessageToString(schema))
-    report = run(tmp_path, healthy(), reference_schema="good")
-    splits = ("test", "train", "validation") if expected else ()
-    assert names(report) == [("WARNING", f"{feature}_out_of_range", split) for split in splits]
-    if expected:
-        text = f"train: expected images whose {feature} is {expected}."
-        assert report["anomalies"][1]["description"] == text
-
-
-def test_a_reference_without_statistics_compares_no_shares(tmp_path):
-    folder = reference(tmp_path, healthy())
-    (folder / "good.statistics.pb").unlink()
-    splits = healthy()
-    splits["train"] = [(int(row >= 14), content) for row, (_, content) in enumerate(splits["train"])]
-    assert run(tmp_path, splits, reference_schema="good")["verdict"] == "pass"
-
-
-def test_a_reference_that_is_missing_or_broken_is_named(tmp_path):
-    folder = reference(tmp_path, healthy())
-    with pytest.raises(DataError, match=r"other\.pbtxt: expected a reference schema, found none; copy reports"):
-        run(tmp_path, healthy(), reference_schema="other", name="a")
-    (folder / "good.statistics.pb").write_bytes(b"\xff\xff")
-    with pytest.raises(DataError, match=r"good\.statistics\.pb: expected a DatasetFeatureStatisticsList"):
-        run(tmp_path, healthy(), reference_schema="good", name="b")
-    (folder / "good.pbtxt").write_text("nonsense {")
-    with pytest.raises(DataError, match=r"good\.pbtxt: expected a tensorflow_metadata Schema"):
-        run(tmp_path, healthy(), reference_schema="good", name="c")
-
-
-def test_the_page_shows_what_is_odd_and_needs_no_network(tmp_path):
-    splits = healthy()
-    splits["train"][3] = (1, b"<script>alert(1)</script>")
-    splits["train"][5] = (1, splits["train"][4][1])
-    run(tmp_path, splits)
-    html = (tmp_path / "out" / "validation.html").read_text()
-    assert html.count('<img alt="" src="data:image/jpeg;base64,') == 4 * 1 + 2 + 2  # grey tests, copies, two labels
-    assert "train/3<br>no known image format" in html
-    assert b"<script".hex(" ") in html
-    for foreign in ("<script", "http:", "https:"):
-        assert foreign not in html
-
-
-def test_the_same_bytes_twice_are_copies_and_no_near_copies(tmp_path):
-    splits = photos()
-    splits["train"][3] = (1, splits["train"][1][1])
-    assert names(run(tmp_path, splits, near_copy_bits=4)) == [("WARNING", "copies", "train")]

@@ -27,3 +27,10 @@ def workspace(tmp_path: Path, stubs) -> Workspace:
 def repository(tmp_path_factory) -> Path:
     """A repository of stub stages for the command line in processes of its own; not to be changed."""
     return stub_stages.make_repository(tmp_path_factory.mktemp("stubs") / "repository")
+
+
+@pytest.fixture(scope="session")
+def classifier():
+    from tests.alexnet_tf.small_networks import classifier_of_six
+
+    return classifier_of_six(faithful=False)

@@ -1,4 +1,3 @@
-import json
 import os
 import signal
 import subprocess
@@ -111,21 +110,6 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(workspace, monkeypatch)
     result = CliRunner().invoke(alexnet, ["download"])
     assert result.exit_code == 1
     assert result.stderr.startswith("error: download:")
-
-
-def test_params_prints_resolved_values(workspace, monkeypatch):
-    monkeypatch.chdir(workspace.root)
-    plain = CliRunner().invoke(alexnet, ["params", "-S", "variants.faithful.profile=caffe"])
-    assert "variants.faithful.network.lrn_alpha: 2e-05" in plain.output
-    values = json.loads(CliRunner().invoke(alexnet, ["params", "--json"]).output)
-    assert values["variants"]["faithful"]["training"]["schedule"]["name"] == "steps"
-
-
-def test_the_schema_allows_the_word_profile_only_where_a_profile_has_a_value(stubs):
-    schema = json.loads(CliRunner().invoke(alexnet, ["params", "--schema"]).output)
-    network = schema["$defs"]["AlexNet"]["properties"]
-    assert {"const": "profile"} in network["lrn_alpha"]["anyOf"]
-    assert "anyOf" not in network["dropout"]
 
 
 def test_a_stage_by_hand_runs_the_code_of_the_tree_it_is_called_in(repository, root, tmp_path):

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from alexnet_tf.comparison import page as report
-from alexnet_tf.comparison.charts import Line, line_chart, nice_ticks
 from alexnet_tf.comparison.compare import Evaluation, TrainingReport, compare
-from alexnet_tf.comparison.tables import NOT_MEASURED, class_rows, p_value
+from alexnet_tf.comparison.tables import NOT_MEASURED
 
 
 def make_comparison(*others):
@@ -166,38 +165,3 @@ def test_a_difference_that_chance_explains_is_said_so(comparison):
 def test_one_variant_alone_is_reported(comparison):
     comparison = comparison | {"variants": ["plain"], "paired": {}, "knobs": []}
     assert "plain errs on 62.5 %" in report.render(comparison, {}, {})
-
-
-def test_of_many_classes_the_most_different_are_shown(comparison):
-    many = [
-        {
-            "class": f"class {index}",
-            "num_examples": 5,
-            "errors": {"plain": 0.5, "<better> & co": 0.5 - index / 200},
-        }
-        for index in range(100)
-    ]
-    rows = class_rows(comparison | {"per_class": many})
-    assert len(rows) == 41
-    assert rows[1][0] == "class 99"
-
-
-@pytest.mark.parametrize("highest", [0.003, 0.99, 1, 2.31, 50, 62.5, 99.9, 100, 7300])
-def test_ticks_are_few_round_and_reach_the_highest(highest):
-    ticks = nice_ticks(highest)
-    assert ticks[0] == 0
-    assert 4 <= len(ticks) <= 7
-    assert ticks[-2] < highest <= ticks[-1]
-
-
-def test_a_chart_skips_epochs_without_a_value():
-    line = Line(x=[1, 2, 3], y=[1.0, None, 2.0], series=0, dashed=False, name="a")
-    points = re.search(r'points="([^"]*)"', line_chart([line], label="l", x_title="epoch", y_title="nats"))
-    assert len(points[1].split()) == 2
-    empty = Line(x=[], y=[], series=0, dashed=False, name="a")
-    assert "Nothing was recorded" in line_chart([empty], label="l", x_title="epoch", y_title="nats")
-
-
-def test_small_probabilities_are_not_written_as_zero():
-    assert p_value(1e-9) == "< 0.001"
-    assert p_value(0.0123) == "0.012"

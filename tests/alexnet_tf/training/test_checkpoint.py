@@ -6,7 +6,7 @@ import pytest
 
 from alexnet_tf.errors import DataError
 from alexnet_tf.training.checkpoint import Checkpoint, Spent, State
-from alexnet_tf.training.history import Epoch, history_columns
+from alexnet_tf.training.history import Epoch
 from alexnet_tf.training.schedule import Plateau
 
 STATE = State(
@@ -57,16 +57,3 @@ def test_a_checkpoint_of_another_arithmetic_is_refused(tmp_path):
     message = r"was begun in bfloat16 with oneDNN, and would go on in float32 with oneDNN .* --fresh"
     with pytest.raises(DataError, match=message):
         checkpoint.restore(checkpoint.read(), {})
-
-
-def test_the_columns_of_the_history():
-    assert history_columns() == [
-        "epoch",
-        "step",
-        "learning_rate",
-        "train_loss",
-        "train_top1_error",
-        "validation_loss",
-        "validation_top1_error",
-        "validation_top5_error",
-    ]

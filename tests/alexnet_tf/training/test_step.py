@@ -169,32 +169,6 @@ def test_colour_noise_ends_at_its_share_of_the_training():
     assert np.all(np.abs(always - never) > 1e-5)
 
 
-def test_averaged_weights_follow_their_recurrence_and_are_only_lent():
-    work = training(weight_averaging=0.5)
-    name = "weights/fc8/kernel"
-    index = [variable.path.split("/", 1)[1] for variable in work.model.trainable_variables].index("fc8/kernel")
-    expected = work.variables[name].numpy()
-    iterator = work.iterator(0)
-    for step in range(6):
-        work.run_steps(iterator, step, 1, Plateau())
-        kept = min(0.5, (1 + step) / (10 + step))
-        expected = kept * expected + (1 - kept) * work.variables[name].numpy()
-    np.testing.assert_allclose(work.variables[f"averages/{index}"], expected, rtol=1e-5)
-    present = work.variables[name].numpy()
-    with work.averaged():
-        np.testing.assert_allclose(work.variables[name], expected, rtol=1e-5)
-    np.testing.assert_array_equal(work.variables[name], present)
-
-
-def test_averaged_weights_are_returned_after_an_error():
-    work = training(weight_averaging=0.5)
-    run(work, 2)
-    present = work.variables["weights/fc8/kernel"].numpy()
-    with pytest.raises(RuntimeError, match="stop"), work.averaged():
-        raise RuntimeError("stop")
-    np.testing.assert_array_equal(work.variables["weights/fc8/kernel"], present)
-
-
 @pytest.mark.parametrize("count", [1, 8, 13])
 def test_validation_gives_each_image_once_on_one_and_two_replicas(two_replicas, count):
     held_out = split(count, seed=5)

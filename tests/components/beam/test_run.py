@@ -81,13 +81,6 @@ def test_a_bug_shows_the_line_in_the_worker(tmp_path):
         run_shards(bug, [1, 2], runtime=runtime(), scratch=tmp_path, description="fail")
 
 
-def test_what_a_lost_worker_had_done_is_not_done_again(tmp_path):
-    settings = {"folder": str(tmp_path), "engine_retries": True}
-    run_task((4, 3), function=square, **settings)
-    run_task((4, 3), function=bug, **settings)  # which would leave an error
-    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"000004.result": '{"square": 9}'}
-
-
 def test_progress_counts_shards_while_they_are_done(tmp_path):
     advances = []
 

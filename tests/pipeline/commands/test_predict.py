@@ -2,25 +2,13 @@ import io
 import json
 import os
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from alexnet_tf.errors import AlexNetError
 from pipeline.cli import alexnet
-from pipeline.commands.image_files import batches, image_files
-
-ROOT = Path(__file__).resolve().parents[3]
-
-
-@pytest.fixture(scope="module")
-def classifier():
-    from tests.alexnet_tf.small_networks import classifier_of_six
-
-    return classifier_of_six(faithful=False)
 
 
 @pytest.fixture
@@ -156,25 +144,6 @@ def test_a_model_of_another_version_and_no_model_are_named(workspace):
     assert "models/ holds no trained model; `dvc repro`" in invoke("photos").stderr
 
 
-def test_ten_thousand_files_are_read_a_batch_at_a_time(tmp_path):
-    for index in range(10_000):
-        (tmp_path / f"{index:05}.png").touch()
-    files = image_files([tmp_path])
-    assert [path.name for path in files] == [f"{index:05}.png" for index in range(10_000)]
-    sizes = [
-        (len(read), images.shape[0], len(bad))
-        for read, images, bad in batches(files, lambda _: np.zeros((2, 2, 3)), batch_size=64, max_bytes=0)
-    ]
-    assert sizes == [(64, 64, 0)] * 156 + [(16, 16, 0)]
-
-
-def test_files_too_large_are_not_read(tmp_path):
-    (tmp_path / "a.png").write_bytes(b"12345")
-    ((read, _, unreadable),) = batches([tmp_path / "a.png"], lambda _: 1 / 0, batch_size=4, max_bytes=4)
-    assert read == []
-    assert unreadable[0].reason == "too large a file (5 bytes, at most 4 are read)"
-
-
 def test_a_model_that_is_kept_needs_no_training(workspace, classifier):
     from alexnet_tf.models.classifier import write_classifier
 
@@ -186,51 +155,3 @@ def test_a_model_that_is_kept_needs_no_training(workspace, classifier):
     assert unknown.exit_code == 2
     assert "expected one of results/pretrained (cifar10); did you mean cifar10?" in unknown.stderr
     assert invoke("--pretrained", "cifar10", "--variant", "optimized", "photos").exit_code == 2
-
-
-def test_a_model_that_is_kept_is_rounded_and_scored_before_and_after(tmp_path, classifier, monkeypatch):
-    from alexnet_tf.data import record_dataset
-    from alexnet_tf.models.classifier import read_classifier, write_classifier
-    from alexnet_tf.models.weights import model_arrays
-    from pipeline.results import pretrained
-    from tests.alexnet_tf.small_training import MemorySplit, images
-
-    monkeypatch.setattr(record_dataset.RecordDataset, "open", lambda *_: MemorySplit(images(9, 16), 16))
-    write_classifier(tmp_path / "models", classifier)
-    said = pretrained.keep(tmp_path, tmp_path / "models", tmp_path / "records", tmp_path / "kept")
-    assert said == json.loads((tmp_path / "kept/loss.json").read_text())
-    assert said["bytes_after"] < said["bytes_before"]
-    assert said["num_examples"] == 9
-    for view in ("center", "ten_crop"):
-        assert 0 < said["test"][view]["largest_probability_difference"] < 0.02
-    old, new = (model_arrays(read_classifier(tmp_path / name).model) for name in ("models", "kept"))
-    for name, array in old.items():
-        if name.endswith("kernel"):
-            np.testing.assert_allclose(new[name], array, rtol=2**-8)
-            assert not np.any(new[name].view(np.uint32) & 0xFFFF)
-            assert np.any(new[name] != array)
-        else:
-            np.testing.assert_array_equal(new[name], array)
-
-
-@pytest.mark.parametrize(("variant", "name", "said"), [("nosuch", "x", "nosuch"), ("optimized", "../x", "'../x'")])
-def test_keeping_what_cannot_be_kept_is_a_usage_error(monkeypatch, variant, name, said):
-
-    monkeypatch.chdir(ROOT)
-    answer = CliRunner().invoke(alexnet, ["results", "publish", variant, name])
-    assert answer.exit_code == 2
-    assert said in answer.stderr
-
-
-def test_a_model_that_is_too_large_is_told_before_it_is_scored(tmp_path, classifier, monkeypatch):
-    from alexnet_tf.data import record_dataset
-    from alexnet_tf.models.classifier import write_classifier
-    from pipeline.results import pretrained
-    from tests.alexnet_tf.small_training import MemorySplit, images
-
-    monkeypatch.setattr(record_dataset.RecordDataset, "open", lambda *_: MemorySplit(images(9, 16), 16))
-    monkeypatch.setattr(pretrained, "_MAX_BYTES", 100)
-    write_classifier(tmp_path / "models", classifier)
-    with pytest.raises(AlexNetError, match=r"models has [\d,]+ bytes of weights at best, .* at most 100"):
-        pretrained.keep(tmp_path, tmp_path / "models", tmp_path / "records", tmp_path / "kept")
-    assert not (tmp_path / "kept").exists()

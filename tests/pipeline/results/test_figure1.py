@@ -4,12 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 from alexnet_tf.errors import DataError
-from pipeline.cli import alexnet
 from pipeline.pages.result_tables import rendered
-from pipeline.results import kept
 from pipeline.results.figure1 import epochs_to, plot, ratio
 from pipeline.results.groups import grouped
 from pipeline.results.kept import Result, load
@@ -123,19 +120,3 @@ def test_the_picture_in_the_documents_is_that_of_the_results():
     root = Path(__file__).resolve().parents[3]
     expected = plot(grouped(load(root / "results" / "relu_tanh")))
     assert (root / "docs" / "img" / "figure1.png").read_bytes() == expected, "run `alexnet docs`"
-
-
-def test_the_command_prints_the_table_and_draws(tmp_path, monkeypatch):
-    runs = [result("relu", [0.5, 0.0]), result("tanh", [0.5, 0.5, 0.5, 0.0])]
-    asked: list[Path] = []
-    monkeypatch.setattr(kept, "load", lambda folder: asked.append(folder) or runs)
-    found = CliRunner().invoke(alexnet, ["results", "figure1", "relu_tanh", "--plot", str(tmp_path / "figure1.png")])
-    assert found.exit_code == 0, found.output
-    assert asked[0].parts[-2:] == ("results", "relu_tanh")
-    assert "3.00 times sooner than tanh (seed 1: 3.00)" in found.output
-    assert (tmp_path / "figure1.png").read_bytes().startswith(b"\x89PNG")
-    found = CliRunner().invoke(
-        alexnet, ["results", "figure1", "relu_tanh", "--plot", str(tmp_path / "nowhere" / "figure1.png")]
-    )
-    assert found.exit_code == 2
-    assert "does not exist; make it first" in found.output

@@ -7,12 +7,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from ruamel.yaml import YAML
 
 from alexnet_tf.comparison.page import headline, render, table
 from alexnet_tf.errors import AlexNetError, ConfigError, DataError
-from pipeline.cli import alexnet
 from pipeline.environment.workspace import Workspace
 from pipeline.results.revisions import _commit, compare_with
 from tests.components.test_compare import STAGES, VARIANTS, write_reports
@@ -214,27 +212,6 @@ def test_a_revision_that_is_none_is_named_before_reports_are_read(folder):
     shutil.rmtree(folder / "reports")
     with pytest.raises(ConfigError, match=r"--rev nowhere: no Git revision or DVC experiment has that name"):
         compared(folder, "nowhere")
-
-
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
-        (None, "is missing; `dvc repro` or `alexnet compare` makes it"),
-        ("{", "is broken (Expecting"),
-        ("[]", "is broken (it is no JSON object)"),
-        ('{"variants": ["faithful"]}', "is broken (it has no 'baseline'); `dvc repro -f compare` makes it anew"),
-    ],
-)
-def test_a_missing_or_foreign_comparison_is_one_sentence(workspace, monkeypatch, content, reason):
-    path = workspace.root / "reports/compare/comparison.json"
-    path.parent.mkdir(parents=True)
-    if content is not None:
-        path.write_text(content)
-    monkeypatch.chdir(workspace.root)
-    result = CliRunner().invoke(alexnet, ["report"])
-    assert result.exit_code == 1
-    assert result.stderr.startswith(f"error: reports/compare/comparison.json {reason}")
-    assert len(result.stderr.splitlines()) == 1
 
 
 def test_equal_reports_differ_by_nothing(folder):

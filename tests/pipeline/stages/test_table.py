@@ -2,8 +2,6 @@ import pytest
 import stub_stages
 
 from pipeline.environment.yaml_file import parse
-from pipeline.pages.dvc_yaml import refreshed
-from pipeline.stages.import_graph import code_closure
 from pipeline.stages.table import STAGES, all_items, ancestors, items, producers, served_variants
 
 VALUES = parse(stub_stages.TEXT, "text")
@@ -66,33 +64,3 @@ def test_ancestors_are_all_that_a_run_rests_on():
 )
 def test_a_stage_serves_the_variants_downstream_of_it(address, variants):
     assert served_variants(_item(address), VALUES) == variants
-
-
-def test_the_closure_follows_imports_of_every_form(tmp_path):
-    sources = {
-        "components/__init__.py": '"""Doc."""',
-        "components/a.py": "import numpy\nfrom alexnet_tf import b\nfrom components.sources.c import x\n",
-        "components/sources/c.py": "def f():\n    import alexnet_tf.d as d\n",
-        "components/unused.py": "",
-        "alexnet_tf/b.py": "from . import e\nfrom .f import y\n",
-        "alexnet_tf/d.py": "import components.a\n",
-        "alexnet_tf/e.py": "",
-        "alexnet_tf/f.py": "if TYPE_CHECKING:\n    from alexnet_tf.g import z\n",
-        "alexnet_tf/g.py": "",
-    }
-    for name, text in sources.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
-    expected = sorted(set(sources) - {"components/unused.py", "components/__init__.py"})
-    assert code_closure(tmp_path, ["components/a.py"]) == expected
-
-
-def test_code_dependencies_are_renewed_and_the_rest_stays(tmp_path):
-    (tmp_path / "components").mkdir()
-    (tmp_path / "alexnet_tf").mkdir()
-    (tmp_path / "alexnet_tf/new.py").write_text("")
-    (tmp_path / "components/download.py").write_text("from alexnet_tf import new\n")
-    head, tail = "stages:\n  # why\n  download:\n    deps:\n", "      - data/x  # kept\n"
-    text = head + "      - components/download.py\n      - alexnet_tf/old.py\n" + tail
-    new = "      - alexnet_tf/new.py\n      - components/download.py\n"
-    assert refreshed(text, tmp_path) == head + new + tail

@@ -14,7 +14,6 @@ from pipeline.config.load import load
 from pipeline.environment import processes
 from pipeline.runner import run_stage
 from pipeline.tracking.tracker import MlflowTracker
-from pipeline.tracking.tracking_uri import probe, tracking_uri
 
 CHAIN = [
     ("download", ""),
@@ -127,17 +126,6 @@ def test_a_spool_that_cannot_be_written_stops_the_recording_alone(workspace, sai
     assert (workspace.root / "data/dataset").is_dir()
     assert len(said) == 1
     assert "the stage itself goes on" in said[0]
-
-
-def test_only_servers_are_probed(tmp_path):
-    assert probe(f"sqlite:///{tmp_path}/x.db") is None
-    assert "does not answer" in (probe(f"http://127.0.0.1:{_closed_port()}") or "")
-
-
-def test_the_store_lies_in_the_repository_unless_the_environment_says_otherwise(tmp_path, monkeypatch):
-    assert tracking_uri(tmp_path) == f"sqlite:///{tmp_path}/mlflow.db"
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://tracking.example")
-    assert tracking_uri(tmp_path) == "http://tracking.example"
 
 
 def _run(workspace, stage, key, said, *, recorded=True, send=True):

@@ -1,0 +1,53 @@
+import os
+import shutil
+import time
+
+import numpy as np
+
+from alexnet_tf.training.checkpoint import Checkpoint, State
+from pipeline.config.load import load
+from pipeline.runner import run_stage
+from pipeline.stages.fingerprint import fingerprint
+from tests.pipeline.commands.test_doctor import findings
+
+
+def test_checkpoints_of_other_trainings_are_named_with_their_size_and_left_alone(workspace, monkeypatch):
+    monkeypatch.chdir(workspace.root)
+    assert findings()["checkpoint"]["found"] == "none kept"
+    folder = workspace.scratch / "checkpoints"
+
+    def keep(name, days):
+        (folder / name).mkdir(parents=True)
+        for file, each in (("checkpoint.safetensors", days), ("first.npz", 30)):
+            (folder / name / file).write_bytes(bytes(3_000_000))
+            os.utime(folder / name / file, (0, time.time() - each * 86400))
+        os.utime(folder / name, (0, time.time() - days * 86400))
+
+    keep("aaaa1111bbbb2222", 1)
+    finding = findings()["checkpoint"]
+    assert finding["level"] == "ok"
+    assert finding["found"] == "1 of other params, data or code, 6 MB: aaaa1111bbbb… 6 MB"
+    *_, removal = finding["fix"].partition("rm -r ")
+    assert removal == ".alexnet/checkpoints/aaaa1111bbbb2222"
+    keep("cccc3333dddd4444", 8)
+    assert findings()["checkpoint"]["level"] == "warn"
+    shutil.rmtree(removal)
+    assert findings()["checkpoint"]["found"] == "1 of other params, data or code, 6 MB: cccc3333dddd… 6 MB"
+
+
+def test_the_checkpoint_of_a_present_training_says_where_it_stands(workspace, monkeypatch):
+    monkeypatch.chdir(workspace.root)
+    config = load(workspace.root / "params.yaml")
+    for stage, key in (("download", ""), ("validate", ""), ("preprocess", "small"), ("statistics", "small")):
+        run_stage(workspace, config, config.item(stage, key))
+    item = config.item("train", "optimized")
+    folder = workspace.scratch / "checkpoints" / fingerprint(workspace.root, item, config.params[item.address])
+    Checkpoint(folder, "float32").save(State(1200, 50, step=410), {"weights": np.zeros(3)}, {})
+    expected = "train@optimized: step 410 of 1,200, epoch 9 of 24; `dvc repro` goes on there"
+    assert findings()["checkpoint"] == {"name": "checkpoint", "level": "ok", "found": expected, "fix": ""}
+    path = workspace.root / "params.yaml"
+    path.write_text(path.read_text().replace("epochs: 30", "epochs: 31"))
+    assert findings()["checkpoint"]["found"].startswith("1 of other params, data or code, ")
+    path.write_text(path.read_text().replace("epochs: 31", "epochs: 30"))
+    (folder / "checkpoint.safetensors").write_bytes(b"half")
+    assert "checkpoint.safetensors is damaged or no file of ours" in findings()["checkpoint"]["found"]

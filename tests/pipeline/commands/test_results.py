@@ -1,0 +1,35 @@
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from pipeline.cli import alexnet
+from pipeline.results import kept
+from tests.pipeline.results.test_figure1 import result
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.mark.parametrize(("variant", "name", "said"), [("nosuch", "x", "nosuch"), ("optimized", "../x", "'../x'")])
+def test_keeping_what_cannot_be_kept_is_a_usage_error(monkeypatch, variant, name, said):
+
+    monkeypatch.chdir(ROOT)
+    answer = CliRunner().invoke(alexnet, ["results", "publish", variant, name])
+    assert answer.exit_code == 2
+    assert said in answer.stderr
+
+
+def test_the_command_prints_the_table_and_draws(tmp_path, monkeypatch):
+    runs = [result("relu", [0.5, 0.0]), result("tanh", [0.5, 0.5, 0.5, 0.0])]
+    asked: list[Path] = []
+    monkeypatch.setattr(kept, "load", lambda folder: asked.append(folder) or runs)
+    found = CliRunner().invoke(alexnet, ["results", "figure1", "relu_tanh", "--plot", str(tmp_path / "figure1.png")])
+    assert found.exit_code == 0, found.output
+    assert asked[0].parts[-2:] == ("results", "relu_tanh")
+    assert "3.00 times sooner than tanh (seed 1: 3.00)" in found.output
+    assert (tmp_path / "figure1.png").read_bytes().startswith(b"\x89PNG")
+    found = CliRunner().invoke(
+        alexnet, ["results", "figure1", "relu_tanh", "--plot", str(tmp_path / "nowhere" / "figure1.png")]
+    )
+    assert found.exit_code == 2
+    assert "does not exist; make it first" in found.output

@@ -1,0 +1,38 @@
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from pipeline.cli import alexnet
+from pipeline.verify import kill_test
+from pipeline.verify.kill_test import Verdict
+
+
+@pytest.mark.parametrize("flag", ["--kill-test", "--chaos"])
+@pytest.mark.parametrize(("differing", "code"), [((), 0), (("models/faithful/weights.safetensors",), 1)])
+def test_the_kill_test_says_what_it_found_under_both_names(workspace, monkeypatch, flag, differing, code):
+    asked = []
+    monkeypatch.setattr(kill_test, "kill_test", lambda *given: asked.append(given) or Verdict(3, 2, 1, differing))
+    monkeypatch.chdir(workspace.root)
+    result = CliRunner().invoke(alexnet, ["train", "faithful", flag, "3", "-S", "seed=7"])
+    assert result.exit_code == code, result.output
+    assert "killed 3 times, 2 of them resumed from a checkpoint, 1 within the write of one" in result.output
+    assert all(name in result.output for name in differing)
+    (_, item, changes, kills, _) = asked[0]
+    assert (item.address, changes, kills) == ("train@faithful", ("seed=7",), 3)
+    assert not (workspace.root / "models").exists()
+
+
+def test_the_former_name_of_the_kill_test_is_not_shown():
+    shown = CliRunner().invoke(alexnet, ["train", "--help"]).output
+    assert "--kill-test N" in shown
+    assert "--chaos" not in shown
+
+
+def test_a_stage_that_was_run_by_hand_says_what_it_wrote_and_how_dvc_learns_of_it(workspace, monkeypatch):
+    monkeypatch.chdir(workspace.root)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    result = CliRunner().invoke(alexnet, ["download", "-S", "seed=7"])
+    assert result.exit_code == 0, result.output
+    assert "download: wrote data/dataset; `dvc status` sees a change until `dvc commit download`" in result.stderr
+    assert json.loads((workspace.root / "data/dataset/params.json").read_text())["seed"] == 7

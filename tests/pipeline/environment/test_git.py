@@ -1,0 +1,72 @@
+import subprocess
+
+import pytest
+
+from alexnet_tf.errors import AlexNetError
+from pipeline.environment import git
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project in a folder below the root of a repository, with one commit."""
+    for role in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{role}_NAME", "someone")
+        monkeypatch.setenv(f"GIT_{role}_EMAIL", "someone@example.org")
+    root = tmp_path / "repository" / "project"
+    root.mkdir(parents=True)
+    for name in ("params.yaml", "dvc.lock"):
+        (root / name).write_text("first\n")
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "first"]):
+        subprocess.run(["git", *command], cwd=root.parent, check=True)
+    return root
+
+
+def test_changes_are_those_of_code_and_parameters(project):
+    assert git.is_committed(project, "params.yaml")
+    (project / "dvc.lock").write_text("second\n")
+    assert git.changed_files(project) == []
+    assert git.uncommitted_changes(project) == ""
+    (project / "params.yaml").write_text("second\n")
+    assert not git.is_committed(project, "params.yaml")
+    assert git.changed_files(project) == ["params.yaml"]
+    assert "+second" in git.uncommitted_changes(project)
+
+
+def test_a_commit_is_read_by_paths_of_the_project(project):
+    commit = git.commit_of(project, "HEAD")
+    assert commit
+    assert git.committed(project, commit, "params.yaml") == "first\n"
+    assert git.committed(project, commit, "nothing") is None
+    assert git.has_object(project, f"{commit}:./params.yaml")
+    assert not git.has_object(project, f"{commit}:./nothing")
+
+
+def test_an_experiment_is_found_by_its_name_and_start(project):
+    commit = git.commit_of(project, "HEAD")
+    reference = f"refs/exps/{commit[:2]}/{commit[2:]}/wide"
+    subprocess.run(["git", "update-ref", reference, "HEAD"], cwd=project, check=True)
+    assert git.experiments_named(project, "wide") == {commit: commit}
+    assert git.experiments_named(project, "deep") == {}
+
+
+def test_a_setting_that_is_not_there_is_empty(project):
+    assert git.setting(project, "alexnet.nothing") == ""
+    subprocess.run(["git", "config", "alexnet.something", "word"], cwd=project, check=True)
+    assert git.setting(project, "alexnet.something") == "word"
+
+
+def test_a_commit_that_is_none_cannot_be_checked_out(project, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(AlexNetError, match="the files of commit nosuch cannot be written here"):
+        git.check_out(project, "nosuch", tmp_path / "empty")
+
+
+@pytest.mark.parametrize("path", ["", "nowhere"], ids=["no git", "no repository"])
+def test_without_git_or_a_commit_there_is_nothing(tmp_path, monkeypatch, path):
+    if not path:
+        monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert git.commit_of(tmp_path, "HEAD") is None
+    assert git.uncommitted_changes(tmp_path) == ""
+    assert git.changed_files(tmp_path) == []
+    assert not git.is_committed(tmp_path, "params.yaml")

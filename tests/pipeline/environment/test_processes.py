@@ -1,0 +1,48 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from pipeline.environment import processes
+from pipeline.environment.workspace import code_folder
+
+SHOWN = "import os, sys; print(sys.argv[1:], *(os.environ.get(name) for name in ('ONE', 'TWO', 'PYTHONPATH')), sep='|')"
+
+
+@pytest.fixture
+def shows(tmp_path, monkeypatch):
+    """A module that prints its arguments and its environment, on the path of this process."""
+    (tmp_path / "shows.py").write_text(SHOWN)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("ONE", "1")
+    monkeypatch.setenv("TWO", "2")
+    return tmp_path
+
+
+def test_a_module_runs_with_this_code_before_any_other(shows):
+    done = processes.run_module("shows", shows, 3, capture_output=True)
+    path = os.pathsep.join([str(code_folder()), str(shows)])
+    assert done.stdout.strip() == f"['{shows}', '3']|1|2|{path}"
+
+
+def test_variables_are_set_and_taken_out(shows):
+    done = processes.run_module("shows", variables={"ONE": None, "TWO": "3"}, capture_output=True)
+    assert done.stdout.startswith("[]|None|3|")
+    assert os.environ["ONE"] == "1"
+
+
+def test_a_module_is_started_beside_this_process(shows):
+    with processes.start_module("shows", "word", stdout=subprocess.PIPE) as started:
+        assert started.stdout.read().startswith(b"['word']|1|2|")
+
+
+def test_a_process_is_known_by_its_number_and_its_start():
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        first = {"writer": processes.writer(child.pid)}
+        number, started = first["writer"]
+        assert processes.writer_is_alive(first)
+        assert not processes.is_alive(number, started + 1)
+        child.stdin.close()
+    assert not processes.writer_is_alive(first)
+    assert not processes.writer_is_alive({})

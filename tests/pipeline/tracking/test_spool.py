@@ -1,0 +1,24 @@
+import os
+
+from pipeline.environment import processes
+from pipeline.tracking import spool
+
+
+def test_events_are_lines_and_folders_wait_in_their_order(tmp_path):
+    for name in ("2-train", "1-download"):
+        spool.append(tmp_path / "spool" / name, {"event": "start"})
+        spool.append(tmp_path / "spool" / name, {"event": "end"})
+    assert [folder.name for folder in spool.waiting(tmp_path)] == ["1-download", "2-train"]
+    assert (tmp_path / "spool/1-download" / spool.EVENTS).read_text() == '{"event": "start"}\n{"event": "end"}\n'
+
+
+def test_a_folder_grows_while_its_writer_lives_and_has_not_ended_it(tmp_path):
+    me = processes.writer(os.getpid())
+    spool.append(tmp_path / "a", {"event": "start", "writer": me})
+    assert spool.is_growing(tmp_path / "a")
+    spool.append(tmp_path / "a", {"event": "end"})
+    assert not spool.is_growing(tmp_path / "a")
+    spool.append(tmp_path / "b", {"event": "start", "writer": [me[0], me[1] - 1]})  # another process of this number
+    assert not spool.is_growing(tmp_path / "b")
+    (tmp_path / "a" / spool.EVENTS).write_text('{"event": "sta')
+    assert not spool.is_growing(tmp_path / "a")
