@@ -1,4 +1,4 @@
 """What lies on disk: any image in, square pixels and records out, and back into arrays.
 
-Beam workers run it, so it imports neither TensorFlow nor Keras. Anyone may import it.
+Anyone may import it. Beam workers run it, so it imports neither TensorFlow nor Keras: NumPy, Pillow and decoders only.
 """

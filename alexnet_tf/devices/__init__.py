@@ -1,4 +1,5 @@
-"""What a computation runs on: strategies, workers, precision, the processor.
+"""What a computation runs on: names of devices in; a strategy, a precision, and a forward pass over all replicas out.
 
-It knows no network. The stages that compute and the rooms above import it. It imports TensorFlow when it runs.
+It knows no network. `training`, `evaluation`, the stages train and evaluate, and the pipeline import it. TensorFlow;
+`processor` and `cluster` do without.
 """

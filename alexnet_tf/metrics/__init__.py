@@ -1,1 +1,1 @@
-"""Logits and labels in; counts, errors and intervals out. NumPy only. Anyone may import it."""
+"""Logits and labels in; counts, errors and intervals out. Anyone may import it. NumPy only."""

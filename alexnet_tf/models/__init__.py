@@ -1,5 +1,5 @@
 """Stored images in, logits out; and a model on disk. What train, evaluate and export share.
 
-`specs` and `layer_table` describe networks without TensorFlow; the others import TensorFlow and Keras. The rooms of
-single stages (`training`, `evaluation`, `export`) import it, never the other way round.
+The rooms of single stages (`training`, `evaluation`, `export`) and the pipeline import it. TensorFlow and Keras;
+`specs`, `spec`, `four_layer_spec` and `layer_table` do without, so that params.yaml is checked without them.
 """

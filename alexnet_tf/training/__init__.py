@@ -1,4 +1,5 @@
-"""Records and a recipe in; a trained network and its history out. Only the stage train imports it.
+"""Records and a recipe in; a trained network and its history out.
 
-It imports TensorFlow and Keras; `recipe` does without, so that params.yaml can be checked without them.
+The stage train imports it, and the pipeline asks `checkpoint` and `history` what a training has left. TensorFlow and
+Keras; `recipe`, `schedule` and `history` do without.
 """

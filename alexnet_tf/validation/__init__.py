@@ -1,4 +1,4 @@
 """Raw images in; a survey, anomalies and drift out: whether a data set is fit to learn from.
 
-Only the stage validate imports it, and only it imports tensorflow_metadata. No TensorFlow.
+Only the stage validate imports it. No TensorFlow; tensorflow_metadata here alone.
 """

@@ -1,4 +1,4 @@
 """Results that are kept in Git: read, grouped, averaged, held against targets.
 
-Pages, verification and commands import it.
+Pages, verification and commands import it. TensorFlow is imported when a model is scored.
 """

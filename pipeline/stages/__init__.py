@@ -1,4 +1,4 @@
 """The stages as a table: what each reads and writes, its code, its lock, its outputs, its cost.
 
-It imports no tracking and no command.
+All rooms above import it. It knows no parameters, no tracking and no command. No heavy package.
 """

@@ -8,7 +8,7 @@ from alexnet_tf.nearest import nearest
     [
         ("orignal", ["original", "paper"], "; did you mean original?"),
         ("xyz", ["original", "paper"], ""),
-        (12, [11, 12345], "; did you mean 11?"),
+        (12, [112, 7], "; did you mean 112?"),
         ("original", [], ""),
     ],
 )
