@@ -1,14 +1,16 @@
 """Encoded images in, square RGB pixels out, with Pillow alone (§2: "a fixed resolution of 256 × 256").
 
 Anything that real ImageNet holds is read: grey, CMYK, palette, transparent, 16 bits a channel, PNG named
-JPEG. EXIF orientation is ignored on purpose, as the 2012 code and TensorFlow do. What cannot be read raises
-`ImageRejected`.
+JPEG. EXIF orientation is ignored on purpose, as the 2012 code and TensorFlow do, but for TIFF: its orientation belongs
+to the format, and Pillow turns the image. What cannot be read raises `ImageRejected`.
 """
 
 import io
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageChops, UnidentifiedImageError
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.TiffImagePlugin import BITSPERSAMPLE, PHOTOMETRIC_INTERPRETATION, PLANAR_CONFIGURATION, TiffImageFile
 
 # No format that starts a program (EPS) or renders vectors.
 FORMATS = (
@@ -79,10 +81,13 @@ def decode(encoded: bytes, *, max_pixels: int) -> Image.Image:
     """
     image = open_header(encoded, max_pixels=max_pixels)
     try:
+        if misreading := _misreading(image):
+            raise ImageRejected(f"TIFF of {misreading}")
         image.load()
         if image.mode.startswith("I;16"):
-            # Pillow would clip at 255, which makes nearly every pixel white.
-            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+            image = Image.fromarray(_high_bits(image))
+        if isinstance(image, JpegImageFile) and image.mode == "CMYK" and "adobe" not in image.info:
+            image = ImageChops.invert(image)  # Pillow takes inks to be inverted, as Adobe alone stores them
         if image.mode in ("I", "F"):
             raise ImageRejected(f"pixels of unknown range (mode {image.mode})")
         image.info.pop("transparency", None)
@@ -93,6 +98,30 @@ def decode(encoded: bytes, *, max_pixels: int) -> Image.Image:
         raise
     except Exception as error:  # MemoryError, and what parsers raise on broken chunks
         raise ImageRejected(f"cannot be decoded ({type(error).__name__})") from error
+
+
+def _misreading(image: Image.Image) -> str:
+    """Say what Pillow 12.3 would read wrongly without a word, or nothing."""
+    if not isinstance(image, TiffImageFile) or any(tile.codec_name == "libtiff" for tile in image.tile):
+        return ""
+    if image.tag_v2.get(PLANAR_CONFIGURATION) == 2 and max(image.tag_v2.get(BITSPERSAMPLE, (1,))) > 8:
+        return "more than 8 bits a channel, plane by plane"  # of which it reads half the bytes
+    extents = [tile.extents for tile in image.tile if tile.extents]
+    if sum((right - left) * (bottom - top) for left, top, right, bottom in extents) < image.width * image.height:
+        return "strips that leave out a part"  # which it leaves black
+    return ""
+
+
+def _high_bits(image: Image.Image) -> np.ndarray:
+    """Return an image of more than 8 bits of grey as (H, W) uint8; Pillow would clip at 255.
+
+    Of a TIFF, Pillow gives the numbers as they are stored: up to 4095 where there are 12 bits, and 0 for white where
+    its tag says so.
+    """
+    tags = image.tag_v2 if isinstance(image, TiffImageFile) else {}
+    (bits,) = tags.get(BITSPERSAMPLE, (16,))
+    grey = (np.asarray(image) >> (bits - 8)).astype(np.uint8)
+    return 255 - grey if tags.get(PHOTOMETRIC_INTERPRETATION) == 0 else grey
 
 
 def to_square(image: Image.Image, size: int) -> Image.Image:

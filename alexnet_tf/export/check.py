@@ -54,15 +54,17 @@ def compare_in_fresh_process(
     difference = 0.0
     for name, expected in (("center", center), ("ten_crop", ten_crop)):
         received = answers[f"{name}_logits"]
-        difference = max(difference, float(np.abs(received - expected).max()) / largest)
+        apart = float(np.abs(received - expected).max()) / largest
         best = answers[f"{name}_probabilities"].argmax(axis=1)
         named = [answer.decode() for answer in answers[f"{name}_top_classes"][:, 0]]
-        if difference > tolerance or named != [classifier.class_names[index] for index in best]:
+        # Not a number is no difference that is allowed.
+        if not apart <= tolerance or named != [classifier.class_names[index] for index in best]:
             raise AlexNetError(
                 f"{saved_model}, loaded in a fresh process, answers otherwise than the trained model ({name}:"
-                f" logits differ by {difference:.1e} of the largest, at most {tolerance:.0e} is allowed):"
+                f" logits differ by {apart:.1e} of the largest, at most {tolerance:.0e} is allowed):"
                 " nothing was exported; please report this with the versions that `alexnet doctor` prints."
             )
+        difference = max(difference, apart)
     _require_recorded(saved_model, classifier, answers, recorded, tolerance)
     return difference
 
@@ -80,7 +82,7 @@ def _require_recorded(
             named = classifier.class_names.index(row[f"{view}_class"])
             expected, received = float(row[f"{view}_probability"]), float(probabilities[named])
             # Probabilities move at most as far as logits do; other devices add their own rounding.
-            if abs(received - expected) > 10 * tolerance:
+            if not abs(received - expected) <= 10 * tolerance:
                 raise AlexNetError(
                     f"{saved_model}, loaded in a fresh process, gives {row['key']} a probability of {received:.4f} for"
                     f" {row[f'{view}_class']} ({view}) where the evaluation gave {expected:.4f}: nothing was exported;"

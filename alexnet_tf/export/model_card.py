@@ -68,6 +68,9 @@ def model_card(classifier: "Classifier", metrics: Mapping[str, Any], tflite: Map
             "The signature `center` does a tenth of the work. The model names one of its classes for any"
             " image, also for one that shows none of them; EXIF orientation is ignored, as in training.",
             "",
+            "It reads JPEG, PNG, BMP of 24 or 32 bits a pixel, and GIF whose first frame fills the canvas and is"
+            " opaque; others are refused, WebP and TIFF among them, which training reads.",
+            "",
             "`model.keras` is the network alone, for further training: crops of (N,"
             f" {crop_size}, {crop_size}, 3) float32 in, RGB, 0 to 255 {_centred(classifier)}; logits out. It"
             " needs the package alexnet_tf:",

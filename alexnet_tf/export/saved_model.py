@@ -1,7 +1,8 @@
 """A trained model as a SavedModel that takes image files: preprocessing, views and class names are inside.
 
-Signatures `ten_crop` (also the default) and `center` take `images`, encoded files (N,) string: JPEG, PNG, GIF
-or BMP. They return
+Signatures `ten_crop` (also the default) and `center` take `images`, encoded files (N,) string: JPEG, PNG, and the kinds
+of BMP and GIF that `alexnet_tf.export.decode` names; others are refused, WebP and TIFF among them, which training
+reads. They return
 
 - `probabilities` (N, K) float32: the softmax, of `ten_crop` its mean over the ten views (§4.1);
 - `top_classes` (N, k) string and `top_probabilities` (N, k) float32, best first, k = min(5, K);
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
+
+from alexnet_tf.export.decode import decode
 
 if TYPE_CHECKING:
     from alexnet_tf.models.classifier import Classifier
@@ -59,16 +62,6 @@ def save(classifier: "Classifier", folder: Path) -> None:
     graph = folder / "saved_model.pb"
     message = saved_model_pb2.SavedModel.FromString(graph.read_bytes())
     graph.write_bytes(message.SerializeToString(deterministic=True))
-
-
-def decode(encoded: tf.Tensor) -> tf.Tensor:
-    """Decode one file, () string, to RGB (H, W, 3) uint8, with the same inverse DCT as Pillow."""
-    pixels = tf.cond(
-        tf.io.is_jpeg(encoded),
-        lambda: tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE"),
-        lambda: tf.io.decode_image(encoded, channels=3, expand_animations=False),
-    )
-    return tf.ensure_shape(pixels, [None, None, 3])
 
 
 def to_square(pixels: tf.Tensor, size: int) -> tf.Tensor:

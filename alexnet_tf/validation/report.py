@@ -94,7 +94,10 @@ def oddities(surveys: Mapping[str, Survey]) -> list[ImageFinding]:
     kinds: dict[str, tuple[str, Callable[[Survey], np.ndarray]]] = {
         "not RGB": ("Made RGB where they are decoded.", lambda survey: (survey.modes != "RGB") & survey.decodable),
         "named as another format": ("Read by their content; the name does not matter.", _misnamed),
-        "turned by EXIF": ("The orientation is ignored, as in the 2012 code.", lambda survey: survey.orientations > 1),
+        "turned by EXIF": (
+            "The orientation is ignored, as in the 2012 code.",
+            lambda survey: (survey.orientations > 1) & (survey.formats != "TIFF"),  # Pillow turns these
+        ),
     }
     found = []
     for title, (text, chosen) in kinds.items():

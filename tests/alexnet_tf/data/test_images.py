@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from alexnet_tf.data.images import ImageRejected, decode, to_square
+from tests.alexnet_tf.odd_files import tiff, without_adobe
 
 LIMIT = 1_000_000
 
@@ -95,6 +96,47 @@ def test_sixteen_bits_keep_their_high_byte():
     np.testing.assert_array_equal(image[..., 1], deep >> 8)
 
 
+GREY = gradient()[..., 1]
+DEEP = gradient().astype(np.uint16) * 257
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        tiff(DEEP[..., 1], bits=16, photometric=1),
+        tiff(65535 - DEEP[..., 1], bits=16, photometric=0),
+        tiff(DEEP[..., 1] >> 4, bits=12, photometric=1),
+        tiff(255 - GREY, bits=8, photometric=0),
+        tiff(GREY, bits=8, photometric=1, rows_per_strip=7),
+    ],
+    ids=["16", "16, white is zero", "12", "8, white is zero", "8, strips"],
+)
+def test_grey_tiffs_of_any_depth_are_the_same_picture(content):
+    image = np.asarray(decode(content, max_pixels=LIMIT))
+    np.testing.assert_array_equal(image, np.repeat(GREY[..., None], 3, axis=2))
+
+
+@pytest.mark.parametrize("rows_per_strip", [0, 7])
+@pytest.mark.parametrize(("bits", "planar"), [(8, False), (8, True), (16, False)])
+def test_colour_tiffs_are_the_same_picture(bits, planar, rows_per_strip):
+    samples = gradient() if bits == 8 else DEEP
+    content = tiff(samples, bits=bits, photometric=2, planar=planar, rows_per_strip=rows_per_strip)
+    np.testing.assert_array_equal(decode(content, max_pixels=LIMIT), gradient())
+
+
+def test_inks_without_adobes_marker_are_not_inverted():
+    content = encoded(RGB.convert("CMYK"), "JPEG", quality=95)
+    inverted = Image.fromarray(255 - np.asarray(RGB.convert("CMYK")), "CMYK")
+    plain = without_adobe(encoded(inverted, "JPEG", quality=95))
+    found, expected = (np.asarray(decode(each, max_pixels=LIMIT), int) for each in (plain, content))
+    assert np.abs(found - expected).max() <= 2
+
+
+def test_a_tiff_is_turned_as_its_orientation_says():
+    content = tiff(gradient(), bits=8, photometric=2, orientation=6)
+    np.testing.assert_array_equal(decode(content, max_pixels=LIMIT), np.rot90(gradient(), -1))
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_orientation_is_ignored(orientation):
     exif = Image.Exif()
@@ -111,6 +153,7 @@ def test_an_animation_gives_its_first_frame():
 
 
 JPEG = encoded(RGB, "JPEG", quality=95)
+TWENTY_ROWS, THIRTY_ROWS = (struct.pack("<HHIHH", 257, 3, 1, rows, 0) for rows in (20, 30))
 
 
 @pytest.mark.parametrize(
@@ -123,6 +166,8 @@ JPEG = encoded(RGB, "JPEG", quality=95)
         (JPEG[:300], "broken header ("),
         (encoded(RGB)[:-60], "cannot be decoded ("),
         (encoded(Image.fromarray(np.ones((4, 4), np.float32)), "TIFF"), "pixels of unknown range (mode F)"),
+        (tiff(DEEP, bits=16, photometric=2, planar=True), "TIFF of more than 8 bits a channel, plane by plane"),
+        (tiff(gradient()[:20], bits=8, photometric=2).replace(TWENTY_ROWS, THIRTY_ROWS), "TIFF of strips that leave"),
     ],
 )
 def test_unusable_files_are_rejected_with_a_reason(content, reason):
