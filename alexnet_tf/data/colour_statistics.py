@@ -46,7 +46,7 @@ class ColourStatistics:
         """Read what `save_statistics` wrote.
 
         Raises:
-            DataError: When a file is missing or not readable.
+            DataError: When a file is missing or not readable, or a value is not finite.
         """
         try:
             numbers = json.loads((folder / "statistics.json").read_text())
@@ -54,6 +54,8 @@ class ColourStatistics:
             arrays = {
                 name: np.array(numbers[name], np.float64) for name in ("channel_mean", "eigenvalues", "eigenvectors")
             }
+            if not all(np.isfinite(each).all() for each in (mean_image, *arrays.values())):
+                raise ValueError("values that are not finite")
         except (OSError, ValueError, KeyError, EOFError) as error:
             message = f"{folder}: expected colour statistics, found {error}; run the stage statistics."
             raise DataError(message) from error

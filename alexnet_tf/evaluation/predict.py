@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from alexnet_tf.data.images import decode, to_square
 from alexnet_tf.evaluation.evaluate import ten_view_logits, top_classes
-from alexnet_tf.metrics.top_k import softmax
+from alexnet_tf.metrics.top_k import require_finite, softmax
 from alexnet_tf.models.classifier import Classifier
 
 
@@ -30,7 +30,7 @@ def predictor(classifier: Classifier, *, ten_crop: bool) -> Callable[[np.ndarray
 
     Returns:
         A function from (n, stored, stored, 3) uint8 to classes (n, k) int32 and probabilities (n, k) float32,
-        best first, k = min(5, K).
+        best first, k = min(5, K). It raises a `TrainingError` where the model's outputs are not finite.
     """
     side = classifier.stored_size
 
@@ -43,6 +43,7 @@ def predictor(classifier: Classifier, *, ten_crop: bool) -> Callable[[np.ndarray
 
     def predict(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         logits = compiled(tf.constant(images)).numpy()
+        require_finite(logits)
         return top_classes(softmax(logits).mean(axis=1, dtype=np.float32))
 
     return predict

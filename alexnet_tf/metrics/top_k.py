@@ -105,7 +105,7 @@ def score_views(logits: np.ndarray, labels: np.ndarray) -> dict[str, Predictions
     Raises:
         TrainingError: A logit is not finite.
     """
-    _require_finite(logits)
+    require_finite(logits)
     views = softmax(logits)
     wide = logits.astype(np.float64)
     wide -= wide.max(axis=-1, keepdims=True)
@@ -119,7 +119,12 @@ def score_views(logits: np.ndarray, labels: np.ndarray) -> dict[str, Predictions
     }
 
 
-def _require_finite(logits: np.ndarray) -> None:
+def require_finite(logits: np.ndarray) -> None:
+    """Check a model's outputs, of any shape.
+
+    Raises:
+        TrainingError: A logit is not finite.
+    """
     if not np.isfinite(logits).all():
         raise TrainingError(
             "The model gives logits that are not finite; it diverged in training: train it again with a lower"
@@ -161,7 +166,7 @@ def score_center(batches: Iterable[np.ndarray], labels: np.ndarray) -> Predictio
         TrainingError: A logit is not finite.
     """
     logits = np.concatenate(list(batches))[:, 0].astype(np.float64)
-    _require_finite(logits)
+    require_finite(logits)
     logits -= logits.max(axis=-1, keepdims=True)
     own = np.take_along_axis(logits, labels[:, None].astype(np.intp), axis=1)[:, 0]
     return _score(softmax(logits), labels, np.log(np.exp(logits).sum(axis=-1)) - own)

@@ -69,6 +69,9 @@ def write_classifier(folder: Path, classifier: Classifier, *, halved: bool = Fal
         folder: Is made.
         classifier: The model.
         halved: Store weights as bfloat16 where that loses nothing.
+
+    Raises:
+        TrainingError: When a weight is not finite.
     """
     folder.mkdir()
     description = {
@@ -89,7 +92,7 @@ def read_classifier(folder: Path) -> Classifier:
     """Read what `write_classifier` wrote; inside a strategy's scope the variables are mirrored.
 
     Raises:
-        DataError: When a file is missing or damaged, or of another version.
+        DataError: When a file is missing or damaged, of another version, or holds values that are not finite.
     """
     path = folder / "model.json"
     try:

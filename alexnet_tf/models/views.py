@@ -25,12 +25,19 @@ class Views:
         stored_size: Side of the stored images in pixels.
         size: Side that they are enlarged to, a whole multiple of `stored_size`.
         mean: What is subtracted, 0..255: float32 (crop, crop, 3) or (3,).
+
+    Raises:
+        ValueError: When the mean is not finite.
     """
 
     spec: InputSpec
     stored_size: int
     size: int
     mean: np.ndarray
+
+    def __post_init__(self) -> None:
+        if not np.isfinite(self.mean).all():
+            raise ValueError("the mean that is subtracted holds values that are not finite")
 
     @classmethod
     def create(cls, spec: InputSpec, *, stored_size: int, size: int, mean_image: np.ndarray, channel_mean) -> "Views":

@@ -10,7 +10,7 @@ import ml_dtypes
 import numpy as np
 import safetensors
 
-from alexnet_tf.errors import DataError
+from alexnet_tf.errors import DataError, TrainingError
 from alexnet_tf.whole_file import whole_file
 
 _META = "alexnet"
@@ -41,7 +41,15 @@ def save_arrays(
         arrays: Any names but `__metadata__`; of a type in `_TYPES`.
         meta: What else to remember; must be JSON.
         halved: Store float32 arrays as bfloat16 where that loses nothing.
+
+    Raises:
+        TrainingError: When a value is not finite; nothing is written then.
     """
+    if wrong := _not_finite(arrays):
+        raise TrainingError(
+            f"{path} is not written, as {wrong} is not finite: training diverged; lower "
+            "training.optimizer.learning_rate"
+        )
     contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     if halved:
         contiguous = {name: _halved(array) for name, array in contiguous.items()}
@@ -60,7 +68,7 @@ def load_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         The arrays, bfloat16 as float32, and the JSON object.
 
     Raises:
-        DataError: When the file is missing, truncated, damaged, or another kind of file.
+        DataError: When the file is missing, truncated, damaged, or another kind of file, or a value is not finite.
     """
     try:
         content = path.read_bytes()
@@ -96,7 +104,7 @@ def parse_arrays(content: bytes, *, source: str) -> tuple[dict[str, np.ndarray],
         The arrays, bfloat16 as float32, and the JSON object.
 
     Raises:
-        DataError: When the content is truncated, damaged, or another kind of file.
+        DataError: When the content is truncated, damaged, or another kind of file, or a value is not finite.
     """
     try:
         arrays = {
@@ -109,6 +117,11 @@ def parse_arrays(content: bytes, *, source: str) -> tuple[dict[str, np.ndarray],
             raise ValueError("its checksum differs")
     except (safetensors.SafetensorError, ValueError, KeyError, TypeError) as error:
         raise DataError(_DAMAGED.format(source=source, error=error)) from error
+    if wrong := _not_finite(arrays):
+        raise DataError(
+            f"{source}: {wrong} is not finite, so training diverged; delete the file and train again with a lower "
+            "training.optimizer.learning_rate"
+        )
     half = _TYPES["BF16"]
     return {name: array.astype(np.float32) if array.dtype == half else array for name, array in arrays.items()}, meta
 
@@ -116,6 +129,11 @@ def parse_arrays(content: bytes, *, source: str) -> tuple[dict[str, np.ndarray],
 def _ours(header: bytes) -> dict[str, Any]:
     """Return what `_header` put into the header: the checksum and the caller's JSON object."""
     return json.loads(json.loads(header)["__metadata__"][_META])
+
+
+def _not_finite(arrays: Mapping[str, np.ndarray]) -> str | None:
+    """Return the first name whose values are not all finite."""
+    return next((name for name, array in arrays.items() if not np.isfinite(array).all()), None)
 
 
 def _halved(array: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ close to it (standard deviation 0.01 in conv3-5, biases of 1) that some seeds ne
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -15,11 +15,21 @@ STALL_SHARE_OF_LN_K = 0.98  # a mean loss above this share of ln K has learnt no
 STALL_STEPS = (500, 5000)  # look for a stall after 10 % of the steps, held within these
 
 
-def check_losses(losses: np.ndarray, *, first_step: int, total_steps: int, learning_rate: float) -> None:
-    """Check the losses of steps that were just taken.
+def check_steps(
+    losses: np.ndarray,
+    sums: np.ndarray,
+    names: Sequence[str],
+    *,
+    first_step: int,
+    total_steps: int,
+    learning_rate: float,
+) -> None:
+    """Check steps that were just taken.
 
     Args:
         losses: (n,) nats, of the batches before each update.
+        sums: (n, V), of each weight after each update; a sum is finite only where all that it sums is.
+        names: V names, such as `conv1/kernel`.
         first_step: Number of the first one, from 0.
         total_steps: Steps of the whole training.
         learning_rate: The initial rate, for the message.
@@ -27,25 +37,15 @@ def check_losses(losses: np.ndarray, *, first_step: int, total_steps: int, learn
     Raises:
         TrainingError: When one is not finite; it names the first.
     """
-    bad = np.flatnonzero(~np.isfinite(losses))
-    if len(bad):
-        raise TrainingError(
-            f"the loss is {losses[bad[0]]} at step {first_step + bad[0] + 1} of {total_steps}: training diverged; "
-            f"lower training.optimizer.learning_rate (now {learning_rate}) or check input.divide_by"
-        )
-
-
-def check_weights(weights: Mapping[str, np.ndarray], *, step: int) -> None:
-    """Check weights that are to be kept; a loss does not see the update that follows it.
-
-    Raises:
-        TrainingError: When a weight is not finite.
-    """
-    for name, value in weights.items():
-        if not np.isfinite(value).all():
+    way_out = f"lower training.optimizer.learning_rate (now {learning_rate}) or check input.divide_by"
+    for number, (loss, after) in enumerate(zip(losses, sums, strict=True), first_step + 1):
+        if not np.isfinite(loss):
+            raise TrainingError(f"the loss is {loss} at step {number} of {total_steps}: training diverged; {way_out}")
+        bad = [name for name, total in zip(names, after, strict=True) if not np.isfinite(total)]
+        if bad:
+            others = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
             raise TrainingError(
-                f"{name} holds {np.count_nonzero(~np.isfinite(value))} weights that are not finite after step {step}: "
-                "training diverged; lower training.optimizer.learning_rate"
+                f"{bad[0]}{others} is not finite after step {number} of {total_steps}: training diverged; {way_out}"
             )
 
 

@@ -20,6 +20,7 @@ from alexnet_tf.models.specs import AlexNetBNSpec, Network
 from alexnet_tf.models.views import Views
 from alexnet_tf.models.weights import model_arrays, named_variables
 from alexnet_tf.random_streams import RandomStreams
+from alexnet_tf.training import guards
 from alexnet_tf.training.batches import Batches
 from alexnet_tf.training.ema import WeightAverages
 from alexnet_tf.training.optimizer import MomentumSGD
@@ -106,12 +107,12 @@ class TrainStep:
 
         Raises:
             DataError: The records cannot be read.
-            TrainingError: The device has too little memory.
+            TrainingError: A loss, or a weight after its update, is not finite, or the device has too little memory.
         """
         rates, conv1_rates = self.learning_rates(first_step, num_steps, plateau)
         try:
-            losses, errors = self._run(iterator, tf.constant(first_step), tf.constant(rates), tf.constant(conv1_rates))
-            return losses.numpy(), errors.numpy()
+            steps = (tf.constant(first_step), tf.constant(rates), tf.constant(conv1_rates))
+            losses, errors, sums = (figures.numpy() for figures in self._run(iterator, *steps))
         except tf.errors.ResourceExhaustedError as error:
             raise TrainingError(
                 f"step {first_step + 1}: too little memory for training.global_batch_size = "
@@ -121,6 +122,15 @@ class TrainStep:
             if self.batches.failures:
                 raise self.batches.failures[0] from error
             raise
+        guards.check_steps(
+            losses,
+            sums,
+            list(named_variables(self.model)),
+            first_step=first_step,
+            total_steps=self.total_steps,
+            learning_rate=self.recipe.optimizer.learning_rate,
+        )
+        return losses, errors
 
     def validation_logits(self, split: RecordDataset) -> Generator[np.ndarray]:
         """Yield logits (n, 1, K) of a split's centre crops, with the averaged weights where there are any.
@@ -149,13 +159,15 @@ class TrainStep:
         num_steps = tf.shape(rates)[0]
         losses = tf.TensorArray(tf.float32, num_steps)
         errors = tf.TensorArray(tf.float32, num_steps)
+        sums = tf.TensorArray(tf.float32, num_steps)
         for index in tf.range(num_steps):
             images, labels, rows, mirrored = next(iterator)
             step = (first_step + index, rates[index], conv1_rates[index])
-            loss, wrong = self.strategy.run(self._replica_step, args=(images, labels, rows, mirrored, *step))
+            loss, wrong, total = self.strategy.run(self._replica_step, args=(images, labels, rows, mirrored, *step))
             losses = losses.write(index, self.strategy.reduce("SUM", loss, axis=None))
             errors = errors.write(index, self.strategy.reduce("SUM", wrong, axis=None))
-        return losses.stack(), errors.stack()
+            sums = sums.write(index, self.strategy.experimental_local_results(total)[0])  # replicas are equal
+        return losses.stack(), errors.stack(), sums.stack()
 
     def _replica_step(self, images, labels, rows, mirrored, step, rate, conv1_rate):
         recipe, batch_size = self.recipe, self.recipe.global_batch_size
@@ -170,7 +182,9 @@ class TrainStep:
         self.optimizer.apply(tape.gradient(loss, weights), rate, conv1_rate)
         self._averages.update(step)
         wrong = tf.cast(tf.argmax(logits, axis=-1, output_type=tf.int32) != labels, tf.float32)
-        return loss, tf.reduce_sum(wrong) / batch_size
+        # A loss does not show that weights are NaN: oneDNN's fused ReLU makes zeros of them. A sum does, in one pass.
+        sums = [tf.reduce_sum(variable.value) for variable in self.model.weights]
+        return loss, tf.reduce_sum(wrong) / batch_size, tf.stack(sums)
 
     def _center_logits(self, images):
         return self.model(self.views.center(self.views.enlarged(images)), training=False)[:, None]

@@ -95,3 +95,12 @@ def test_missing_or_broken_statistics_are_one_sentence(tmp_path, name):
     (tmp_path / name).unlink()
     with pytest.raises(DataError, match=r"expected colour statistics, found .*; run the stage statistics"):
         ColourStatistics.load(tmp_path)
+
+
+def test_statistics_that_are_not_finite_are_refused(tmp_path):
+    save_statistics(tmp_path, Moments.of(IMAGES, 8, 1))
+    spoiled = np.load(tmp_path / "mean_image.npy")
+    spoiled[3, 3, 1] = np.nan
+    np.save(tmp_path / "mean_image.npy", spoiled)
+    with pytest.raises(DataError, match="found values that are not finite; run the stage statistics"):
+        ColourStatistics.load(tmp_path)

@@ -1,12 +1,13 @@
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from alexnet_tf.errors import DataError
+from alexnet_tf.errors import DataError, TrainingError
 from alexnet_tf.models import networks
 from alexnet_tf.models.classifier import Classifier, read_classifier, write_classifier
 from alexnet_tf.models.views import Views
@@ -78,6 +79,20 @@ def test_a_truncated_file_is_a_data_error(folder, name):
     (folder / name).write_bytes((folder / name).read_bytes()[:20])
     with pytest.raises(DataError, match=r"no usable model|damaged"):
         read_classifier(folder)
+
+
+def test_values_that_are_not_finite_are_refused(folder, tmp_path):
+    bundle = read_classifier(folder)
+    mean = bundle.views.mean.copy()
+    mean.flat[5] = np.nan
+    with pytest.raises(ValueError, match=r"the mean .* not finite"):
+        replace(bundle.views, mean=mean)
+    np.save(folder / "mean.npy", mean)
+    with pytest.raises(DataError, match=r"no usable model \(ValueError: the mean that is subtracted .* not finite"):
+        read_classifier(folder)
+    bundle.model.convs[2].kernel.assign(bundle.model.convs[2].kernel.numpy() + np.inf)
+    with pytest.raises(TrainingError, match=r"weights\.safetensors is not written, as conv3/kernel is not finite"):
+        write_classifier(tmp_path / "spoiled", bundle)
 
 
 class Trap:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from alexnet_tf.errors import DataError
+from alexnet_tf.errors import DataError, TrainingError
+from alexnet_tf.models import weights
 from alexnet_tf.models.weights import assign_arrays, load_arrays, model_arrays, named_variables, save_arrays
 
 ARRAYS = {"conv1/kernel": np.arange(6, dtype=np.float32).reshape(2, 3), "step": np.array(7)}
@@ -87,6 +88,21 @@ def test_halving_loses_nothing(tmp_path):
     for name, expected in arrays.items():
         np.testing.assert_array_equal(read[name], expected)
         assert read[name].dtype == expected.dtype
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("halved", [False, True])
+def test_values_that_are_not_finite_are_neither_written_nor_read(tmp_path, monkeypatch, bad, halved):
+    path = tmp_path / "a.safetensors"
+    spoiled = ARRAYS | {"fc8/bias": np.float32([0, bad])}
+    with pytest.raises(TrainingError, match=r"a\.safetensors is not written, as fc8/bias is not finite"):
+        save_arrays(path, spoiled, halved=halved)
+    assert not list(tmp_path.iterdir())
+    with monkeypatch.context() as patch:  # as an earlier version wrote it
+        patch.setattr(weights, "_not_finite", lambda arrays: None)
+        save_arrays(path, spoiled, halved=halved)
+    with pytest.raises(DataError, match=r"a\.safetensors: fc8/bias is not finite"):
+        load_arrays(path)
 
 
 def npz(**arrays) -> bytes:

@@ -208,6 +208,34 @@ def test_every_switch_trains(changes, precision):
         assert not np.array_equal(after[name], kernel), f"{name} did not move"
 
 
+@pytest.mark.parametrize("network", [alexnet(weight_stddev=[0.1] * 8), alexnet_bn()], ids=["alexnet", "alexnet_bn"])
+def test_planted_nan_stops_the_step_that_sees_it(network):
+    """In a graph, oneDNN's convolution or product with bias and ReLU makes zeros of NaN: the loss stays finite."""
+    work = training(network, epochs=10)
+    iterator = work.iterator(0)
+    clean = {name: variable.numpy() for name, variable in work.variables.items()}
+    for step, name in enumerate(name for name in clean if name.startswith("weights/")):
+        for other, value in clean.items():
+            work.variables[other].assign(value)
+        spoiled = clean[name].copy()
+        spoiled.flat[0] = np.nan
+        work.variables[name].assign(spoiled)
+        with pytest.raises(TrainingError, match=rf"(the loss is nan at|is not finite after) step {step + 1} of 60: "):
+            work.run_steps(iterator, step, 1, Plateau())
+
+
+@pytest.mark.parametrize("layer", ["conv3/kernel", "fc8/bias"])
+def test_an_update_that_is_not_finite_is_named_with_the_first_of_many_steps(two_replicas, layer):
+    work = training(strategy=two_replicas)
+    index = [variable.path.split("/", 1)[1] for variable in work.model.trainable_variables].index(layer)
+    velocity = work.variables[f"velocities/{index}"]
+    spoiled = velocity.numpy()
+    spoiled.flat[0] = np.inf
+    velocity.assign(spoiled)
+    with pytest.raises(TrainingError, match=rf"^{layer} is not finite after step 1 of 12: training diverged"):
+        run(work, 3)
+
+
 def test_a_batch_larger_than_the_split_is_refused():
     message = "training split has 7 images, fewer than training.global_batch_size = 8"
     with pytest.raises(DataError, match=message):
