@@ -56,7 +56,7 @@ FOUND = {
     "statistics": r"\d\d training images: mean R [\d.]+, G .*, B .*; standard deviations along the colour axes .*",
     "train": _TRAIN,
     "evaluate": rf"top-1 error {_INTERVAL} with ten crops, {_INTERVAL} with the centre crop, of 20 test images; .*",
-    "compare": r"optimized errs on .* of the test images, faithful on .*",
+    "compare": r"optimized has a top-1 error of .*, faithful .*",
     "export": r"passed its gate: ten_crop\.top1_error is .*",
 }
 
@@ -125,7 +125,7 @@ def test_the_report_needs_no_network(clone):
 
 def test_the_run_is_told_to_be_that_of_its_commit(clone):
     said = clone.run("alexnet", "report").stdout.splitlines()
-    assert said[-1].startswith("nothing was committed to compare faithful and optimized with")  # as the run is small
+    assert said[-1].startswith("no committed run to compare faithful and optimized with")  # as the run is small
     assert "git restore dvc.lock" in said[-2]
     tree = clone.run("git", "status", "--porcelain").stdout.split()
     clone.run("git", "add", "-A")

@@ -37,11 +37,11 @@ def headline(comparison: Mapping[str, Any]) -> list[str]:
     for name, views in comparison["paired"].items():
         error = comparison["errors"][name]["ten_crop"]["top1_error"]["value"]
         pair = views["ten_crop"]["top1_error"]
-        verdict = "fewer" if pair["difference"] < 0 else "more"
-        sure = "" if pair["low"] > 0 or pair["high"] < 0 else ", which chance explains as well"
+        verdict = "lower" if pair["difference"] < 0 else "higher"
+        sure = "" if pair["low"] > 0 or pair["high"] < 0 else "; chance alone could explain this"
         sentences.append(
-            f"{name} errs on {percent(error)} of the test images, {baseline} on {percent(base)}:"
-            f" {abs(100 * pair['difference']):.1f} points {verdict}"
+            f"{name} has a top-1 error of {percent(error)}, {baseline} {percent(base)}:"
+            f" {abs(100 * pair['difference']):.1f} percentage points {verdict}"
             f" ({_confidence(comparison)} interval {points(pair['low'])} to {points(pair['high'])},"
             f" McNemar p {p_value(pair['p_value'], equals='= ')}){sure}."
         )
@@ -49,7 +49,7 @@ def headline(comparison: Mapping[str, Any]) -> list[str]:
     for name in comparison["variants"]:
         if name not in told:
             error = comparison["errors"][name]["ten_crop"]["top1_error"]["value"]
-            sentences.append(f"{name} errs on {percent(error)} of the test images.")
+            sentences.append(f"{name} has a top-1 error of {percent(error)}.")
     return sentences
 
 
@@ -58,7 +58,7 @@ def markdown(comparison: Mapping[str, Any]) -> str:
     blocks = ["# Comparison", *headline(comparison), _about(comparison)]
     blocks += ["## Test errors", markdown_table(error_rows(comparison))]
     blocks += ["## By size, shape and brightness", markdown_table(slice_rows(comparison))]
-    blocks += ["## What differs", markdown_table(parameter_rows(comparison))]
+    blocks += ["## Parameters that differ", markdown_table(parameter_rows(comparison))]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -82,11 +82,11 @@ def render(comparison: Mapping[str, Any], costs: Costs, figures: Mapping[str, by
         error_charts=error_charts(comparison),
         error_table=html_table(error_rows(comparison), caption=f"Test errors with {_confidence(comparison)} intervals"),
         learning_charts=learning_charts(comparison),
-        cost_table=html_table(cost_rows(comparison, costs), caption="What each variant cost"),
+        cost_table=html_table(cost_rows(comparison, costs), caption="Cost of each variant"),
         class_table=html_table(class_rows(comparison), caption="Top-1 error by class, ten crops"),
         num_parameters=len(parameters) - 1,
         parameter_table=html_table(parameters, caption="Parameters that differ", monospace=True),
-        slice_table=html_table(slice_rows(comparison), caption="Top-1 error of images alike, ten crops"),
+        slice_table=html_table(slice_rows(comparison), caption="Top-1 error by image property, ten crops"),
         pictures=pictures(comparison, {k: base64.b64encode(v).decode() for k, v in figures.items()}),
     )
 
@@ -118,10 +118,10 @@ def _confidence(comparison: Mapping[str, Any]) -> str:
 
 def _about(comparison: Mapping[str, Any]) -> str:
     return (
-        f"{comparison['num_examples']:,} test images, the same for every variant. Errors count ties in parts,"
-        " as the code of 2012 did; ten crops are averaged as probabilities (§4.1). Intervals of errors are"
-        f" Wilson's, those of differences come from {comparison['bootstrap_samples']:,} paired bootstrap"
-        f" samples, both at {_confidence(comparison)}."
+        f"{comparison['num_examples']:,} test images, the same for every variant. Ties count fractionally, as in the"
+        " 2012 code; the probabilities of ten crops are averaged (§4.1). Intervals are Wilson intervals for errors and"
+        f" {comparison['bootstrap_samples']:,} paired bootstrap samples for differences, both at"
+        f" {_confidence(comparison)}."
     )
 
 
@@ -185,12 +185,12 @@ def _curves(comparison: Mapping[str, Any], quantity: str, factor: float, label: 
 
 _PICTURES = {
     "top5_unselected": (
-        "Figure 4, left: eight test images as they come, and what {} says of them; the bar of the true class is red.",
-        "Eight test images and the classes that {} names",
+        "Figure 4, left: eight test images, not selected, with the guesses of {}; the bar of the true class is red.",
+        "Eight test images and the guesses of {}",
     ),
-    "top5_best": ("Of each class the test image that {} is surest of.", "The surest answers of {}, one a class"),
+    "top5_best": ("The test image of each class that {} is most certain of.", "The most certain answers of {}, one per class"),
     "top5_worst": (
-        "The images on which {} is most wrong; some may be mislabelled or show several things.",
+        "The worst mistakes of {}; some of the images may be mislabelled or show several things.",
         "The eight worst answers of {}",
     ),
     "neighbours": (
@@ -198,11 +198,11 @@ _PICTURES = {
         "Five test images and their nearest training images, by {}",
     ),
     "conv1_kernels": (
-        "Figure 3: first-layer kernels of {}, each stretched to its full range; two towers are a gap apart.",
+        "Figure 3: first-layer kernels of {}, each scaled to its full range; a gap separates the two towers.",
         "Grid of the first-layer kernels of {}",
     ),
     "confusion": ("Confusion of {}, ten crops.", "Confusion matrix of {}"),
-    "calibration": ("How often {} is right when it says so.", "Reliability diagram of {}"),
+    "calibration": ("How often {} is right, by the probability that it gives.", "Reliability diagram of {}"),
 }
 
 

@@ -1,17 +1,17 @@
 """Renders the tables of README.md and docs/results.md from results/: `make docs`.
 
-A page marks the place of a table: `<!-- results: KIND EXPERIMENT -->`, up to `<!-- end -->`. KIND is one of
+A page marks the place of a table with `<!-- results: KIND EXPERIMENT -->` and `<!-- end -->`. KIND is one of
 
     comparison  what `alexnet report` prints
     runs        one line for each set of parameters, all its seeds together
     commands    what starts each of them again
-    aims        results/aims.yaml beside what came out
-    summary     what each variant reached, in one short line
-    figures34   what figures 3 and 4 are said to show, as shares
-    pretrained  what compressing the model in results/pretrained cost
+    aims        the targets of results/aims.yaml and the results
+    summary     the result of each variant, one short line each
+    figures34   figures 3 and 4 as numbers
+    pretrained  the cost of compressing the model in results/pretrained
     figure1     epochs to 25 % training error, ReLU against tanh
     differences errors less those of the baseline, seed by seed
-    verified    which results were run again, and whether the bytes are the same
+    verified    results that were rerun, and whether the bytes are the same
     averages    errors of several networks' mean prediction
 """
 
@@ -39,7 +39,7 @@ _ERRORS = {
     "test, ten crops": "test/ten_crop/top1_error",
     "test, centre": "test/center/top1_error",
     "test top-5, ten crops": "test/ten_crop/top5_error",
-    "training as augmented, last epoch": "train/last/train_top1_error",
+    "training (augmented), last epoch": "train/last/train_top1_error",
     "validation, centre, last epoch": "train/last/validation_top1_error",
 }
 _FIGURES = {
@@ -70,8 +70,8 @@ def rendered(root: Path, text: str) -> str:
     """
     if (found := len(_BLOCK.findall(text))) != (begun := text.count("<!-- results:")):
         raise DataError(
-            f"expected every `<!-- results: KIND EXPERIMENT -->` to go up to its own `<!-- end -->`, found {found} "
-            f"of {begun} that do"
+            f"expected every `<!-- results: KIND EXPERIMENT -->` to have its own `<!-- end -->`, found {found} of "
+            f"{begun} that do"
         )
     return _BLOCK.sub(lambda block: f"{_opening(block)}\n{_content(root, block)}\n<!-- end -->", text)
 
@@ -141,17 +141,19 @@ def _machines(comparison: Mapping[str, Any], results: Sequence[Result]) -> str:
 
 
 def runs_table(groups: Sequence[Sequence[Result]]) -> str:
-    """Lay the groups out, one line each: of one seed the number and its interval, of several mean and deviation."""
-    header = ["variant", "changed", "seeds", "precision", *_ERRORS, *_COSTS, "processor"]
-    lines = [header]
+    """Lay the groups out in two tables, errors and costs, one line each.
+
+    Of one seed the number and its interval; of several, mean and deviation for errors and the median for costs.
+    """
+    known = ["variant", "changed", "seeds", "precision"]
+    errors, costs = [[*known, *_ERRORS]], [[*known, *_COSTS, "processor"]]
     for group in groups:
-        errors = [_error(group, name) for name in _ERRORS.values()]
-        costs = [_cost(group, name, shown) for name, shown in _COSTS.values()]
         seeds = ", ".join(str(each.seed) for each in group)
-        processors = "; ".join(sorted({each.processor for each in group}))
-        numbers = [seeds, group[0].precision, *errors, *costs, processors]
-        lines.append([f"`{group[0].variant}`", shown_difference(group, groups), *numbers])
-    return markdown_table(lines)
+        run = [f"`{group[0].variant}`", shown_difference(group, groups), seeds, group[0].precision]
+        errors.append([*run, *(_error(group, name) for name in _ERRORS.values())])
+        measured = [_cost(group, name, shown) for name, shown in _COSTS.values()]
+        costs.append([*run, *measured, "; ".join(sorted({each.processor for each in group}))])
+    return f"{markdown_table(errors)}\n\n{markdown_table(costs)}"
 
 
 def figures_table(groups: Sequence[Sequence[Result]]) -> str:
@@ -205,7 +207,7 @@ def verified_table(root: Path, experiment: str) -> str:
             f"{folder} holds no certificate; `alexnet verify RESULT --json > {FOLDER}/{experiment}/{CERTIFICATES}/"
             "STATE.json` makes one"
         )
-    lines = [["result", "outputs of the same bytes", "verdict", "run again on"]]
+    lines = [["result", "identical outputs", "verdict", "rerun on"]]
     certificates = {path: _certificate(path) for path in paths}
     for path, certificate in sorted(certificates.items(), key=lambda each: each[1]["claim"]):
         claim = certificate["claim"]

@@ -54,7 +54,7 @@ def keep(workspace: Workspace, results: Sequence[Result]) -> Path:
         if not math.isclose(claimed, found, abs_tol=1e-9):
             raise AlexNetError(
                 f"{result.path} claims a ten-crop error of {claimed}, found {found} here; average on the kind of "
-                f"machine that it names, {result.processor}"
+                f"machine that it ran on, {result.processor}"
             )
     averages = Averages(
         results=[result.path for result in group],
@@ -76,8 +76,8 @@ def _one_group(results: Sequence[Result]) -> list[Result]:
     if len(groups) == len(data) == 1 and len(results) > 1:
         return groups[0]
     raise ConfigError(
-        "RESULT: expected two results or more that differ in nothing but their seed, found "
-        f"{len(results)}, of {len(groups)} sets of parameters or precisions and {len(data)} of data; leave others out"
+        "RESULT: expected at least two results that differ only in their seed, found "
+        f"{len(results)} with {len(groups)} sets of parameters or precisions and {len(data)} data sets; leave the others out"
     )
 
 
@@ -91,8 +91,8 @@ def _hash(result: Result, path: str) -> str:
 def _brought(workspace: Workspace, result: Result, path: str, folder: Path) -> Path:
     if not link(workspace, _hash(result, path), folder / path):
         raise AlexNetError(
-            f"{path} of {result.path} is not in DVC's cache here; this puts it there on the same kind of machine "
-            f"({result.processor}), then come back to this commit: {result.command}"
+            f"{path} of {result.path} is not in DVC's cache here; to make it on the same kind of machine "
+            f"({result.processor}), run the following and return to this commit: {result.command}"
         )
     return folder / path
 
@@ -164,7 +164,7 @@ def averages_table(root: Path, experiment: str) -> str:
     """
     folder = root / FOLDER / experiment / AVERAGES
     if not (paths := sorted(folder.glob("*.json"))):
-        raise AlexNetError(f"{folder} holds no averages; `alexnet results average RESULT...` makes them")
+        raise AlexNetError(f"{folder} holds no averages; run `alexnet results average RESULT...`")
     header = ["variant", "changed", "seeds", "precision", "networks", "test, ten crops", "test top-5, ten crops"]
     lines: list[list[str]] = [header]
     kept = [_read(path) for path in paths]
@@ -176,7 +176,7 @@ def averages_table(root: Path, experiment: str) -> str:
         named = [f"`{results[0].variant}`", shown_difference(results, groups), seeds, results[0].precision]
         one_by_one = [_mean(averages.each, name) for name in ("top1_error", "top5_error")]
         together = [_with_interval(averages.together, name) for name in ("top1_error", "top5_error")]
-        lines += [[*named, "one, the mean", *one_by_one], [*named, f"{len(results)} together", *together]]
+        lines += [[*named, "one (mean)", *one_by_one], [*named, f"{len(results)} averaged", *together]]
         commands.append(" \\\n  ".join(["alexnet results average", *averages.results]))
     return "\n".join([markdown_table(lines), "", "```bash", *commands, "```"])
 
@@ -186,8 +186,8 @@ def _read(path: Path) -> Averages:
         return Averages.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         raise DataError(
-            f"{path}: expected what `alexnet results average` wrote, found another file ({type(error).__name__}); "
-            "take it out"
+            f"{path}: expected what `alexnet results average` wrote, found something else ({type(error).__name__}); "
+            "remove it"
         ) from error
 
 

@@ -92,7 +92,7 @@ class Outcome:
             lines += [*aligned([header, *(_cells(each) for each in self.errors)]), f"here:         {self.machine}"]
             lines += [f"committed:    {self.committed_on}"] * bool(self.committed_on)
             lines += [f"other runs:   {'; '.join(self.others_on)}"] * bool(self.others_on)
-            lines += ["expected:     the span of the 95 % intervals of the committed run and the others", ""]
+            lines += ["expected:     from the lowest to the highest end of the 95 % intervals of these runs", ""]
         return [*lines, *[self.tree] * bool(self.tree), self.sentence]
 
 
@@ -113,7 +113,7 @@ def outcome(workspace: Workspace, config: Config, comparison: Mapping[str, Any])
     stale = [item.address for item in all_items(config.values) if not lock.is_current(root, item, written)]
     if stale:
         told = f"{', '.join(stale)} {'is' if len(stale) == 1 else 'are'} out of date"
-        return Outcome("out of date", f"not compared with what is committed: {told}; `{typed('dvc repro')}` first")
+        return Outcome("out of date", f"not compared with the committed run: {told}; run `{typed('dvc repro')}` first")
     metrics = claimed_metrics(root)
     errors, others, committed_on = [], [], ""
     for variant in comparison["variants"]:
@@ -161,7 +161,7 @@ def _verdict(
         )
     known = [each for each in errors if each.low is not None]
     unknown = sorted({each.variant for each in errors} - {each.variant for each in known})
-    nothing = f"nothing was committed to compare {' and '.join(unknown)} with, as no run of these parameters is kept"
+    nothing = f"no committed run to compare {' and '.join(unknown)} with: none has these parameters"
     if not known:
         return "nothing to compare with", nothing
     rest = f"; {nothing}" if unknown else ""
@@ -173,19 +173,19 @@ def _verdict(
         return "not as expected", f"not as expected: {told}; {_way_out(workspace, wrong)}{rest}"
     if all(each.here == each.committed for each in known):
         differing = sorted(path for path in {*found, *claimed} if found.get(path) != claimed.get(path))
-        why = f"the errors are those of the committed run, while the bytes of {', '.join(differing)} differ"
+        why = f"the errors are those of the committed run, but the bytes of {', '.join(differing)} differ"
     else:
-        why = "every top-1 error is within the range that other runs of these parameters gave"
+        why = "every top-1 error is within the range of other runs with these parameters"
     return "as expected", f"as expected: {why}{rest}"
 
 
 def _way_out(workspace: Workspace, wrong: Sequence[Expected]) -> str:
     if changed := changed_files(workspace.root):
         told = f"{', '.join(changed)} differ{'s' if len(changed) == 1 else ''} from HEAD"
-        return f"{told}; `git stash` and `{typed('dvc repro')}` show whether that is why"
+        return f"{told}; `git stash` and `{typed('dvc repro')}` show whether that is the cause"
     return (
-        f"`{typed('alexnet doctor')}` looks for what differs in this environment, and "
-        f"`{typed(f'alexnet verify train@{wrong[0].variant}')}` shows whether a second training gives the same"
+        f"`{typed('alexnet doctor')}` checks this environment, and "
+        f"`{typed(f'alexnet verify train@{wrong[0].variant}')}` shows whether a second training gives the same result"
     )
 
 
@@ -195,8 +195,8 @@ def _tree(changed: Sequence[str]) -> str:
     files = " ".join(changed)
     describes = "describe" if len(changed) > 1 else "describes"
     return (
-        f"{' and '.join(changed)} now {describes} this run instead of the committed one. `git restore {files}` brings "
-        f"the committed one back; `git commit {files}` makes this one yours, which is what DVC's advice is for."
+        f"{' and '.join(changed)} now {describes} this run instead of the committed one. `git restore {files}` restores "
+        f"the committed one; `git commit {files}`, as DVC suggests, keeps this one."
     )
 
 

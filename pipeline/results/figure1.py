@@ -75,18 +75,18 @@ def ratio(groups: Sequence[Sequence[Result]]) -> str:
             bounds.append((len(training_errors(tanh[seed])) - 0.5) / sooner)  # where the last mean is
         else:
             times.append(later / sooner)
-    paper = f"the paper reads off {PAPER_TIMES}"
+    paper = f"the paper reports {PAPER_TIMES}"
     if not seeds:
-        return "No seed was run with both networks as the experiment has them, so there is no ratio."
+        return "No seed was run with both networks as in the experiment's file, so there is no ratio."
     if bounds:
         return (
-            f"tanh did not reach {_TARGET_ERROR} in {len(bounds)} of {len(seeds)} runs: ReLU is there more than "
+            f"tanh did not reach {_TARGET_ERROR} in {len(bounds)} of {len(seeds)} runs: ReLU reached it more than "
             f"{min(bounds + times):.2f} times sooner; {paper}."
         )
     spread = f" ± {statistics.stdev(times):.2f}" if len(times) > 1 else ""
     each = ", ".join(f"{value:.2f}" for value in times)
     return (
-        f"ReLU is at {_TARGET_ERROR} {statistics.mean(times):.2f}{spread} times sooner than tanh "
+        f"ReLU reaches {_TARGET_ERROR} {statistics.mean(times):.2f}{spread} times sooner than tanh "
         f"({'seed' if len(seeds) == 1 else 'seeds'} {', '.join(map(str, seeds))}: {each}); {paper}."
     )
 
@@ -116,7 +116,7 @@ def _as_in_the_file(groups: Sequence[Sequence[Result]], activation: str) -> Sequ
 def _activation(result: Result) -> str:
     activation = result.row["params"].get("network.activation")
     if activation not in NETWORKS:
-        raise DataError(f"{result.path}: expected a network of relu or tanh, found {activation}; figure 1 has no other")
+        raise DataError(f"{result.path}: expected a network of relu or tanh, found {activation}; figure 1 has only these")
     return activation
 
 

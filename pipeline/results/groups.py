@@ -25,7 +25,7 @@ def grouped(results: Sequence[Result]) -> list[list[Result]]:
         group.sort(key=lambda each: each.seed)
         for one, other in pairwise(group):
             if one.seed == other.seed:
-                raise DataError(f"{one.path} and {other.path} are of the same parameters and seed; take one out")
+                raise DataError(f"{one.path} and {other.path} have the same parameters and seed; remove one")
     return [group for _, group in sorted(groups.items())]
 
 
@@ -59,16 +59,16 @@ def as_in_the_file(groups: Sequence[Sequence[Result]], wanted: Callable[[Result]
     found = [group for group in groups if wanted(group[0]) and not shown_changes(group[0])]
     if len(found) > 1:
         raise DataError(
-            f"{found[0][0].path} and {found[1][0].path} are of the same experiment with other parameters or another "
-            "precision, so they do not belong together; take the older ones out"
+            f"{found[0][0].path} and {found[1][0].path} are of the same experiment but differ in parameters or "
+            "precision, so they cannot be grouped; remove the older ones"
         )
     return found[0] if found else []
 
 
 _ERRORS = {
     "ten crops": "test/ten_crop/top1_error",
-    "the centre crop": "test/center/top1_error",
-    "the training images as augmented, last epoch": "train/last/train_top1_error",
+    "centre crop": "test/center/top1_error",
+    "training images (augmented), last epoch": "train/last/train_top1_error",
 }
 
 
@@ -89,8 +89,8 @@ def differences(groups: Sequence[Sequence[Result]], baseline: str) -> str:
         own, base = (_by_seed(groups, name) for name in (variant, baseline))
         if not (seeds := sorted(own.keys() & base.keys())):
             raise DataError(
-                f"no result of {variant} has a seed of one of {baseline} with the parameters of the experiment's file, "
-                "so there is no difference; run both with one seed"
+                f"no result of {variant} shares a seed with one of {baseline} with the parameters of the experiment's "
+                "file, so there is no difference; run both with the same seed"
             )
         for words, metric in _ERRORS.items():
             points = [100 * (own[seed].metrics[metric] - base[seed].metrics[metric]) for seed in seeds]

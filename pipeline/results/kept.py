@@ -127,7 +127,7 @@ def collect(workspace: Workspace, config: Config) -> list[Result]:
         )
     if not found:
         raise AlexNetError(
-            "no variant is trained and evaluated as dvc.lock has it, so there is no result to keep; `dvc repro` first"
+            "no variant is trained and evaluated as dvc.lock says, so there is no result to keep; run `dvc repro` first"
         )
     return found
 

@@ -50,19 +50,19 @@ def sentence(root: Path, name: str) -> str:
     size, before = said["bytes_after"] / 1e6, said["bytes_before"] / 1e6
     changed = max(view["classes_changed"] for view in views)
     difference = max(view["largest_probability_difference"] for view in views)
-    images = f"Of {said['num_examples']:,} test images"
+    images = f"On {said['num_examples']:,} test images"
     if changed == 0 == difference:
         loss = (
-            f"{images} none gets another class or its true class another probability than before, and the top-1 error "
-            f"of ten crops stays {100 * ten_crop['top1_error_after']:.2f} %."
+            f"{images}, no predicted class and no probability of the true class changes, and the ten-crop top-1 "
+            f"error stays {100 * ten_crop['top1_error_after']:.2f} %."
         )
     else:
         loss = (
-            f"{images} {changed} get another class than before, the probability of the true class differs by "
-            f"{difference:.2g} at most, and the top-1 error of ten crops is {100 * ten_crop['top1_error_after']:.2f} % "
-            f"instead of {100 * ten_crop['top1_error_before']:.2f} %."
+            f"{images}, {changed} predicted classes change, the probability of the true class changes by at most "
+            f"{difference:.2g}, and the ten-crop top-1 error is {100 * ten_crop['top1_error_after']:.2f} % instead of "
+            f"{100 * ten_crop['top1_error_before']:.2f} %."
         )
-    return f"{size:.1f} MB instead of {before:.1f}. {loss}"
+    return f"{size:.1f} MB instead of {before:.1f} MB. {loss}"
 
 
 def keep(root: Path, model: Path, records: Path, target: Path) -> dict:

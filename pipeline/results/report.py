@@ -44,14 +44,14 @@ def read_comparison(workspace: Workspace) -> dict[str, Any]:
     try:
         comparison = json.loads((workspace.root / COMPARISON).read_text(encoding="utf-8"))
         if not isinstance(comparison, dict):
-            raise ValueError("it is no JSON object")
+            raise ValueError("it is not a JSON object")
         if missing := [key for key in _SHOWN if key not in comparison]:
             raise ValueError(f"it has no {missing[0]!r}")
         return comparison
     except FileNotFoundError:
-        raise AlexNetError(f"{COMPARISON} is missing; `dvc repro` or `alexnet compare` makes it") from None
+        raise AlexNetError(f"{COMPARISON} is missing; run `dvc repro` or `alexnet compare`") from None
     except ValueError as error:
-        raise AlexNetError(f"{COMPARISON} is broken ({error}); `dvc repro -f compare` makes it anew") from None
+        raise AlexNetError(f"{COMPARISON} is broken ({error}); run `dvc repro -f compare`") from None
 
 
 def costs(workspace: Workspace, config: Config) -> dict[str, dict[str, float]]:

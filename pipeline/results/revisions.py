@@ -74,7 +74,7 @@ def compare_with(workspace: Workspace, config: Config, revisions: tuple[str, ...
         for variant, params in here.items():
             take(variant, workspace.root, params)
     else:
-        notes.append("nothing was run here, so the table has past runs alone")
+        notes.append("nothing was run here, so the table shows only past runs")
     for revision, commit in commits.items():
         with tempfile.TemporaryDirectory() as place:
             gone = []
@@ -157,7 +157,7 @@ def _errors_alone(root: Path, revision: str, commit: str, variant: str) -> "tupl
 def _what_is_gone(workspace: Workspace, revision: str, commit: str, variants: list[str]) -> str:
     here = read_lock(workspace.root).hashes.get("data/dataset")
     there = claimed_lock(workspace.root, commit).hashes.get("data/dataset")
-    data = "" if here == there else "; its data set has another hash than here, so the images may be others"
+    data = "" if here == there else "; its data set has a different hash, so its images may differ"
     return (
         f"{revision}: DVC's cache does not have its reports of {', '.join(variants)}, so the errors are those of its "
         f"{METRICS_FILE}, without the paired test{data}"

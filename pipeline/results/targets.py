@@ -29,8 +29,8 @@ class Target(BaseModel):
     Attributes:
         variant: Whose.
         quantity: Which figure, lower being better.
-        at_most: The target: an error in percent, else seconds or minutes.
-        anchor: What others had, "" where none is known.
+        at_most: An error in percent, else seconds or minutes.
+        anchor: What others reached, "" where none is known.
         seeds: How many runs it should be the mean (an error) or median (a cost) of.
         reason: Why it is missed, as far as that was measured; shown unless it is met.
         next: What to try next; like `reason`.
@@ -54,8 +54,8 @@ def read_targets(root: Path) -> dict[str, list[Target]]:
     """Read results/aims.yaml: experiment -> its targets.
 
     Raises:
-        AlexNetError: It is missing or no YAML.
-        DataError: It says something else than targets.
+        AlexNetError: It is missing or not YAML.
+        DataError: It holds something other than targets.
     """
     path = root / FOLDER / FILE
     try:
@@ -65,39 +65,41 @@ def read_targets(root: Path) -> dict[str, list[Target]]:
     except ValidationError as error:
         first = error.errors()[0]
         raise DataError(
-            f"{FOLDER}/{FILE}: {'.'.join(map(str, first['loc']))}: {first['msg']}; mend it there"
+            f"{FOLDER}/{FILE}: {'.'.join(map(str, first['loc']))}: {first['msg']}; correct it there"
         ) from error
 
 
 def targets_table(root: Path, experiment: str) -> str:
-    """Lay the targets of an experiment out, one line each, with the best set of parameters that was run.
+    """Lay out the targets of an experiment, one line each, with the best configuration that was run, and notes below.
 
-    Of several sets of parameters that were run, those with more seeds come first, up to as many as asked for, then the
-    better figure. The first target of a variant chooses, and its other targets are held against the same runs.
+    Of several configurations, those with more seeds come first, up to as many as the target needs, then the better
+    figure. The first target of a variant chooses, and its other targets use the same runs.
 
     Raises:
-        DataError: A result or the file of targets is broken, or that has none for the experiment.
+        DataError: A result or the file of targets is broken, or it has none for the experiment.
         AlexNetError: There is no result, or no file of targets.
     """
     if not (targets := read_targets(root).get(experiment)):
-        raise DataError(f"{FOLDER}/{FILE} has no targets for {experiment}, of which a page asks for a table")
+        raise DataError(f"{FOLDER}/{FILE} has no targets for {experiment}, but a page needs a table of them")
     groups = grouped(load(root / FOLDER / experiment))
-    header = ["variant", "quantity", "others", "aim", "here", "verdict", "why, and what to try next"]
-    lines = [header]
+    header = ["variant", "quantity", "target", "result", "verdict"]
+    lines, notes = [header], []
     chosen: dict[str, Sequence[Result]] = {}
     for target in targets:
         if target.variant not in chosen:
             chosen[target.variant] = _best(target, groups)
+        group = chosen[target.variant]
         _, _, shown = _METRICS[target.quantity]
         wanted = f"at most {shown.format(target.at_most)}" + (f", {target.seeds} seeds" if target.seeds > 1 else "")
-        here, verdict = _reached(target, chosen[target.variant], groups)
-        remark = "" if verdict == "met" else f"{target.reason} Next: {target.next}"
-        lines.append([f"`{target.variant}`", target.quantity, target.anchor, wanted, here, verdict, remark])
-    return markdown_table(lines)
+        found, verdict = _reached(target, group, groups)
+        lines.append([f"`{target.variant}`", target.quantity, wanted, found, verdict])
+        if remarks := _remarks(target, group, verdict):
+            notes.append(f"- `{target.variant}`, {target.quantity}: {' '.join(remarks)}")
+    return "\n".join([markdown_table(lines), *[""] * bool(notes), *notes])
 
 
 def summary_table(root: Path, experiment: str) -> str:
-    """Lay out, one line a variant, what its best set of parameters reached: the runs that the first target chooses.
+    """Lay out, one line a variant, the result of its best configuration: the runs that the first target chooses.
 
     Raises:
         DataError: As of `targets_table`.
@@ -118,7 +120,7 @@ def summary_table(root: Path, experiment: str) -> str:
             lines.append([f"`{variant}`", *errors, str(len(group)), epochs, f"{minutes:.1f}", group[0].precision])
     table = markdown_table(lines)
     machines = sorted({each.processor for variant in firsts for each in _best(firsts[variant], groups)})
-    return f"{table}\n\nMinutes are those of one training; processor: {'; '.join(machines)}."
+    return f"{table}\n\nMinutes are for one training. Processor: {'; '.join(machines)}."
 
 
 def shown_error(values: Sequence[float]) -> str:
@@ -144,11 +146,16 @@ def _reached(target: Target, group: Sequence[Result], groups: Sequence[Sequence[
         return "", "not run"
     seeds = f"{len(group)} seed{'s' if len(group) > 1 else ''}"
     run = [shown_difference(group, groups), group[0].precision, seeds]
-    if target.quantity != "ten-crop error":  # a cost says little without its machine
-        run.append(f"processor: {'; '.join(sorted({each.processor for each in group}))}")
     if value > target.at_most + 1e-9:
         verdict = "missed"
     else:
         verdict = "met" if len(group) >= target.seeds else f"met with {len(group)} of {target.seeds} seeds"
     _, _, shown = _METRICS[target.quantity]
     return f"{shown.format(value)} ({', '.join(part for part in run if part)})", verdict
+
+
+def _remarks(target: Target, group: Sequence[Result], verdict: str) -> list[str]:
+    remarks = [f"Others reached {target.anchor}."] if target.anchor else []
+    if group and target.quantity != "ten-crop error":  # a cost says little without its machine
+        remarks.append(f"Processor: {'; '.join(sorted({each.processor for each in group}))}.")
+    return remarks if verdict == "met" else [*remarks, f"{target.reason} Next: {target.next}"]

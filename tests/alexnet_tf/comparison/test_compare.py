@@ -64,8 +64,8 @@ def test_a_variant_of_which_the_errors_alone_are_known_is_not_tested():
     assert comparison["errors"]["past"]["ten_crop"]["top1_error"]["value"] == 0.75
     assert comparison["per_class"][0]["errors"] == {"a": 0.5, "b": 0.5, "past": None}
     said = page.headline(comparison)
-    assert said[0].startswith("b errs on 25.0 % of the test images, a on 50.0 %")
-    assert said[1:] == ["past errs on 75.0 % of the test images."]
+    assert said[0].startswith("b has a top-1 error of 25.0 %, a 50.0 %")
+    assert said[1:] == ["past has a top-1 error of 75.0 %."]
     shown = {row[0]: row[1:] for row in error_rows(comparison)}
     assert shown["McNemar p"][::2] == shown["difference from a, points"][::2] == ["baseline", "not tested"]
     assert compared({"past": known["past"], "a": known["a"]})["paired"] == {}

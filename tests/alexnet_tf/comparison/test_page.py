@@ -75,7 +75,7 @@ def test_page_is_well_formed_and_needs_no_network(comparison):
     assert not re.search(r"https?://|@import|url\(", page)
     assert "$" not in page
     assert "<better>" not in page
-    assert "&lt;better&gt; &amp; co errs on 25.0 % of the test images, plain on 62.5 %: 37.5 points fewer" in page
+    assert "&lt;better&gt; &amp; co has a top-1 error of 25.0 %, plain 62.5 %: 37.5 percentage points lower" in page
 
 
 def test_page_tells_a_screen_reader_its_language_and_its_parts(comparison):
@@ -120,7 +120,7 @@ def test_errors_by_class_are_on_the_page(comparison):
 
 def test_pictures_are_told_in_words(comparison):
     page = report.render(comparison, {}, {"top5_best_plain.png": b"png", "neighbours_plain.png": b"png"})
-    assert 'alt="The surest answers of plain, one a class: ash, called elm &amp; co with 75.0 %"' in page
+    assert 'alt="The most certain answers of plain, one per class: ash, called elm &amp; co with 75.0 %"' in page
     assert 'alt="Five test images and their nearest training images, by plain: ash, near elm"' in page
     assert "top5_worst" not in page
 
@@ -159,9 +159,9 @@ def test_a_difference_that_chance_explains_is_said_so(comparison):
     pair = comparison["paired"]["<better> & co"]["ten_crop"]["top1_error"]
     pair |= {"difference": 0.01, "low": -0.02, "high": 0.04, "p_value": 0.31}
     (sentence,) = report.headline(comparison)
-    assert "1.0 points more (95 % interval −2.0 to +4.0, McNemar p = 0.31), which chance explains" in sentence
+    assert "1.0 percentage points higher (95 % interval −2.0 to +4.0, McNemar p = 0.31); chance alone could" in sentence
 
 
 def test_one_variant_alone_is_reported(comparison):
     comparison = comparison | {"variants": ["plain"], "paired": {}, "knobs": []}
-    assert "plain errs on 62.5 %" in report.render(comparison, {}, {})
+    assert "plain has a top-1 error of 62.5 %" in report.render(comparison, {}, {})

@@ -80,7 +80,7 @@ def test_the_models_of_two_seeds_are_scored_one_by_one_and_together(tmp_path, tw
     assert content["each"] == [predictions.metrics() for predictions in alone]
     assert content["together"]["mean_loss"] < sum(each["mean_loss"] for each in content["each"]) / 2  # Jensen
     assert list((tmp_path / ".alexnet/averages").iterdir()) == []
-    assert "| 2 together |" in averages_table(tmp_path, "cifar10")
+    assert "| 2 averaged |" in averages_table(tmp_path, "cifar10")
 
 
 def test_a_model_that_errs_otherwise_than_its_result_says_is_one_sentence(tmp_path, two_seeds):
@@ -100,8 +100,8 @@ def test_the_table_has_one_network_and_all_together_by_hand(tmp_path):
     each = [errors(0.07, 0.06, 0.08) | {"top5_error": 0.003}, errors(0.08, 0.07, 0.09) | {"top5_error": 0.003}]
     write_averages(folder / "optimized-12345678.json", kept, each, together)
     assert rendered(tmp_path, "<!-- results: averages cifar10 -->\n<!-- end -->").splitlines()[3:-1] == [
-        "| `optimized` |  | 1, 2 | float32 | one, the mean | 7.50 ± 0.71 % | 0.30 ± 0.00 % |",
-        "| `optimized` |  | 1, 2 | float32 | 2 together | 6.00 % (5.50 to 6.50) | 0.20 % (0.10 to 0.30) |",
+        "| `optimized` |  | 1, 2 | float32 | one (mean) | 7.50 ± 0.71 % | 0.30 ± 0.00 % |",
+        "| `optimized` |  | 1, 2 | float32 | 2 averaged | 6.00 % (5.50 to 6.50) | 0.20 % (0.10 to 0.30) |",
         "",
         "```bash",
         "alexnet results average \\",

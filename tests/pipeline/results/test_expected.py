@@ -106,7 +106,7 @@ def run(workspace):
 @pytest.mark.parametrize(
     ("errors", "verdict", "words"),
     [
-        (COMMITTED, "as expected", "the errors are those of the committed run, while the bytes of data/dataset,"),
+        (COMMITTED, "as expected", "the errors are those of the committed run, but the bytes of data/dataset,"),
         ({"faithful": 0.47, "optimized": 0.12}, "as expected", "every top-1 error is within the range"),
         ({"faithful": 0.35, "optimized": 0.06}, "as expected", "every top-1 error is within the range"),
         (
@@ -179,7 +179,7 @@ def test_edited_parameters_are_compared_with_kept_runs_of_them_or_not_at_all(run
     run.came_out({"faithful": 0.41, "optimized": 0.5})
     found = run.outcome()
     assert found.verdict == "as expected"
-    assert "; nothing was committed to compare optimized with" in found.sentence
+    assert "; no committed run to compare optimized with" in found.sentence
     assert [each.low is None for each in found.errors] == [False, False, True, True]
     run.kept("optimized", 0.1)
     found = run.outcome()
@@ -189,7 +189,7 @@ def test_edited_parameters_are_compared_with_kept_runs_of_them_or_not_at_all(run
     run.came_out({"faithful": 0.9, "optimized": 0.9})
     found = run.outcome()
     assert found.verdict == "nothing to compare with"
-    assert found.sentence.startswith("nothing was committed to compare faithful and optimized with")
+    assert found.sentence.startswith("no committed run to compare faithful and optimized with")
     assert found.lines() == [found.tree, found.sentence]
 
 
@@ -222,12 +222,12 @@ def test_a_stage_that_is_out_of_date_is_named(run):
     (run.root / "models/optimized").write_text("edited")
     found = run.outcome()
     assert found.verdict == "out of date"
-    assert "train@optimized is out of date; `dvc repro` first" in found.sentence
+    assert "train@optimized is out of date; run `dvc repro` first" in found.sentence
 
 
 def test_edited_code_is_named_where_the_errors_are_wrong(run):
     run.came_out({"faithful": 0.9, "optimized": 0.08})
-    assert "`alexnet doctor` looks for what differs" in run.outcome().sentence
+    assert "`alexnet doctor` checks this environment" in run.outcome().sentence
     (run.root / "alexnet_tf/errors.py").write_text("# edited")
     assert "alexnet_tf/errors.py differs from HEAD; `git stash`" in run.outcome().sentence
 

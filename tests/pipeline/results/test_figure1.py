@@ -56,14 +56,14 @@ def test_the_ratio_is_that_of_the_same_seeds_by_hand():
         result("tanh", [0.5, 0.5, 0.5, 0.5, 0.25], seed=2),
     ]
     assert ratio([runs[:3], runs[3:]]) == (
-        "ReLU is at 25 % training error 3.50 ± 0.71 times sooner than tanh (seeds 1, 2: 4.00, 3.00); "
-        "the paper reads off 6."
+        "ReLU reaches 25 % training error 3.50 ± 0.71 times sooner than tanh (seeds 1, 2: 4.00, 3.00); "
+        "the paper reports 6."
     )
 
 
 def test_a_tanh_that_never_arrives_bounds_the_ratio():
     found = ratio([[result("relu", [0.5, 0.0])], [result("tanh", [0.5] * 8)]])
-    assert "did not reach 25 % training error in 1 of 1 runs: ReLU is there more than 7.50 times sooner" in found
+    assert "did not reach 25 % training error in 1 of 1 runs: ReLU reached it more than 7.50 times sooner" in found
 
 
 @pytest.mark.parametrize(
@@ -94,12 +94,12 @@ def test_a_search_for_a_rate_is_shown_and_not_compared(tmp_path):
     assert (
         "| tanh | `training.epochs=3`, `training.optimizer.learning_rate=0.5` | float32 | 0.5 | 1 | 2.0 | 3 |" in page
     )
-    assert "No seed was run with both networks as the experiment has them" in page
+    assert "No seed was run with both networks as in the experiment's file" in page
 
 
 def test_an_edited_experiment_is_one_sentence():
     older = result("relu", [0.5, 0.0], **{"training.optimizer.learning_rate": "0.02"})
-    with pytest.raises(DataError, match="they do not belong together; take the older ones out"):
+    with pytest.raises(DataError, match="they cannot be grouped; remove the older ones"):
         ratio(grouped([older, result("relu", [0.5, 0.1]), result("tanh", [0.1])]))
 
 

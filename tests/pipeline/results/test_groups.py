@@ -26,7 +26,7 @@ def test_differences_are_those_of_the_same_seeds_by_hand():
     )
     ten_crop, center, train = rows(differences(groups, "without_lrn"))
     assert ten_crop == ["`with_lrn`", "`without_lrn`", "ten crops", "1, 2", "−2.00, −3.00", "−2.50 ± 0.71"]
-    assert center[2:] == ["the centre crop", "1, 2", "+1.00, +1.00", "+1.00 ± 0.00"]
+    assert center[2:] == ["centre crop", "1, 2", "+1.00, +1.00", "+1.00 ± 0.00"]
     assert train[-1] == "+0.00 ± 0.00"
     assert rows(differences(groups, "with_lrn"))[0][-2:] == ["+2.00, +3.00", "+2.50 ± 0.71"]
 
@@ -44,13 +44,13 @@ def test_one_seed_has_no_spread_and_changed_runs_are_left_out():
 
 def test_without_a_common_seed_it_is_one_sentence():
     groups = grouped([result("with_lrn", 0.2, seed=1), result("without_lrn", 0.25, seed=2)])
-    with pytest.raises(DataError, match=r"no result of with_lrn has a seed of one of without_lrn .* run both"):
+    with pytest.raises(DataError, match=r"no result of with_lrn shares a seed with one of without_lrn .* run both"):
         differences(groups, "without_lrn")
 
 
 def test_two_versions_of_the_file_are_one_sentence():
     groups = grouped([result("with_lrn", 0.2), result("with_lrn", 0.3, epochs="9"), result("without_lrn", 0.25)])
-    with pytest.raises(DataError, match="with other parameters or another precision, so they do not belong together"):
+    with pytest.raises(DataError, match="but differ in parameters or precision, so they cannot be grouped"):
         differences(groups, "without_lrn")
 
 

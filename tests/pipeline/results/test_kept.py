@@ -119,20 +119,20 @@ def test_what_compression_cost_is_a_sentence(tmp_path):
     (folder / "loss.json").write_text(json.dumps(said | {"test": {"ten_crop": view | errors, "center": view | errors}}))
     page = rendered(tmp_path, "<!-- results: pretrained small -->\n<!-- end -->\n")
     assert page.splitlines()[1] == (
-        "3.8 MB instead of 8.0. Of 10,000 test images 3 get another class than before, the probability of the true "
-        "class differs by 0.012 at most, and the top-1 error of ten crops is 7.10 % instead of 7.00 %."
+        "3.8 MB instead of 8.0 MB. On 10,000 test images, 3 predicted classes change, the probability of the true "
+        "class changes by at most 0.012, and the ten-crop top-1 error is 7.10 % instead of 7.00 %."
     )
     nothing = {"classes_changed": 0, "largest_probability_difference": 0.0, "top1_error_after": 0.07}
     (folder / "loss.json").write_text(json.dumps(said | {"test": {"ten_crop": nothing, "center": nothing}}))
     assert rendered(tmp_path, page).splitlines()[1] == (
-        "3.8 MB instead of 8.0. Of 10,000 test images none gets another class or its true class another probability "
-        "than before, and the top-1 error of ten crops stays 7.00 %."
+        "3.8 MB instead of 8.0 MB. On 10,000 test images, no predicted class and no probability of the true class "
+        "changes, and the ten-crop top-1 error stays 7.00 %."
     )
 
 
 def test_the_same_seed_twice_is_one_sentence():
     again = replace(result(1), row={**result(1).row, "state": "ffffffffff"})
-    with pytest.raises(DataError, match=r"-1abcdef0.json and .*-ffffffff.json are of the same parameters and seed"):
+    with pytest.raises(DataError, match=r"-1abcdef0.json and .*-ffffffff.json have the same parameters and seed"):
         grouped([result(1), again])
 
 

@@ -138,7 +138,7 @@ def test_a_fresh_clone_shows_what_is_claimed(folder):
     comparison, _, notes = compared(folder, "HEAD")
     assert comparison["variants"] == ["faithful@HEAD"]
     assert comparison["errors"]["faithful@HEAD"]["center"]["top1_error"]["value"] == 0.5
-    assert headline(comparison) == ["faithful@HEAD errs on 50.0 % of the test images."]
+    assert headline(comparison) == ["faithful@HEAD has a top-1 error of 50.0 %."]
     assert "50.0 % (39.3 to 60.7)" in render(comparison, {}, {})
     assert [note.partition(",")[0] for note in notes] == [
         "nothing was run here",
@@ -155,7 +155,7 @@ def test_another_data_set_is_told(folder, changed, said):
     if changed:
         (folder / "dvc.lock").write_text(json.dumps(lock).replace("a.dir", "b.dir"))
     (note,) = compared(folder, "past").notes
-    assert ("the images may be others" in note) == said
+    assert ("its images may differ" in note) == said
 
 
 def test_another_number_of_images_is_refused(folder):

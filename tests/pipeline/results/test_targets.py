@@ -1,4 +1,4 @@
-"""What was aimed at, beside what came out."""
+"""Targets and results: the table for a page."""
 
 from pathlib import Path
 
@@ -29,14 +29,16 @@ def told(**values):
 
 def test_the_mean_of_the_seeds_is_held_against_the_aim(tmp_path):
     write(tmp_path, result(1, 0.1), result(2, 0.3))  # 20 %
-    assert "| at most 20.00 % | 20.00 % (float32, 2 seeds) | met |  |" in lines(tmp_path, aim())[0]
-    assert "| missed | Why. Next: what. |" in lines(tmp_path, aim(at_most=19.9))[0]
+    assert "| at most 20.00 % | 20.00 % (float32, 2 seeds) | met |" in lines(tmp_path, aim())[0]
+    assert len(lines(tmp_path, aim())) == 1
+    missed = lines(tmp_path, aim(at_most=19.9, anchor="10 %"))
+    assert missed[0].endswith("| missed |")
+    assert missed[1:] == ["", "- `optimized`, ten-crop error: Others reached 10 %. Why. Next: what."]
     assert "| met with 2 of 5 seeds |" in lines(tmp_path, aim(seeds=5))[0]
     assert "|  | not run |" in lines(tmp_path, aim(variant="faithful"))[0]
-    assert (
-        "| at most 1.5 | 1.5 (float32, 2 seeds, processor: not recorded) | met |"
-        in lines(tmp_path, aim(quantity="CPU-minutes of training", at_most=1.5))[0]
-    )
+    cost = lines(tmp_path, aim(quantity="CPU-minutes of training", at_most=1.5))
+    assert "| at most 1.5 | 1.5 (float32, 2 seeds) | met |" in cost[0]
+    assert cost[2] == "- `optimized`, CPU-minutes of training: Processor: not recorded."
 
 
 def test_the_best_set_of_parameters_counts(tmp_path):
@@ -57,9 +59,9 @@ def test_the_first_aim_of_a_variant_chooses_the_runs_of_its_others(tmp_path):
     quick.row["standing"][0]["metrics"]["cost/cpu_seconds"] = 30.0
     write(tmp_path, result(1, 0.1), quick)
     cost = {"quantity": "CPU-minutes of training", "at_most": 1.0}
-    first, second = lines(tmp_path, f"sample: [{told()}, {told(**cost)}]")
+    first, second, *_ = lines(tmp_path, f"sample: [{told()}, {told(**cost)}]")
     assert "| 10.00 % (float32, 1 seed) | met |" in first
-    assert "| 1.5 (float32, 1 seed, processor: not recorded) | missed |" in second  # not the 0.5 of the other run
+    assert "| 1.5 (float32, 1 seed) | missed |" in second  # not the 0.5 of the other run
     assert "| 0.5 (`training.epochs=2`, float32" in lines(tmp_path, aim(**cost))[0]
 
 
@@ -75,7 +77,7 @@ def test_a_table_without_aims_is_one_sentence(tmp_path):
 @pytest.mark.parametrize("wrong", [{"at_most": "few"}, {"quantity": "charm"}, {"seeds": 0}, {"color": "red"}])
 def test_another_file_is_one_sentence(tmp_path, wrong):
     write(tmp_path, result())
-    with pytest.raises(DataError, match=r"results/aims.yaml: sample.0.\w+: .*; mend it there"):
+    with pytest.raises(DataError, match=r"results/aims.yaml: sample.0.\w+: .*; correct it there"):
         lines(tmp_path, aim(**wrong))
 
 
@@ -95,4 +97,4 @@ def test_the_summary_has_one_short_line_a_variant_of_the_runs_that_the_aim_choos
     (tmp_path / "results" / targets.FILE).write_text(aim(seeds=2))
     table, sentence = targets.summary_table(tmp_path, "sample").split("\n\n")
     assert table.splitlines()[2:] == ["| `optimized` | 20.00 ± 14.14 % | 25.00 ± 0.00 % | 2 | 16 | 1.5 | float32 |"]
-    assert sentence == "Minutes are those of one training; processor: not recorded."
+    assert sentence == "Minutes are for one training. Processor: not recorded."
