@@ -149,7 +149,7 @@ def _pretrained(name: FilePath) -> Path:
         return shelf / name
     listed = f", or one of {', '.join(known)}" if known else "; this version comes with no model of its own"
     raise ConfigError(
-        f"{os.fspath(name)} is no folder; expected that of a trained model, such as models/optimized{listed}"
+        f"{os.fspath(name)} is not a folder; expected the folder of a trained model, such as models/optimized{listed}"
         f"{nearest(os.fspath(name), known)}"
     )
 

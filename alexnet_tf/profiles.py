@@ -139,10 +139,8 @@ def resolve(variant: Mapping[str, Any]) -> dict[str, Any]:
         if path in switches:
             return copy.deepcopy(switches[path].value)
         if name == "none":
-            raise ConfigError(f"{path}: says `profile`, but the variant's profile is none; write the value out")
-        raise ConfigError(
-            f"{path}: says `profile`, but profile {name} has no value for it, only for {', '.join(switches)}"
-        )
+            raise ConfigError(f"{path}: is `profile`, but the variant's profile is none; give a value")
+        raise ConfigError(f"{path}: is `profile`, but profile {name} has a value only for {', '.join(switches)}")
 
     return replaced(variant, "")
 

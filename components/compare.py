@@ -194,7 +194,7 @@ def _reading(path: Path, stage: str) -> Iterator[str]:
             f"{path} cannot be read ({error.strerror}): run the stage {stage}@{path.parent.name}."
         ) from error
     except (ValueError, KeyError, TypeError) as error:
-        reason = f"it lacks {error}" if isinstance(error, KeyError) else error
+        reason = f"{error} is missing" if isinstance(error, KeyError) else error
         raise DataError(
             f"{path} is broken, or no report of the stage {stage} ({reason}): run the stage {stage}@{path.parent.name}."
         ) from error

@@ -148,7 +148,7 @@ def _check_destination(destination: Path, settings: dict) -> None:
     begun = destination / ".conversion" / "settings.json"
     if begun.is_file() and json.loads(begun.read_text()) != settings:
         raise DataError(
-            f"{destination}: expected {settings}, found a conversion begun otherwise; remove it or finish it."
+            f"{destination}: expected {settings}, found a conversion with different settings; remove or finish it."
         )
     if not begun.is_file() and destination.exists() and any(destination.iterdir()):
         raise DataError(f"{destination}: expected an empty or new folder, found files in it; name another.")

@@ -202,5 +202,5 @@ def _check_rejected(split: str, rejected: list[list[str]], num_images: int, max_
     if len(rejected) > max_share * num_images:
         share = f"{len(rejected)} of {num_images} images of the split {split} cannot be used"
         first = "; ".join(f"{key}: {reason}" for key, reason in rejected[:3])
-        way_out = "mend or remove them and `dvc repro -f download`, or raise preprocess.max_rejected_share"
+        way_out = "repair or remove them and run `dvc repro -f download`, or raise preprocess.max_rejected_share"
         raise DataError(f"{share}, expected a share of at most {max_share} (the first: {first}); {way_out}.")

@@ -117,8 +117,8 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
         runtime.tracker.artifact(outputs.report)
         more = f" And {len(errors) - _ERRORS_SHOWN} more errors." if len(errors) > _ERRORS_SHOWN else ""
         raise DataError(
-            f"The data set is not fit for training: {' '.join(errors[:_ERRORS_SHOWN])}{more} Mend the "
-            f"source and `dvc repro -f download`, or change the limits in the section validate."
+            f"The data set is not fit for training: {' '.join(errors[:_ERRORS_SHOWN])}{more} Correct "
+            f"the source and run `dvc repro -f download`, or change the limits in the section validate."
         )
     _write_json(outputs.verdict, {"verdict": verdict})
     return _found(report, planted=manifest.get("source") == "sample")

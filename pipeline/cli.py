@@ -25,9 +25,9 @@ from pipeline.commands import (
 )  # fmt: skip
 from pipeline.commands.base import example
 
-_HELP = f"""AlexNet (2012) as a pipeline: one command a stage, and a few to look around.
+_HELP = f"""AlexNet (2012) as a pipeline: one command per stage, and commands to inspect and compare.
 
-`dvc repro` runs all stages that are out of date; each can also be run by hand.
+`dvc repro` runs all stages that are out of date. Each stage can also be run by hand.
 
 {example("alexnet use sample" + chr(10) + "dvc repro" + chr(10) + "alexnet report")}"""
 
@@ -47,7 +47,7 @@ class Group(click.Group):
 
         if args and not args[0].startswith("-") and args[0] not in self.commands:
             known = ", ".join(self.commands)
-            ctx.fail(f"no command {args[0]!r}; there are {known}{nearest(args[0], self.commands)}")
+            ctx.fail(f"no command {args[0]!r}; the commands are {known}{nearest(args[0], self.commands)}")
         return super().resolve_command(ctx, args)
 
 

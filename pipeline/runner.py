@@ -76,9 +76,9 @@ def run_stage(
             raise Interrupted(f"{item.address}: {error}", interruption.number) from None
         except KeyboardInterrupt:
             status = "KILLED"
-            on = "goes on from its last checkpoint" if checkpoint and checkpoint.exists() else "starts it again"
+            on = "continues from its last checkpoint" if checkpoint and checkpoint.exists() else "starts it again"
             raise Interrupted(
-                f"{item.address}: interrupted; nothing half-written is kept, and the same command {on}",
+                f"{item.address}: interrupted; no partial output is kept, and the same command {on}",
                 interruption.number,
             ) from None
         except OSError as error:
@@ -108,7 +108,7 @@ def _run(item: Item, params: StageParams, runtime: Runtime, root: Path, places: 
     if absent := outputs.missing(places):
         names = ", ".join(str(places[name].relative_to(root)) for name in absent)
         raise AlexNetError(
-            f"{item.address}: ended without writing {names}; this is a fault of components/{item.stage.name}.py"
+            f"{item.address}: ended without writing {names}; this is a bug in components/{item.stage.name}.py"
         )
     return found
 
@@ -145,6 +145,6 @@ def _require_inputs(root: Path, item: Item, config: Config) -> None:
         for producer, written in producers(path, config.values):
             if not (root / written).exists():
                 raise AlexNetError(
-                    f"{item.address}: {written} is missing; `dvc repro {producer.address}` or "
-                    f"`alexnet {producer.command}` makes it"
+                    f"{item.address}: {written} is missing; run `dvc repro {producer.address}` or "
+                    f"`alexnet {producer.command}`"
                 )

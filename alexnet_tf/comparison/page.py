@@ -188,7 +188,10 @@ _PICTURES = {
         "Figure 4, left: eight test images, not selected, with the guesses of {}; the bar of the true class is red.",
         "Eight test images and the guesses of {}",
     ),
-    "top5_best": ("The test image of each class that {} is most certain of.", "The most certain answers of {}, one per class"),
+    "top5_best": (
+        "The test image of each class that {} is most certain of.",
+        "The most certain answers of {}, one per class",
+    ),
     "top5_worst": (
         "The worst mistakes of {}; some of the images may be mislabelled or show several things.",
         "The eight worst answers of {}",

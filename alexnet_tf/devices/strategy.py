@@ -178,5 +178,5 @@ def naming_lost_workers(saved_at: str) -> Iterator[None]:
         others = ", ".join(host for place, host in enumerate(workers.workers) if place != workers.index)
         raise TrainingError(
             f"worker {workers.index} lost contact with another one of {others}: see that host's own output; start the "
-            f"same command again on every host, and the training goes on from {saved_at}"
+            f"same command again on every host, and the training continues from {saved_at}"
         ) from error

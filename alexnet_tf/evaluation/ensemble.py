@@ -41,8 +41,8 @@ def evaluate_together(
     for classifier in classifiers:
         if list(classifier.class_names) != list(split.class_names):
             raise ConfigError(
-                f"networks are averaged on images of their own classes alone: expected {', '.join(split.class_names)}, "
-                f"found a model of {', '.join(classifier.class_names)}; take models of these records"
+                f"networks are averaged only on images of their own classes: expected {', '.join(split.class_names)}, "
+                f"found a model of {', '.join(classifier.class_names)}; use models of these records"
             )
     streams = [
         Inference(

@@ -60,7 +60,7 @@ def compare_in_fresh_process(
         # Not a number is no difference that is allowed.
         if not apart <= tolerance or named != [classifier.class_names[index] for index in best]:
             raise AlexNetError(
-                f"{saved_model}, loaded in a fresh process, answers otherwise than the trained model ({name}:"
+                f"{saved_model}, loaded in a fresh process, gives different results from the trained model ({name}:"
                 f" logits differ by {apart:.1e} of the largest, at most {tolerance:.0e} is allowed):"
                 " nothing was exported; please report this with the versions that `alexnet doctor` prints."
             )

@@ -76,7 +76,7 @@ def judge(
         reason = "there is no champion yet"
     elif champion.keys_sha256 != found.keys_sha256:
         reason = (
-            f"the champion was tested on other images ({champion.num_examples} with keys"
+            f"the champion was tested on different images ({champion.num_examples} with keys"
             f" {champion.keys_sha256[:12]}, here {found.num_examples} with keys {found.keys_sha256[:12]})"
         )
     if champion is None or reason:

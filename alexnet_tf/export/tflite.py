@@ -98,7 +98,7 @@ def measure(content: bytes, classifier: "Classifier", images: Images) -> dict[st
     allowed = TOLERANCES[classifier.precision] * max(largest, 1e-6)
     if not difference <= allowed:  # not a number is no difference that is allowed
         raise AlexNetError(
-            f"the TensorFlow Lite file answers otherwise than the trained model: logits differ by {difference:.2g},"
+            f"the TensorFlow Lite file and the trained model give different results: logits differ by {difference:.2g},"
             f" at most {allowed:.2g} is allowed; nothing was exported. Set export.tflite of this variant to none, and"
             " please report this with the versions that `alexnet doctor` prints."
         )

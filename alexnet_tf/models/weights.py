@@ -194,7 +194,7 @@ def assign_arrays(model, arrays: Mapping[str, np.ndarray], *, source: str) -> No
         DataError: When a name or shape is not the model's; nothing is assigned then.
     """
     if wrong := assign_if_fitting(named_variables(model), arrays):
-        raise DataError(f"{source} does not fit the network at {wrong}: it was made with other network parameters")
+        raise DataError(f"{source} does not fit the network at {wrong}: it was made with different network parameters")
 
 
 def assign_if_fitting(variables: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str | None:

@@ -1,4 +1,4 @@
-"""What all commands share: how errors look, and the options that several of them have."""
+"""What all commands share: the form of errors, and common options."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +14,7 @@ overrides = click.option(
     "overrides",
     multiple=True,
     metavar="KEY=VALUE",
-    help="Take VALUE for a key of params.yaml, for example -S seed=7; may be repeated.",
+    help="Use VALUE for a key of params.yaml, for example -S seed=7. Can be repeated.",
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -27,7 +27,7 @@ class Command(click.Command):
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
-        about = "Show a traceback with an error, and TensorFlow's log."
+        about = "Show tracebacks and TensorFlow's log."
         self.params.append(click.Option(["--debug"], is_flag=True, expose_value=True, help=about))
 
     def invoke(self, ctx: click.Context) -> Any:

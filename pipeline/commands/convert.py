@@ -7,24 +7,24 @@ import click
 
 from pipeline.commands.base import Command, example, overrides, say
 
-_HELP = f"""Write every image below SOURCE as a square of SIZE pixels to the same place below DESTINATION (§2).
+_HELP = f"""Convert every image in SOURCE to a square of SIZE pixels at the same path in DESTINATION (§2).
 
-The shorter side is scaled to SIZE and the centre kept. DESTINATION then is a source like SOURCE, smaller and faster to
-read. Started again after an interruption, it goes on where it was.
+The shorter side is scaled to SIZE and the centre is cropped. DESTINATION can then replace SOURCE; it is smaller and
+faster to read. After an interruption, the same command continues.
 
 {example("alexnet convert ~/imagenet ~/imagenet256" + chr(10) + "alexnet convert photos squares --size 128")}"""
 
 
-@click.command("convert", cls=Command, help=_HELP, short_help="Make a folder of images one of 256 px squares.")
+@click.command("convert", cls=Command, help=_HELP, short_help="Convert a folder of images to squares.")
 @click.argument("source", type=click.Path(path_type=Path))
 @click.argument("destination", type=click.Path(path_type=Path))
-@click.option("--size", type=click.IntRange(min=1), default=256, show_default=True, help="Side in pixels.")
+@click.option("--size", type=click.IntRange(min=1), default=256, show_default=True, help="Side length in pixels.")
 @click.option(
     "--encoding",
     type=click.Choice(["png", "jpeg"]),
     default="png",
     show_default=True,
-    help="png keeps the pixels exactly; jpeg (quality 95) takes about a third of the room.",
+    help="png keeps the pixels exactly; jpeg (quality 95) needs about a third of the space.",
 )
 @overrides
 def command(

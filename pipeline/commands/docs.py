@@ -7,16 +7,16 @@ import click
 from pipeline.commands.base import Command, example
 
 FIGURE1 = "docs/img/figure1.png"
-_HELP = f"""Render the pages made from results, code and parameter models.
+_HELP = f"""Render the pages that depend on results, code and parameter models.
 
-The tables of README.md and docs/results.md, docs/paper.md, docs/profiles.md, docs/params.schema.json, figure 1, and in
-dvc.yaml the files of each stage. `make docs` renders these and the pages of benchmarks/.
+These are the tables of README.md and docs/results.md, docs/paper.md, docs/profiles.md, docs/params.schema.json, figure
+1, and the code files of each stage in dvc.yaml. `make docs` also renders the pages of benchmarks/.
 
 {example("alexnet docs" + chr(10) + "alexnet docs --check")}"""
 
 
-@click.command("docs", cls=Command, help=_HELP, short_help="Render the pages made from results and code.")
-@click.option("--check", is_flag=True, help="Change nothing; fail when a page is not as it would be rendered.")
+@click.command("docs", cls=Command, help=_HELP, short_help="Render the pages that depend on results and code.")
+@click.option("--check", is_flag=True, help="Change nothing; fail if a page is out of date.")
 def command(check: bool) -> None:
     """Render, or compare."""
     from alexnet_tf.errors import AlexNetError
@@ -25,7 +25,9 @@ def command(check: bool) -> None:
     root = find_workspace().root
     changed = {name: page for name, page in rendered(root).items() if (root / name).read_bytes() != page}
     if check and changed:
-        raise AlexNetError(f"{', '.join(changed)}: expected what `make docs` renders, found another text; run it")
+        raise AlexNetError(
+            f"{', '.join(changed)}: expected what `make docs` renders, found something else; run `make docs`"
+        )
     for name, page in changed.items():
         (root / name).write_bytes(page)
         click.echo(f"rendered {name}")

@@ -9,12 +9,12 @@ from pipeline.commands.base import Command, as_json, example
 _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 _HELP = f"""Check Python, packages, Git, DVC, disk, memory, devices, tracking, checkpoints and params.yaml.
 
-Changes nothing. Exits with 1 if anything fails; a warning does not count.
+Changes nothing. The exit code is 1 if a check fails; warnings do not count.
 
 {example("alexnet doctor")}"""
 
 
-@click.command("doctor", cls=Command, help=_HELP, short_help="Check this machine and this tree, with fixes.")
+@click.command("doctor", cls=Command, help=_HELP, short_help="Check this machine and this repository.")
 @as_json
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:

@@ -80,18 +80,18 @@ def _versions(workspace: Workspace) -> Finding:
 def _git(workspace: Workspace) -> Finding:
     if has_git(workspace.root):
         if not has_identity(workspace.root):
-            return Finding("git", "warn", "your name is not known, which `dvc exp` needs", IDENTITY)
+            return Finding("git", "warn", "Git does not know your name, which `dvc exp` needs", IDENTITY)
         return Finding("git", "ok", "repository found")
     if is_no_scm(workspace.root):
-        return Finding("git", "warn", "no repository; DVC does without", "`dvc exp` needs one: git init")
+        return Finding("git", "warn", "no repository; DVC works without one", "`dvc exp` needs one: git init")
     return Finding("git", "fail", "no repository, so DVC refuses to run", "alexnet setup")
 
 
 def _dvc(workspace: Workspace) -> Finding:
     if not (workspace.root / ".dvc/config").is_file():
-        return Finding("dvc", "fail", ".dvc/config is missing", "fetch the repository again, with hidden files")
+        return Finding("dvc", "fail", ".dvc/config is missing", "copy or clone the repository again, with hidden files")
     if has_git(workspace.root) and is_no_scm(workspace.root):
-        return Finding("dvc", "warn", "set to do without Git, though there is one", "alexnet setup")
+        return Finding("dvc", "warn", "configured for use without Git, although there is a repository", "alexnet setup")
     if not shutil.which("alexnet"):
         fix = "put the environment's bin folder on PATH, or activate it"
         return Finding("dvc", "fail", "the command `alexnet`, which dvc.yaml calls, is not on PATH", fix)
@@ -101,7 +101,7 @@ def _dvc(workspace: Workspace) -> Finding:
 def _disk(workspace: Workspace) -> Finding:
     free = shutil.disk_usage(workspace.home).free / _GB
     level = "fail" if free < 1 else "warn" if free < 5 else "ok"
-    fix = "free some room; the sample needs about 2 GB, DVC's copies included"
+    fix = "free some space; the sample needs about 2 GB, including DVC's copies"
     return Finding("disk", level, f"{free:.0f} GB free", "" if level == "ok" else fix)
 
 
@@ -126,17 +126,17 @@ def _gpus(_: Workspace) -> Finding:
     command = [tool, "--query-gpu=name,memory.total", "--format=csv,noheader"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
     if done.returncode:
-        return Finding("gpu", "warn", "nvidia-smi fails", "mend the driver, or train on the CPU")
+        return Finding("gpu", "warn", "nvidia-smi fails", "repair the driver, or train on the CPU")
     return Finding("gpu", "ok", "; ".join(done.stdout.strip().splitlines()))
 
 
 def _store(workspace: Workspace) -> Finding:
     uri = tracking_uri(workspace.home)
     if problem := probe(uri):
-        fix = "start it, or unset MLFLOW_TRACKING_URI; until then runs are kept in .alexnet/spool"
+        fix = "start it, or unset MLFLOW_TRACKING_URI; until then records stay in .alexnet/spool"
         return Finding("tracking", "warn", problem, fix)
     if not os.access(workspace.home, os.W_OK):
-        return Finding("tracking", "fail", f"{workspace.home} cannot be written to", "change its rights")
+        return Finding("tracking", "fail", f"{workspace.home} cannot be written to", "change its permissions")
     return Finding("tracking", "ok", uri)
 
 
@@ -154,10 +154,8 @@ def _artifacts(workspace: Workspace) -> Finding:
 def _spool(workspace: Workspace) -> Finding:
     waiting = list((workspace.scratch / "spool").glob("*/"))
     if not waiting:
-        return Finding("spool", "ok", "nothing waits to be sent")
-    return Finding(
-        "spool", "warn", f"{len(waiting)} stage runs were not sent to MLflow", "`alexnet track sync` sends them"
-    )
+        return Finding("spool", "ok", "nothing to send")
+    return Finding("spool", "warn", f"{len(waiting)} stage runs were not sent to MLflow", "alexnet track sync")
 
 
 def _checkpoints(workspace: Workspace) -> Finding:
@@ -166,19 +164,19 @@ def _checkpoints(workspace: Workspace) -> Finding:
     try:
         present = config.load(workspace.root / config.PARAMS_FILE)
     except AlexNetError:
-        return Finding("checkpoint", "warn", "not compared with params.yaml, which is wrong", "see params")
+        return Finding("checkpoint", "warn", "not compared with params.yaml, which is invalid", "see params")
     kept = kept_checkpoints(workspace, present)
-    going_on = [f"{each.address}: {each.progress()}; `dvc repro` goes on there" for each in kept if each.address]
+    going_on = [f"{each.address}: {each.progress()}; `dvc repro` continues from there" for each in kept if each.address]
     others = [each for each in kept if not each.address]
     if not others:
         return Finding("checkpoint", "ok", "; ".join(going_on) or "none kept")
     shown = ", ".join(f"{each.folder.name[:12]}… {each.size_bytes / 1e6:.0f} MB" for each in others[:3])
     more = f" and {len(others) - 3} more" if len(others) > 3 else ""
     total = sum(each.size_bytes for each in others) / 1e6
-    found = f"{len(others)} of other params, data or code, {total:.0f} MB: {shown}{more}"
+    found = f"{len(others)} for different parameters, data or code, {total:.0f} MB: {shown}{more}"
     level = "warn" if any(each.age_days > _OLD_DAYS for each in others) else "ok"
     away = " ".join(shlex.quote(os.path.relpath(each.folder)) for each in others)
-    fix = f"if no training is to go on from there: rm -r {away}"
+    fix = f"if no training should resume from them: rm -r {away}"
     return Finding("checkpoint", level, "; ".join([*going_on, found]), fix)
 
 
@@ -187,11 +185,11 @@ def _params(workspace: Workspace) -> Finding:
     try:
         variants = config.load(workspace.root / config.PARAMS_FILE).values["variants"]
     except AlexNetError as error:
-        return Finding("params", "fail", str(error), "mend params.yaml, or `alexnet use sample --force`")
+        return Finding("params", "fail", str(error), "correct params.yaml, or `alexnet use sample --force`")
     slow = [name for name, variant in variants.items() if variant.get("training", {}).get("precision") == "bfloat16"]
     if slow and not processor_has_bfloat16() and not shutil.which("nvidia-smi"):
         found = f"{', '.join(slow)}: training.precision is bfloat16, which this processor has no instructions for"
-        return Finding("params", "warn", found, "auto takes float32 where that is many times faster, as here")
+        return Finding("params", "warn", found, "set it to auto, which uses float32 here and is many times faster")
     return Finding("params", "ok", f"valid; variants {', '.join(variants)}")
 
 
@@ -204,9 +202,9 @@ def _source(workspace: Workspace) -> Finding:
         return Finding("source", "ok", "the sample is generated")
     folder = workspace.located(checked.runtime.source_folder)
     if folder is None:
-        return Finding("source", "ok", f"{source}; runtime.source_folder is null: data/dataset is used as it is")
+        return Finding("source", "ok", f"{source}; runtime.source_folder is null: data/dataset is used unchanged")
     name, told = state.state_of(workspace, checked)
     if told:
         return Finding("source", "warn", told, state.COMMAND)
-    found = {"current": "data/dataset was made from what is there", "nothing": "not compared with data/dataset"}
+    found = {"current": "data/dataset was made from it", "nothing": "not compared with data/dataset"}
     return Finding("source", "ok", f"{source} in {folder}: {found[name]}")

@@ -69,7 +69,7 @@ def batches(
     for path in files:
         try:
             if not path.is_file():  # a pipe or a device would be waited on for ever
-                raise ImageRejected("no ordinary file")
+                raise ImageRejected("not a regular file")
             if (size := path.stat().st_size) > max_bytes:
                 raise ImageRejected(f"too large a file ({size:,} bytes, at most {max_bytes:,} are read)")
             images.append(prepare(path.read_bytes()))

@@ -6,12 +6,12 @@ import click
 
 from pipeline.commands.base import Command, as_json, example, overrides
 
-_HELP = f"""Check params.yaml and print it with the profiles' values in place.
+_HELP = f"""Check params.yaml and print it with the values of its profiles.
 
 {example("alexnet params -S variants.faithful.profile=paper" + chr(10) + "alexnet params --schema")}"""
 
 
-@click.command("params", cls=Command, help=_HELP, short_help="Check params.yaml and print it resolved.")
+@click.command("params", cls=Command, help=_HELP, short_help="Check params.yaml and print its resolved values.")
 @overrides
 @as_json
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of params.yaml for editors.")

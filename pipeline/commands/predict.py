@@ -22,24 +22,24 @@ alexnet predict photos/ --json > answers.jsonl
 alexnet predict photos/ --sheet sheet.png"""
 _HELP = f"""Name the five most probable classes of image files, or of all images in folders.
 
-Images are prepared as in the pipeline, and ten views of each are averaged as in the tests. A file that cannot be
-read is reported on standard error and the others are answered all the same; the exit code is 1 then.
+Images are prepared as in the pipeline, and ten views of each are averaged. If a file cannot be read, it is reported on
+standard error, the others are still answered, and the exit code is 1.
 
 {example(_EXAMPLES)}"""
 
 
-@click.command("predict", cls=Command, help=_HELP, short_help="Name the classes of image files.")
+@click.command("predict", cls=Command, help=_HELP, short_help="Classify image files.")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--variant", help="Whose model; by default the one trained here with the lowest test error.")
-@click.option("--pretrained", metavar="NAME", help="A model of results/pretrained instead, such as cifar10.")
-@click.option("--center", is_flag=True, help="Look at the centre crop alone: a tenth of the work.")
+@click.option("--variant", help="Model to use; by default the one trained here with the lowest test error.")
+@click.option("--pretrained", metavar="NAME", help="Use a model of results/pretrained instead, such as cifar10.")
+@click.option("--center", is_flag=True, help="Use only the centre crop: a tenth of the work.")
 @click.option("--sheet", type=click.Path(path_type=Path), help=f"Also draw the first {_ON_SHEET} images, as a PNG.")
 @click.option(
     "--max-pixels",
     type=click.IntRange(min=1),
     default=50_000_000,
     show_default=True,
-    help="A larger image counts as one that cannot be read.",
+    help="Larger images count as unreadable.",
 )
 @as_json
 @click.pass_context
@@ -59,7 +59,7 @@ def command(
     from pipeline.results.pretrained import folder_of
 
     if variant and pretrained:
-        raise click.UsageError("--variant and --pretrained name two models; take one of them")
+        raise click.UsageError("--variant and --pretrained name two models; use one of them")
     files = image_files(paths)
     if sheet and not sheet.resolve().parent.is_dir():
         raise click.UsageError(f"--sheet {sheet}: the folder {sheet.parent} does not exist; make it first")
@@ -98,9 +98,7 @@ def _model(root: Path, variant: str | None) -> Path:
 
     trained = sorted(path.parent.name for path in (root / "models").glob("*/model.json"))
     if not trained:
-        raise AlexNetError(
-            "models/ holds no trained model; `dvc repro` makes one, `--pretrained cifar10` takes one that is kept"
-        )
+        raise AlexNetError("models/ holds no trained model; run `dvc repro`, or use `--pretrained cifar10`")
     if variant and variant not in trained:
         found = ", ".join(trained)
         raise ConfigError(f"--variant {variant}: expected a trained variant ({found}){nearest(variant, trained)}")

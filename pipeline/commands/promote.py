@@ -8,11 +8,11 @@ import click
 
 from pipeline.commands.base import Command, example
 
-_HELP = f"""Make the exported model of VARIANT its champion: the one that later exports of it are held against.
+_HELP = f"""Make the exported model of VARIANT its champion, which later exports are compared with.
 
-MLflow's registry gets the alias `champion`, and results/champions/VARIANT which test images the model got right.
-Commit that folder. From then on `export` refuses a model of VARIANT that may be worse on the same images by more than
-variants.VARIANT.gate.champion_margin in params.yaml.
+Sets the alias `champion` in MLflow's registry and writes to results/champions/VARIANT which test images the model got
+right. Commit that folder. From then on `export` refuses a model of VARIANT that may be worse on the same images by more
+than variants.VARIANT.gate.champion_margin in params.yaml.
 
 {example("alexnet promote optimized")}"""
 _FILES = ("metrics.json", "correct.npz")
@@ -34,7 +34,7 @@ def command(variant: str) -> None:
     target = workspace.root / "results/champions" / variant
     _replace(target, evaluation)
     place = target.relative_to(workspace.root)
-    click.echo(f"{place}: commit it; from the next `dvc repro` on, export@{variant} is held against this model")
+    click.echo(f"{place}: commit it; from the next `dvc repro` on, export@{variant} is compared with this model")
 
 
 def _require_blessed(export: Path, evaluation: Path, variant: str) -> None:
@@ -44,16 +44,16 @@ def _require_blessed(export: Path, evaluation: Path, variant: str) -> None:
     metrics = _read(evaluation / "metrics.json", variant, "ten_crop")
     if not blessing["blessed"]:
         raise AlexNetError(
-            f"exports/{variant}/blessing.json: this model did not pass its gate, so it cannot be champion; "
+            f"exports/{variant}/blessing.json: this model did not pass its gate, so it cannot become champion; "
             f"see variants.{variant}.gate in params.yaml"
         )
     if blessing["rules"][0]["value"] != metrics["ten_crop"]["top1_error"]:
         raise AlexNetError(
-            f"exports/{variant} was judged by another evaluation than reports/evaluate/{variant}; "
-            f"`dvc repro export@{variant}` makes them agree"
+            f"exports/{variant} was judged by a different evaluation than reports/evaluate/{variant}; "
+            f"run `dvc repro export@{variant}`"
         )
     if not (export / "saved_model").is_dir():
-        raise AlexNetError(f"exports/{variant}/saved_model is missing; `dvc repro -f export@{variant}` makes it")
+        raise AlexNetError(f"exports/{variant}/saved_model is missing; run `dvc repro -f export@{variant}`")
 
 
 def _read(path: Path, variant: str, *keys: str) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def _read(path: Path, variant: str, *keys: str) -> dict[str, Any]:
         return {key: content[key] for key in keys}
     except (OSError, ValueError, KeyError, TypeError):
         place = "/".join(path.parts[-3:])
-        raise AlexNetError(f"{place} is missing or broken; `dvc repro export@{variant}` makes it") from None
+        raise AlexNetError(f"{place} is missing or broken; run `dvc repro export@{variant}`") from None
 
 
 def _replace(target: Path, evaluation: Path) -> None:

@@ -12,21 +12,21 @@ from pipeline.environment.typed import typed
 if TYPE_CHECKING:
     from pipeline.results.expected import Outcome
 
-_HELP = f"""Print how the variants of the last run compare, and write it as one page that opens without a network.
+_HELP = f"""Compare the variants of the last run, as a table and as one page that needs no network.
 
-The page is reports/report.html. With --rev, it also shows the variants of past runs, taken from DVC's cache, and
-the page is reports/compared.html; runs that were tested on other images are refused. What the cache does not have is
-taken from the revision's metrics.json, without the paired test. With --json no page is written.
+The page is reports/report.html. --rev adds the variants of past runs from DVC's cache and writes
+reports/compared.html; runs tested on different images are refused. If the cache lacks a run, its errors come from the
+revision's metrics.json, without the paired test. With --json no page is written.
 
 Without --rev the last lines say whether the run came out as expected: bit-identical to the committed run, or with
-errors in the range that it and the kept results of the same parameters span. Exits with 1 if it did not.
+errors in the range of the committed run and the kept results with the same parameters. If not, the exit code is 1.
 
 {example("alexnet report" + chr(10) + "alexnet report --rev HEAD~1 --rev brave-exp")}"""
 
 
 @click.command("report", cls=Command, help=_HELP, short_help="Print the comparison; write reports/report.html.")
 @click.option(
-    "--rev", "revisions", multiple=True, metavar="REV", help="A Git revision or DVC experiment; may be repeated."
+    "--rev", "revisions", multiple=True, metavar="REV", help="A Git revision or DVC experiment. Can be repeated."
 )
 @as_json
 @click.pass_context
@@ -66,7 +66,7 @@ def command(ctx: click.Context, revisions: tuple[str, ...], as_json: bool) -> No
     click.echo(f"report:       {page.relative_to(workspace.root)} (open it in a browser)")
     click.echo(f"all runs:     {typed('alexnet ui')}")
     if problem := complete(workspace, config):
-        say(f"MLflow: {problem}; what it lacks waits in .alexnet/spool, `{typed('alexnet track sync')}` sends it")
+        say(f"MLflow: {problem}; the records are in .alexnet/spool, `{typed('alexnet track sync')}` sends them")
     found = None if revisions else outcome(workspace, config, comparison)
     for line in ["", *found.lines()] if found else []:
         click.echo(line)

@@ -11,20 +11,19 @@ from pipeline.commands.base import Command, example
 _HELP = f"""Average kept results, publish a model, or draw figure 1.
 
 {example("alexnet results figure1 relu_tanh --plot figure1.png")}"""
-_AVERAGE_HELP = f"""Average the predictions of kept results that differ in their seed (§6: five and seven networks).
+_AVERAGE_HELP = f"""Average the predictions of kept results that differ only in their seed (§6).
 
-Scores ten crops of the test split by each result's model and by the mean of their probabilities, and keeps the errors
-in results/EXPERIMENT/averages. Models and records come from DVC's cache, by the hashes that the results name, so this
-wants the machine that trained them.
+Scores each model and the mean of their probabilities on ten crops of the test split, and writes the errors to
+results/EXPERIMENT/averages. Models and records come from DVC's cache, so this needs the machine that trained them.
 
 {example("alexnet results average results/cifar10/optimized-seed1-….json results/cifar10/optimized-seed2-….json")}"""
-_PUBLISH_HELP = f"""Keep a trained model in results/pretrained/NAME, for `alexnet predict --pretrained NAME`.
+_PUBLISH_HELP = f"""Add a trained model to results/pretrained/NAME, for `alexnet predict --pretrained NAME`.
 
-The model is that of models/VARIANT, compressed. Before it takes its place, both are scored on the test split; loss.json
-beside the model says what compression cost.
+The model is a compressed copy of models/VARIANT. Both are scored on the test split first; loss.json next to the model
+says what the compression cost.
 
 {example("alexnet results publish optimized cifar10")}"""
-_FIGURE1_HELP = f"""Print how many epochs ReLU and tanh take to 25 % training error (§3.1, figure 1).
+_FIGURE1_HELP = f"""Print how many epochs ReLU and tanh need to reach 25 % training error (§3.1, figure 1).
 
 {example("alexnet results figure1 relu_tanh --plot figure1.png")}"""
 
@@ -48,7 +47,7 @@ def average(results: tuple[Path, ...]) -> None:
     click.echo(averages_table(workspace.root, path.parent.parent.name))
 
 
-@command.command("publish", cls=Command, help=_PUBLISH_HELP, short_help="Keep a trained model in results/pretrained.")
+@command.command("publish", cls=Command, help=_PUBLISH_HELP, short_help="Add a trained model to results/pretrained.")
 @click.argument("variant")
 @click.argument("name")
 def publish(variant: str, name: str) -> None:
@@ -66,9 +65,11 @@ def publish(variant: str, name: str) -> None:
     click.echo(json.dumps(said, indent=1))
 
 
-@command.command("figure1", cls=Command, help=_FIGURE1_HELP, short_help="ReLU against tanh, from kept results.")
+@command.command("figure1", cls=Command, help=_FIGURE1_HELP, short_help="Compare ReLU and tanh in kept results.")
 @click.argument("experiment")
-@click.option("--plot", "picture", type=click.Path(dir_okay=False, path_type=Path), help="Write the curves as PNG.")
+@click.option(
+    "--plot", "picture", type=click.Path(dir_okay=False, path_type=Path), help="Also write the curves as a PNG."
+)
 def figure1(experiment: str, picture: Path | None) -> None:
     """Print the table, and draw."""
     from pipeline.environment.workspace import find_workspace

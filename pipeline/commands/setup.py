@@ -8,9 +8,9 @@ import click
 
 from pipeline.commands.base import Command, example
 
-_HELP = f"""Make DVC work in this tree; does nothing where it already does.
+_HELP = f"""Set up DVC in this repository; does nothing if it is already set up.
 
-Fails where the source of the data set has changed since `download`: `dvc repro` alone would not notice.
+Fails if the source of the data set has changed since `download`, which `dvc repro` alone would not notice.
 
 {example("alexnet setup")}"""
 
@@ -24,7 +24,7 @@ WITHOUT_GIT = (
 )
 
 
-@click.command("setup", cls=Command, help=_HELP, short_help="Make DVC work in this tree, also without Git.")
+@click.command("setup", cls=Command, help=_HELP, short_help="Set up DVC in this repository, with or without Git.")
 def command() -> None:
     """Match DVC's setting to whether there is a Git repository, and see that the data set is that of its source."""
     from alexnet_tf.errors import AlexNetError

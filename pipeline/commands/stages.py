@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from pipeline.environment.workspace import Workspace
 
 _ABOUT = {
-    "download": "Bring the source of params.yaml into data/dataset.",
+    "download": "Read the source of params.yaml into data/dataset.",
     "validate": "Check the raw images; an ERROR stops the pipeline.",
     "preprocess": "Write records of scaled, cropped images for one entry of `images`.",
     "statistics": "Compute mean image and colour covariance for one entry of `images`.",
-    "train": "Train one variant; started again after a kill, it goes on where it was.",
+    "train": "Train one variant; after an interruption, the same command continues.",
     "evaluate": "Measure one variant's errors on the test split.",
-    "compare": "Put the variants side by side and write the report.",
-    "export": "Package one variant, if it passed its gate.",
+    "compare": "Compare the variants and write the report.",
+    "export": "Export one variant, if it passed its gate.",
 }
 _EXAMPLES = {
     "download": "alexnet download",
@@ -130,7 +130,7 @@ def run(name: str, entry: str, changes: tuple[str, ...], *, fresh: bool = False)
     run_stage(workspace, config, item, progress=progress_for(), recorder=recorder, fresh=fresh, after=after)
     if not os.environ.get("DVC_STAGE"):
         written = ", ".join(item.outputs().values())
-        say(f"{item.address}: wrote {written}; `dvc status` sees a change until `dvc commit {item.address}`")
+        say(f"{item.address}: wrote {written}; `dvc status` shows a change until `dvc commit {item.address}`")
 
 
 def _write_page(workspace: "Workspace", config: "Config", tracker: "Tracker") -> None:

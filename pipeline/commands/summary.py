@@ -10,14 +10,16 @@ import click
 
 from pipeline.commands.base import Command, as_json, example, overrides
 
-_HELP = f"""Print layers, output shapes, parameters and multiply-adds of one image.
+_HELP = f"""Print the layers of a variant with output shapes, parameters and multiply-adds per image.
 
 {example("alexnet summary faithful" + chr(10) + "alexnet summary optimized --num-classes 1000")}"""
 
 
 @click.command("summary", cls=Command, help=_HELP, short_help="Print the layers of a variant as a table.")
 @click.argument("variant", required=False)
-@click.option("--num-classes", type=click.IntRange(min=1), help="Classes; by default those of the data, else 1000.")
+@click.option(
+    "--num-classes", type=click.IntRange(min=1), help="Number of classes; by default that of the data, else 1000."
+)
 @overrides
 @as_json
 def command(variant: str | None, num_classes: int | None, overrides: tuple[str, ...], as_json: bool) -> None:

@@ -7,47 +7,47 @@ import click
 
 from pipeline.commands.base import Command, as_json, example, say
 
-_HELP = f"""Bring MLflow up to date with this tree.
+_HELP = f"""Bring MLflow up to date with this repository.
 
 {example("alexnet track rebuild" + chr(10) + "alexnet track sync" + chr(10) + "alexnet track import results")}"""
-_SYNC_HELP = f"""Send what could not be sent while a tracking server was down.
+_SYNC_HELP = f"""Send records that the tracking server did not accept, for example while it was down.
 
-Each stage run that waits lies in .alexnet/spool, whole; it goes from there once MLflow has it.
+They stay in .alexnet/spool until MLflow has them.
 
 {example("alexnet track sync")}"""
 _RELOCATE_HELP = f"""Correct the tracking store after this folder was moved, renamed or copied.
 
-mlflow.db names artifacts by absolute paths. Those of the former folder become those of this one, all at once; a backup
-is kept beside it. Then what waits in .alexnet/spool is sent. An environment in the folder does not move with it: remove
-.venv, run `make setup` and activate it first.
+mlflow.db names artifacts by absolute paths. Paths in the former folder are replaced by paths in this one, in one
+transaction and with a backup; then the records in .alexnet/spool are sent. The environment in .venv cannot be moved:
+remove it, run `make setup` and activate it first.
 
 {example("alexnet track relocate")}"""
-_REBUILD_HELP = f"""Make the rows of the present state again, or complete them.
+_REBUILD_HELP = f"""Backfill the runs of the current state in MLflow.
 
-Every stage that is as dvc.lock has it is linked to the run that made its outputs; where no such run is on record (a
-fresh clone after `dvc pull`, a lost store), the run is made again from dvc.lock and the stage's reports.
+Every stage that is up to date in dvc.lock is linked to the stage run that made its outputs. If there is no such run (a
+fresh clone after `dvc pull`, a lost store), it is recreated from dvc.lock and the stage's reports.
 
 {example("alexnet track rebuild")}"""
-_KEEP_HELP = f"""Keep the results of this tree in results/, to be committed.
+_KEEP_HELP = f"""Write the results of this repository to results/, to be committed.
 
-Each variant that is trained and evaluated becomes one JSON file with its parameters, metrics, epochs, seed, commit,
-machine, versions and seconds, on the machine that trained it; the comparison, where it is up to date, another.
-`make docs` renders the tables of README.md and docs/results.md from them.
+Each variant that is trained and evaluated becomes one JSON file with its parameters, metrics, curves, seed, commit,
+machine, versions and times; run it on the machine that trained it. The comparison, if it is up to date, becomes another
+file. `make docs` renders the tables of README.md and docs/results.md from them.
 
 {example("alexnet track keep")}"""
-_IMPORT_HELP = f"""Make MLflow's rows of the results that are kept in FOLDER, by default results/ of the repository.
+_IMPORT_HELP = f"""Add the results in FOLDER, by default results/ of the repository, to MLflow.
 
-Rows that are there already stay as they are, so it may be said again.
+Runs that are already there are not changed, so the command can be repeated.
 
 {example("alexnet track import results" + chr(10) + "alexnet ui")}"""
 
 
-@click.group("track", help=_HELP, short_help="Complete the rows in MLflow; keep and import results.")
+@click.group("track", help=_HELP, short_help="Complete the runs in MLflow; keep and import results.")
 def command() -> None:
     """Hold the commands together."""
 
 
-@command.command("sync", cls=Command, help=_SYNC_HELP, short_help="Send what waits in .alexnet/spool.")
+@command.command("sync", cls=Command, help=_SYNC_HELP, short_help="Send the records in .alexnet/spool.")
 @as_json
 def sync(as_json: bool) -> None:
     """Send the spool."""
@@ -67,13 +67,13 @@ def sync(as_json: bool) -> None:
             json.dumps({"uri": uri, "sent": len(before) - len(left), "left": left, "problem": problem}, indent=1)
         )
     elif not before:
-        click.echo("nothing waits to be sent")
+        click.echo("nothing to send")
     elif not problem:
         click.echo(f"{len(before) - len(left)} sent to {uri}" + (f", {len(left)} still being written" if left else ""))
     if problem:
         advice = "Start the server or set MLFLOW_TRACKING_URI, then" if is_server(uri) else "Then"
         raise AlexNetError(
-            f"MLflow: {problem}; {len(left)} of {len(before)} still wait in .alexnet/spool, whole. {advice} say "
+            f"MLflow: {problem}; {len(left)} of {len(before)} are still in .alexnet/spool. {advice} run "
             "`alexnet track sync` again"
         )
 
@@ -92,14 +92,16 @@ def relocate(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"changed": changed, "backup": str(backup) if changed else None}, indent=1))
     elif changed:
-        click.echo(f"{changed} places in mlflow.db are now in {home}; as it was: {backup.name}")
+        click.echo(f"{changed} paths in mlflow.db corrected to {home}; backup: {backup.name}")
     else:
         click.echo("mlflow.db names the artifacts of this folder; nothing was changed")
     if problem := tracking_uploads.send_all(home):
-        raise AlexNetError(f"MLflow: {problem}; the rest waits in .alexnet/spool, `alexnet track sync` sends it")
+        raise AlexNetError(
+            f"MLflow: {problem}; the other records are in .alexnet/spool; `alexnet track sync` sends them"
+        )
 
 
-@command.command("rebuild", cls=Command, help=_REBUILD_HELP, short_help="Make the rows of the present state again.")
+@command.command("rebuild", cls=Command, help=_REBUILD_HELP, short_help="Backfill the runs of the current state.")
 @as_json
 def rebuild(as_json: bool) -> None:
     """Complete the rows of the present state."""
@@ -117,8 +119,8 @@ def rebuild(as_json: bool) -> None:
     event = backfill.describe(workspace, config)
     if event is None:
         raise AlexNetError(
-            "no stage is as dvc.lock has it, so there is nothing to make rows from; `dvc repro` runs the stages, "
-            "`dvc pull` or `dvc checkout` brings outputs that were made before"
+            "no stage is up to date in dvc.lock, so there is nothing to backfill; `dvc repro` runs the stages, "
+            "`dvc pull` or `dvc checkout` restores outputs that were made before"
         )
     backfill.put(workspace.home, event)
     if problem := tracking_uploads.send_all(workspace.home):
@@ -137,7 +139,7 @@ def rebuild(as_json: bool) -> None:
         click.echo(f"{variant}: {len(stages)} of {len(wanted[variant])} stages{gap}")
 
 
-@command.command("keep", cls=Command, help=_KEEP_HELP, short_help="Keep the results of this tree in results/.")
+@command.command("keep", cls=Command, help=_KEEP_HELP, short_help="Write the results to results/.")
 @as_json
 def keep(as_json: bool) -> None:
     """Write the results."""
@@ -152,10 +154,10 @@ def keep(as_json: bool) -> None:
     paths = kept.keep(workspace, config, found)
     click.echo(json.dumps(paths) if as_json else "\n".join(paths))
     if changed := [file for file in changed_files(workspace.root) if not file.startswith((PARAMS_FILE, "results/"))]:
-        say(f"{', '.join(changed)} differ from the commit, so that alone does not start these runs again")
+        say(f"{', '.join(changed)} differ from the commit, so the printed commands would not reproduce these runs")
 
 
-@command.command("import", cls=Command, help=_IMPORT_HELP, short_help="Make MLflow's rows of kept results.")
+@command.command("import", cls=Command, help=_IMPORT_HELP, short_help="Add kept results to MLflow.")
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path), required=False)
 @as_json
 def import_(folder: Path | None, as_json: bool) -> None:
@@ -176,4 +178,4 @@ def import_(folder: Path | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"uri": uri, "results": [result.path for result in found]}, indent=1))
     else:
-        click.echo(f"{len(found)} results are rows in {uri}; `alexnet ui` shows them")
+        click.echo(f"{len(found)} results are in {uri}; `alexnet ui` shows them")

@@ -10,15 +10,15 @@ from pipeline.commands.base import Command, example, say
 
 _HELP = f"""Serve MLflow's pages on this machine until Ctrl-C, and open the comparison of the variants.
 
-Nothing is reachable from other machines. From one of them, forward the port with the ssh command that is printed.
-With MLFLOW_TRACKING_URI set to a server, its address is printed and nothing is started.
+Other machines cannot reach the pages; from there, forward the port with the printed ssh command. If MLFLOW_TRACKING_URI
+names a server, its address is printed and nothing is started.
 
 {example("alexnet ui" + chr(10) + "alexnet ui --port 5001 --no-browser")}"""
 
 
-@click.command("ui", cls=Command, help=_HELP, short_help="Serve MLflow's pages over all runs.")
+@click.command("ui", cls=Command, help=_HELP, short_help="Show all runs in MLflow's pages.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Port; by default a free one.")
-@click.option("--browser/--no-browser", default=None, help="Open a browser; by default where there is a screen.")
+@click.option("--browser/--no-browser", default=None, help="Open a browser; by default if there is a screen.")
 def command(port: int | None, browser: bool | None) -> None:
     """Start MLflow's server and print its address."""
     from pipeline.config.load import PARAMS_FILE, load
@@ -31,9 +31,9 @@ def command(port: int | None, browser: bool | None) -> None:
     uri = tracking_uri(workspace.home)
     chosen = None if is_server(uri) else _usable(port)
     if problem := complete(workspace, load(workspace.root / PARAMS_FILE)):
-        say(f"MLflow: {problem}; what it lacks waits in .alexnet/spool, `alexnet track sync` sends it")
+        say(f"MLflow: {problem}; the records are in .alexnet/spool, `alexnet track sync` sends them")
     if chosen is None:
-        click.echo(f"MLFLOW_TRACKING_URI is set, so nothing is started here: the runs are at {uri}")
+        click.echo(f"MLFLOW_TRACKING_URI is set, so no server is started here: the runs are at {uri}")
         return
 
     def ready(address: str) -> None:
@@ -43,7 +43,7 @@ def command(port: int | None, browser: bool | None) -> None:
         click.echo(
             f"from another machine:       ssh -N -L {chosen}:127.0.0.1:{chosen} {_login()}, then the same address"
         )
-        click.echo("Ctrl-C ends it")
+        click.echo("press Ctrl-C to stop")
         if browser or (browser is None and _has_screen()):
             click.launch(page)
 

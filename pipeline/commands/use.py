@@ -7,16 +7,16 @@ from pipeline.commands.base import Command, example
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 _HELP = f"""Make experiments/EXPERIMENT.yaml the active params.yaml and print the difference.
 
-Without EXPERIMENT, list them. Where data sets lie is kept in params.local.yaml, which Git does not see.
+Without EXPERIMENT, list them. The folder of data sets is kept in params.local.yaml, which Git ignores.
 
 {example("alexnet use cifar10" + chr(10) + "alexnet use imagenette --source-folder ~/datasets --dry-run")}"""
 
 
 @click.command("use", cls=Command, help=_HELP, short_help="Make an experiment the active params.yaml.")
 @click.argument("experiment", required=False)
-@click.option("--source-folder", metavar="DIR", help="Where data sets lie that are already on this machine.")
+@click.option("--source-folder", metavar="DIR", help="Folder of data sets that are already on this machine.")
 @click.option("--dry-run", is_flag=True, help="Print the difference, change nothing.")
-@click.option("--force", is_flag=True, help="Also lose edits of params.yaml that are not committed, or a broken one.")
+@click.option("--force", is_flag=True, help="Also discard uncommitted edits of params.yaml, or a broken file.")
 def command(experiment: str | None, source_folder: str | None, dry_run: bool, force: bool) -> None:
     """Write params.yaml."""
     from pipeline.config import experiments
@@ -41,7 +41,7 @@ def command(experiment: str | None, source_folder: str | None, dry_run: bool, fo
     for line in experiments.difference(old, new, experiment):
         click.echo(click.style(line, fg=_COLOURS.get(line[:1])))
     if dry_run:
-        click.echo("nothing is written (--dry-run)")
+        click.echo("nothing was written (--dry-run)")
         return
     if old != new and not force:
         experiments.require_no_edits(workspace, old)

@@ -1,4 +1,4 @@
-"""`alexnet verify`: does what is committed give what dvc.lock, or a kept result, claims."""
+"""`alexnet verify`: whether a rerun gives what dvc.lock or a kept result claims."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 _COLOURS = {
     "reproduced": "green",
-    "same results, other bytes": "green",
+    "same results, different bytes": "green",
     "within tolerance": "yellow",
-    "other bytes": "yellow",
+    "different bytes": "yellow",
     "not reproduced": "red",
 }
 _EXAMPLES = (
@@ -24,41 +24,40 @@ _EXAMPLES = (
     "alexnet verify train@optimized --json > certificate.json",
     "alexnet verify results/imagenette/optimized-seed3-19276419.json",
 )
-_HELP = f"""Rerun what is claimed, and compare every output.
+_HELP = f"""Rerun a committed pipeline, stage or result, and compare every output.
 
-Without an argument the committed pipeline, or one STAGE of it such as train@optimized, is held against dvc.lock. A kept
-RESULT, a file of results/, is run from the commit that it names, from the data to the evaluation, and held against what
-the file says; `runtime.source_folder` says where data sets are, that of params.local.yaml too.
+Without an argument, the committed pipeline is compared with dvc.lock; with STAGE, such as train@optimized, one stage of
+it, whose inputs come from DVC's cache. A RESULT, a file in results/, is rerun from the commit that it names, from the
+data to the evaluation. `runtime.source_folder` is the folder of data sets, also in params.local.yaml.
 
-It runs in a clean folder with committed files alone and takes as long as the run did; your outputs stay as they are.
-One STAGE gets its inputs from DVC's cache.
+The rerun uses a clean folder with committed files only and takes as long as the run. Your outputs are not changed.
 
-Equal parameters, data and code give equal bytes on the same kind of machine. Where bytes differ, the numbers of a
-stage's metrics.json decide. The verdict, of each stage and of all together, is one of
+Equal parameters, data and code give equal bytes on the same kind of machine. If bytes differ, the numbers in the
+stage's metrics.json decide. The verdict, for each stage and for all together, is one of
 
 \b
-reproduced                 every byte is the same
-same results, other bytes  every number is the same
-within tolerance           numbers differ by no more than --tolerance
-not reproduced             they differ by more, there are none, or the claimed ones are not found
+reproduced                     every byte is the same
+same results, different bytes  every number is the same
+within tolerance               numbers differ by no more than --tolerance
+not reproduced                 they differ by more, there are none, or the claimed ones are not found
 
-Errors are fractions, so a tolerance of 0.05 is five points of an error rate.
+Errors are fractions, so a tolerance of 0.05 is five percentage points.
 
-The exit code is 1 for the last one, and 0 for the others.
+The exit code is 1 for `not reproduced`, else 0.
 
 {example(chr(10).join(_EXAMPLES))}"""
 
 
-@click.command("verify", cls=Command, help=_HELP, short_help="Rerun what is committed, and compare every output.")
+@click.command("verify", cls=Command, help=_HELP, short_help="Rerun committed results and compare every output.")
 @click.argument("claim", metavar="[STAGE|RESULT]", required=False, default="")
 @click.option(
     "--tolerance",
     type=click.FloatRange(min=0),
     default=0.05,
     show_default=True,
-    help="How far numbers may lie apart where bytes differ, relative to the larger of 1 and the claimed number.",
+    help="Largest accepted difference of numbers, relative to the larger of 1 and the claimed number.",
 )
-@click.option("--keep", is_flag=True, help="Leave the clean folder in place, also when the rerun fails.")
+@click.option("--keep", is_flag=True, help="Keep the clean folder, also if the rerun fails.")
 @as_json
 @click.pass_context
 def command(ctx: click.Context, claim: str, tolerance: float, keep: bool, as_json: bool) -> None:
@@ -87,7 +86,7 @@ def _text(certificate: "Certificate") -> str:
             lines.append(f"  {each.path:{width}}  {hashes}  {same:7}  {_metrics(each)}".rstrip())
             lines += [f"    {name}: {old:.6g} -> {new:.6g}" for name, (old, new) in list(each.numbers.items())[:5]]
     machine, claimed_on = certificate.machine, certificate.claimed_on
-    left_out = " (changes that are not committed were left out)" * certificate.left_out
+    left_out = " (uncommitted changes were left out)" * certificate.left_out
     lines += ["", f"claim:    {certificate.claim}", f"commit:   {certificate.commit}{left_out}"]
     lines += [f"from:     {_place(claimed_on)}", f"          {_packages(claimed_on)}"] if claimed_on else []
     lines += [f"machine:  {_place(machine)}", f"versions: {_packages(machine)}"]
@@ -96,7 +95,7 @@ def _text(certificate: "Certificate") -> str:
 
 def _metrics(output: "Comparison") -> str:
     if output.metrics == "not found":
-        return f"claimed ones not found; `dvc pull {output.stage}` brings them where a remote is set"
+        return f"claimed ones not found; `dvc pull {output.stage}` fetches them if a remote is set"
     return output.metrics or ""
 
 

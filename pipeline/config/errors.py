@@ -77,7 +77,7 @@ def _worded(error: ErrorDetails, path: Sequence[Any], values: Mapping[str, Any],
     if error["type"] == "string_pattern_mismatch" and path and path[-1] == "[key]":
         name = path[-2]
         where = dotted(path[:-2])
-        return f"{source}: {where} has an entry {name!r}; expected a name of small letters, digits, - and _"
+        return f"{source}: {where} has an entry {name!r}; expected a name of lower-case letters, digits, - and _"
     choices = [choice for each in subschemas(json_schema(), path, values) for choice in _choices(each)]
     guess = nearest(received.strip("'"), choices)
     return f"{source}: {key} must be {expected}, got {received}{guess}"

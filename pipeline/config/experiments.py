@@ -74,8 +74,8 @@ def applied(workspace: Workspace, name: str, source_folder: str | None, force: b
         runtime = _section(old, "runtime")
         if runtime and not _is_runtime(runtime) and not force:
             raise ConfigError(
-                f"{PARAMS_FILE}: its section `runtime`, which experiment {name} would keep, is no valid one; "
-                "mend it, or add --force for a new one"
+                f"{PARAMS_FILE}: its section `runtime`, which experiment {name} would keep, is invalid; "
+                "correct it, or add --force for a new one"
             )
         if not _is_runtime(runtime):
             runtime = DEFAULTS_FILE.read_text(encoding="utf-8")
@@ -116,7 +116,7 @@ def require_no_edits(workspace: Workspace, old: str) -> None:
         return
     if not is_committed(workspace.root, PARAMS_FILE):
         raise AlexNetError(
-            f"{PARAMS_FILE} holds edits that are neither committed nor one of experiments/; "
+            f"{PARAMS_FILE} has edits that are neither committed nor in experiments/; "
             "commit it, copy it to experiments/NAME.yaml, or add --force to lose them"
         )
 

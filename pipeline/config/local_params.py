@@ -24,9 +24,7 @@ from pipeline.stages import outputs
 LOCAL_FILE = "params.local.yaml"
 DEFAULTS_FILE = Path(__file__).parent / "runtime.yaml"
 _SOURCE_FOLDER = re.compile(r"^(?P<key>  source_folder:[ ]*)(?P<value>[^#\n]*?)(?P<rest>[ ]*(#.*)?)$", re.MULTILINE)
-_NEW = (
-    "# Of this machine alone, for the section `runtime` of params.yaml; neither Git nor DVC sees this file.\nruntime:\n"
-)
+_NEW = "# Values of `runtime` for this machine only; Git and DVC ignore this file.\nruntime:\n"
 
 
 @functools.cache
@@ -48,13 +46,13 @@ def read_local(home: Path) -> dict[str, Any]:
         content = parse(path.read_text(encoding="utf-8"), LOCAL_FILE)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise ConfigError(f"{LOCAL_FILE}: cannot be read ({reason}); mend it or remove it") from error
+        raise ConfigError(f"{LOCAL_FILE}: cannot be read ({reason}); correct or remove it") from error
     if content is None or content == {"runtime": None}:  # only comments, or all keys taken out
         return {}
     if not isinstance(content, dict) or set(content) != {"runtime"} or not isinstance(content["runtime"], dict):
         found = ", ".join(map(str, content)) if isinstance(content, dict) else shown(content)
         raise ConfigError(
-            f"{LOCAL_FILE}: expected the section `runtime` alone, with keys of its own, found {found}; "
+            f"{LOCAL_FILE}: expected only the section `runtime` with its keys, found {found}; "
             f"what changes a result belongs in params.yaml"
         )
     for key in content["runtime"]:

@@ -39,7 +39,7 @@ def _runner(name: str) -> str:
 class RuntimeParams(StageParams):
     """The section `runtime`: how fast and where, never the result."""
 
-    source_folder: str | None = Field(description="Where data sets lie that are already on this machine.")
+    source_folder: str | None = Field(description="Folder of data sets that are already on this machine.")
     devices: tuple[str, ...] = Field(description="TensorFlow device names; empty: every GPU, else the CPU.")
     checkpoint_interval_seconds: float = Field(gt=0, description="Seconds of training between two checkpoints.")
     beam_runner: Annotated[str, AfterValidator(_runner)] = Field(description="Beam runner; never left open.")
@@ -56,7 +56,7 @@ def _tree() -> dict[str, Any]:
             leaves.setdefault(key, fields[name])
     leaves["variants.{variant}.images"] = Field(description="The entry of `images` that this variant is fed.")
     leaves["variants.{variant}.images"].annotation = str
-    leaves["variants.{variant}.profile"] = Field(description="What the word `profile` means in this variant.")
+    leaves["variants.{variant}.profile"] = Field(description="The value of the word `profile` in this variant.")
     leaves["variants.{variant}.profile"].annotation = Literal[*PROFILES, "none"]
     for name, runtime_field in RuntimeParams.model_fields.items():
         leaves[f"runtime.{name}"] = runtime_field

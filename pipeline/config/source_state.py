@@ -77,7 +77,7 @@ def state_of(workspace: Workspace, config: Config) -> SourceState:
     folder, dataset = workspace.located(config.runtime.source_folder), STAGES["download"].outputs["dataset"]
     if not record.exists():
         told = f"no record here says whether {dataset} was made from what is in {folder} now; "
-        told += f"`{typed(COMMAND)}` makes it anew"
+        told += f"`{typed(COMMAND)}` makes it again"
         return SourceState("unrecorded", told)
     then = json.loads(record.read_text(encoding="utf-8"))
     if now.digest == then["digest"]:
@@ -86,7 +86,7 @@ def state_of(workspace: Workspace, config: Config) -> SourceState:
     what = f"{earlier} then, {later} now" if earlier != later else f"{earlier}, some of them newer or renamed"
     told = (
         f"{folder} has changed since {dataset} was made from it ({what}); `{typed(COMMAND)}` reads it again, or set "
-        "runtime.source_folder to null to go on with the images as they were"
+        "runtime.source_folder to null to continue with the images as they were"
     )
     return SourceState("changed", told)
 

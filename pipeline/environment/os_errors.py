@@ -7,12 +7,12 @@ from pathlib import Path
 from alexnet_tf.errors import AlexNetError
 
 _ADVICE = {
-    errno.ENOSPC: "the disk is full ({free}); free some room and run the same command again",
-    errno.EDQUOT: "your disk quota is used up ({free}); free some room and run the same command again",
+    errno.ENOSPC: "the disk is full ({free}); free some space and run the same command again",
+    errno.EDQUOT: "your disk quota is used up ({free}); free some space and run the same command again",
     errno.EROFS: "the file system is read-only; work in a folder that can be written to",
     errno.EACCES: "permission denied; make it readable and writable for the user who runs this",
     errno.EPERM: "not permitted; make it readable and writable for the user who runs this",
-    errno.ENOENT: "no such file or folder; was it removed meanwhile? Run the same command again",
+    errno.ENOENT: "no such file or folder; was it removed in the meantime? Run the same command again",
     errno.EMFILE: "too many open files; raise the limit, for example with `ulimit -n 4096`",
     errno.ENOMEM: "out of memory; use a smaller batch or fewer workers (`-S runtime.beam_workers=1`)",
     errno.EIO: "the disk reports a read or write error; check the disk",
@@ -38,4 +38,4 @@ def _free(root: Path) -> str:
     try:
         return f"{shutil.disk_usage(root).free / 1e6:.0f} MB free at {root}"
     except OSError:
-        return "free room unknown"
+        return "free space unknown"

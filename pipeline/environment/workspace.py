@@ -41,7 +41,7 @@ def find_workspace(start: Path | None = None) -> Workspace:
         if _is_root(folder):
             return Workspace(root=folder, home=home_of(folder))
     raise AlexNetError(
-        f"{here}: neither this folder nor one above it holds params.yaml and dvc.yaml; "
+        f"{here}: neither this folder nor a parent contains params.yaml and dvc.yaml; "
         "change into the folder of the repository"
     )
 

@@ -28,9 +28,9 @@ def parse(text: str, source: str) -> Any:
         mark = error.problem_mark
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         problem = (error.problem or "not YAML").splitlines()[0].strip()
-        raise ConfigError(f"{source}{where}: {problem}; mend the YAML there") from error
+        raise ConfigError(f"{source}{where}: {problem}; correct the YAML there") from error
     except YAMLError as error:
-        raise ConfigError(f"{source}: not YAML: {str(error).splitlines()[0]}") from error
+        raise ConfigError(f"{source}: invalid YAML: {str(error).splitlines()[0]}") from error
 
 
 def read(path: Path) -> dict[str, Any]:

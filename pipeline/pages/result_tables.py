@@ -88,8 +88,8 @@ def _content(root: Path, block: re.Match[str]) -> str:
             content = json.loads((folder / COMPARISON).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise DataError(
-                f"{FOLDER}/{experiment}/{COMPARISON} is missing or broken ({error}); `dvc repro compare`, then "
-                "`alexnet track keep` makes it"
+                f"{FOLDER}/{experiment}/{COMPARISON} is missing or broken ({error}); run `dvc repro compare`, "
+                "then `alexnet track keep`"
             ) from error
         comparison = content["comparison"]
         lines = [table(comparison, content["costs"]), "", *headline(comparison), _machines(comparison, load(folder))]
@@ -132,7 +132,7 @@ def _machines(comparison: Mapping[str, Any], results: Sequence[Result]) -> str:
     }
     if missing := set(comparison["variants"]) - found.keys():
         raise DataError(
-            f"{COMPARISON} is of runs of {', '.join(sorted(missing))} that are not kept beside it; "
+            f"{COMPARISON} is of runs of {', '.join(sorted(missing))} that are not kept; "
             "`alexnet track keep` keeps both"
         )
     if len(set(found.values())) == 1:
@@ -231,6 +231,6 @@ def _certificate(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"{path}: expected what `alexnet verify RESULT --json` prints, found another file "
-            f"({type(error).__name__}); take it out"
+            f"({type(error).__name__}); remove it"
         ) from error
     return content

@@ -195,8 +195,8 @@ def _tree(changed: Sequence[str]) -> str:
     files = " ".join(changed)
     describes = "describe" if len(changed) > 1 else "describes"
     return (
-        f"{' and '.join(changed)} now {describes} this run instead of the committed one. `git restore {files}` restores "
-        f"the committed one; `git commit {files}`, as DVC suggests, keeps this one."
+        f"{' and '.join(changed)} now {describes} this run instead of the committed one. `git restore {files}` "
+        f"restores the committed one; `git commit {files}`, as DVC suggests, keeps this one."
     )
 
 

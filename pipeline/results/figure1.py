@@ -116,7 +116,9 @@ def _as_in_the_file(groups: Sequence[Sequence[Result]], activation: str) -> Sequ
 def _activation(result: Result) -> str:
     activation = result.row["params"].get("network.activation")
     if activation not in NETWORKS:
-        raise DataError(f"{result.path}: expected a network of relu or tanh, found {activation}; figure 1 has only these")
+        raise DataError(
+            f"{result.path}: expected a network of relu or tanh, found {activation}; figure 1 has only these"
+        )
     return activation
 
 

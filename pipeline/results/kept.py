@@ -181,6 +181,6 @@ def read_result(path: Path) -> Result:
     except (ValueError, TypeError, KeyError, AttributeError, StopIteration) as error:
         raise DataError(
             f"{path}: expected a result that `alexnet track keep` wrote, found another file "
-            f"({type(error).__name__}); take it out"
+            f"({type(error).__name__}); remove it"
         ) from error
     return result

@@ -37,7 +37,7 @@ def claimed_metrics(root: Path, revision: str = "HEAD") -> Mapping[str, Mapping[
             raise ValueError("it lacks train or evaluate")
     except (ValueError, AttributeError, TypeError) as error:
         raise DataError(
-            f"{METRICS_FILE} of {revision}: expected what `alexnet compare` writes, found another file ({error}); "
+            f"{METRICS_FILE} of {revision}: expected what `alexnet compare` writes, found something else ({error}); "
             f"`dvc repro -f compare` and commit it with {LOCK_FILE}"
         ) from error
     return content

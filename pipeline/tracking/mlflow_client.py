@@ -24,8 +24,8 @@ _EXPERIMENT_TAGS = {
     "mlflow.note.content": (
         "*Model training* (top left), then *Runs*, then the saved view *Faithful against optimized*; "
         "`alexnet ui` opens it at once.\n\n"
-        "One row for each variant of each pipeline run; the runs of its stages are below it. The tag `skipped.STAGE` "
-        "of a row names the run that made what a skipped stage would have made."
+        "Each variant of each pipeline run is a parent run; the runs of its stages are its children. The tag "
+        "`skipped.STAGE` names the run that made the outputs of a skipped stage."
     ),
 }
 _MAX_METRICS = 1000

@@ -81,7 +81,7 @@ def _await(server: "subprocess.Popen[bytes]", address: str, log: Path) -> None:
 
 def _last_words(log: Path) -> str:
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return f"{lines[-1][:300] if lines else 'it said nothing'} (more in {log})"
+    return f"{lines[-1][:300] if lines else 'it printed nothing'} (more in {log})"
 
 
 def _end(server: "subprocess.Popen[bytes]") -> None:

@@ -106,9 +106,9 @@ def relocate(home: Path) -> tuple[int, Path]:
             f"MLFLOW_TRACKING_URI is {tracking_uri(home)}, and only {home / 'mlflow.db'} can be corrected; unset it"
         )
     if not store.is_file():
-        raise AlexNetError(f"{store} does not exist, so there is nothing to correct; `dvc repro` records the first run")
+        raise AlexNetError(f"{store} does not exist, so there is nothing to correct; run `dvc repro` first")
     if not uploads.wait(home, _PATIENCE_SECONDS):
-        raise AlexNetError("a pipeline run is being recorded; say `alexnet track relocate` again when it has ended")
+        raise AlexNetError("a pipeline run is being recorded; run `alexnet track relocate` again when it has ended")
     backup = store.with_name(f"{store.name}.before-relocate")
     with _opened(store) as database:
         database.execute("BEGIN IMMEDIATE")

@@ -184,7 +184,7 @@ class SpoolTracker:
 
     def _give_up(self, error: OSError) -> None:
         self._broken = True
-        self._tell(f"tracking of {self._item.address} stopped: {error.strerror or error}; the stage itself goes on")
+        self._tell(f"tracking of {self._item.address} stopped: {error.strerror or error}; the stage continues")
 
     def _where(self) -> str:
         return str(self._folder.relative_to(self._workspace.home))

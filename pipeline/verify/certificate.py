@@ -11,13 +11,13 @@ from pipeline.tracking.stage_runs import numbers
 
 _METRICS = "metrics.json"
 Metrics = Literal["same", "within tolerance", "differs", "not found"]
-Verdict = Literal["reproduced", "same results, other bytes", "within tolerance", "not reproduced"]
+Verdict = Literal["reproduced", "same results, different bytes", "within tolerance", "not reproduced"]
 # The worst decides; a run whose claimed numbers are not known is not called reproduced.
 _VERDICTS: dict[Metrics, Verdict] = {
     "differs": "not reproduced",
     "not found": "not reproduced",
     "within tolerance": "within tolerance",
-    "same": "same results, other bytes",
+    "same": "same results, different bytes",
 }
 
 
@@ -94,13 +94,13 @@ class Certificate:
         return judged(self.outputs)
 
     @property
-    def stages(self) -> dict[str, Verdict | Literal["other bytes"]]:
-        """Address -> verdict; `other bytes` of a stage without numbers, which leaves the results to the others."""
+    def stages(self) -> dict[str, Verdict | Literal["different bytes"]]:
+        """Address -> verdict; `different bytes` for a stage without numbers, which leaves the results to the others."""
         found: dict[str, list[Comparison]] = {}
         for each in self.outputs:
             found.setdefault(each.stage, []).append(each)
         return {
-            stage: judged(outputs) if any(each.metrics for each in outputs) or _all_same(outputs) else "other bytes"
+            stage: judged(outputs) if any(each.metrics for each in outputs) or _all_same(outputs) else "different bytes"
             for stage, outputs in found.items()
         }
 

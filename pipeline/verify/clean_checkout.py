@@ -42,7 +42,7 @@ def clean_folder(
         yield folder
     finally:
         if keep:
-            say(f"the clean folder stays: {folder}")
+            say(f"the clean folder is kept: {folder}")
         else:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -66,4 +66,4 @@ def rerun(folder: Path, addresses: Iterable[str], variables: Mapping[str, str | 
     }
     for address in addresses:
         if run_module("pipeline.rerun", address, cwd=folder, variables=asked).returncode:
-            raise AlexNetError(f"verify: {address} failed as said above; `--keep` keeps the folder {folder}")
+            raise AlexNetError(f"verify: {address} failed, see above; `--keep` keeps the folder {folder}")

@@ -92,11 +92,13 @@ def _claims(workspace: Workspace) -> tuple[str, Config, Lock]:
     params = committed(root, "HEAD", PARAMS_FILE)
     if not commit or params is None:
         raise AlexNetError(
-            f"{root}: verify reruns what is committed, and here is no commit; `git init` and commit first"
+            f"{root}: verify reruns committed code, but there is no commit; run `git init` and commit first"
         )
     locked = committed(root, "HEAD", LOCK_FILE)
     if locked is None:
-        raise AlexNetError(f"{root}: no {LOCK_FILE} is committed, so nothing is claimed; `dvc repro` and commit it")
+        raise AlexNetError(
+            f"{root}: no {LOCK_FILE} is committed, so nothing can be verified; run `dvc repro`, then commit it"
+        )
     return commit, check(parse(params, PARAMS_FILE)), parse_lock(locked)
 
 

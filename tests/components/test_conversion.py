@@ -144,7 +144,7 @@ def test_after_a_kill_it_goes_on_and_ends_the_same(folder, tmp_path, monkeypatch
     done = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.png")}
     assert done
     monkeypatch.setattr(conversion, "_encoded", real)
-    with pytest.raises(DataError, match="found a conversion begun otherwise"):
+    with pytest.raises(DataError, match="found a conversion with different settings"):
         run(folder, tmp_path / "out", size=16)
     run(folder, tmp_path / "out")
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")

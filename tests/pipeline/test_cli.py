@@ -142,7 +142,7 @@ def test_an_interrupted_stage_says_so_and_leaves_nothing(tmp_path, number, code)
     process.send_signal(number)
     _, errors = process.communicate(timeout=20)
     assert process.returncode == code
-    assert "download: interrupted; nothing half-written is kept" in errors
+    assert "download: interrupted; no partial output is kept" in errors
     assert "Traceback" not in errors
     assert list((folder / "data").iterdir()) == []
 

@@ -29,7 +29,7 @@ def test_a_stage_writes_its_outputs_and_its_cost(workspace):
 
 
 def test_a_missing_input_names_the_stage_that_makes_it(workspace):
-    with pytest.raises(AlexNetError, match=r"data/dataset is missing; `dvc repro download` or `alexnet download`"):
+    with pytest.raises(AlexNetError, match=r"data/dataset is missing; run `dvc repro download` or `alexnet download`"):
         run(workspace, "validate")
 
 

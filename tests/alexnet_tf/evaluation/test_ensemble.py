@@ -73,7 +73,7 @@ def test_each_network_scores_as_it_does_alone(replicas, request):
 
 
 def test_networks_of_other_classes_are_not_averaged():
-    with pytest.raises(ConfigError, match="of their own classes alone"):
+    with pytest.raises(ConfigError, match="only on images of their own classes"):
         evaluate_together(
             [classifier_of_six(faithful=False)],
             MemorySplit(images(3, 16), 16),

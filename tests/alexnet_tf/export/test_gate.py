@@ -39,7 +39,7 @@ def test_no_champion_and_a_champion_of_other_images_are_passed_over_and_said():
     assert rules(found(800))[1].verdict == "skipped"
     other = rules(found(800), found(800, images="b"))[1]
     assert (other.verdict, other.value) == ("skipped", None)
-    assert "tested on other images (1000 with keys b, here 1000 with keys a)" in other.reason
+    assert "tested on different images (1000 with keys b, here 1000 with keys a)" in other.reason
     assert blessing(rules(found(800)), confidence=0.95)["blessed"]
 
 

@@ -102,7 +102,7 @@ def test_the_network_answers_as_one_function(saved, classifier, answers, monkeyp
 def test_another_model_is_found_out(saved, answers, monkeypatch):
     monkeypatch.setattr(check, "ask", lambda *_: answers)
     other = SmallClassifier(model=build(SPEC, crop_size=32, num_classes=6, seed=4))
-    with pytest.raises(AlexNetError, match="answers otherwise than the trained model"):
+    with pytest.raises(AlexNetError, match="gives different results from the trained model"):
         check.compare_in_fresh_process(saved, other, CANARIES)
 
 
@@ -111,7 +111,7 @@ def test_answers_that_are_no_numbers_are_found_out(saved, classifier, answers, m
         name: np.full_like(value, np.nan) if name == "center_logits" else value for name, value in answers.items()
     }
     monkeypatch.setattr(check, "ask", lambda *_: spoiled)
-    with pytest.raises(AlexNetError, match=r"answers otherwise than the trained model \(center: logits differ by nan"):
+    with pytest.raises(AlexNetError, match=r"gives different results from the trained model \(center: logits differ by nan"):
         check.compare_in_fresh_process(saved, classifier, CANARIES)
 
 

@@ -93,7 +93,7 @@ def test_the_unreadable_are_named_and_the_others_predicted(workspace):
     assert answers["photos/empty.jpg"]["error"] == "empty file"
     assert answers["photos/half.jpg"]["error"].startswith("cannot be decoded")
     assert answers["photos/huge.png"]["error"] == "too many pixels (15000 x 14000)"
-    assert answers["pipe.jpg"]["error"] == "no ordinary file"
+    assert answers["pipe.jpg"]["error"] == "not a regular file"
     assert answers["photos/notes.txt"]["error"] == "no known image format"
     assert "6 of 9 files could not be read" in result.stderr
     assert "Traceback" not in result.output
@@ -141,7 +141,7 @@ def test_a_model_of_another_version_and_no_model_are_named(workspace):
     assert f"has format 99, expected {FORMAT}" in result.stderr
     for name in ("faithful", "optimized"):
         (workspace / "models" / name / "model.json").unlink()
-    assert "models/ holds no trained model; `dvc repro`" in invoke("photos").stderr
+    assert "models/ holds no trained model; run `dvc repro`" in invoke("photos").stderr
 
 
 def test_a_model_that_is_kept_needs_no_training(workspace, classifier):

@@ -83,14 +83,14 @@ def test_what_cannot_be_champion_is_said_in_one_sentence(workspace, registered):
     write_blessing(workspace / "exports/optimized", blessed=False, value=0.25)
     assert "did not pass its gate" in promote().stderr
     write_blessing(workspace / "exports/optimized", blessed=True, value=0.3)
-    assert "was judged by another evaluation" in promote().stderr
+    assert "was judged by a different evaluation" in promote().stderr
     write_blessing(workspace / "exports/optimized", blessed=True, value=0.25)
     (workspace / "exports/optimized/saved_model").rmdir()
     assert "exports/optimized/saved_model is missing" in promote().stderr
     for content in ("{}", "[]", "{"):
         (workspace / "exports/optimized/blessing.json").write_text(content)
         assert "exports/optimized/blessing.json is missing or broken" in promote().stderr
-    assert "`dvc repro export@faithful` makes it" in promote("faithful").stderr
+    assert "run `dvc repro export@faithful`" in promote("faithful").stderr
     assert registered == []
 
 

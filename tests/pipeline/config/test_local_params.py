@@ -33,14 +33,14 @@ def test_the_nearest_value_counts(workspace, local, tracked, overrides, expected
 @pytest.mark.parametrize(
     ("local", "told"),
     [
-        ("seed: 7\n", "expected the section `runtime` alone, with keys of its own, found seed"),
+        ("seed: 7\n", "expected only the section `runtime` with its keys, found seed"),
         ("runtime: {}\nseed: 7\n", "found runtime, seed; what changes a result belongs in params.yaml"),
-        ("runtime: /mine\n", "with keys of its own"),
-        ("- a\n", "expected the section `runtime` alone"),
+        ("runtime: /mine\n", "with its keys"),
+        ("- a\n", "expected only the section `runtime`"),
         ("runtime: {source_foldr: /mine}\n", "unknown key runtime.source_foldr; .* did you mean source_folder"),
         ("runtime: {beam_workers: many}\n", "runtime.beam_workers must be a whole number of at least 0, got 'many'"),
-        ("runtime: {\n", "line 2, column 1: .*mend the YAML there"),
-        (b"\xff\xfe", "cannot be read .not UTF-8 text.; mend it or remove it"),
+        ("runtime: {\n", "line 2, column 1: .*correct the YAML there"),
+        (b"\xff\xfe", "cannot be read .not UTF-8 text.; correct or remove it"),
     ],
 )
 def test_what_does_not_belong_there_is_one_sentence(workspace, monkeypatch, local, told):

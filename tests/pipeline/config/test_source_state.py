@@ -119,7 +119,7 @@ def test_a_data_set_of_another_content_has_no_record(made, workspace):
 
 def test_commands_that_use_the_data_stop_and_others_tell(made, workspace):
     images, _ = made
-    assert "was made from what is there" in CliRunner().invoke(alexnet, ["doctor"]).output
+    assert "data/dataset was made from it" in CliRunner().invoke(alexnet, ["doctor"]).output
     _mend(images)
     for stage in USES_SOURCE:
         entry = {"preprocess": ["large"], "statistics": ["large"], "train": ["faithful"]}.get(stage, [])

@@ -33,7 +33,7 @@ def test_each_certificate_is_a_line_and_no_result(tmp_path):
     place = "2 cores of one kind, avx2, TensorFlow 2.21.0"
     assert rendered(tmp_path, "<!-- results: verified relu_tanh -->\n<!-- end -->").splitlines()[3:-1] == [
         f"| `{first}` | 2 of 2 | reproduced | {place} |",
-        f"| `{second}` | 1 of 2 | same results, other bytes | {place} |",
+        f"| `{second}` | 1 of 2 | same results, different bytes | {place} |",
     ]
     assert [each.seed for each in load(tmp_path / "results")] == [1, 2]
 

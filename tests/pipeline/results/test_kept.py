@@ -64,7 +64,7 @@ def test_another_file_is_one_sentence(tmp_path, content):
     write(tmp_path, result())
     path = tmp_path / result().path
     path.write_text(content)
-    with pytest.raises(DataError, match=r"optimized-seed1-1abcdef0.json: expected a result .* take it out"):
+    with pytest.raises(DataError, match=r"optimized-seed1-1abcdef0.json: expected a result .* remove it"):
         kept.load(tmp_path)
 
 

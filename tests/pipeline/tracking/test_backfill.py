@@ -209,7 +209,7 @@ def test_verify_cannot_say_that_results_are_the_same_where_there_are_no_numbers(
     stub.write_text(honest)
     repository.commit()
     assert done.returncode == 1, done.stderr
-    assert "validate: other bytes" in done.stdout
+    assert "validate: different bytes" in done.stdout
     assert "verdict:  not reproduced" in done.stdout
 
 
@@ -297,7 +297,7 @@ def test_verify_runs_a_kept_result_from_its_own_commit_with_its_changes(kept):
 
 @pytest.mark.parametrize(
     ("claimed", "verdict", "code"),
-    [(0.25, "same results, other bytes", 0), (0.26, "within tolerance", 0), (0.75, "not reproduced", 1)],
+    [(0.25, "same results, different bytes", 0), (0.26, "within tolerance", 0), (0.75, "not reproduced", 1)],
 )
 def test_verify_compares_the_numbers_of_a_kept_result_where_bytes_differ(kept, claimed, verdict, code):
     repository, path = kept

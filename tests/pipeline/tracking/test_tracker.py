@@ -125,7 +125,7 @@ def test_a_spool_that_cannot_be_written_stops_the_recording_alone(workspace, sai
     _run(workspace, "download", "", said)
     assert (workspace.root / "data/dataset").is_dir()
     assert len(said) == 1
-    assert "the stage itself goes on" in said[0]
+    assert "the stage continues" in said[0]
 
 
 def _run(workspace, stage, key, said, *, recorded=True, send=True):

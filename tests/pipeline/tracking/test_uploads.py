@@ -110,7 +110,7 @@ def test_a_server_killed_half_way_has_whole_rows_once_it_is_back(tmp_path, serve
     refused = repository.run("alexnet", "track", "sync", check=False)
     assert refused.returncode == 1
     assert len(refused.stderr.strip().splitlines()) == 1
-    assert "still wait in .alexnet/spool, whole" in refused.stderr
+    assert "are still in .alexnet/spool" in refused.stderr
     server()
     assert "sent to" in repository.run("alexnet", "track", "sync").stdout
     assert list((repository.root / ".alexnet/spool").iterdir()) == []

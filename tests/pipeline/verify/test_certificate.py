@@ -11,7 +11,7 @@ from pipeline.verify.certificate import Certificate, Comparison, compared, judge
 CLAIMED = {"error": 0.25, "loss": {"train": 2.0}}
 NEAR = {"error": 0.26, "loss": {"train": 2.09}}
 FAR = {"error": 0.75, "loss": {"train": 2.0}}
-REPRODUCED, SAME, NEARBY, NOT = "reproduced", "same results, other bytes", "within tolerance", "not reproduced"
+REPRODUCED, SAME, NEARBY, NOT = "reproduced", "same results, different bytes", "within tolerance", "not reproduced"
 
 
 def output(folder, path, metrics, *, same_bytes, claimed=CLAIMED, counts=True, stage="evaluate@relu"):
@@ -106,14 +106,14 @@ def test_a_stage_without_numbers_leaves_the_results_to_the_others(tmp_path, eval
         output(tmp_path, "reports/evaluate/relu", metrics, same_bytes=same_bytes),
     )
     certificate = Certificate("dvc.lock", "0123", False, 0.05, outputs, {})
-    assert certificate.stages == {"preprocess@large": "other bytes", "evaluate@relu": evaluated}
+    assert certificate.stages == {"preprocess@large": "different bytes", "evaluate@relu": evaluated}
     assert certificate.verdict == (SAME if evaluated == REPRODUCED else evaluated)
 
 
 def test_a_stage_without_numbers_of_which_one_output_differs_is_other_bytes():
     outputs = tuple(Comparison("validate", path, "1", digest, None, {}) for path, digest in (("a", "1"), ("b", "2")))
     certificate = Certificate("dvc.lock", "0123", False, 0.05, outputs, {})
-    assert certificate.stages == {"validate": "other bytes"}
+    assert certificate.stages == {"validate": "different bytes"}
     assert certificate.verdict == NOT
 
 
