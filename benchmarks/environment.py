@@ -42,7 +42,7 @@ def table(rows: list[dict[str, str]]) -> str:
     for row in rows:
         groups.setdefault((row["onednn"], row["kept_buffers"]), []).append(row)
     base = {row["round"]: float(row["milliseconds"]) for row in groups["False", "False"]}
-    lines = [["oneDNN", "buffers kept", "a step, s", "of that without either", "peak memory, MiB"]]
+    lines = [["oneDNN", "buffers kept", "seconds per step", "ratio to neither", "peak memory, MiB"]]
     for (onednn, kept), group in groups.items():
         seconds = statistics.median(float(row["milliseconds"]) for row in group) / 1e3
         share = statistics.median(float(row["milliseconds"]) / base[row["round"]] for row in group)

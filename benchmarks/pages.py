@@ -71,7 +71,7 @@ def data_side(rows: Sequence[Row]) -> str:
             "seconds",
             "images/s",
             "largest process, MiB",
-            "bytes written an image",
+            "bytes written per image",
         )
     ]
     for (records, images, stage), group in _by_size(rows).items():
@@ -109,15 +109,19 @@ def data_side_wanted(rows: Sequence[Row]) -> str:
     memory = (f"{largest[size] / largest[first[size[0]]]:.2f} ({largest[size]:.0f} MiB)" for size in sizes)
     fewest = f"{min(images for _, images in sizes):,}"
     lines = [
-        ("figure", *(f"{images:,}, {records}" for records, images in sizes), "wanted"),
-        ("preprocess, images/s, of the pool's", *(over(each, "pool", "preprocess") for each in sizes), "at least 0.85"),
-        ("statistics, time, of reading alone", *(over(each, "statistics", "read") for each in sizes), "at most 1.5"),
-        (f"memory of the largest process, of that at {fewest}", *memory, "at most 1.2, 1.5 GB"),
+        ("figure", *(f"{images:,}, {records}" for records, images in sizes), "target"),
+        (
+            "preprocess, images/s relative to the pool",
+            *(over(each, "pool", "preprocess") for each in sizes),
+            "at least 0.85",
+        ),
+        ("statistics, time relative to reading", *(over(each, "statistics", "read") for each in sizes), "at most 1.5"),
+        (f"largest process, memory relative to {fewest}", *memory, "at most 1.2, 1.5 GB"),
     ]
     for stage in stages:
         speed = {size: size[1] / median(size, stage, "seconds") for size in sizes}
         shares = (f"{speed[size] / speed[first[size[0]]]:.2f}" for size in sizes)
-        lines.append((f"{stage}, images/s, of those at {fewest}", *shares, "at least 0.9"))
+        lines.append((f"{stage}, images/s relative to {fewest}", *shares, "at least 0.9"))
     return markdown_table(lines)
 
 
@@ -136,7 +140,15 @@ def imagenet_minutes(rows: Sequence[Row]) -> str:
 
 def record_bytes(rows: Sequence[Row]) -> str:
     """Return what an image takes, by size and encoding, and what JPEG takes from it."""
-    lines = [("side, pixels", "encoding", "bytes an image", "of raw", "mean difference from raw, grey levels of 255")]
+    lines = [
+        (
+            "side, pixels",
+            "encoding",
+            "bytes per image",
+            "relative to raw",
+            "mean difference from raw, grey levels of 255",
+        )
+    ]
     for row in rows:
         size, stored = int(row["size"]), float(row["bytes_per_image"])
         share = f"{stored / (3 * size**2):.2f}"

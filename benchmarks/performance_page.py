@@ -67,7 +67,7 @@ def ratios_table(rounds: dict[int, dict[Key, dict[str, float]]]) -> str:
         (f"{MANY_IMAGES:,} images against 1,000, float32", many, real, None, speed, ""),
         (f"peak memory at {MANY_IMAGES:,} images against 1,000", many, real, None, "mib", "0.95 to 1.05"),
     ]
-    lines = [["figure", "median", "of the rounds", "wanted", "the ceiling itself"]]
+    lines = [["figure", "median", "range", "target", "ceiling"]]
     for text, over, under, best, figure, bound in wanted:
         found, ceiling = ratios(rounds, over, under, figure), best and ratios(rounds, best, under, figure)
         middle, span = "not measured", ""

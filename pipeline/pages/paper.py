@@ -21,17 +21,16 @@ MEANINGS: dict[Status, str] = {
     "exact": "as the paper says; the 2012 code agrees",
     "code-variant": "the text is silent, or the code differs: `original` follows the code and `paper` the text, or "
     "the row says otherwise",
-    "scaled": "done here at a smaller scale than the paper's; the row says what came of it",
-    "not attempted": "the row says what is there and what is not",
+    "scaled": "done at a smaller scale than in the paper; the row has the outcome",
+    "not attempted": "the row says what exists and what does not",
 }
 _HEAD = """# The paper, the code of 2012, and this project
 
-Rendered from paper.yaml by `make docs`; a test compares, and proves that every
-symbol and every test named here exists.
+Rendered from paper.yaml by `make docs`; a test checks that, and that every symbol and every test named here exists.
 
 Pairs of errors are top-1 / top-5 in percent. The 2012 code is that of computerhistory/AlexNet-Source-Code, whose
-network `layers-145.cfg` logged the paper's own figures. [profiles.md](profiles.md) lists the switches, and what
-departs in every profile.
+network `layers-145.cfg` logged the paper's own figures. [profiles.md](profiles.md) lists the switches and the
+departures that remain in every profile.
 """
 _TITLES: dict[Table, str] = {
     "claims": "What the paper claims",

@@ -8,9 +8,9 @@ _HEAD = """# Profiles of `faithful`
 
 Rendered by `make docs`; a test compares.
 
-`variants.faithful.profile` chooses one; every switch in `params.yaml` that says `profile` follows it, and one that is
-written out does not. `original` is what the released 2012 code did and so what produced the published errors, `paper`
-is the text taken literally, `caffe` is the widely used `bvlc_alexnet`.
+`variants.faithful.profile` selects a profile. Switches in `params.yaml` with the value `profile` follow it; all others do not.
+`original` is what the released 2012 code did, which produced the published errors. `paper` is the text, taken literally.
+`caffe` is the widely used `bvlc_alexnet`.
 """
 _REST = """
 ## Departures that remain
@@ -19,13 +19,13 @@ From the 2012 code, in `original`:
 
 | the 2012 code | here | why |
 | --- | --- | --- |
-| a 5 x 5 same-map normalization after LRN2 (cnorm2) | none; `same_map_normalization: true` has it | the logs of the 2012 code show nothing for it: 40.49 % top-1 error with LRN2 and it both removed, 40.53 % with both |
+| a 5 x 5 same-map normalization after LRN2 (cnorm2) | none; `same_map_normalization: true` has it | no effect in the 2012 logs: 40.49 % top-1 error without it and LRN2, 40.53 % with both |
 | the same order of images every epoch | a new permutation every epoch | a function of the seed and the epoch; the paper does not say |
-| conv1's rate lowered once more at epoch 68 of 93, conv1 frozen at 72 | frozen at 0.77 of the training | four epochs at a thousandth of the first rate |
+| conv1's rate lowered again at epoch 68 of 93, conv1 frozen at 72 | frozen at 0.77 of the training | four epochs at a thousandth of the first rate |
 | the biases' rate scheduled apart: lowered once in the 2010 run, never in the 2012 run | always twice the weights' rate | lowered by hand; no rule to follow |
-| training stopped, and rates lowered, by looking at the validation error | at fixed shares of the training | runs of any length; `schedule.name: plateau` looks at the error |
-| images resized by an unnamed filter, stored as JPEG | Pillow's antialiased bilinear, stored as raw pixels unless `preprocess.encoding: jpeg` asks for less room | nothing lost twice |
-| an ensemble's weights tuned on the validation set | no ensembles | |
+| training stopped and rates lowered by hand, following the validation error | at fixed shares of the training | runs of any length; `schedule.name: plateau` follows the error |
+| images resized with an unnamed filter, stored as JPEG | Pillow's antialiased bilinear filter, raw pixels (or `preprocess.encoding: jpeg`) | no second loss |
+| the weights of an ensemble tuned on the validation set | `alexnet results average`: the plain mean of several seeds | nothing to tune |
 
 From the text, in `paper`:
 
@@ -33,19 +33,19 @@ From the text, in `paper`:
 | --- | --- | --- | --- |
 | 2 | the mean activity is subtracted from each pixel | the centre crop of the mean image, wherever the crop is | as the 2012 code |
 | 3.3 | N, the number of kernels in the layer | the window stops at the end of a tower | as the 2012 code; `lrn_scope: layer` crosses |
-| 4.1 | λ of the covariance, unit unnamed | of pixels from 0 to 1 | on 0..255 λ is 255² times as large, and the noise 255 times as large beside the pixels |
-| 5 | the rate divided by hand | after `patience_epochs` without a better validation error | a rule instead of a judgement |
+| 4.1 | λ of the covariance, unit unnamed | of pixels from 0 to 1 | on 0..255 λ is 255² times as large, and the noise 255 times, relative to the pixels |
+| 5 | the rate divided by hand | after `patience_epochs` without a better validation error | a rule is reproducible |
 
 From `bvlc_alexnet`, in `caffe`:
 
 | `bvlc_alexnet` | here | why |
 | --- | --- | --- |
-| crops of 227 pixels | of 224, padded to 227 with zeros | `input.crop_size: 227` gives Caffe's |
-| batches of 256 | `global_batch_size` | say 256 |
+| crops of 227 pixels | of 224, padded to 227 with zeros | `input.crop_size: 227` is Caffe's |
+| batches of 256 | `global_batch_size` | set it to 256 |
 | the mean image aligned with the crop; BGR | its centre crop; RGB | as in the other profiles |
 
 In the sample run, the learning rate is scaled to its batch of 32 and drops once: it has 148 steps, not 840,000. A batch is
-one chunk there, so every image is cropped by itself (`crops_per: image`).
+one chunk there, so each image has its own crop (`crops_per: image`).
 """
 
 
