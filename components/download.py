@@ -41,6 +41,7 @@ from components.sources.shards import SplitWriter
 from components.sources.source import Source
 from components.sources.subset import subset
 from components.sources.tfds import tfds_source
+from components.sources.tiny_imagenet import tiny_imagenet_source
 
 SPLITS = ("train", "validation", "test")
 _LISTED = 20
@@ -159,9 +160,7 @@ def _open(params: Params, runtime: Runtime) -> Source:
     if params.source == "imagenet2012":
         return imagenet2012_source(runtime.source_folder)
     if params.source == "tiny_imagenet":
-        from components.sources import tiny_imagenet  # an import, so that a change of it reruns this stage
-
-        return tfds_source(params.source, runtime.source_folder, builder=tiny_imagenet.__name__)
+        return tiny_imagenet_source(runtime.source_folder)
     return tfds_source(params.source.removeprefix("tfds:"), runtime.source_folder)
 
 

@@ -22,6 +22,7 @@ from tests.components.sources.test_tfds_preparation import (
     tiny,
     tiny_zip,
 )
+from tests.components.sources.test_tiny_imagenet import unpacked
 
 # tensorflow-datasets 4.9.10 asks protobuf for a field's deprecated label.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings(r"ignore:label\(\) is deprecated:DeprecationWarning")]
@@ -58,7 +59,8 @@ SOURCES = {
         140,
     ),
     "imagenette, class folders": ("imagenette", lambda f, patch: photographs(f), (), 10, 140),
-    "tiny_imagenet": ("tiny_imagenet", lambda f, patch: tiny(f, tiny_zip(train=40)[0], patch), (), 3, 124),
+    "tiny_imagenet, its zip": ("tiny_imagenet", lambda f, patch: tiny(f, tiny_zip(train=40)[0], patch), (), 3, 124),
+    "tiny_imagenet, unpacked": ("tiny_imagenet", lambda f, patch: unpacked(f, tiny_zip(train=40)[0]), (), 3, 124),
     "imagenet2012, tar files": ("imagenet2012", lambda f, patch: tars(f), FEW, 3, 18),
     "imagenet2012, kaggle csv": ("imagenet2012", lambda f, patch: kaggle(f, "csv"), FEW, 3, 18),
     "imagenet2012, kaggle xml": ("imagenet2012", lambda f, patch: kaggle(f, "xml"), FEW, 3, 18),

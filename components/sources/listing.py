@@ -11,6 +11,7 @@ from components.sources.image_folder import FOLDERS
 from components.sources.imagenet2012 import DATA_FOLDERS, TAR_FOLDERS, TRAIN_TAR, VALIDATION_TAR
 from components.sources.imagenet2012_labels import ANNOTATIONS, SOLUTION
 from components.sources.tfds import find_prepared
+from components.sources.tiny_imagenet import find_place
 from components.sources.wordnet import WORD_FILES
 
 
@@ -59,8 +60,13 @@ def _paths(source: str, folder: Path) -> set[str]:
         return {*_below(folder, splits or [""]), *_there(folder, WORD_FILES)}
     if source == "imagenet2012":
         return set(_imagenet2012(folder))
-    prepared = find_prepared(source.removeprefix("tfds:"), folder)
-    return set(_below(folder, [os.path.relpath(prepared, folder)])) if prepared else set()
+    found = find_prepared(source.removeprefix("tfds:"), folder)
+    if found is None and source == "tiny_imagenet":
+        found = find_place(folder)
+    if found is None:
+        return set()
+    inside = os.path.relpath(found, folder)
+    return {inside} if found.is_file() else set(_below(folder, [inside]))
 
 
 def _imagenet2012(folder: Path) -> Iterator[str]:

@@ -1,121 +1,247 @@
-"""Tiny ImageNet as a set of tensorflow-datasets: 200 classes, 64 × 64 pixels, 100,000 + 10,000 images with boxes.
+"""Tiny ImageNet as a source: unpacked, in its zip, in a zip that someone made again, or fetched.
 
-Importing this module makes `tfds.builder("tiny_imagenet")` known. The zip is read in place and never unpacked.
+What counts is the content: the set's own lists say which images there have to be, and a zip has a checksum of each
+file. The name, size and bytes of the archive may differ from the official ones.
 """
 
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import PurePosixPath
-from typing import Any
-
-import tensorflow_datasets as tfds
-from tensorflow_datasets.core.download.checksums import UrlInfo
-from tensorflow_datasets.core.utils import Size
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from alexnet_tf.errors import DataError
+from components.sources.files import SUFFIXES, find_files, read_file
+from components.sources.source import Listing, Source, key_text, listed_source
+from components.sources.tfds import find_prepared, tfds_source
 from components.sources.wordnet import class_names, parse_words
 
 URL = "http://cs231n.stanford.edu/tiny-imagenet-200.zip"
-ROOT = "tiny-imagenet-200"
+NAME = "tiny-imagenet-200"
+_CLASSES, _WORDS, _ANNOTATIONS = "wnids.txt", "words.txt", "val/val_annotations.txt"
+_PLACES = ("", "downloads/manual", "tfds/downloads/manual")
+_NESTED = ("", NAME, f"{NAME}/{NAME}")  # the last as some programs unpack it
+_READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+_ENCRYPTED = 0x1
 
 
-class TinyImagenet(tfds.core.GeneratorBasedBuilder):
-    """The builder; the archive's own test images have no labels and are left out.
+@dataclass(frozen=True)
+class Tree:
+    """The files of the set, in a folder or in a zip.
 
-    Features: `image` (JPEG as it came, 64 × 64), `label`, `id` (`n01443537_0.JPEG`, `val_0.JPEG`), and `bbox`,
-    the object's box as shares of the image's sides. Splits: train, validation.
+    Attributes:
+        where: Named in errors.
+        names: Relative to the folder that holds wnids.txt.
+        read: Returns the content of a file, or nothing and why it cannot be read.
     """
 
-    VERSION = tfds.core.Version("1.0.0")
-    url_infos = {  # noqa: RUF012  tensorflow-datasets reads it from the class
-        URL: UrlInfo(
-            size=Size(248_100_043),
-            checksum="6198c8ae015e2b3e007c7841da39ec069199b9aa3bfa943a462022fe5e43c821",
-            filename=f"{ROOT}.zip",
+    where: str
+    names: frozenset[str]
+    read: Callable[[str], tuple[bytes, str]]
+
+    def lines(self, name: str) -> list[str]:
+        """Return the lines of a text file that has to be there.
+
+        Raises:
+            DataError: When it is missing or cannot be read.
+        """
+        content, problem = self.read(name) if name in self.names else (b"", "found none")
+        if problem:
+            raise DataError(f"{self.where}: expected it to hold {NAME}/{name}, {problem}; {_way_out()}.")
+        return content.decode("utf-8-sig", errors="replace").splitlines()
+
+
+class Entry(NamedTuple):
+    """One image: its name in `Tree`, the WordNet id of its class, and its box in four numbers if known."""
+
+    name: str
+    identity: str
+    box: tuple[str, ...] = ()
+
+    @property
+    def file(self) -> str:
+        """Its name without folders, which no other image of the set has."""
+        return self.name.rpartition("/")[2]
+
+
+class _Row(NamedTuple):
+    """What is known of an image before it is found; it is in the first of `places` that has it."""
+
+    file: str
+    identity: str
+    box: tuple[str, ...]
+    places: tuple[str, ...]
+
+
+class Content(NamedTuple):
+    """What the set holds: a name for each WordNet id, in order, and the images of its two labelled splits."""
+
+    names: dict[str, str]
+    train: list[Entry]
+    validation: list[Entry]
+
+
+def tiny_imagenet_source(folder: Path | None) -> Source:
+    """Return Tiny ImageNet, its validation images as the test split: its own test images have no labels.
+
+    Args:
+        folder: Holds what tensorflow-datasets prepared before, or the set unpacked (it is the folder
+            tiny-imagenet-200 or holds it) or its zip, itself or in `downloads/manual/`. Where none is there, the
+            zip is fetched.
+
+    Raises:
+        DataError: When the set is not there and cannot be fetched, or not whole.
+    """
+    place = None if folder is None or find_prepared("tiny_imagenet", folder) else find_place(folder)
+    if place is None:
+        from components.sources import tiny_imagenet_builder  # tensorflow-datasets takes half a second
+
+        return tfds_source("tiny_imagenet", folder, builder=tiny_imagenet_builder.__name__)
+    tree = open_tree(place)
+    content = read_content(tree)
+    labels = {identity: label for label, identity in enumerate(content.names)}
+
+    def listing(split: str, entries: Sequence[Entry]) -> Listing:
+        keys = [key_text(f"{split}/{content.names[entry.identity]}/{entry.file}") for entry in entries]
+        return Listing(
+            keys, [labels[entry.identity] for entry in entries], lambda position: tree.read(entries[position].name)
         )
-    }
 
-    def _info(self) -> tfds.core.DatasetInfo:
-        return tfds.core.DatasetInfo(
-            builder=self,
-            description="Tiny ImageNet: 200 classes of ImageNet at 64 x 64 pixels, with boxes.",
-            features=tfds.features.FeaturesDict(
-                {
-                    "image": tfds.features.Image(shape=(None, None, 3), encoding_format="jpeg"),
-                    "label": tfds.features.ClassLabel(),
-                    "id": tfds.features.Text(),
-                    "bbox": tfds.features.BBoxFeature(),
-                }
-            ),
-            supervised_keys=("image", "label"),
-            homepage="https://cs231n.stanford.edu/reports/2015/pdfs/yle_project.pdf",
-        )
-
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
-        path = str(dl_manager.download(URL))
-        with _opened(path) as archive:
-            ids = sorted(_lines(archive, "wnids.txt", path))
-            names = class_names(ids, parse_words(_lines(archive, "words.txt", path)))
-        features: Any = self.info.features
-        features["label"].names = list(names)
-        by_id = dict(zip(ids, names, strict=True))
-        return {"train": self._train(path, by_id), "validation": self._validation(path, by_id)}
-
-    def _generate_examples(self, **kwargs: Any) -> Iterator[Any]:
-        raise NotImplementedError("The splits are generators already.")
-
-    def _train(self, path: str, names: dict[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
-        with _opened(path) as archive:
-            for identity, name in names.items():
-                for line in _lines(archive, f"train/{identity}/{identity}_boxes.txt", path):
-                    file, *box = line.split("\t")
-                    yield file, _example(archive, f"train/{identity}/images/{file}", file, name, box, path)
-
-    def _validation(self, path: str, names: dict[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
-        with _opened(path) as archive:
-            for line in _lines(archive, "val/val_annotations.txt", path):
-                file, identity, *box = line.split("\t")
-                if identity not in names:
-                    raise DataError(f"{path}: expected only the classes of wnids.txt, found {identity!r} for {file}.")
-                yield file, _example(archive, f"val/images/{file}", file, names[identity], box, path)
+    splits = {"train": listing("train", content.train), "test": listing("validation", content.validation)}
+    used = {entry.name for entries in (content.train, content.validation) for entry in entries}
+    unused = [name for name in tree.names - used if PurePosixPath(name).suffix.lower() in SUFFIXES]
+    ignored = [key_text(name) for name in unused if not name.startswith("test/")]
+    return listed_source(tuple(content.names.values()), splits, where=tree.where, ignored=ignored)
 
 
-@contextmanager
-def _opened(path: str) -> Iterator[zipfile.ZipFile]:
-    """Open the archive, refusing one that is cut short or whose names climb out of its folder."""
+def find_place(folder: Path) -> Path | None:
+    """Return the unpacked set's folder, else its zip, else None."""
+    for place in (folder / end for end in _PLACES):
+        for inner in (place / nested for nested in _NESTED):
+            if (inner / _CLASSES).is_file():
+                return inner
+    for place in (folder / end for end in _PLACES if (folder / end).is_dir()):
+        if zips := sorted(path for path in place.glob("*.zip") if "tiny-imagenet" in path.name.lower()):
+            return zips[0]
+    for place in (folder / end for end in _PLACES):
+        if (place / NAME).is_dir():
+            raise DataError(f"{place / NAME}: expected {_CLASSES}, the list of classes, found none; {_way_out()}.")
+    return None
+
+
+def open_tree(path: Path) -> Tree:
+    """List the files of an unpacked set or of a zip.
+
+    Raises:
+        DataError: When it is a zip that is cut short, is encrypted, or has names that lead out of its folder.
+    """
+    return _zip_tree(path) if path.is_file() else _folder_tree(path)
+
+
+def _folder_tree(path: Path) -> Tree:
+    images, others = find_files(path)
+    return Tree(str(path), frozenset((*images, *others)), lambda name: read_file(path / name))
+
+
+def _zip_tree(path: Path) -> Tree:
     try:
-        with zipfile.ZipFile(path) as archive:
-            for name in archive.namelist():
-                if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-                    raise DataError(f"{path}: expected names within {ROOT}/, found {name!r}; fetch {URL} again.")
-            yield archive
+        archive = zipfile.ZipFile(path)  # open as long as the process: read at random
     except zipfile.BadZipFile as error:
-        raise DataError(f"{path}: expected a whole zip file ({error}); fetch {URL} again.") from error
+        raise DataError(f"{path}: expected a whole zip file ({error}); {_way_out()}.") from error
+    infos = [info for info in archive.infolist() if not info.is_dir() and not info.filename.startswith("__MACOSX/")]
+    for info in infos:
+        parts = PurePosixPath(info.filename)
+        if parts.is_absolute() or ".." in parts.parts:
+            raise DataError(f"{path}: expected names within {NAME}/, found {info.filename!r}; {_way_out()}.")
+        if info.flag_bits & _ENCRYPTED or info.compress_type not in _READABLE:
+            how = "encrypted" if info.flag_bits & _ENCRYPTED else f"compressed by method {info.compress_type}"
+            raise DataError(f"{path}: expected files that Python can unpack, found {info.filename!r} {how}; unpack it.")
+    lists = [info.filename for info in infos if PurePosixPath(info.filename).name == _CLASSES]
+    if not lists:
+        raise DataError(f"{path}: expected it to hold {NAME}/{_CLASSES}, found none; {_way_out()}.")
+    root = min(lists, key=len).removesuffix(_CLASSES)
+
+    def read(name: str) -> tuple[bytes, str]:
+        try:
+            return archive.read(root + name), ""
+        except Exception as error:  # zlib's, lzma's, zipfile's own: the file is damaged or cut short
+            return b"", f"damaged in the archive ({type(error).__name__})"
+
+    names = (info.filename for info in infos if info.filename.startswith(root))
+    return Tree(str(path), frozenset(name.removeprefix(root) for name in names), read)
 
 
-def _read(archive: zipfile.ZipFile, name: str, path: str) -> bytes:
-    try:
-        return archive.read(f"{ROOT}/{name}")
-    except KeyError as error:
-        raise DataError(f"{path}: expected it to hold {ROOT}/{name}; fetch {URL} again.") from error
+def read_content(tree: Tree) -> Content:
+    """Return which images there are, by the set's own lists where these are there, else by its folders.
 
-
-def _lines(archive: zipfile.ZipFile, name: str, path: str) -> list[str]:
-    return _read(archive, name, path).decode("utf-8").splitlines()
-
-
-def _example(archive: zipfile.ZipFile, name: str, file: str, label: str, box: list[str], path: str) -> dict[str, Any]:
-    """Return one example; `box` holds left, top, right and bottom in pixels, the last ones included."""
-    try:
-        left, top, right, bottom = (int(number) for number in box[:4])
-    except ValueError as error:
-        raise DataError(f"{path}: expected four numbers for the box of {file}, found {box}.") from error
-    side = 64
-    bbox = tfds.features.BBox(
-        ymin=min(top, bottom) / side,
-        xmin=min(left, right) / side,
-        ymax=min(max(top, bottom) + 1, side) / side,
-        xmax=min(max(left, right) + 1, side) / side,
+    Raises:
+        DataError: When an image of a list is missing, a class has none, or a list names another class.
+    """
+    ids = sorted(filter(None, map(str.strip, tree.lines(_CLASSES))))
+    words = parse_words(tree.lines(_WORDS)) if _WORDS in tree.names else {}
+    found = Content(
+        dict(zip(ids, class_names(ids, words), strict=True)),
+        list(_listed(tree, _train(tree, ids))),
+        list(_listed(tree, _validation(tree, ids))),
     )
-    return {"image": _read(archive, name, path), "label": label, "id": file, "bbox": bbox}
+    for split, entries in (("train", found.train), ("val", found.validation)):
+        counts = Counter(entry.identity for entry in entries)
+        empty = [identity for identity in ids if not counts[identity]]
+        if empty and (split == "train" or not entries):
+            raise DataError(
+                f"{tree.where}: expected images of every class of {_CLASSES} in {split}/, found none of {empty[0]} "
+                f"({len(empty)} such classes); {_way_out()}."
+            )
+    return found
+
+
+def _train(tree: Tree, ids: Sequence[str]) -> Iterator[_Row]:
+    without_list = []
+    for identity in ids:
+        boxes, places = f"train/{identity}/{identity}_boxes.txt", (f"train/{identity}/images", f"train/{identity}")
+        if boxes not in tree.names:
+            without_list.append(identity)
+            continue
+        for line in filter(None, tree.lines(boxes)):
+            file, *box = line.split("\t")
+            yield _Row(file, identity, tuple(box[:4]), places)
+    yield from _in_class_folders(tree, "train", without_list)
+
+
+def _validation(tree: Tree, ids: Sequence[str]) -> Iterator[_Row]:
+    if _ANNOTATIONS not in tree.names:  # people sort these images into class folders and delete the list
+        yield from _in_class_folders(tree, "val", ids)
+        return
+    for line in filter(None, tree.lines(_ANNOTATIONS)):
+        file, *rest = line.split("\t")
+        if not rest or rest[0] not in ids:
+            raise DataError(
+                f"{tree.where}: expected only the classes of {_CLASSES} in {_ANNOTATIONS}, found {line!r}; "
+                f"{_way_out()}."
+            )
+        places = ("val/images", f"val/{rest[0]}/images", f"val/{rest[0]}", "val")
+        yield _Row(file, rest[0], tuple(rest[1:5]), places)
+
+
+def _in_class_folders(tree: Tree, split: str, ids: Sequence[str]) -> Iterator[_Row]:
+    wanted = set(ids)
+    for name in sorted(tree.names) if wanted else ():
+        top, identity, *_ = (*name.split("/"), "", "")
+        if top == split and identity in wanted and PurePosixPath(name).suffix.lower() in SUFFIXES:
+            folder, _, file = name.rpartition("/")
+            yield _Row(file, identity, (), (folder,))
+
+
+def _listed(tree: Tree, rows: Iterator[_Row]) -> Iterator[Entry]:
+    for row in rows:
+        name = next((name for place in row.places if (name := f"{place}/{row.file}") in tree.names), None)
+        if name is None:
+            raise DataError(
+                f"{tree.where}: expected {row.places[0]}/{row.file}, which its list names, found none; {_way_out()}."
+            )
+        yield Entry(name, row.identity, row.box)
+
+
+def _way_out() -> str:
+    return f"fetch {URL} again, or unpack it again"
