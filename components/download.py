@@ -9,13 +9,13 @@ Writes, readable by `tfds.builder_from_directory(dataset)`:
     dataset/dataset_info.json, features.json, label.labels.txt   tensorflow-datasets' own
     dataset/manifest.json   source, class_names, splits: {split: {num_examples, shards: [{file,
                             num_examples, bytes, sha256}]}}, unreadable: [{split, key, reason}], ignored:
-                            {num_files, first}
+                            {num_files, first: [{reason, num_files, files}]}
 
 Guarantees: the splits train, validation and test, none empty, ordered by a hash of the key. A split that the
 source has not is held out of its training split by content, so that copies of an image never lie in two of
 them and later additions move no image. One image in memory at a time. No image is dropped or changed, not
-even a broken one: a file that cannot be read is there without content, and `unreadable` says why. Files whose
-names are not those of images are counted in `ignored`.
+even a broken one: a file that cannot be read is there without content, and `unreadable` says why. What is in the
+source's folder and is not used is counted in `ignored`, with the reason and the first few names.
 
 Fails when: the source is not there (the message says what to fetch and where to put it), or a split ends up
 empty.
@@ -23,7 +23,7 @@ empty.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ from pydantic import Field, PositiveInt
 from alexnet_tf.data.tfrecord import encode_example
 from alexnet_tf.errors import DataError
 from components.interfaces import Runtime, StageParams
+from components.sources.files import Ignored
 from components.sources.image_folder import image_folder_source
 from components.sources.imagenet2012 import imagenet2012_source
 from components.sources.sample import sample_source
@@ -127,23 +128,38 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
         "class_names": list(source.class_names),
         "splits": splits,
         "unreadable": unreadable,
-        "ignored": {"num_files": len(source.ignored), "first": sorted(source.ignored)[:_LISTED]},
+        "ignored": _ignored(source.ignored),
     }
     (outputs.dataset / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
     counts = {f"images/{split}": float(splits[split]["num_examples"]) for split in SPLITS}
     runtime.tracker.metrics({**counts, "images/unreadable": float(len(unreadable))})
-    return _found(manifest)
+    return _found(manifest, source.notes)
 
 
-def _found(manifest: Mapping[str, Any]) -> str:
+def _ignored(found: Sequence[Ignored]) -> dict[str, Any]:
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in sorted(found):
+        by_reason.setdefault(reason, []).append(name)
+    first = [
+        {"reason": reason, "num_files": len(names), "files": names[:_LISTED]}
+        for reason, names in sorted(by_reason.items())
+    ]
+    return {"num_files": len(found), "first": first}
+
+
+def _found(manifest: Mapping[str, Any], notes: Sequence[str]) -> str:
     sizes = {split: manifest["splits"][split]["num_examples"] for split in SPLITS}
     listed = ", ".join(f"{split} {size:,}" for split, size in sizes.items())
     text = f"{sum(sizes.values()):,} images in {len(manifest['class_names']):,} classes: {listed}"
     if manifest["unreadable"]:
         text += f"; {len(manifest['unreadable']):,} files cannot be read"
-    if ignored := manifest["ignored"]["num_files"]:
-        text += f"; {ignored:,} other files were ignored"
-    return text
+    if kinds := [_kind(**kind) for kind in manifest["ignored"]["first"]]:
+        text += f"; not used: {', '.join(kinds)}"
+    return "; ".join([text, *notes])
+
+
+def _kind(reason: str, num_files: int, files: Sequence[str]) -> str:
+    return f"{num_files:,} {reason} ({'the first: ' * (num_files > 1)}{files[0]})"
 
 
 def _open(params: Params, runtime: Runtime) -> Source:

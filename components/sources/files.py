@@ -4,29 +4,60 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 SUFFIXES = frozenset((".jpeg", ".jpg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"))
+ARCHIVES = frozenset((".zip", ".tar", ".tgz", ".tbz", ".txz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar"))
+
+# What systems leave beside people's files, as hidden files are: no part of any source.
+_SYSTEM = frozenset(("__MACOSX", "@eaDir", "lost+found", "$RECYCLE.BIN", "System Volume Information"))
+_SYSTEM_FILES = frozenset(("Thumbs.db", "desktop.ini"))
 
 
-def find_files(folder: Path) -> tuple[list[str], list[str]]:
+class Ignored(NamedTuple):
+    """A file or folder that is not used, and why in a few words that are the same for its kind."""
+
+    name: str
+    reason: str
+
+
+def find_files(folder: Path) -> tuple[list[str], list[Ignored]]:
     """List the files below a folder, however deep; links are followed, but not in circles.
 
     Args:
         folder: Exists.
 
     Returns:
-        Paths relative to `folder` of the image files, by suffix, and of all others; hidden files are in
-        neither. A link that leads nowhere counts as a file, and so does an empty folder with an image's name:
-        `read_file` says what is wrong with it.
+        Paths relative to `folder` of the image files, by suffix, and what else there is. Hidden folders, and hidden
+        files that are named like images, are ignored by name; other hidden files are in neither. A link that leads
+        nowhere counts as a file, and so does an empty folder with an image's name: `read_file` says what is wrong
+        with it.
 
     Raises:
         OSError: When a folder cannot be listed.
     """
-    images, others = [], []
+    images, ignored = [], []
     above = tuple(_identity(parent) for parent in folder.resolve().parents)
-    for path in _walk(folder, "", above):
-        (images if os.path.splitext(path)[1].lower() in SUFFIXES else others).append(path)
-    return images, others
+    for path, reason in _walk(folder, "", above):
+        if reason:
+            ignored.append(Ignored(path, reason))
+        else:
+            images.append(path)
+    return images, ignored
+
+
+def loose_files(folder: Path) -> tuple[list[str], list[Ignored]]:
+    """List what is directly in a folder and no folder, as `find_files` does."""
+    images, ignored = [], []
+    for entry in _entries(folder):
+        if _is_folder(entry):
+            continue
+        reason = _reason(entry.name)
+        if reason:
+            ignored.append(Ignored(entry.name, reason))
+        else:
+            images.append(entry.name)
+    return images, ignored
 
 
 def read_file(path: Path) -> tuple[bytes, str]:
@@ -49,26 +80,55 @@ def read_file(path: Path) -> tuple[bytes, str]:
 
 def subfolders(folder: Path) -> list[str]:
     """Name the folders in a folder, sorted, hidden ones left out."""
-    return sorted(entry.name for entry in os.scandir(folder) if not entry.name.startswith(".") and _is_folder(entry))
+    return [entry.name for entry in _entries(folder) if _is_folder(entry) and not entry.name.startswith(".")]
 
 
-def _walk(folder: Path, prefix: str, above: tuple[tuple[int, int], ...]) -> Iterator[str]:
+def suffix(name: str) -> str:
+    """Return the ending of a file's name that says its format, in small letters: ".jpg"."""
+    return os.path.splitext(name)[1].lower()
+
+
+def _walk(folder: Path, prefix: str, above: tuple[tuple[int, int], ...]) -> Iterator[tuple[str, str]]:
+    """Yield each file and why it is ignored, which is "" for images."""
     here = _identity(folder)
     if here in above:
-        yield prefix.rstrip("/")  # a link to a folder above it: no image, and said so among the other files
+        yield prefix.rstrip("/"), "a link to a folder above it"
         return
-    with os.scandir(folder) as entries:
-        listed = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
-    for entry in listed:
-        if _is_folder(entry):
-            inside = list(_walk(folder / entry.name, f"{prefix}{entry.name}/", (*above, here)))
-            yield from inside or _named_as_image(prefix + entry.name)
+    for entry in _entries(folder):
+        path = prefix + entry.name
+        if not _is_folder(entry):
+            yield path, _reason(entry.name)
+        elif entry.name.startswith("."):
+            yield path, "hidden"
         else:
-            yield prefix + entry.name
+            inside = list(_walk(folder / entry.name, f"{path}/", (*above, here)))
+            yield from inside or ([(path, "")] if suffix(path) in SUFFIXES else [])
 
 
-def _named_as_image(folder: str) -> list[str]:
-    return [folder] if os.path.splitext(folder)[1].lower() in SUFFIXES else []
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    """List a folder in the order of names, without what is no part of any source."""
+    with os.scandir(folder) as entries:
+        listed = [entry for entry in entries if not _of_the_system(entry)]
+    return sorted(listed, key=lambda entry: entry.name)
+
+
+def _of_the_system(entry: os.DirEntry[str]) -> bool:
+    name = entry.name
+    if _is_folder(entry):
+        return name in _SYSTEM
+    # "._x.jpg" is what macOS knows of x.jpg on a disk of another system
+    return name in _SYSTEM_FILES or name.startswith("._") or (name.startswith(".") and suffix(name) not in SUFFIXES)
+
+
+def _reason(name: str) -> str:
+    ending = suffix(name)
+    if name.startswith("."):
+        return "hidden"
+    if ending in SUFFIXES:
+        return ""
+    if ending in ARCHIVES:
+        return "an archive that was not unpacked"
+    return "not named like an image"
 
 
 def _identity(folder: Path) -> tuple[int, int]:

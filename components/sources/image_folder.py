@@ -4,11 +4,22 @@ import os
 from pathlib import Path
 
 from alexnet_tf.errors import DataError
-from components.sources.files import SUFFIXES, find_files, read_file, subfolders
+from components.sources.class_folders import (
+    SplitFolder,
+    closest,
+    differing,
+    read_split_folder,
+)
+from components.sources.files import ARCHIVES, SUFFIXES, Ignored, find_files, loose_files, read_file, subfolders, suffix
 from components.sources.source import Listing, Source, key_text, listed_source
-from components.sources.wordnet import class_names, read_words
+from components.sources.wordnet import WORD_FILES, class_names, read_words
 
 FOLDERS = {"train": ("train",), "validation": ("validation", "val"), "test": ("test",)}
+_NAMES = frozenset(name for names in FOLDERS.values() for name in names)
+# What others call these; a folder of such a name is never a class.
+_OTHER_NAMES = frozenset(("training", "trainset", "train_set", "valid", "valset", "val_set", "testing", "testset",
+                          "test_set", "eval", "evaluation"))  # fmt: skip
+_MANY_BELOW = 2
 
 
 def image_folder_source(folder: Path | None) -> Source:
@@ -16,75 +27,144 @@ def image_folder_source(folder: Path | None) -> Source:
 
     A class is a folder of `train/`, in the order of the names; its images may lie at any depth. A `val/`
     without a `test/` counts as the test split, as in ImageNet, whose test labels are secret. Without `train/`
-    the classes are the folders of `folder` itself, all of them for training. Files whose names are not those
-    of images are passed over and listed.
+    the classes are the folders of `folder` itself, all of them for training. What is not used is `ignored`.
 
     Args:
         folder: Holds train/ and val/ (or validation/) or test/, or all three, or else the class folders.
 
     Raises:
-        DataError: When there are no class folders, a class folder of train/ is empty, or another split has a
-            class that train/ has not.
+        DataError: When there are no class folders, a class folder of train/ is empty, another split has a class that
+            train/ has not, or something there looks like a split or a class that would be missing.
     """
-    present = _splits(folder)
-    classes = subfolders(present["train"])
+    present, ignored = _splits(folder)
+    found = {split: read_split_folder(path) for split, path in present.items()}
+    classes = found["train"].classes
     if len(classes) < 2:
-        way_out = "an image belongs into CLASS/ there"
-        if present["train"] == folder:
-            way_out = "and found no train/ there; put train/ and val/ into it, or the class folders"
-        raise DataError(f"{present['train']}: expected two or more class folders, found {len(classes)}; {way_out}.")
+        raise DataError(
+            f"{present['train']}: expected two or more class folders, found {len(classes)}{_deeper(present['train'])}."
+        )
     names = class_names([key_text(name) for name in classes], read_words((present["train"].parent, present["train"])))
-    listings, ignored = {}, []
+    listings, notes = {}, []
     for split, path in present.items():
-        listings[split], others = _listing(path, split, classes, names)
+        listings[split], others, told = _listing(path, split, classes, names, found[split])
         ignored += others
-    return listed_source(names, listings, where=str(folder), ignored=ignored)
+        notes += told
+    return listed_source(names, listings, where=str(folder), ignored=ignored, notes=notes)
 
 
-def _splits(folder: Path | None) -> dict[str, Path]:
-    """Return the folder of each split; the whole folder is the training split where there is no train/."""
+def _splits(folder: Path | None) -> tuple[dict[str, Path], list[Ignored]]:
+    """Return the folder of each split, and what is beside them; without train/ the folder is the training split."""
     if folder is None or not folder.is_dir():
         raise DataError(
             f"The source image_folder expected files such as {folder or 'FOLDER'}/train/CLASS/x.jpeg, found no "
             f"such folder; put train/ and val/ there or set runtime.source_folder to the folder that has them."
         )
-    found = {
-        split: next((folder / n for n in names if (folder / n).is_dir()), None) for split, names in FOLDERS.items()
-    }
-    if found["train"] is None:
-        others = [str(path) for path in found.values() if path is not None]
-        if others:
+    folders = subfolders(folder)
+    _require_known_names(folder, folders)
+    there = {split: [name for name in names if name in folders] for split, names in FOLDERS.items()}
+    if len(there["validation"]) > 1:
+        raise DataError(f"{folder}: expected validation/ or val/, found both; move one of them elsewhere.")
+    found = {split: folder / names[0] for split, names in there.items() if names}
+    if "train" not in found:
+        if found:
             raise DataError(
-                f"{folder}: expected train/ beside {others[0]}, found no train/ there; put train/ and val/ into "
-                f"it or set runtime.source_folder to the folder that has them."
+                f"{folder}: expected train/ beside {next(iter(found.values()))}, found no train/ there; put train/ and "
+                f"val/ into it or set runtime.source_folder to the folder that has them."
             )
-        return {"train": folder}
-    if found["test"] is None:
-        found["test"], found["validation"] = found["validation"], None
-    return {split: path for split, path in found.items() if path is not None}
+        if not folders:
+            images = loose_files(folder)[0]
+            held = f" but {len(images):,} images" if images else ""
+            raise DataError(
+                f"{folder}: expected train/ or a folder for each class, found no train/ there and no folder{held}; put "
+                f"train/ and val/ into it, or the class folders."
+            )
+        return {"train": folder}, []
+    if "test" not in found and "validation" in found:
+        found["test"] = found.pop("validation")
+    images, others = loose_files(folder)
+    beside = [Ignored(f"{name}/", "a folder beside train/") for name in folders if name not in _NAMES]
+    beside += [Ignored(name, "an image beside train/") for name in images]
+    beside += [each for each in others if each.name not in WORD_FILES]
+    return found, [Ignored(key_text(name), reason) for name, reason in beside]
 
 
-def _listing(root: Path, split: str, classes: list[str], names: tuple[str, ...]) -> tuple[Listing, list[str]]:
-    """Return the images of a split, and what was passed over."""
-    unknown = sorted(set(subfolders(root)) - set(classes))
-    if unknown:
-        raise DataError(
-            f"{root}: expected only classes that train/ has, found {unknown[0]!r} ({len(unknown)} in all); "
-            f"remove the folder or add the class to train/."
-        )
+def _require_known_names(folder: Path, folders: list[str]) -> None:
+    """Refuse what looks like a split that would not be read.
+
+    Raises:
+        DataError: When there is one.
+    """
+    has_train = "train" in folders
+    for name in folders:
+        small = name.casefold()
+        if small in _OTHER_NAMES or (small in _NAMES and name not in _NAMES):
+            if has_train or subfolders(folder / name):
+                known = next((known for known in ("train", "val", "test") if small.startswith(known)), "val or test")
+                raise DataError(
+                    f"{folder}: expected folders called train, val and test, found {name!r}; rename it to {known} or "
+                    f"move it elsewhere."
+                )
+        elif not has_train and "train" in subfolders(folder / name):
+            raise DataError(
+                f"{folder}: expected train/ in it, found {folder / name}/train; set runtime.source_folder to "
+                f"{folder / name}."
+            )
+    for name, _ in loose_files(folder)[1]:
+        stem = name.partition(".")[0]
+        if suffix(name) in ARCHIVES and stem in _NAMES - set(folders):
+            raise DataError(f"{folder}: expected {stem}/, found the archive {name}; unpack it or move it elsewhere.")
+
+
+def _deeper(root: Path) -> str:
+    """Say what may be the matter with a folder that has one class folder at most, and the way out."""
+    (only,) = subfolders(root)
+    inside = subfolders(root / only)
+    if len(inside) < _MANY_BELOW:
+        return f"; an image belongs into {root.name}/CLASS/"
+    mend = f"move these up into {root}" if root.name == "train" else f"set runtime.source_folder to {root / only}"
+    return f", {only}/, with {len(inside):,} folders in it; if these are the classes, {mend}"
+
+
+def _listing(
+    root: Path, split: str, classes: list[str], names: tuple[str, ...], found: SplitFolder
+) -> tuple[Listing, list[Ignored], list[str]]:
+    """Return the images of a split, what was passed over, and what may be meant otherwise."""
+    _require_known_classes(root, classes, found.classes)
     beginning = "train" if split == "train" else root.name
-    keys, labels, paths, ignored = [], [], [], []
+    keys, labels, paths, notes = [], [], [], []
+    ignored = [Ignored(f"{beginning}/{name}", why) for name, why in found.ignored if name not in WORD_FILES]
     for label, folder in enumerate(classes):
         if not os.path.isdir(root / folder):
             continue  # a class without test images is for the stage validate to judge
         images, others = find_files(root / folder)
-        ignored += [key_text(f"{beginning}/{folder}/{path}") for path in others]
+        ignored += [Ignored(f"{beginning}/{folder}/{name}", reason) for name, reason in others]
         if not images:
+            held = f" but {others[0].name}, {others[0].reason}" if others else ""
             raise DataError(
-                f"{root / folder}: expected image files, found none ({', '.join(sorted(SUFFIXES))}); fill "
+                f"{root / folder}: expected image files, found none{held} ({', '.join(sorted(SUFFIXES))}); fill "
                 f"the folder or remove it."
             )
+        below = {path.partition("/")[0] for path in images if "/" in path}
+        if len(below) >= _MANY_BELOW and all("/" in path for path in images):
+            notes.append(f"{beginning}/{key_text(folder)}/ is one class, though its images are in {len(below)} folders")
         paths += [f"{folder}/{path}" for path in images]
         keys += [key_text(f"{beginning}/{names[label]}/{path}") for path in images]
         labels += [label] * len(images)
-    return Listing(keys, labels, lambda position: read_file(root / paths[position])), ignored
+    listing = Listing(keys, labels, lambda position: read_file(root / paths[position]))
+    return listing, [Ignored(key_text(name), reason) for name, reason in ignored], notes
+
+
+def _require_known_classes(root: Path, classes: list[str], found: list[str]) -> None:
+    unknown = sorted(set(found) - set(classes))
+    if not unknown:
+        return
+    alike = closest(unknown[0], classes)
+    if alike:
+        raise DataError(
+            f"{root}: expected only classes that train/ has, found {unknown[0]!r}, where train/ has {alike!r} "
+            f"({differing(unknown[0], alike)}); give both the same name."
+        )
+    raise DataError(
+        f"{root}: expected only classes that train/ has, found {unknown[0]!r} ({len(unknown)} in all); "
+        f"remove the folder or add the class to train/."
+    )

@@ -5,19 +5,24 @@ lies beside them.
 """
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from alexnet_tf.errors import DataError
-from components.sources.files import find_files, read_file, subfolders
+from components.sources.class_folders import read_split_folder
+from components.sources.files import Ignored, find_files, loose_files, read_file, subfolders
 from components.sources.imagenet2012_labels import validation_ids
 from components.sources.source import Listing, Source, key_text, listed_source
 from components.sources.tar_members import members, read_member
-from components.sources.wordnet import class_names, read_words
+from components.sources.wordnet import WORD_FILES, class_names, read_words
 
 TRAIN_TAR, VALIDATION_TAR = "ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar"
 DATA_FOLDERS = ("", "Data/CLS-LOC", "ILSVRC/Data/CLS-LOC")
 TAR_FOLDERS = ("", "downloads/manual", "tfds/downloads/manual")
+# Parts of the download that are of no use here; the images of test/ have no labels.
+_KNOWN_FOLDERS = ("test", "Annotations", "ImageSets", "Data", "ILSVRC", "tfds", "downloads")
+_KNOWN_FILES = ("ILSVRC2012_", "LOC_", "imagenet-object-localization-challenge")
 _Named = tuple[list[str], list[str]]
 
 
@@ -35,34 +40,86 @@ def imagenet2012_source(folder: Path | None) -> Source:
     Raises:
         DataError: When none of these is there, an archive is cut short, or a validation image has no label.
     """
-    for place in (folder / end for end in DATA_FOLDERS) if folder else ():
-        if (place / "train").is_dir() and (place / "val").is_dir():
-            return _from_folders(place, folder or place)
-    for place in (folder / end for end in TAR_FOLDERS) if folder else ():
-        if (place / TRAIN_TAR).is_file() and (place / VALIDATION_TAR).is_file():
-            return _from_tars(place, folder or place)
-    raise DataError(
-        f"The source imagenet2012 found neither {TRAIN_TAR} and {VALIDATION_TAR} nor train/ and val/ (itself or in "
-        f"ILSVRC/Data/CLS-LOC/) in {folder or 'runtime.source_folder, which is unset'}; fetch the two tar files from "
-        f"https://image-net.org/download-images (an account is needed) or the data of Kaggle's "
-        f"imagenet-object-localization-challenge, and put them there."
+    if folder is not None and folder.is_dir():
+        for place in (folder / end for end in DATA_FOLDERS):
+            if (place / "train").is_dir() and (place / "val").is_dir():
+                return _from_folders(place, folder)
+        for place in (folder / end for end in TAR_FOLDERS):
+            if (place / TRAIN_TAR).is_file() and (place / VALIDATION_TAR).is_file():
+                return _from_tars(place, folder)
+    raise DataError(f"The source imagenet2012 {_missing(folder)}")
+
+
+def _missing(folder: Path | None) -> str:
+    """Say what is there, what is not, and the way out."""
+    fetch = (
+        "fetch the two tar files from https://image-net.org/download-images (an account is needed) or the data of "
+        "Kaggle's imagenet-object-localization-challenge, and put them there."
     )
+    if folder is None or not folder.is_dir():
+        return (
+            f"expected {TRAIN_TAR} and {VALIDATION_TAR}, or train/ and val/, in "
+            f"{folder or 'runtime.source_folder, which is unset'}, found no such folder; set it, {fetch}"
+        )
+    whole = f"expected {TRAIN_TAR} and {VALIDATION_TAR}, or train/ and val/ (itself or in ILSVRC/Data/CLS-LOC/), in"
+    for inner in subfolders(folder):
+        for pair in (("train", "val"), (TRAIN_TAR, VALIDATION_TAR)):
+            if all((folder / inner / name).exists() for name in pair):
+                return f"{whole} {folder}, found them in {folder / inner}; set runtime.source_folder to it."
+    there = [
+        str(path)
+        for end in dict.fromkeys((*DATA_FOLDERS, *TAR_FOLDERS))
+        for path in (folder / end / name for name in ("train", "val", TRAIN_TAR, VALIDATION_TAR))
+        if path.exists()
+    ]
+    if there:
+        parts = {"train": "val/", "val": "train/", TRAIN_TAR: VALIDATION_TAR, VALIDATION_TAR: TRAIN_TAR}
+        first = Path(there[0])
+        if len(there) > 1:
+            return f"expected both as tar files or both as folders, found {' and '.join(there)}; unpack the tar file."
+        return f"found {first}, expected {parts[first.name]} beside it, found none; {fetch}"
+    near = [name for name, _ in loose_files(folder)[1] if name.lower().startswith(("ilsvrc", "imagenet"))]
+    if near:
+        return f"{whole} {folder}, found {', '.join(near[:3])}; unpack or rename what of it is one of these, or {fetch}"
+    return f"{whole} {folder}, found neither; {fetch}"
 
 
 def _from_folders(place: Path, folder: Path) -> Source:
     around = [place, place.parents[1], place.parents[2], folder]
-    classes = subfolders(place / "train")
+    classes, beside = read_split_folder(place / "train")
     _require_classes(classes, place / "train")
-    train, ignored = find_files(place / "train")
+    ignored = [Ignored(f"train/{name}", reason) for name, reason in beside]
+    train, val = (_found(place / split, split, ignored) for split in ("train", "val"))
     if subfolders(place / "val"):
-        val, others = find_files(place / "val")
+        loose = loose_files(place / "val")[0]
+        if loose:
+            raise DataError(
+                f"{place / 'val'}: expected class folders or images, found both, {len(loose):,} images such as "
+                f"{loose[0]} beside {len(subfolders(place / 'val')):,} folders; move each image into that of its class."
+            )
         ids = [path.partition("/")[0] for path in val]
     else:
-        val, others = find_files(place / "val")
         ids = validation_ids(val, folders=around)
+    train = [path for path in train if "/" in path]
     named = {"train": ([path.partition("/")[0] for path in train], train), "val": (ids, val)}
     loads = {split: _folder_load(place / split, paths) for split, (_, paths) in named.items()}
-    return _source(classes, named, loads, around, str(place), ignored + others)
+    notes = [f"{folder / tar} is not read" for tar in (TRAIN_TAR, VALIDATION_TAR) if (folder / tar).exists()]
+    return _source(classes, named, loads, around, str(place), ignored + _beside(place), notes)
+
+
+def _found(root: Path, split: str, ignored: list[Ignored]) -> list[str]:
+    """Return the images below a folder, and add what else is in its folders to `ignored`."""
+    images, others = find_files(root)
+    ignored += [Ignored(f"{split}/{name}", reason) for name, reason in others if split == "val" or "/" in name]
+    return images
+
+
+def _beside(place: Path) -> list[Ignored]:
+    """Name what is beside train/ and val/ and is no known part of ImageNet."""
+    folders = [f"{name}/" for name in subfolders(place) if name not in (*_KNOWN_FOLDERS, "train", "val")]
+    images, others = loose_files(place)
+    files = [*images, *(name for name, _ in others if name not in WORD_FILES and not name.startswith(_KNOWN_FILES))]
+    return [Ignored(name, "beside train/ and val/") for name in (*folders, *files)]
 
 
 def _folder_load(root: Path, paths: list[str]):
@@ -84,7 +141,7 @@ def _from_tars(place: Path, folder: Path) -> Source:
     for split, name, found in (("train", TRAIN_TAR, train), ("val", VALIDATION_TAR, val)):
         descriptor = os.open(place / name, os.O_RDONLY)  # open as long as the process: read at random
         loads[split] = _tar_load(descriptor, found)
-    return _source(classes, named, loads, around, str(place), ())
+    return _source(classes, named, loads, around, str(place), (), ())
 
 
 def _tar_load(descriptor: int, found: list):
@@ -102,8 +159,16 @@ def _source(
     loads: dict,
     around: Sequence[Path],
     where: str,
-    ignored: Sequence[str],
+    ignored: Sequence[Ignored],
+    notes: Sequence[str],
 ) -> Source:
+    counts = Counter(named["train"][0])
+    empty = [name for name in classes if not counts[name]]
+    if empty:
+        raise DataError(
+            f"{where}: expected images of every class in train, found none of {empty[0]} ({len(empty)} such classes); "
+            f"unpack it again or remove it."
+        )
     label_of = {name: label for label, name in enumerate(classes)}
     listings = {}
     for split, (ids, paths) in named.items():
@@ -114,4 +179,5 @@ def _source(
         listings[split] = Listing(keys, [label_of[name] for name in ids], loads[split])
     names = class_names(classes, read_words(around))
     found = {"train": listings["train"], "test": listings["val"]}
-    return listed_source(names, found, where=where, ignored=[key_text(name) for name in ignored])
+    known = [Ignored(key_text(name), reason) for name, reason in ignored]
+    return listed_source(names, found, where=where, ignored=known, notes=notes)

@@ -96,8 +96,8 @@ def _joined(*parts: str) -> str:
 
 def _below(folder: Path, parts: Iterable[str]) -> Iterator[str]:
     for part in parts:
-        for group in find_files(folder / part):
-            yield from (os.path.join(part, name) for name in group)
+        images, ignored = find_files(folder / part)
+        yield from (os.path.join(part, name) for name in (*images, *(name for name, _ in ignored)))
 
 
 def _there(folder: Path, names: Iterable[str]) -> Iterator[str]:

@@ -2,11 +2,12 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from alexnet_tf.errors import DataError
+from components.sources.files import Ignored
 
 
 @dataclass(frozen=True)
@@ -35,13 +36,15 @@ class Source:
         labels: Of each split that there is, (N,) integers, ordered by `order_value` of the images' keys.
         read: Yields those images of a split whose positions in `labels` are given, in that order, one in
             memory at a time.
-        ignored: Names of the files that were passed over since their names are not those of images.
+        ignored: What is there and not used, each with its reason.
+        notes: What a person should know of how the files were understood, each a clause without a full stop.
     """
 
     class_names: tuple[str, ...]
     labels: Mapping[str, np.ndarray]
     read: Callable[[str, np.ndarray], Iterator[RawImage]]
-    ignored: Sequence[str] = field(default=())
+    ignored: Sequence[Ignored] = ()
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,12 @@ class Listing:
 
 
 def listed_source(
-    class_names: tuple[str, ...], listings: Mapping[str, Listing], *, where: str, ignored: Sequence[str] = ()
+    class_names: tuple[str, ...],
+    listings: Mapping[str, Listing],
+    *,
+    where: str,
+    ignored: Sequence[Ignored] = (),
+    notes: Sequence[str] = (),
 ) -> Source:
     """Return the source whose images are listed by name.
 
@@ -69,6 +77,7 @@ def listed_source(
         listings: By split.
         where: Named in an error.
         ignored: As in `Source`.
+        notes: As in `Source`.
 
     Raises:
         DataError: When two images of a split have one key.
@@ -85,7 +94,7 @@ def listed_source(
             yield RawImage(listing.keys[position], int(listing.labels[position]), content, problem)
 
     labels = {split: np.asarray(listing.labels, np.int64)[orders[split]] for split, listing in listings.items()}
-    return Source(class_names, labels, read, ignored)
+    return Source(class_names, labels, read, ignored, notes)
 
 
 def key_text(name: str) -> str:

@@ -32,7 +32,8 @@ def subset(source: Source, *, classes: int | Sequence[str] | None, images_per_cl
 
     names = tuple(source.class_names[label] for label in kept)
     labels = {split: new_label[source.labels[split][chosen]] for split, chosen in rows.items()}
-    return Source(names, {split: found for split, found in labels.items() if len(found)}, read, source.ignored)
+    kept_splits = {split: found for split, found in labels.items() if len(found)}
+    return Source(names, kept_splits, read, source.ignored, source.notes)
 
 
 def _kept_classes(names: Sequence[str], classes: int | Sequence[str] | None) -> list[int]:

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from alexnet_tf.errors import DataError
-from components.sources.files import SUFFIXES, find_files, read_file
+from components.sources.files import SUFFIXES, Ignored, find_files, read_file, suffix
 from components.sources.source import Listing, Source, key_text, listed_source
 from components.sources.tfds import find_prepared, tfds_source
 from components.sources.wordnet import class_names, parse_words
@@ -110,9 +110,10 @@ def tiny_imagenet_source(folder: Path | None) -> Source:
 
     splits = {"train": listing("train", content.train), "test": listing("validation", content.validation)}
     used = {entry.name for entries in (content.train, content.validation) for entry in entries}
-    unused = [name for name in tree.names - used if PurePosixPath(name).suffix.lower() in SUFFIXES]
-    ignored = [key_text(name) for name in unused if not name.startswith("test/")]
-    return listed_source(tuple(content.names.values()), splits, where=tree.where, ignored=ignored)
+    unused = [name for name in tree.names - used if suffix(name) in SUFFIXES]
+    ignored = [Ignored(key_text(name), "in none of the set's lists") for name in unused if not name.startswith("test/")]
+    notes = ["the images of test/ have no labels and are not used"] if len(ignored) < len(unused) else []
+    return listed_source(tuple(content.names.values()), splits, where=tree.where, ignored=ignored, notes=notes)
 
 
 def find_place(folder: Path) -> Path | None:
@@ -141,7 +142,8 @@ def open_tree(path: Path) -> Tree:
 
 def _folder_tree(path: Path) -> Tree:
     images, others = find_files(path)
-    return Tree(str(path), frozenset((*images, *others)), lambda name: read_file(path / name))
+    names = frozenset((*images, *(name for name, _ in others)))
+    return Tree(str(path), names, lambda name: read_file(path / name))
 
 
 def _zip_tree(path: Path) -> Tree:
@@ -228,7 +230,7 @@ def _in_class_folders(tree: Tree, split: str, ids: Sequence[str]) -> Iterator[_R
     wanted = set(ids)
     for name in sorted(tree.names) if wanted else ():
         top, identity, *_ = (*name.split("/"), "", "")
-        if top == split and identity in wanted and PurePosixPath(name).suffix.lower() in SUFFIXES:
+        if top == split and identity in wanted and suffix(name) in SUFFIXES:
             folder, _, file = name.rpartition("/")
             yield _Row(file, identity, (), (folder,))
 

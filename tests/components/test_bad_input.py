@@ -188,7 +188,8 @@ def test_nothing_is_dropped_without_a_line(outcome):
     files = len(GOOD) + len(BAD) + len(UNREADABLE) + 6
     assert report["splits"]["train"]["num_examples"] == files
     assert len(kept) + len(preprocessed["rejected"]) == files
-    assert downloaded["ignored"] == {"num_files": 1, "first": ["train/odd/notes.txt"]}
+    (kind,) = downloaded["ignored"]["first"]
+    assert kind == {"reason": "not named like an image", "num_files": 1, "files": ["train/odd/notes.txt"]}
 
 
 def test_the_strip_is_warned_of(outcome):

@@ -173,7 +173,7 @@ def test_wordnet_ids_of_imagenette_get_words(tmp_path):
 
 
 def test_a_missing_folder_is_named_with_the_way_out(tmp_path):
-    with pytest.raises(DataError, match=r"found no train/ there; put train/ and val/ into it"):
+    with pytest.raises(DataError, match=r"found no train/ there and no folder; put train/ and val/ into it"):
         run(tmp_path / "out", "image_folder", tmp_path)
     with pytest.raises(DataError, match=r"runtime\.source_folder"):
         run(tmp_path / "out", "image_folder", None)
@@ -288,7 +288,7 @@ def test_it_says_how_many_images_and_what_it_left_out(folder, tmp_path):
     assert sum(sizes.values()) == 87
     assert found == (
         f"87 images in 2 classes: train {sizes['train']}, validation {sizes['validation']}, test {sizes['test']}; "
-        "1 files cannot be read; 1 other files were ignored"
+        "1 files cannot be read; not used: 1 not named like an image (train/c0/notes.txt)"
     )
 
 

@@ -79,7 +79,7 @@ def test_links_are_followed_but_not_in_circles(folder, tmp_path_factory):
     assert found["train/c0/linked/x.png"].content == content
     assert found["train/c1/nowhere.png"].problem == "a link that leads nowhere"
     assert found["train/c1/self.png"].problem.startswith("cannot be read (Too many levels")
-    assert "train/c0/up" in source.ignored
+    assert ("train/c0/up", "a link to a folder above it") in source.ignored
 
 
 def test_what_is_no_regular_file_is_listed_and_not_waited_for(folder):
@@ -123,7 +123,7 @@ def test_other_files_are_passed_over_and_named(folder):
     (folder / "train" / "c0" / "notes.txt").write_text("no image")
     (folder / "train" / "c0" / ".hidden.png").write_text("no image")
     source = image_folder_source(folder)
-    assert source.ignored == ["train/c0/notes.txt"]
+    assert source.ignored == [("train/c0/.hidden.png", "hidden"), ("train/c0/notes.txt", "not named like an image")]
     assert len(read(source)) == 6
 
 
