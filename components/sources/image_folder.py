@@ -4,15 +4,10 @@ import os
 from pathlib import Path
 
 from alexnet_tf.errors import DataError
-from components.sources.class_folders import (
-    SplitFolder,
-    closest,
-    differing,
-    read_split_folder,
-)
+from components.sources.class_folders import SplitFolder, closest, differing, read_split_folder
 from components.sources.files import ARCHIVES, SUFFIXES, Ignored, find_files, loose_files, read_file, subfolders, suffix
 from components.sources.source import Listing, Source, key_text, listed_source
-from components.sources.wordnet import WORD_FILES, class_names, read_words
+from components.sources.wordnet import WORD_FILES, class_names, read_words, without_words
 
 FOLDERS = {"train": ("train",), "validation": ("validation", "val"), "test": ("test",)}
 _NAMES = frozenset(name for names in FOLDERS.values() for name in names)
@@ -44,7 +39,7 @@ def image_folder_source(folder: Path | None) -> Source:
             f"{present['train']}: expected two or more class folders, found {len(classes)}{_deeper(present['train'])}."
         )
     names = class_names([key_text(name) for name in classes], read_words((present["train"].parent, present["train"])))
-    listings, notes = {}, []
+    listings, notes = {}, without_words(names, present["train"].parent)
     for split, path in present.items():
         listings[split], others, told = _listing(path, split, classes, names, found[split])
         ignored += others

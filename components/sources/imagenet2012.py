@@ -15,7 +15,7 @@ from components.sources.files import Ignored, find_files, loose_files, read_file
 from components.sources.imagenet2012_labels import validation_ids
 from components.sources.source import Listing, Source, key_text, listed_source
 from components.sources.tar_members import members, read_member
-from components.sources.wordnet import WORD_FILES, class_names, read_words
+from components.sources.wordnet import WORD_FILES, class_names, read_words, without_words
 
 TRAIN_TAR, VALIDATION_TAR = "ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar"
 DATA_FOLDERS = ("", "Data/CLS-LOC", "ILSVRC/Data/CLS-LOC")
@@ -180,4 +180,5 @@ def _source(
     names = class_names(classes, read_words(around))
     found = {"train": listings["train"], "test": listings["val"]}
     known = [Ignored(key_text(name), reason) for name, reason in ignored]
-    return listed_source(names, found, where=where, ignored=known, notes=notes)
+    told = [*notes, *without_words(names, around[0])]
+    return listed_source(names, found, where=where, ignored=known, notes=told)

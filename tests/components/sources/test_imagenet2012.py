@@ -10,6 +10,7 @@ import pytest
 
 from alexnet_tf.errors import DataError
 from components.sources.imagenet2012 import imagenet2012_source
+from components.sources.wordnet import class_names, imagenet_words
 from tests.components.small_dataset import jpeg
 
 IDS = ("n01440764", "n02012849", "n03126707")
@@ -124,6 +125,33 @@ def test_without_csv_and_xml_the_official_list_labels_the_validation_images(tmp_
     found = everything(imagenet2012_source(folder))[1]["test"]
     by_file = {raw["key"].split("/")[2]: raw["key"].split("/")[1] for raw in found}
     assert [by_file[f"ILSVRC2012_val_{number:08d}.JPEG"] for number in range(1, 7)] == first
+
+
+def test_without_a_file_of_words_they_come_from_tensorflow_datasets(tmp_path, expected):
+    folder = tars(tmp_path)
+    (folder / "synset_words.txt").unlink()
+    assert everything(imagenet2012_source(folder)) == expected
+
+
+def test_the_words_of_tensorflow_datasets_are_those_of_the_ids():
+    words = imagenet_words()
+    assert len(words) == 1000
+    known = {"n01440764": "tench", "n02102040": "English springer", "n03000684": "chain saw", "n03888257": "parachute"}
+    known |= {"n02012849": "crane", "n03126707": "crane", "n03710637": "maillot", "n15075141": "toilet tissue"}
+    assert known.items() <= words.items()
+    assert len(set(class_names(sorted(words), {}))) == 1000
+
+
+def test_a_class_without_a_word_says_where_to_put_one_and_that_helps(tmp_path):
+    files = {"n00000001_1.JPEG": jpeg(1)}
+    folder = tars(tmp_path, train={**TRAIN, "n00000001": files})
+    source = imagenet2012_source(folder)
+    assert source.notes == [
+        f"class n00000001 has no word; put LOC_synset_mapping.txt, synset_words.txt or words.txt into {folder}"
+    ]
+    (folder / "LOC_synset_mapping.txt").write_text(WORDS + "n00000001 thing, object\n")
+    source = imagenet2012_source(folder)
+    assert (source.class_names[0], source.notes) == ("thing", [])
 
 
 def test_a_validation_image_without_a_label_is_named(tmp_path):

@@ -106,6 +106,11 @@ def test_an_image_that_no_list_names_is_counted(tmp_path):
     ]
 
 
+def test_without_its_words_the_classes_of_imagenet_have_theirs(tmp_path):
+    (unpacked(tmp_path) / "words.txt").unlink()
+    assert tiny_imagenet_source(tmp_path).class_names == ("goldfish", "crane (n02012849)", "crane (n03126707)")
+
+
 def flipped(folder):
     """One bit of a stored image; its checksum no longer fits."""
     place = OFFICIAL.index(IMAGES[f"{IDS[0]}_1.JPEG"][1]) + 30
