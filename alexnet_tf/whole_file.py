@@ -4,8 +4,8 @@ import contextlib
 import os
 import secrets
 from collections.abc import Iterator
-from io import BufferedWriter
 from pathlib import Path
+from typing import BinaryIO
 
 TEMPORARY = ".tmp-"
 """Begins the name of a file that is not whole yet. A process that is killed leaves one; whoever owns the folder removes
@@ -13,7 +13,7 @@ it before it writes there again."""
 
 
 @contextlib.contextmanager
-def whole_file(path: Path, *, sync: bool = False, buffering: int = -1) -> Iterator[BufferedWriter]:
+def whole_file(path: Path, *, sync: bool = False, buffering: int = -1) -> Iterator[BinaryIO]:
     """Open a file for writing that takes its place at the end of the `with` block, and leaves nothing if that raises.
 
     Args:

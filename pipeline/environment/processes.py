@@ -96,7 +96,7 @@ def run_module(
     return subprocess.run(command, env=environment, text=True, check=False, **options)
 
 
-def start_module(name: str, *arguments: object, **options: Any) -> "subprocess.Popen[bytes]":
+def start_module(name: str, *arguments: object, **options: Any) -> "subprocess.Popen[Any]":
     """Start a module of this environment in a process of its own, with this code; `options` are those of `Popen`."""
     command, environment = _module(name, arguments, {})
     return subprocess.Popen(command, env=environment, **options)

@@ -101,7 +101,7 @@ def test_a_folder_without_a_model_and_an_incomplete_model_are_refused(folder, tm
 
 
 def test_a_network_that_is_not_finite_answers_nothing(photos):
-    spoiled = bundle_of_six(faithful=False)
+    spoiled = classifier_of_six(faithful=False)
     spoiled.model.dense[2].bias.assign(np.full(6, np.nan))
     with pytest.raises(an.TrainingError, match="logits that are not finite"):
         image_classifier.ImageClassifier(spoiled).predict(photos[:2])

@@ -112,8 +112,8 @@ def test_it_writes_a_model_and_its_history(inputs, tmp_path):
     assert metrics["kept_epoch"] == 2
     assert metrics["last"]["epoch"] == 2
     assert metrics["best"]["validation_top1_error"] == min(float(row["validation_top1_error"]) for row in rows)
-    bundle = read_classifier(tmp_path / "a" / "model")
-    assert bundle.class_names == tuple(CLASS_NAMES)
+    classifier = read_classifier(tmp_path / "a" / "model")
+    assert classifier.class_names == tuple(CLASS_NAMES)
     assert not tracker.values("cost/earlier_wall_seconds")
     by_epoch = {step: values for step, values in tracker.noted if step}
     assert sorted(by_epoch) == [1, 2]

@@ -82,17 +82,17 @@ def test_a_truncated_file_is_a_data_error(folder, name):
 
 
 def test_values_that_are_not_finite_are_refused(folder, tmp_path):
-    bundle = read_classifier(folder)
-    mean = bundle.views.mean.copy()
+    classifier = read_classifier(folder)
+    mean = classifier.views.mean.copy()
     mean.flat[5] = np.nan
     with pytest.raises(ValueError, match=r"the mean .* not finite"):
-        replace(bundle.views, mean=mean)
+        replace(classifier.views, mean=mean)
     np.save(folder / "mean.npy", mean)
     with pytest.raises(DataError, match=r"no usable model \(ValueError: the mean that is subtracted .* not finite"):
         read_classifier(folder)
-    bundle.model.convs[2].kernel.assign(bundle.model.convs[2].kernel.numpy() + np.inf)
+    classifier.model.convs[2].kernel.assign(classifier.model.convs[2].kernel.numpy() + np.inf)
     with pytest.raises(TrainingError, match=r"weights\.safetensors is not written, as conv3/kernel is not finite"):
-        write_classifier(tmp_path / "spoiled", bundle)
+        write_classifier(tmp_path / "spoiled", classifier)
 
 
 class Trap:
