@@ -77,7 +77,7 @@ class TrainStep:
             self.optimizer = MomentumSGD(recipe.optimizer, self.model.trainable_variables)
             weights = [variable.value for variable in self.model.trainable_variables]
             self._averages = WeightAverages(weights, recipe.weight_averaging)
-        self._run = tf.function(self._run_steps, reduce_retracing=True)
+        self._run: tf.types.experimental.ConcreteFunction | None = None
         self._inference = Inference(self._center_logits, strategy=strategy, batch_size=recipe.global_batch_size)
 
     def iterator(self, first_step: int) -> Iterator:
@@ -110,6 +110,9 @@ class TrainStep:
             TrainingError: A loss, or a weight after its update, is not finite, or the device has too little memory.
         """
         rates, conv1_rates = self.learning_rates(first_step, num_steps, plateau)
+        if self._run is None:  # traced once, for any number of steps
+            step, steps = tf.TensorSpec([], tf.int32), tf.TensorSpec([None], tf.float32)
+            self._run = tf.function(self._run_steps).get_concrete_function(iterator, step, steps, steps)
         try:
             steps = (tf.constant(first_step), tf.constant(rates), tf.constant(conv1_rates))
             losses, errors, sums = (figures.numpy() for figures in self._run(iterator, *steps))

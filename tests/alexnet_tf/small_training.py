@@ -1,6 +1,7 @@
 """Small networks, recipes and splits: everything that the tests of the engine train."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -203,3 +204,18 @@ def training(network=None, *, strategy=None, train=None, seed: int = 3, crop_siz
         seed=seed,
         strategy=strategy or tf.distribute.OneDeviceStrategy("CPU:0"),
     )
+
+
+_COMPILED: dict[str, tuple[Any, dict[str, np.ndarray]]] = {}
+
+
+def compiled(network=None, **changes):
+    """What `training` makes of these, compiled once in a session: its variables have their first values again."""
+    key = repr((network, sorted(changes.items())))
+    if key not in _COMPILED:
+        made = training(network, **changes)
+        _COMPILED[key] = made, {name: variable.numpy() for name, variable in made.variables.items()}
+    made, first = _COMPILED[key]
+    for name, variable in made.variables.items():
+        variable.assign(first[name])
+    return made

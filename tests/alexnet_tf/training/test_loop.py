@@ -10,7 +10,7 @@ from alexnet_tf.training import loop as fit_module
 from alexnet_tf.training.checkpoint import Spent
 from alexnet_tf.training.loop import TrainingLoop
 from alexnet_tf.training.schedule import Plateau
-from tests.alexnet_tf.small_training import alexnet, alexnet_bn, four_layer, optimizer, schedule, split, training
+from tests.alexnet_tf.small_training import alexnet, alexnet_bn, compiled, four_layer, optimizer, schedule, split, training
 
 HELD_OUT = split(9, seed=5)
 
@@ -54,7 +54,7 @@ def often(monkeypatch):
 
 def test_an_epoch_is_a_row_of_the_history():
     rows, steps = [], []
-    work = training(epochs=2)
+    work = compiled(epochs=2)
 
     def advance(amount=1, **figures):
         steps.append(amount)
@@ -75,7 +75,7 @@ def test_a_call_has_as_many_steps_as_the_chief_says(monkeypatch):
     wished, taken = [], []
     monkeypatch.setattr(fit_module, "SECONDS_PER_CALL", 60.0)
     monkeypatch.setattr(fit_module, "agreed", lambda _, wish, stop: (wished.append(wish) or 2, stop))
-    work = training(epochs=2)
+    work = compiled(epochs=2)
     monkeypatch.setattr(work, "run_steps", lambda *given, run=work.run_steps: taken.append(given[2]) or run(*given))
     assert make(work).run().steps_here == 12
     assert taken == [2] * 6
@@ -83,9 +83,9 @@ def test_a_call_has_as_many_steps_as_the_chief_says(monkeypatch):
 
 
 def test_the_history_says_the_mean_loss_of_the_epoch():
-    work = training(epochs=1)
+    work = compiled(epochs=1)
     losses, errors = work.run_steps(work.iterator(0), 0, 6, Plateau())
-    row = make(training(epochs=1)).run().history[0]
+    row = make(compiled(epochs=1)).run().history[0]
     assert row.train_loss == pytest.approx(losses.mean(), rel=1e-6)
     assert row.train_top1_error == pytest.approx(errors.mean(), rel=1e-6)
 
@@ -102,7 +102,7 @@ def test_the_history_says_the_mean_loss_of_the_epoch():
 def test_a_broken_off_training_goes_on_to_the_same_end(tmp_path, often, network, steps):
     def work():
         plateau = schedule(name="plateau", patience_epochs=1)
-        return training(network, epochs=3, weight_averaging=0.9, keep="best", schedule=plateau)
+        return compiled(network, epochs=3, weight_averaging=0.9, keep="best", schedule=plateau)
 
     whole = make(work()).run()
     started = time.monotonic()
@@ -138,7 +138,7 @@ def ask_after(stop, steps):
 def test_a_stopped_training_saves_that_step_and_goes_on_to_the_same_end(tmp_path, often, steps):
     def work():
         plateau = schedule(name="plateau", patience_epochs=1)
-        return training(alexnet_bn(), epochs=3, weight_averaging=0.9, keep="best", schedule=plateau)
+        return compiled(alexnet_bn(), epochs=3, weight_averaging=0.9, keep="best", schedule=plateau)
 
     whole = make(work()).run()
     stop = Stop()
@@ -176,8 +176,8 @@ def test_a_stop_that_comes_in_a_validation_breaks_it_off(tmp_path, often, monkey
     assert len(batches) == 1  # of two
     for name, expected in weights[-1].items():  # not the averages, with which it was validating
         np.testing.assert_array_equal(work.weights()[name], expected, err_msg=name)
-    resumed = make(training(epochs=2, weight_averaging=0.9), tmp_path).run()
-    whole = make(training(epochs=2, weight_averaging=0.9)).run()
+    resumed = make(compiled(epochs=2, weight_averaging=0.9), tmp_path).run()
+    whole = make(compiled(epochs=2, weight_averaging=0.9)).run()
     assert resumed.history == whole.history
     for name, expected in whole.weights.items():
         np.testing.assert_array_equal(resumed.weights[name], expected, err_msg=name)
@@ -185,7 +185,7 @@ def test_a_stop_that_comes_in_a_validation_breaks_it_off(tmp_path, often, monkey
 
 def test_a_stop_is_heeded_only_when_a_first_step_is_through(often):
     stop, heeded = Stop(), []
-    make(training(epochs=1), advance=lambda amount=1, **figures: heeded.append(stop.heeded), stop=stop).run()
+    make(compiled(epochs=1), advance=lambda amount=1, **figures: heeded.append(stop.heeded), stop=stop).run()
     assert heeded == [False, False, True, True, True, True, True]  # before the first one, then six steps
     assert not stop.heeded
 
@@ -193,12 +193,12 @@ def test_a_stop_is_heeded_only_when_a_first_step_is_through(often):
 def test_without_a_folder_a_stop_says_that_nothing_is_saved(often):
     stop = Stop(asked=True)
     with pytest.raises(Stopped, match="after step 0 of 12, epoch 1 of 2; there is no folder for checkpoints"):
-        make(training(), stop=stop).run()
+        make(compiled(), stop=stop).run()
 
 
 def test_a_finished_training_is_not_repeated(tmp_path, often):
-    first = make(training(), tmp_path).run()
-    again = make(training(), tmp_path).run()
+    first = make(compiled(), tmp_path).run()
+    again = make(compiled(), tmp_path).run()
     assert again.steps_here == 0
     assert again.history == first.history
     for name, expected in first.weights.items():
@@ -206,46 +206,46 @@ def test_a_finished_training_is_not_repeated(tmp_path, often):
 
 
 def test_forgetting_deletes_the_checkpoint(tmp_path, often):
-    fit = make(training(), tmp_path / "scratch")
+    fit = make(compiled(), tmp_path / "scratch")
     fit.run()
     assert (tmp_path / "scratch" / "checkpoint.safetensors").exists()
     fit.forget()
     assert not (tmp_path / "scratch").exists()
-    make(training()).forget()  # without a folder there is nothing to delete
+    make(compiled()).forget()  # without a folder there is nothing to delete
 
 
 @pytest.mark.parametrize("content", [b"PK\x03\x04 not quite", b"", b"of another program"])
 def test_a_damaged_or_foreign_file_is_refused_and_left_alone(tmp_path, content):
     (tmp_path / "checkpoint.safetensors").write_bytes(content)
     with pytest.raises(DataError, match=r"checkpoint\.safetensors is damaged or no file of ours"):
-        make(training(), tmp_path).run()
+        make(compiled(), tmp_path).run()
     assert (tmp_path / "checkpoint.safetensors").read_bytes() == content
 
 
 def test_a_truncated_checkpoint_is_refused(tmp_path, often):
-    make(training(epochs=1), tmp_path).run()
+    make(compiled(epochs=1), tmp_path).run()
     whole = (tmp_path / "checkpoint.safetensors").read_bytes()
     (tmp_path / "checkpoint.safetensors").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(DataError, match=r"checkpoint\.safetensors is damaged"):
-        make(training(epochs=1), tmp_path).run()
+        make(compiled(epochs=1), tmp_path).run()
 
 
 def test_the_checkpoint_of_another_training_is_refused(tmp_path, often):
-    make(training(epochs=1), tmp_path / "ours").run()
+    make(compiled(epochs=1), tmp_path / "ours").run()
     (tmp_path / "theirs").mkdir()
     (tmp_path / "ours" / "checkpoint.safetensors").rename(tmp_path / "theirs" / "checkpoint.safetensors")
     with pytest.raises(DataError, match=r"belongs to another training: expected the fingerprint theirs…, found ours…"):
-        make(training(epochs=1), tmp_path / "theirs").run()
+        make(compiled(epochs=1), tmp_path / "theirs").run()
 
 
 def test_a_checkpoint_that_does_not_fit_the_network_is_refused(tmp_path, often):
-    make(training(alexnet_bn(), epochs=1), tmp_path).run()
+    make(compiled(alexnet_bn(), epochs=1), tmp_path).run()
     with pytest.raises(DataError, match=r"does not fit this training at .*; delete it, or train with --fresh"):
-        make(training(alexnet_bn(dense_units=[8, 8]), epochs=1), tmp_path).run()
+        make(compiled(alexnet_bn(dense_units=[8, 8]), epochs=1), tmp_path).run()
 
 
 def test_a_loss_that_is_not_finite_stops_with_its_step():
-    work = training(optimizer=optimizer(learning_rate=1e30))
+    work = compiled(optimizer=optimizer(learning_rate=1e30))
     with pytest.raises(TrainingError, match=r"step 2\b|step 3\b") as caught:
         make(work).run()
     assert "learning_rate" in str(caught.value)
@@ -261,24 +261,24 @@ def test_an_update_that_no_loss_sees_stops_too():
 
 def test_a_loss_that_stays_at_ln_k_stops_with_what_to_try(monkeypatch):
     monkeypatch.setattr(guards, "STALL_STEPS", (1, 5000))
-    still = training(alexnet(weight_stddev=[1e-6] * 8), optimizer=optimizer(learning_rate=1e-9), epochs=3)
+    still = compiled(alexnet(weight_stddev=[1e-6] * 8), optimizer=optimizer(learning_rate=1e-9), epochs=3)
     message = r"ends at step 6 is 1\.09\d\d, still ln K = 1\.0986 for 3 classes.*profile: original"
     with pytest.raises(TrainingError, match=message):
         make(still).run()
 
 
 def test_a_short_training_is_not_called_stalled_too_early():
-    still = training(alexnet(weight_stddev=[1e-6] * 8), optimizer=optimizer(learning_rate=1e-9), epochs=3)
+    still = compiled(alexnet(weight_stddev=[1e-6] * 8), optimizer=optimizer(learning_rate=1e-9), epochs=3)
     fitted = make(still).run()
     assert len(fitted.history) == 3
     assert fitted.stalled  # and yet it is said
-    assert not make(training(alexnet_bn(), epochs=3)).run().stalled
+    assert not make(compiled(alexnet_bn(), epochs=3)).run().stalled
 
 
 def test_the_best_epoch_is_kept_when_asked(monkeypatch):
     errors = iter([0.5, 0.25, 0.75, 0.25])
     weights = []
-    work = training(epochs=4, keep="best")
+    work = compiled(epochs=4, keep="best")
 
     class Scores:
         losses, scores = [1.0], {1: None}
@@ -302,13 +302,13 @@ def test_the_plateau_rule_sees_the_validation_error(monkeypatch):
             return 0.5
 
     monkeypatch.setattr(fit_module, "score_center", lambda logits, labels: Scores())
-    work = training(epochs=6, schedule=schedule(name="plateau", patience_epochs=1, max_drops=3))
+    work = compiled(epochs=6, schedule=schedule(name="plateau", patience_epochs=1, max_drops=3))
     rates = [row.learning_rate for row in make(work).run().history]
     assert rates == pytest.approx([0.01, 0.01, 0.001, 0.0001, 0.00001, 0.00001])
 
 
 def test_averaged_weights_are_the_result():
-    work = training(epochs=1, weight_averaging=0.5)
+    work = compiled(epochs=1, weight_averaging=0.5)
     fitted = make(work).run()
     averaged = [work.variables[f"averages/{n}"].numpy() for n in range(len(work.model.trainable_variables))]
     for variable, average in zip(work.model.trainable_variables, averaged, strict=True):
