@@ -1,0 +1,81 @@
+"""`alexnet verify` of a kept result: its own commit, with its changes, and what it claims."""
+
+import json
+import shutil
+
+import pytest
+from dvc_repository import Repository
+
+pytestmark = pytest.mark.timeout(900)
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """A repository in which a training with other parameters than its experiment's was kept; and the kept file."""
+    made = Repository(tmp_path_factory.mktemp("kept"))
+    (made.root / "experiments").mkdir()
+    shutil.copy(made.root / "params.yaml", made.root / "experiments/stub.yaml")
+    made.commit()
+    made.edit("epochs: 30,", "epochs: 28,")
+    made.run("dvc", "repro")
+    made.rows()  # the uploader has ended
+    paths = json.loads(made.run("alexnet", "track", "keep", "--json").stdout)
+    made.run("git", "checkout", "-q", "params.yaml")
+    shutil.rmtree(made.root / ".dvc/cache")
+    return made, next(path for path in paths if "optimized-seed2012-" in path)
+
+
+def test_verify_runs_a_kept_result_from_its_own_commit_with_its_changes(kept):
+    repository, path = kept
+    stub = repository.root / "stub_stages.py"
+    stub.write_text(stub.read_text().replace('"top1_error": 0.25', '"top1_error": 0.75'))  # later code
+    repository.commit()
+    said = repository.run("alexnet", "verify", path, "--json")
+    certificate = json.loads(said.stdout)
+    assert certificate["verdict"] == "reproduced"
+    stages = [each["stage"].partition("@")[0] for each in certificate["outputs"]]
+    assert set(stages) == {"download", "validate", "preprocess", "statistics", "train", "evaluate"}
+    row = json.loads((repository.root / path).read_text())["row"]
+    claimed = {name: digest for stage in row["standing"] for name, digest in stage["outs"].items()}
+    for each in certificate["outputs"]:
+        assert each["reproduced"] == claimed[f"dvc.out.{each['path']}"]
+    assert certificate["claimed_on"] == certificate["machine"]
+    assert certificate["claim"] == path
+    assert certificate["commit"] == row["tags"]["mlflow.source.git.commit"]
+    assert list((repository.root / ".alexnet/verify").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("claimed", "verdict", "code"),
+    [(0.25, "same results, different bytes", 0), (0.26, "within tolerance", 0), (0.75, "not reproduced", 1)],
+)
+def test_verify_compares_the_numbers_of_a_kept_result_where_bytes_differ(kept, claimed, verdict, code):
+    repository, path = kept
+    content = json.loads((repository.root / path).read_text())
+    evaluate = next(each for each in content["row"]["standing"] if each["stage"] == "evaluate@optimized")
+    evaluate["metrics"]["test/center/top1_error"] = claimed
+    evaluate["outs"] = dict.fromkeys(evaluate["outs"], "0123456789abcdef.dir")
+    other = repository.root / "other.json"
+    other.write_text(json.dumps(content))
+    done = repository.run("alexnet", "verify", "other.json", check=False)
+    assert done.returncode == code, done.stderr
+    assert f"verdict:  {verdict}" in done.stdout
+    assert (f"center/top1_error: {claimed} -> 0.25" in done.stdout) == (claimed != 0.25)
+    assert "from:     " in done.stdout
+
+
+def test_a_kept_result_that_cannot_be_run_is_one_sentence(kept):
+    repository, path = kept
+    content = json.loads((repository.root / path).read_text())
+    content["row"]["tags"]["mlflow.source.git.commit"] = "0" * 40
+    (repository.root / "other.json").write_text(json.dumps(content))
+    (repository.root / "params.yaml.json").write_text("{}")
+    for name, words in {
+        "other.json": "is not in this repository",
+        "none.json": "cannot be read (No such file",
+        "params.yaml.json": "expected a result",
+    }.items():
+        done = repository.run("alexnet", "verify", name, check=False)
+        assert done.returncode == 1
+        assert words in done.stderr
+        assert "Traceback" not in done.stderr
