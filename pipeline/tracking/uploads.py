@@ -57,7 +57,7 @@ def problem(home: Path, pipeline: str) -> str | None:
 
 
 def _folder(home: Path) -> Path:
-    return home / ".alexnet" / "courier"
+    return home / ".alexnet" / "courier"  # as earlier versions call it, which may still be at work
 
 
 def problem_file(home: Path, pipeline: str) -> Path:
