@@ -22,7 +22,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
 
-repro: $(READY)  ## run the whole pipeline on the active params.yaml, then show what came out
+repro: $(READY)  ## run the whole pipeline on the active params.yaml, then show the comparison
 	@alexnet setup
 	dvc repro
 	@alexnet report
@@ -39,7 +39,7 @@ check: $(READY)  ## style, types and layers
 	pyright
 	lint-imports
 
-setup: $(READY)  ## make the environment alone
+setup: $(READY)  ## make only the environment
 	@alexnet setup
 
 report: $(READY)  ## the comparison of the last run
@@ -52,7 +52,7 @@ bench: $(READY)  ## the training step against the machine's matrix products, Ker
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group bench
 	python -m benchmarks.training
 
-docs: $(READY)  ## render every page that stands on results, benchmarks, code or parameter models
+docs: $(READY)  ## render every page that depends on results, benchmarks, code or parameter models
 	alexnet docs
 	python -m benchmarks.pages
 	python -m benchmarks.performance_page

@@ -97,8 +97,8 @@ def _unreadable(split: str, survey: Survey, limits: Limits) -> list[Anomaly]:
         return []
     share = len(bad) / len(survey.keys)
     severity = "ERROR" if share > limits.max_corrupt_share else "WARNING"
-    text = f"{split}: {len(bad)} of {len(survey.keys)} images cannot be decoded, at most a share of "
-    text += f"{limits.max_corrupt_share} is accepted: {some(bad)}."
+    text = f"{split}: {len(bad)} of {len(survey.keys)} images cannot be decoded; the accepted share is "
+    text += f"{limits.max_corrupt_share}: {some(bad)}."
     return [Anomaly("corrupt_images", split, severity, text, "image", _places(split, rows))]
 
 
@@ -224,14 +224,14 @@ def _exact(surveys: Mapping[str, Survey], limits: Limits) -> list[Anomaly]:
     found = []
     for split, groups in within.items():
         if groups:
-            text = f"{split}: {len(groups)} images come more than once: {_named(surveys, groups)}."
+            text = f"{split}: {len(groups)} images occur more than once: {_named(surveys, groups)}."
             found.append(Anomaly("copies", split, "WARNING", text, "image", _copy_places(groups)))
     if across:
-        text = f"{len(across)} images come in more than one split, by the same bytes: {_named(surveys, across)}."
+        text = f"{len(across)} images occur in more than one split with the same bytes: {_named(surveys, across)}."
         severity = "WARNING" if limits.allow_split_leakage else "ERROR"
         found.append(Anomaly("split_leakage", "", severity, text, "image", _copy_places(across)))
     if contradictory:
-        text = f"{len(contradictory)} images come with more than one label: {_named(surveys, contradictory)}."
+        text = f"{len(contradictory)} images have more than one label: {_named(surveys, contradictory)}."
         found.append(Anomaly("contradictory_labels", "", "WARNING", text, "label", _copy_places(contradictory)))
     return found
 

@@ -92,8 +92,8 @@ class ImageFinding:
 def oddities(surveys: Mapping[str, Survey]) -> list[ImageFinding]:
     """Return what is accepted but unusual: pixels other than RGB, names of another format, turned by EXIF."""
     kinds: dict[str, tuple[str, Callable[[Survey], np.ndarray]]] = {
-        "not RGB": ("Made RGB where they are decoded.", lambda survey: (survey.modes != "RGB") & survey.decodable),
-        "named as another format": ("Read by their content; the name does not matter.", _misnamed),
+        "not RGB": ("Converted to RGB when decoded.", lambda survey: (survey.modes != "RGB") & survey.decodable),
+        "named as another format": ("The format is taken from the content, not from the name.", _misnamed),
         "turned by EXIF": (
             "The orientation is ignored, as in the 2012 code.",
             lambda survey: (survey.orientations > 1) & (survey.formats != "TIFF"),  # Pillow turns these
@@ -129,7 +129,7 @@ def page(
         read: Returns an image's encoded bytes.
     """
     rows = "".join(_row(split, content) for split, content in report["splits"].items())
-    parts = "".join(_section(finding, surveys, read) for finding in found) or "<p>Nothing is odd.</p>"
+    parts = "".join(_section(finding, surveys, read) for finding in found) or "<p>No anomalies.</p>"
     head = "<tr><th>split<th>images<th>corrupt<th>classes<th>width<th>height<th>formats<th>modes</tr>"
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Validation: {report["verdict"]}</title>'

@@ -140,7 +140,7 @@ def test_an_error_goes_to_the_tracker_and_leaves_no_verdict(tmp_path):
 def test_the_same_bytes_in_two_splits_are_an_error_unless_allowed(tmp_path):
     splits = healthy()
     splits["test"][1] = splits["train"][1]
-    with pytest.raises(DataError, match="more than one split, by the same bytes: test/1 = train/1"):
+    with pytest.raises(DataError, match="more than one split with the same bytes: test/1 = train/1"):
         run(tmp_path, splits)
     report = run(tmp_path, splits, allow_split_leakage=True, name="allowed")
     assert names(report) == [("WARNING", "split_leakage", "")]
