@@ -30,13 +30,13 @@ PROFILES: dict[str, dict[str, Switch]] = {
         "network.lrn_alpha": Switch(0.00002, "layer.py divides scale = 1e-4 by size = 5"),
         "network.lrn_k": Switch(2.0, "layers-145.cfg: minDiv=2; §3.3: k = 2"),
         "network.lrn_scope": Switch("tower", "layers-145.cfg: rnorm1a and rnorm1b have 48 channels each"),
-        "network.lrn_order": Switch("before_relu", "layers-145.cfg: conv1 is linear, neuron=relu stands at pool1"),
+        "network.lrn_order": Switch("before_relu", "layers-145.cfg: conv1 is linear, neuron=relu is at pool1"),
         "network.dropout_scaling": Switch("at_test", "layers-145.cfg: hs1, hs2 with keep=0.5; §4.2"),
         "network.weight_stddev": Switch(
             [0.01, 0.01, 0.03, 0.03, 0.03, 0.01, 0.01, 0.01], "layers-145.cfg: initW, 0.03 in conv3 to conv5"
         ),
         "network.bias": Switch(_PAPER_BIAS, "layers-145.cfg: initB; §5"),
-        "training.optimizer.bias_learning_rate_factor": Switch(2.0, "layer-params-153: epsB = 0.02 beside epsW = 0.01"),
+        "training.optimizer.bias_learning_rate_factor": Switch(2.0, "layer-params-153: epsB = 0.02, epsW = 0.01"),
         "training.optimizer.bias_decay": Switch(False, "layer.cu: wc is applied to weights only"),
         "training.schedule.name": Switch("steps", "layer-params-145-2010.cfg: lowered by hand at set epochs"),
         "training.schedule.drop_at": Switch(

@@ -1,4 +1,4 @@
-"""Completes the rows in MLflow: puts a description of all stages that are up to date into the spool, to be sent."""
+"""Completes the parent runs in MLflow: writes a description of all stages that are up to date to the spool."""
 
 import json
 import uuid

@@ -1,4 +1,4 @@
-"""The runs of this project's experiment in MLflow. It imports MLflow, so only processes beside a stage import it."""
+"""The runs of this project's experiment in MLflow. It imports MLflow, so stages never import it."""
 
 import contextlib
 import fcntl

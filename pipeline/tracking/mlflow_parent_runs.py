@@ -1,7 +1,7 @@
-"""The rows in MLflow: found, made, continued after an interruption, and marked by how far they came.
+"""Parent runs in MLflow: found, made, continued after an interruption, and ended with a status.
 
-A row is open until all stages of its variant are up to date. A pipeline run with the same params.yaml and the same code
-in the same clone continues an open row, unless the process that works on that row is still there.
+A parent run is open until all stages of its variant are up to date. A pipeline run with the same params.yaml and the
+same code in the same clone continues an open parent run, unless the process that works on it is still alive.
 """
 
 import socket

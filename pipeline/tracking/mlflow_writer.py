@@ -1,4 +1,4 @@
-"""Writes recorded events into MLflow: rows, the runs of stages below them, links to the runs of skipped stages."""
+"""Writes recorded events to MLflow: parent runs, stage runs, links to the runs of skipped stages."""
 
 from pathlib import Path
 from typing import Any

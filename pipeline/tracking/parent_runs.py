@@ -1,10 +1,9 @@
-"""What is recorded: the comparable rows of a pipeline run, and what each stage was made from.
+"""What is recorded: the parent runs of a pipeline run, and what each stage was made from.
 
-In MLflow, each variant of a pipeline run is one row at the top level, which carries all of the variant's
-parameters and its headline metrics. Stage runs are below the rows. A stage that several variants share
-is below each of them, so every row shows its whole chain. A stage that was skipped, because nothing it
-needs has changed, is looked up by its fingerprint: its row takes over the metrics and names the run that made
-them.
+In MLflow, each variant of a pipeline run is a parent run with all parameters of the variant and its headline metrics.
+Stage runs are its children. A stage that several variants share is a child of each of them, so every parent run shows
+its whole chain. A skipped stage is found by its fingerprint: the parent run copies its metrics and names the run that
+made them.
 """
 
 import hashlib

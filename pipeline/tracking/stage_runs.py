@@ -1,8 +1,8 @@
-"""Describes the stages that are up to date: they ran, here or elsewhere, and nothing has changed since.
+"""Describes stages that are up to date: they ran, now, before or on another machine, and nothing has changed since.
 
-DVC starts no process for a stage that it skips or takes from its cache. What such a stage adds to its variant's row
-is therefore read from its outputs and from dvc.lock. Where no run of it is on record, in a fresh clone or after the
-store was lost, the same description is enough to make that run again.
+DVC starts no process for a stage that it skips or takes from its cache. What such a stage adds to its parent run is
+therefore read from its outputs and from dvc.lock. If there is no run of it, in a fresh clone or after the store was
+lost, the same description is enough to recreate that run.
 """
 
 import csv

@@ -1,7 +1,7 @@
 """Records what a stage measures: first into a spool folder, from where another process sends it to MLflow.
 
 The other process keeps MLflow's import and a slow or dead server out of the stage, and ends the MLflow run
-when the stage is killed. What it could not send stays in the spool, whole, one folder a stage run.
+when the stage is killed. What it could not send stays in the spool, one folder per stage run.
 """
 
 import os

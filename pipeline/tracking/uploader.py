@@ -1,11 +1,11 @@
-"""Brings to MLflow what stages record, in a process beside them.
+"""Sends what stages record to MLflow, in a process of its own.
 
     python -m pipeline.tracking.uploader ROOT HOME KIND PIPELINE PID START
 
-The first stage of a pipeline run starts it. It imports MLflow once for all stages, so that they wait neither for that
-nor for a slow or dead server. It outlives `dvc` by a few seconds: while a stage runs, dvc.lock does not have its
-outputs yet, and of the stages that DVC skips after it nothing runs at all, so the last word on a pipeline run is said
-when `dvc` is gone.
+The first stage of a pipeline run starts it. It imports MLflow once for all stages, which wait neither for that nor
+for a slow or dead server. It outlives `dvc` by a few seconds: while a stage runs, dvc.lock does not have its outputs
+yet, and stages that DVC skips after it start no process, so a pipeline run can be completed only after `dvc` has
+ended.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Starts the process that brings records to MLflow (`uploader`), waits for it, and learns what is wrong."""
+"""Starts the process that sends records to MLflow (`uploader`), waits for it, and reads its problems."""
 
 import contextlib
 import fcntl
