@@ -80,7 +80,9 @@ def test_a_file_that_is_no_image_is_named(folder, photos, tmp_path):
 
 
 def test_a_name_is_that_of_a_model_of_the_package_where_no_folder_has_it(tmp_path, trained, monkeypatch):
-    with pytest.raises(an.ConfigError, match=r"cifar10 is no folder; .*; this version comes with no model of its own"):
+    with pytest.raises(
+        an.ConfigError, match=r"cifar10 is not a folder; .*; this version comes with no model of its own"
+    ):
         an.load_classifier("cifar10")
     monkeypatch.setattr(image_classifier, "_shelf", lambda: tmp_path / "shelf")
     (tmp_path / "shelf").mkdir()

@@ -122,7 +122,7 @@ def test_resolved_values_are_copies():
     [
         ({"profile": "papr"}, "did you mean paper"),
         ({"profile": "none", "network": {"bias": "profile"}}, "network.bias.*profile is none"),
-        ({"profile": "paper", "network": {"dropout": "profile"}}, "network.dropout.*no value"),
+        ({"profile": "paper", "network": {"dropout": "profile"}}, "network.dropout.*has a value only for"),
         ({}, "profile: expected one of original, paper, caffe, none"),
     ],
 )

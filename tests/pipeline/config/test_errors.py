@@ -24,7 +24,7 @@ FAULTS = [
         "profile: orignal",
         ["variants.faithful.profile", "'orignal'", "did you mean original?"],
     ),
-    ("dropout: 0.5", "dropout: profile", ["variants.faithful.network.dropout", "no value for it"]),
+    ("dropout: 0.5", "dropout: profile", ["variants.faithful.network.dropout", "has a value only for"]),
     ("crop_size: 56", "crop_size: profile", ["variants.optimized.input.crop_size", "profile is none"]),
     (
         "name: alexnet_bn",
@@ -49,7 +49,7 @@ FAULTS = [
         ["params.yaml: runtime.beam_runner: expected one of FnApiRunner, DaskRunner, ", "full name", "got 'Foo'"],
     ),
     ("compare:\n", "comparison:\n", ["comparison", "did you mean compare?"]),
-    ("  small: {", "  Small Ones: {", ["images has an entry 'Small Ones'", "small letters"]),
+    ("  small: {", "  Small Ones: {", ["images has an entry 'Small Ones'", "lower-case letters"]),
     ("seed: 2012", "seed: 2012\nseed: 3", ["line 3", "seed"]),
     ("seed: 2012", "seed: [1", ["params.yaml, line"]),
     ("seed: 2012", "seed: 2012-01-01", ["seed is", "quote it"]),

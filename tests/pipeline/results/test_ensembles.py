@@ -134,14 +134,14 @@ def write_averages(path, kept, each, together):
 @pytest.mark.parametrize(
     ("results", "found"),
     [
-        ([result(1)], "1, of 1 sets of parameters or precisions and 1 of data"),
-        ([result(1), result(2, epochs="9")], "2, of 2 sets of parameters or precisions and 1 of data"),
-        ([result(1), result(2, dataset="e.dir")], "2, of 1 sets of parameters or precisions and 2 of data"),
-        ([result(1), result(2, experiment="sample")], "2, of 1 sets of parameters or precisions and 2 of data"),
+        ([result(1)], "1 with 1 sets of parameters or precisions and 1 data sets"),
+        ([result(1), result(2, epochs="9")], "2 with 2 sets of parameters or precisions and 1 data sets"),
+        ([result(1), result(2, dataset="e.dir")], "2 with 1 sets of parameters or precisions and 2 data sets"),
+        ([result(1), result(2, experiment="sample")], "2 with 1 sets of parameters or precisions and 2 data sets"),
     ],
 )
 def test_what_does_not_belong_together_is_one_sentence(tmp_path, results, found):
-    with pytest.raises(ConfigError, match=f"in nothing but their seed, found {found}; leave others out$"):
+    with pytest.raises(ConfigError, match=f"only in their seed, found {found}; leave the others out$"):
         ensembles.keep(Workspace(root=tmp_path, home=tmp_path), results)
 
 
@@ -154,7 +154,7 @@ def test_a_model_that_is_not_in_the_cache_is_one_sentence_and_leaves_nothing(tmp
 
 @pytest.mark.parametrize("content", ["", "{}", '{"results": [], "each": [], "together": {}, "num_examples": 1}'])
 def test_files_that_are_no_averages_are_one_sentence(tmp_path, content):
-    with pytest.raises(AlexNetError, match=r"holds no averages; `alexnet results average RESULT"):
+    with pytest.raises(AlexNetError, match=r"holds no averages; run `alexnet results average RESULT"):
         averages_table(tmp_path, "cifar10")
     (tmp_path / "results/cifar10/averages").mkdir(parents=True)
     (tmp_path / "results/cifar10/averages/optimized.json").write_text(content)

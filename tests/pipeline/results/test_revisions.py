@@ -168,9 +168,9 @@ def test_another_number_of_images_is_refused(folder):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("{", r"metrics\.json of .* found another file \(Expecting"),
-        ("[]", r"metrics\.json of .* found another file"),
-        ('{"faithful": {}}', r"metrics\.json of .* found another file \(it lacks train or evaluate\)"),
+        ("{", r"metrics\.json of .* found something else \(Expecting"),
+        ("[]", r"metrics\.json of .* found something else"),
+        ('{"faithful": {}}', r"metrics\.json of .* found something else \(it lacks train or evaluate\)"),
         ('{"optimized": {"train": {}, "evaluate": {}}}', "--rev past: expected the errors of faithful .*KeyError"),
         ('{"faithful": {"train": {}, "evaluate": {}}}', "--rev past: expected the errors of faithful .*KeyError"),
     ],

@@ -241,7 +241,7 @@ def test_results_that_are_kept_make_the_rows_again(repository, tmp_path):
         path = repository.root / name
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     for _ in range(2):  # the second time changes nothing
-        assert "2 results are rows" in repository.run("alexnet", "track", "import").stdout
+        assert "2 results are in" in repository.run("alexnet", "track", "import").stdout
         rows = repository.rows()
         assert sorted(row["variant"] for row in rows) == ["faithful", "optimized"]
         new = {row["variant"]: row for row in rows}
