@@ -4,7 +4,7 @@ A step is a pure function of (seed, step, variables): order, crops, flips, colou
 `RandomStreams`. What has to be kept to go on later is in `TrainStep.arrays`.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
 
 import numpy as np
@@ -77,7 +77,7 @@ class TrainStep:
             self.optimizer = MomentumSGD(recipe.optimizer, self.model.trainable_variables)
             weights = [variable.value for variable in self.model.trainable_variables]
             self._averages = WeightAverages(weights, recipe.weight_averaging)
-        self._run: tf.types.experimental.ConcreteFunction | None = None
+        self._run: Callable | None = None
         self._inference = Inference(self._center_logits, strategy=strategy, batch_size=recipe.global_batch_size)
 
     def iterator(self, first_step: int) -> Iterator:

@@ -10,7 +10,16 @@ from alexnet_tf.training import loop as fit_module
 from alexnet_tf.training.checkpoint import Spent
 from alexnet_tf.training.loop import TrainingLoop
 from alexnet_tf.training.schedule import Plateau
-from tests.alexnet_tf.small_training import alexnet, alexnet_bn, compiled, four_layer, optimizer, schedule, split, training
+from tests.alexnet_tf.small_training import (
+    alexnet,
+    alexnet_bn,
+    compiled,
+    four_layer,
+    optimizer,
+    schedule,
+    split,
+    training,
+)
 
 HELD_OUT = split(9, seed=5)
 
