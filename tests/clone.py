@@ -1,6 +1,7 @@
 """A fresh clone of this repository with small parameters, in which tests run the real commands."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -9,10 +10,16 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parent.parent
+README_COMMANDS = [
+    line
+    for block in re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    for line in block.splitlines()
+]
+_OTHER_RESULTS = re.compile(r"results/(?!sample/).*-seed.*\.json")
 
 
 class Clone:
-    """A checkout of all tracked files, in a Git repository of its own, with an empty home."""
+    """A checkout in a Git repository of its own, with an empty home: all tracked files, few of the kept results."""
 
     def __init__(self, folder: Path, *, git: bool = True):
         self.root = folder / "clone"
@@ -20,7 +27,7 @@ class Clone:
         self.home.mkdir()
         listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, text=True)
         for name in filter(None, listed.stdout.split("\0")):
-            if (ROOT / name).exists():
+            if (ROOT / name).exists() and not _OTHER_RESULTS.fullmatch(name):
                 (self.root / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, self.root / name)
         make_small(self.root / "params.yaml")

@@ -1,13 +1,16 @@
-"""The real `dvc repro` in a fresh clone: what runs, what is cached, what is left behind."""
+"""A fresh clone: what the real `dvc repro` runs, caches and leaves behind, and then every command of the README."""
 
 import json
+import os
 import re
+import signal
 import sqlite3
 import subprocess
 import time
+import urllib.request
 
 import pytest
-from clone import Clone
+from clone import README_COMMANDS, Clone
 
 from pipeline.tracking import uploads
 
@@ -174,28 +177,50 @@ def test_dvc_shows_the_numbers_of_the_report(clone):
             assert mine
 
 
-def test_one_training_parameter_of_one_variant_reruns_that_variant_alone(clone):
+DRY = {"make repro": "make -n repro", "make test": "make -n test", "source .venv/bin/activate": "true"}
+"""`make` would build an environment here; that it does is CI's own first step."""
+SERVERS = {"mlflow ui": ["--port", "{port}", "--workers", "1"], "alexnet ui": ["--port", "{port}"]}
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("command", [command for command in README_COMMANDS if command not in SERVERS])
+def test_a_readme_command_runs(clone, command):
+    if command == "dvc repro" or command.startswith("dvc exp run"):
+        command += " download"  # the fixture and other tests run all stages
+    command = DRY.get(command, command)
+    if command.startswith("alexnet use"):
+        command += " --dry-run --force"
+    clone.run("bash", "-c", command)
+
+
+@pytest.mark.parametrize("command", sorted(SERVERS))
+def test_a_readme_server_answers_on_loopback(clone, command, free_port):
+    arguments = [part.format(port=free_port) for part in SERVERS[command]]
+    server = subprocess.Popen(
+        [*command.split(), *arguments], cwd=clone.root, env=clone.environment(), start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        for _ in range(360):
+            time.sleep(0.5)
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{free_port}/health", timeout=5) as answer:
+                    assert answer.status == 200
+                    return
+            except OSError:
+                assert server.poll() is None, "the server ended"
+        raise AssertionError("no answer within three minutes")
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(30)
+
+
+def test_one_training_parameter_of_one_variant_reruns_that_variant_alone_wherever_it_was_killed(clone):
+    """`kill -9` of the stage, then `dvc repro`: the weights of an uninterrupted training, and no half-written model."""
+    clone.run("git", "restore", "params.yaml")
     clone.run("git", "add", "dvc.lock", "metrics.json")
-    clone.run("git", "commit", "-qam", "the first run")
+    clone.run("git", "commit", "-qm", "the first run")
     before = compared(clone)
-    clone.edit("variants.optimized.training.optimizer.momentum", 0.8)
-    expected = {"train@optimized", "evaluate@optimized", "export@optimized", "compare"}
-    assert set(clone.stages_run()) == expected
-    found = json.loads(clone.run("dvc", "metrics", "diff", "--json").stdout)
-    assert list(found) == ["metrics.json"]
-    assert {name.partition(".")[0] for name in found["metrics.json"]} == {"optimized"}
-    prefix = "optimized.evaluate."
-    changed = {name.removeprefix(prefix): each for name, each in found["metrics.json"].items() if prefix in name}
-    old, new = (errors_of(each, "optimized") for each in (before, compared(clone)))
-    assert changed["center.mean_loss"]["old"] == before["errors"]["optimized"]["center"]["mean_loss"]
-    assert changed["center.mean_loss"]["old"] != changed["center.mean_loss"]["new"]
-    for name in old:  # what did not change is not listed
-        said = changed.get(name, {"old": old[name], "new": old[name]})
-        assert (said["old"], said["new"]) == (old[name], new[name])
-
-
-def test_a_killed_training_ends_where_an_uninterrupted_one_does(clone):
-    """`kill -9` of the stage, then `dvc repro`: the same weights, and no half-written model in between."""
     clone.edit("variants.optimized.training.epochs", 3)
     command = ["alexnet", "train", "optimized"]
     often = [*command, "-S", "runtime.checkpoint_interval_seconds=0.01"]
@@ -207,8 +232,20 @@ def test_a_killed_training_ends_where_an_uninterrupted_one_does(clone):
     assert stage.poll() is None  # it is killed with a checkpoint to go on from
     stage.kill()
     stage.wait()
-    clone.run(*command)
+    expected = {"train@optimized", "evaluate@optimized", "export@optimized", "compare"}
+    assert set(clone.stages_run()) == expected
     resumed = (clone.root / "models/optimized/weights.safetensors").read_bytes()
+    found = json.loads(clone.run("dvc", "metrics", "diff", "--json").stdout)
+    assert list(found) == ["metrics.json"]
+    assert {name.partition(".")[0] for name in found["metrics.json"]} == {"optimized"}
+    prefix = "optimized.evaluate."
+    changed = {name.removeprefix(prefix): each for name, each in found["metrics.json"].items() if prefix in name}
+    old, new = (errors_of(each, "optimized") for each in (before, compared(clone)))
+    assert changed["center.mean_loss"]["old"] == before["errors"]["optimized"]["center"]["mean_loss"]
+    assert changed["center.mean_loss"]["old"] != changed["center.mean_loss"]["new"]
+    for name in old:  # what did not change is not listed
+        said = changed.get(name, {"old": old[name], "new": old[name]})
+        assert (said["old"], said["new"]) == (old[name], new[name])
     clone.run(*command, "--fresh")
     assert (clone.root / "models/optimized/weights.safetensors").read_bytes() == resumed
 

@@ -110,12 +110,11 @@ class TrainStep:
             TrainingError: A loss, or a weight after its update, is not finite, or the device has too little memory.
         """
         rates, conv1_rates = self.learning_rates(first_step, num_steps, plateau)
-        if self._run is None:  # traced once, for any number of steps
-            step, steps = tf.TensorSpec([], tf.int32), tf.TensorSpec([None], tf.float32)
-            self._run = tf.function(self._run_steps).get_concrete_function(iterator, step, steps, steps)
+        self._run = self._run or self._traced(iterator)
         try:
             steps = (tf.constant(first_step), tf.constant(rates), tf.constant(conv1_rates))
-            losses, errors, sums = (figures.numpy() for figures in self._run(iterator, *steps))
+            figures = self._run(iterator, *steps)
+            losses, errors, sums = (each.numpy() for each in figures)
         except tf.errors.ResourceExhaustedError as error:
             raise TrainingError(
                 f"step {first_step + 1}: too little memory for training.global_batch_size = "
@@ -157,6 +156,11 @@ class TrainStep:
         named = {f"weights/{name}": variable.value for name, variable in named_variables(self.model).items()}
         named |= {f"velocities/{index}": variable for index, variable in enumerate(self.optimizer.velocities)}
         return named | {f"averages/{index}": variable for index, variable in enumerate(self._averages.variables)}
+
+    def _traced(self, iterator) -> Callable:
+        """Trace the steps once, for any number of them in a call."""
+        step, each = tf.TensorSpec([], tf.int32), tf.TensorSpec([None], tf.float32)
+        return tf.function(self._run_steps).get_concrete_function(iterator, step, each, each)
 
     def _run_steps(self, iterator, first_step, rates, conv1_rates):
         num_steps = tf.shape(rates)[0]
