@@ -28,7 +28,7 @@ repro: $(READY)  ## run the whole pipeline on the active params.yaml, then show 
 	@alexnet report
 
 test: $(READY)  ## the default tests, on two cores
-	pytest -n 2 --dist loadfile
+	pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-all: $(READY)  ## the default tests, the slow ones and those of distributed engines
 	pytest -m "not gpu"

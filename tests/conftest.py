@@ -31,6 +31,14 @@ def root() -> Path:
     return ROOT
 
 
+LONGEST = ("test_end_to_end.py", "test_backfill.py", "test_step.py", "test_loop.py", "test_applications.py")
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the files that take minutes, so that no worker of `make test` has one left when the others are done."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+
+
 def pytest_collection_finish(session):
     """Give TensorFlow two logical CPUs before a test uses it; after that their number is fixed.
 
