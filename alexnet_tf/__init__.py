@@ -6,7 +6,7 @@
     classifier = an.load_classifier("results/pretrained/cifar10")
     names, probabilities = classifier.predict(["photo.jpg"])
 
-The names below are looked up on first use, so that the import costs nothing: a Beam worker that wants
+The names below are looked up on first use, so that the import costs nothing: a Beam worker that needs
 `alexnet_tf.data.tfrecord` does not pay for TensorFlow.
 """
 

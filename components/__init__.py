@@ -1,4 +1,4 @@
-"""The stages of the pipeline, one module each.
+"""The stages of the pipeline, one module each, and what they share.
 
 Every stage module has the same four names: frozen dataclasses `Inputs` and `Outputs` whose fields are
 `pathlib.Path`, a frozen pydantic model `Params`, and `run(inputs, outputs, params, runtime) -> str`.

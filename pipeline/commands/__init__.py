@@ -1,4 +1,4 @@
-"""The commands of `alexnet`, one module each, and the only place of click.
+"""The commands of `alexnet`, and what they share; only these modules and `cli.py` import click.
 
 They import what is heavy when run, so that `--help` stays quick. Only the command line imports them.
 """

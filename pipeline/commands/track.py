@@ -22,7 +22,7 @@ transaction and with a backup; then the records in .alexnet/spool are sent. The 
 remove it, run `make setup` and activate it first.
 
 {example("alexnet track relocate")}"""
-_REBUILD_HELP = f"""Backfill the runs of the current state in MLflow.
+_REBUILD_HELP = f"""Recreate missing runs of the current state in MLflow.
 
 Every stage that is up to date in dvc.lock is linked to the stage run that made its outputs. If there is no such run (a
 fresh clone after `dvc pull`, a lost store), it is recreated from dvc.lock and the stage's reports.
@@ -101,7 +101,7 @@ def relocate(as_json: bool) -> None:
         )
 
 
-@command.command("rebuild", cls=Command, help=_REBUILD_HELP, short_help="Backfill the runs of the current state.")
+@command.command("rebuild", cls=Command, help=_REBUILD_HELP, short_help="Recreate missing runs of the current state.")
 @as_json
 def rebuild(as_json: bool) -> None:
     """Complete the rows of the present state."""

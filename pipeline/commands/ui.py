@@ -16,7 +16,7 @@ names a server, its address is printed and nothing is started.
 {example("alexnet ui" + chr(10) + "alexnet ui --port 5001 --no-browser")}"""
 
 
-@click.command("ui", cls=Command, help=_HELP, short_help="Show all runs in MLflow's pages.")
+@click.command("ui", cls=Command, help=_HELP, short_help="Open MLflow with all runs.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Port; by default a free one.")
 @click.option("--browser/--no-browser", default=None, help="Open a browser; by default if there is a screen.")
 def command(port: int | None, browser: bool | None) -> None:

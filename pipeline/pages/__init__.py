@@ -1,1 +1,4 @@
-"""Results and tables in; rendered pages of docs/ out. Only `alexnet docs` imports it."""
+"""Results and tables in; rendered pages of docs/, tables of README.md and lists in dvc.yaml out.
+
+Only `alexnet docs` imports it.
+"""

@@ -4,7 +4,7 @@
 
 Scores ten crops of the test split by each result's model and by the mean of their probabilities, and keeps the errors
 in results/EXPERIMENT/averages. Models and records come from DVC's cache, by the hashes that the results name, so this
-wants the machine that trained them.
+needs the machine that trained them.
 """
 
 import hashlib

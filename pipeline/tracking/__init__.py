@@ -1,4 +1,4 @@
-"""Events of stages in, runs in MLflow out; the only place of mlflow.
+"""Events of stages in, runs in MLflow out; nothing else imports mlflow.
 
-Stages write to the spool and never wait; processes of their own (`uploader`, `flush`, `model_registry`) import mlflow.
+Stages write to the spool and never wait. Only `mlflow_*` and `model_registry` import mlflow, in other processes.
 """

@@ -1,4 +1,4 @@
-"""A claim in; what a rerun gives beside it out: dvc.lock, a kept result, a killed training.
+"""A claim in; its comparison with a rerun out. A claim is dvc.lock, a kept result, or a training that survives kills.
 
 Only commands import it.
 """
