@@ -35,7 +35,7 @@ LONGEST = ("test_end_to_end.py", "test_backfill.py", "test_step.py", "test_loop.
 
 
 def pytest_collection_modifyitems(items):
-    """Begin with the files that take minutes, so that no worker of `make test` has one left when the others are done."""
+    """Begin with the files that take minutes, so that no worker of `make test` is left alone with one."""
     items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
 
 
