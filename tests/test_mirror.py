@@ -37,7 +37,6 @@ THROUGH = {
     "components/sources/shards.py": "tests/components/test_download.py",
     "components/sources/source.py": "tests/components/sources/test_subset.py",
     "components/sources/tar_members.py": "tests/components/sources/test_imagenet2012.py",
-    "components/sources/tfds.py": "tests/components/sources/test_tfds_preparation.py",
     "components/sources/tiny_imagenet_builder.py": "tests/components/sources/test_tfds_preparation.py",
     "components/sources/wordnet.py": "tests/components/sources/test_imagenet2012.py",
     # Every test of what it calls types the command.

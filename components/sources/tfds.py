@@ -3,6 +3,8 @@
 What is already prepared is read straight from its TFRecord files: no network, no TensorFlow, no re-encoding.
 """
 
+import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,17 +14,20 @@ import numpy as np
 
 from alexnet_tf.data.tfrecord import decode_example, indexed_records, read_record
 from alexnet_tf.errors import DataError
+from components.sources.files import Ignored
 from components.sources.source import RawImage, Source, order_value, sorted_order
 from components.sources.tfds_preparation import prepare
 
 _SPLITS = ("train", "validation", "test")
-_POSITION = np.dtype([("order", "u8"), ("file", "i4"), ("offset", "i8"), ("label", "i4")])
+_POSITION = np.dtype([("order", "u8"), ("file", "i4"), ("offset", "i8"), ("label", "i4"), ("copy", "i4")])
+_VERSION = re.compile(r"\d+\.\d+\.\d+")
 
 
 def tfds_source(name: str, folder: Path | None, *, builder: str = "") -> Source:
     """Return an image classification set of tensorflow-datasets.
 
-    A validation split without a (labelled) test split counts as the test split.
+    A validation split without a (labelled) test split counts as the test split. Images without an id are named by a
+    hash of their content, so that neither shards nor their order decide anything.
 
     Args:
         name: `NAME` or `NAME/CONFIG` as tensorflow-datasets knows it.
@@ -38,7 +43,10 @@ def tfds_source(name: str, folder: Path | None, *, builder: str = "") -> Source:
         raise DataError(
             f"The source tfds:{name} expected runtime.source_folder to say where data sets lie, found it unset."
         )
-    prepared = find_prepared(name, folder) or prepare(name, folder / "tfds", builder=builder)
+    prepared = find_prepared(name, folder)
+    if prepared is None:
+        _require_its_data_dir(name, folder)
+        prepared = prepare(name, folder / "tfds", builder=builder)
     layout = _layout(prepared)
     indices = {split: _index(layout, split) for split in _SPLITS if split in layout.files}
     indices = {split: index for split, index in indices.items() if len(index)}
@@ -49,7 +57,13 @@ def tfds_source(name: str, folder: Path | None, *, builder: str = "") -> Source:
     def read(split: str, rows: np.ndarray) -> Iterator[RawImage]:
         return _read(layout, origin[split], indices[origin[split]][rows])
 
-    return Source(layout.class_names, {split: indices[name]["label"] for split, name in origin.items()}, read)
+    labels = {split: indices[name]["label"] for split, name in origin.items()}
+    ignored = [
+        Ignored(f"split {split}", "a split without labels" if split in _SPLITS else "a split of another name")
+        for split in layout.files
+        if split not in indices
+    ]
+    return Source(layout.class_names, labels, read, ignored)
 
 
 @dataclass(frozen=True)
@@ -68,7 +82,8 @@ def find_prepared(name: str, folder: Path) -> Path | None:
     """Return the newest version of a prepared set, or None."""
     for data_dir in (folder, folder / "tfds"):
         for pattern in ("*/dataset_info.json", "*/*/dataset_info.json"):
-            found = [path.parent for path in (data_dir / name).glob(pattern)]
+            # What is being prepared, or was when it was killed, is in "3.0.2.incomplete…".
+            found = [p.parent for p in (data_dir / name).glob(pattern) if _VERSION.fullmatch(p.parent.name)]
             configs = sorted({path.parent.name for path in found})
             if len(configs) > 1:
                 raise DataError(
@@ -78,6 +93,22 @@ def find_prepared(name: str, folder: Path) -> Path | None:
             if found:
                 return max(found, key=lambda path: [int(part) for part in path.name.split(".")])
     return None
+
+
+def _require_its_data_dir(name: str, folder: Path) -> None:
+    """Refuse the folder of a prepared set itself, in which it would be fetched and prepared again.
+
+    Raises:
+        DataError: When it is one.
+    """
+    here = folder.resolve()
+    for parent in here.parents[:3] if name.partition("/")[0] in here.parts[-3:] else ():
+        found = find_prepared(name, parent)
+        if found is not None and here in (found, *found.parents):
+            raise DataError(
+                f"{folder}: expected the folder that holds {name}/, found the set itself; set runtime.source_folder to "
+                f"{parent}."
+            )
 
 
 def _layout(folder: Path) -> _Layout:
@@ -115,14 +146,14 @@ def _choose(names: list[str], preferred: str) -> str | None:
 def _index(layout: _Layout, split: str) -> np.ndarray:
     """Return where the labelled examples of a split lie, (N,) of `_POSITION`, in their final order."""
 
-    def positions() -> Iterator[tuple[int, int, int, int]]:
+    def positions() -> Iterator[tuple[int, int, int, int, int]]:
         for number, (path, count) in enumerate(zip(layout.files[split], layout.counts[split], strict=True)):
             found = 0
             for offset, payload in indexed_records(path):
                 found += 1
-                raw = _raw_image(layout, split, payload, f"{number}-{offset}")
+                raw = _raw_image(layout, split, payload)
                 if raw.label >= 0:  # ImageNet's test images have label -1
-                    yield order_value(raw.key), number, offset, raw.label
+                    yield order_value(raw.key), number, offset, raw.label, 0
             if found != count:
                 raise DataError(
                     f"{path}: expected {count} examples as dataset_info.json says, found {found}; delete "
@@ -130,20 +161,35 @@ def _index(layout: _Layout, split: str) -> np.ndarray:
                 )
 
     index = np.fromiter(positions(), _POSITION)
+    if layout.identity is None:
+        _count_copies(layout, split, index)
     return index[sorted_order(index["order"], where=str(layout.files[split][0].parent))]
+
+
+def _count_copies(layout: _Layout, split: str, index: np.ndarray) -> None:
+    """Give images of one class with equal content a number each, which goes into their keys; changes `index`."""
+    order = np.argsort(index["order"], kind="stable")
+    values = index["order"][order]
+    for place in np.flatnonzero(values[1:] == values[:-1]) + 1:
+        row, before = order[place], order[place - 1]
+        index["copy"][row] = index["copy"][before] + 1
+    for row in np.flatnonzero(index["copy"]):
+        (raw,) = _read(layout, split, index[row : row + 1])
+        index["order"][row] = order_value(raw.key)
 
 
 def _read(layout: _Layout, split: str, index: np.ndarray) -> Iterator[RawImage]:
     paths = layout.files[split]
-    for _, number, offset, _ in index.tolist():
-        yield _raw_image(layout, split, read_record(paths[number], offset), f"{number}-{offset}")
+    for _, number, offset, _, copy in index.tolist():
+        yield _raw_image(layout, split, read_record(paths[number], offset), copy)
 
 
-def _raw_image(layout: _Layout, split: str, payload: bytes, position: str) -> RawImage:
+def _raw_image(layout: _Layout, split: str, payload: bytes, copy: int = 0) -> RawImage:
     example = decode_example(payload)
     label, content = example[layout.label], example[layout.image]
-    identity = example[layout.identity] if layout.identity else position
     if not isinstance(label, int) or not isinstance(content, bytes):
         raise DataError(f"{layout.files[split][0].parent}: expected one image and one label, found {label!r}.")
+    identity = example[layout.identity] if layout.identity else hashlib.sha256(content).hexdigest()
     text = identity.decode() if isinstance(identity, bytes) else str(identity)
+    text += f"-{copy}" if copy else ""
     return RawImage(f"{split}/{layout.class_names[label]}/{text}", label, content)
