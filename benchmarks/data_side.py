@@ -39,10 +39,11 @@ COLUMNS = ("records", "images", "stage", "seconds", "mib", "bytes")
 LIMITS = {
     "max_corrupt_share": 0.02, "max_class_imbalance": 1e9, "allow_split_leakage": True, "near_copy_bits": None,
     "allow_near_leakage": True, "reference_schema": None, "min_side_px": 8, "max_aspect": 20.0,
+    "max_pixels": 50_000_000,
 }  # fmt: skip
 SIDE = 256
 PREPROCESS = {
-    "seed": 1, "size": SIDE, "stored_size": SIDE, "max_rejected_share": 0.0, "max_pixels": 50_000_000,
+    "seed": 1, "size": SIDE, "stored_size": SIDE, "max_corrupt_share": 0.0, "max_pixels": 50_000_000,
     "images_per_shard": 512, "jpeg_quality": 95,
 }  # fmt: skip
 

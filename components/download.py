@@ -13,9 +13,10 @@ Writes, readable by `tfds.builder_from_directory(dataset)`:
 
 Guarantees: the splits train, validation and test, none empty, ordered by a hash of the key. A split that the
 source has not is held out of its training split by content, so that copies of an image never lie in two of
-them and later additions move no image. One image in memory at a time. No image is dropped or changed, not
-even a broken one: a file that cannot be read is there without content, and `unreadable` says why. What is in the
-source's folder and is not used is counted in `ignored`, with the reason and the first few names.
+them and later additions move no image; of a class whose images would all be held out, one content stays. One
+image in memory at a time. No image is dropped or changed, not even a broken one: a file that cannot be read is
+there without content, and `unreadable` says why. What is in the source's folder and is not used is counted in
+`ignored`, with the reason and the first few names.
 
 Fails when: the source is not there (the message says what to fetch and where to put it), or a split ends up
 empty.
@@ -23,7 +24,8 @@ empty.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +48,7 @@ from components.sources.tiny_imagenet import tiny_imagenet_source
 
 SPLITS = ("train", "validation", "test")
 _LISTED = 20
+_NEVER = 1e-12  # so small a probability that all images of a class are held out
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     """Carry out the stage; see the module's docstring."""
     source = subset(_open(params, runtime), **dict(params.subset))
     held_out = {split: params.validation_share for split in SPLITS if split not in source.labels}
+    kept = _kept_in_train(source, held_out)
     outputs.dataset.mkdir()
     writers = {split: SplitWriter(outputs.dataset, split) for split in SPLITS}
     unreadable = []
@@ -110,7 +114,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
             for raw in source.read(split, np.arange(len(labels))):
                 # What cannot be read has no content to tell its split by, and its like would all go to one.
                 held = split == "train" and not raw.problem
-                target = _target(raw.content, held_out) if held else split
+                target = _target(hashlib.sha256(raw.content).digest(), held_out, kept) if held else split
                 if raw.problem:
                     unreadable.append({"split": target, "key": raw.key, "reason": raw.problem})
                 example = encode_example({"image": raw.content, "label": raw.label, "key": raw.key})
@@ -180,9 +184,32 @@ def _open(params: Params, runtime: Runtime) -> Source:
     return tfds_source(params.source.removeprefix("tfds:"), runtime.source_folder)
 
 
-def _target(content: bytes, held_out: Mapping[str, float]) -> str:
+def _kept_in_train(source: Source, held_out: Mapping[str, float]) -> frozenset[bytes]:
+    """Return the digests of images that stay in the training split, lest a class of few images have none there.
+
+    Only classes so small that all their images may be held out are read for it.
+    """
+    share, labels = sum(held_out.values()), source.labels.get("train", np.empty(0, np.int64))
+    if not share or not len(labels):
+        return frozenset()
+    few = np.bincount(labels) <= math.log(_NEVER) / math.log(share)
+    last: dict[int, bytes] = {}
+    has_some = set()
+    for raw in source.read("train", np.flatnonzero(few[labels])):
+        if raw.problem:
+            continue
+        digest = hashlib.sha256(raw.content).digest()
+        last[raw.label] = max(digest, last.get(raw.label, b""))
+        if _target(digest, held_out) == "train":
+            has_some.add(raw.label)
+    return frozenset(digest for label, digest in last.items() if label not in has_some)
+
+
+def _target(digest: bytes, held_out: Mapping[str, float], kept: Set[bytes] = frozenset()) -> str:
     """Return the split of a training image, by a hash of its content."""
-    place = int.from_bytes(hashlib.sha256(content).digest()[:8], "big") / 2**64
+    if digest in kept:
+        return "train"
+    place = int.from_bytes(digest[:8], "big") / 2**64
     for split, share in held_out.items():
         if place < share:
             return split

@@ -14,8 +14,9 @@ The order is that of a salted hash of the keys, so any slice is a fair mix of cl
 decoded is listed in the manifest, never dropped in silence. Memory does not grow with the images: a shard is
 the unit.
 
-Fails when: more than `max_rejected_share` of a split is rejected; the data set differs from its manifest, or
-two images of a split have one key; the verdict is neither "pass" nor "warn".
+Fails when: more than `max_corrupt_share` of a split is rejected, which the stage validate has found before by the same
+limits; the data set differs from its manifest, or two images of a split have one key; the verdict is neither "pass" nor
+"warn".
 """
 
 import json
@@ -66,7 +67,7 @@ class Params(StageParams):
     seed: int
     size: PositiveInt
     stored_size: PositiveInt
-    max_rejected_share: Annotated[float, Field(ge=0, le=1)]
+    max_corrupt_share: Annotated[float, Field(ge=0, le=1)]
     max_pixels: PositiveInt
     images_per_shard: PositiveInt
     encoding: Literal["raw", "jpeg"]
@@ -127,7 +128,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     for split in orders:
         of_split = [n for n, owner in enumerate(splits) if owner == split]
         rejected = sorted(entry for n in of_split for entry in summaries[n]["rejected"])
-        _check_rejected(split, rejected, len(orders[split]), params.max_rejected_share)
+        _check_rejected(split, rejected, len(orders[split]), params.max_corrupt_share)
         manifest["rejected"] += [{"split": split, "key": key, "reason": reason} for key, reason in rejected]
         manifest["splits"][split] = {
             "num_examples": sum(summaries[n]["shard"]["num_examples"] for n in of_split),
@@ -202,5 +203,5 @@ def _check_rejected(split: str, rejected: list[list[str]], num_images: int, max_
     if len(rejected) > max_share * num_images:
         share = f"{len(rejected)} of {num_images} images of the split {split} cannot be used"
         first = "; ".join(f"{key}: {reason}" for key, reason in rejected[:3])
-        way_out = "repair or remove them and run `dvc repro -f download`, or raise preprocess.max_rejected_share"
+        way_out = "repair or remove them and run `dvc repro -f download`, or raise validate.max_corrupt_share"
         raise DataError(f"{share}, expected a share of at most {max_share} (the first: {first}); {way_out}.")

@@ -21,19 +21,19 @@ manifest says.
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 from google.protobuf import text_format
 from google.protobuf.message import DecodeError
-from pydantic import Field
+from pydantic import Field, PositiveInt
 
 from alexnet_tf.data.record_dataset import read_manifest
 from alexnet_tf.data.tfrecord import decode_example, read_record
 from alexnet_tf.errors import DataError
-from alexnet_tf.validation.anomalies import Limits, Place, find_anomalies, find_copies, worst_first
+from alexnet_tf.validation.anomalies import Anomaly, Limits, Place, find_anomalies, find_copies, worst_first
 from alexnet_tf.validation.drift import find_drift
 from alexnet_tf.validation.metadata_protos import (
     anomalies_proto,
@@ -72,6 +72,7 @@ class Params(StageParams):
 
     Attributes:
         reference_schema: The NAME of `schemas/NAME.pbtxt`, which the set is compared with; null compares with none.
+        max_pixels: A larger image counts as one that cannot be decoded, as it does in the stage preprocess.
     """
 
     max_corrupt_share: float = Field(ge=0, le=1)
@@ -82,6 +83,7 @@ class Params(StageParams):
     reference_schema: Annotated[str, Field(pattern=r"^[\w-]+$")] | None
     min_side_px: int = Field(ge=1)
     max_aspect: float = Field(ge=1)
+    max_pixels: PositiveInt
 
 
 def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> str:
@@ -89,14 +91,14 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     manifest = read_manifest(inputs.dataset, stage="download")
     class_names = manifest["class_names"]
     outputs.report.mkdir()
-    surveys = _survey(inputs.dataset, manifest, outputs.report, runtime)
-    limits = Limits(**params.model_dump(exclude={"reference_schema"}))
+    surveys = _survey(inputs.dataset, manifest, outputs.report, params.max_pixels, runtime)
+    limits = Limits(**params.model_dump(exclude={"reference_schema", "max_pixels"}))
     anomalies = find_anomalies(surveys, class_names=class_names, limits=limits) + find_copies(surveys, limits=limits)
     if params.reference_schema:
         reference = _reference(inputs.schemas, params.reference_schema)
         anomalies += find_drift(surveys, class_names=class_names, schema=reference[0], statistics=reference[1])
     anomalies = worst_first(anomalies)
-    errors = [anomaly.description for anomaly in anomalies if anomaly.severity == "ERROR"]
+    errors = [anomaly for anomaly in anomalies if anomaly.severity == "ERROR"]
     verdict = "fail" if errors else "warn" if anomalies else "pass"
 
     report = validation_report(surveys, class_names, anomalies) | {"verdict": verdict}
@@ -115,13 +117,17 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     runtime.tracker.metrics({"anomalies": len(anomalies), "errors": len(errors)})
     if errors:
         runtime.tracker.artifact(outputs.report)
-        more = f" And {len(errors) - _ERRORS_SHOWN} more errors." if len(errors) > _ERRORS_SHOWN else ""
-        raise DataError(
-            f"The data set is not fit for training: {' '.join(errors[:_ERRORS_SHOWN])}{more} Correct "
-            f"the source and run `dvc repro -f download`, or change the limits in the section validate."
-        )
+        raise DataError(_unfit(errors))
     _write_json(outputs.verdict, {"verdict": verdict})
     return _found(report, planted=manifest.get("source") == "sample")
+
+
+def _unfit(errors: Sequence[Anomaly]) -> str:
+    described = " ".join(error.description for error in errors[:_ERRORS_SHOWN])
+    more = f" And {len(errors) - _ERRORS_SHOWN} more errors." if len(errors) > _ERRORS_SHOWN else ""
+    others = dict.fromkeys(error.way_out for error in errors if error.way_out)
+    mend = "Correct the source and run `dvc repro -f download`" + "".join(f", or {way_out}" for way_out in others)
+    return f"The data set is not fit for training: {described}{more} {mend}."
 
 
 def _found(report: Mapping[str, Any], *, planted: bool) -> str:
@@ -134,7 +140,9 @@ def _found(report: Mapping[str, Any], *, planted: bool) -> str:
     return text + "; reports/validate/validation.html shows them" * (warnings > 0)
 
 
-def _survey(dataset: Path, manifest: Mapping[str, Any], report: Path, runtime: Runtime) -> dict[str, Survey]:
+def _survey(
+    dataset: Path, manifest: Mapping[str, Any], report: Path, max_pixels: int, runtime: Runtime
+) -> dict[str, Survey]:
     scratch = report / "scratch"
     scratch.mkdir()
     tasks: dict[str, list[SurveyTask]] = {}
@@ -145,6 +153,7 @@ def _survey(dataset: Path, manifest: Mapping[str, Any], report: Path, runtime: R
                 num_examples=shard["num_examples"],
                 sha256=shard["sha256"],
                 survey=str(scratch / f"{split}-{number}.npz"),
+                max_pixels=max_pixels,
             )
             for number, shard in enumerate(content["shards"])
         ]

@@ -12,18 +12,20 @@ from components.beam.worker import COUNTERS
 
 @dataclass(frozen=True)
 class SurveyTask:
-    """One shard, what its manifest says of it, and the .npz file that the survey goes to."""
+    """One shard, what its manifest says of it, the .npz file for the survey, and the pixels of the largest image."""
 
     shard: str
     num_examples: int
     sha256: str
     survey: str
+    max_pixels: int
 
 
 def survey_shard(task: SurveyTask) -> dict[str, dict[str, int]]:
     """Survey one shard, in a Beam worker, and return how many images and bytes it looked at."""
     records = indexed_records(Path(task.shard))
-    columns = survey_images((offset, decode_example(payload)) for offset, payload in records)
+    examples = ((offset, decode_example(payload)) for offset, payload in records)
+    columns = survey_images(examples, max_pixels=task.max_pixels)
     found = len(columns["keys"])
     if found != task.num_examples:
         raise DataError(

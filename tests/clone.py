@@ -87,7 +87,6 @@ def make_small(path: Path) -> None:
         "download.sample.validation_images_per_class": 2,
         "download.sample.test_images_per_class": 2,
         "validate.max_corrupt_share": 0.1,
-        "preprocess.max_rejected_share": 0.1,
         "variants.faithful.network.filters": [8, 16, 16, 16, 16],
         "variants.faithful.network.dense_units": [32, 32],
         "variants.optimized.network.filters": [8, 8, 8, 8, 8],

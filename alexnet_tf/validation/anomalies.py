@@ -51,6 +51,8 @@ class Anomaly:
         description: One sentence with what was expected and found.
         feature: What it is about: image, label, key or size.
         images: Which images, where it is about some, a few hundred at most.
+        way_out: What lets an ERROR pass when the set is right as it is, a clause such as "set … to true"; empty where
+            only another set does.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Anomaly:
     description: str
     feature: str
     images: tuple[Place, ...] = ()
+    way_out: str = ""
 
 
 def find_anomalies(surveys: Mapping[str, Survey], *, class_names: Sequence[str], limits: Limits) -> list[Anomaly]:
@@ -99,7 +102,8 @@ def _unreadable(split: str, survey: Survey, limits: Limits) -> list[Anomaly]:
     severity = "ERROR" if share > limits.max_corrupt_share else "WARNING"
     text = f"{split}: {len(bad)} of {len(survey.keys)} images cannot be decoded; the accepted share is "
     text += f"{limits.max_corrupt_share}: {some(bad)}."
-    return [Anomaly("corrupt_images", split, severity, text, "image", _places(split, rows))]
+    way_out = "raise validate.max_corrupt_share"
+    return [Anomaly("corrupt_images", split, severity, text, "image", _places(split, rows), way_out)]
 
 
 def _odd_sizes(split: str, survey: Survey, limits: Limits) -> list[Anomaly]:
@@ -114,7 +118,8 @@ def _odd_sizes(split: str, survey: Survey, limits: Limits) -> list[Anomaly]:
     small, narrow = known[short < limits.min_side_px], known[long > limits.max_aspect * short]
     if len(small):
         text = f"{split}: {len(small)} images have a side under {limits.min_side_px} pixels: {named(small)}."
-        found.append(Anomaly("small_images", split, "ERROR", text, "size", _places(split, small.tolist())))
+        places, way_out = _places(split, small.tolist()), "lower validate.min_side_px"
+        found.append(Anomaly("small_images", split, "ERROR", text, "size", places, way_out))
     if len(narrow):
         text = f"{split}: {len(narrow)} images are longer than {limits.max_aspect} times their shorter side: "
         text += f"{named(narrow)}."
@@ -132,7 +137,9 @@ def _empty_classes(split: str, survey: Survey, class_names: Sequence[str]) -> li
     if not empty:
         return []
     text = f"{split}: {len(empty)} of {len(class_names)} classes have no image: {some(empty)}."
-    return [Anomaly("empty_classes", split, "ERROR" if split == "train" else "WARNING", text, "label")]
+    way_out = "name the other classes in download.subset.classes"
+    severity = "ERROR" if split == "train" else "WARNING"
+    return [Anomaly("empty_classes", split, severity, text, "label", way_out=way_out)]
 
 
 def _imbalance(survey: Survey, limits: Limits) -> list[Anomaly]:
@@ -229,7 +236,8 @@ def _exact(surveys: Mapping[str, Survey], limits: Limits) -> list[Anomaly]:
     if across:
         text = f"{len(across)} images occur in more than one split with the same bytes: {_named(surveys, across)}."
         severity = "WARNING" if limits.allow_split_leakage else "ERROR"
-        found.append(Anomaly("split_leakage", "", severity, text, "image", _copy_places(across)))
+        way_out = "set validate.allow_split_leakage to true"
+        found.append(Anomaly("split_leakage", "", severity, text, "image", _copy_places(across), way_out))
     if contradictory:
         text = f"{len(contradictory)} images have more than one label: {_named(surveys, contradictory)}."
         found.append(Anomaly("contradictory_labels", "", "WARNING", text, "label", _copy_places(contradictory)))
@@ -248,7 +256,8 @@ def _near(surveys: Mapping[str, Survey], limits: Limits) -> list[Anomaly]:
     if across:
         text = f"{len(across)} pairs of images in two splits look alike: {_named(surveys, across)}."
         severity = "WARNING" if limits.allow_near_leakage else "ERROR"
-        found.append(Anomaly("near_leakage", "", severity, text, "image", _copy_places(across)))
+        way_out = "set validate.allow_near_leakage to true"
+        found.append(Anomaly("near_leakage", "", severity, text, "image", _copy_places(across), way_out))
     return found
 
 

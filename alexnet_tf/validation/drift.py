@@ -56,7 +56,8 @@ def _classes(expected: list[str], found: Sequence[str]) -> list[Anomaly]:
     text = (
         f"Expected the {len(expected)} classes of the reference schema, found {' and '.join(parts) or 'another order'}."
     )
-    return [Anomaly("other_classes", "", "ERROR", text, "label")]
+    way_out = "set validate.reference_schema to null"
+    return [Anomaly("other_classes", "", "ERROR", text, "label", way_out=way_out)]
 
 
 def _words(survey: Survey, class_names: Sequence[str]) -> dict[str, Counter[str]]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from alexnet_tf.data.images import ImageRejected, decode
 from alexnet_tf.validation.anomalies import Anomaly, Place
-from alexnet_tf.validation.survey import MAX_PIXELS, Survey, copies, tally
+from alexnet_tf.validation.survey import Survey, copies, tally
 
 _LISTED = 100
 
@@ -61,6 +61,7 @@ def _range(values: np.ndarray) -> dict[str, float]:
 
 
 THUMBNAIL_PX = 96
+_THUMBNAIL_MAX_PIXELS = 178_956_970  # Pillow's own limit for a decompression bomb
 PER_FINDING = 12
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; color: #222;
@@ -167,7 +168,7 @@ def _figure(place: Place, surveys: Mapping[str, Survey], content: bytes) -> str:
 
 def _thumbnail(content: bytes) -> str:
     try:
-        image = decode(content, max_pixels=MAX_PIXELS)
+        image = decode(content, max_pixels=_THUMBNAIL_MAX_PIXELS)
     except ImageRejected as error:
         return f'<span class="none">{escape(error.reason)}</span>'
     image.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX), reducing_gap=2.0)

@@ -18,9 +18,6 @@ from PIL import Image
 from alexnet_tf.data.images import ImageRejected, decode, open_header
 from alexnet_tf.validation.near_duplicates import perceptual_hash
 
-MAX_PIXELS = 178_956_970
-"""Pillow's own limit for a decompression bomb; a survey calls a larger image corrupt."""
-
 _EXIF_ORIENTATION = 0x0112
 _UINT16_MAX = 65_535
 
@@ -65,12 +62,13 @@ class Survey:
         return np.array([not reason for reason in self.reasons], bool)
 
 
-def survey_images(examples: Iterable[tuple[int, Mapping[str, Any]]]) -> dict[str, list]:
+def survey_images(examples: Iterable[tuple[int, Mapping[str, Any]]], *, max_pixels: int) -> dict[str, list]:
     """Look at images one by one.
 
     Args:
         examples: Byte offset in the shard, and an example of `image` (encoded bytes), `label` (int) and `key`
             (UTF-8 bytes).
+        max_pixels: A larger image counts as one that cannot be decoded.
 
     Returns:
         The columns of a `Survey` but `shards`, as lists.
@@ -84,7 +82,7 @@ def survey_images(examples: Iterable[tuple[int, Mapping[str, Any]]]) -> dict[str
             "num_bytes": len(content),
             "digests": hashlib.sha256(content).digest(),
             "offsets": offset,
-            **_look_at(content),
+            **_look_at(content, max_pixels),
         }
         for name, value in row.items():
             columns[name].append(value)
@@ -176,14 +174,14 @@ _KINDS: dict[str, Any] = {
 }
 
 
-def _look_at(content: bytes) -> dict[str, Any]:
+def _look_at(content: bytes, max_pixels: int) -> dict[str, Any]:
     found = {"widths": 0, "heights": 0, "formats": "", "modes": "", "orientations": 0, "hashes": 0, "reasons": ""}
     try:
-        header = open_header(content, max_pixels=MAX_PIXELS)
+        header = open_header(content, max_pixels=max_pixels)
         found["widths"], found["heights"] = header.size
         found["formats"], found["modes"] = header.format or "", header.mode
         found["orientations"] = _orientation(header)
-        found["hashes"] = perceptual_hash(decode(content, max_pixels=MAX_PIXELS))
+        found["hashes"] = perceptual_hash(decode(content, max_pixels=max_pixels))
     except ImageRejected as rejected:
         found["reasons"] = rejected.reason
     return found

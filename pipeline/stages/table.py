@@ -114,7 +114,8 @@ STAGES: dict[str, Stage] = {
                 "reference_schema",
                 "min_side_px",
                 "max_aspect",
-            ),
+            )
+            | _section("preprocess", "max_pixels"),
         ),
         Stage(
             name="preprocess",
@@ -123,9 +124,8 @@ STAGES: dict[str, Stage] = {
             outputs={"records": RECORDS},
             params={"seed": "seed"}
             | _section("images.{images}", "size", "stored_size")
-            | _section(
-                "preprocess", "max_rejected_share", "max_pixels", "images_per_shard", "encoding", "jpeg_quality"
-            ),
+            | _section("validate", "max_corrupt_share")
+            | _section("preprocess", "max_pixels", "images_per_shard", "encoding", "jpeg_quality"),
         ),
         Stage(
             name="statistics",

@@ -15,7 +15,7 @@ CLASS_NAMES = ["tench", "church", "golf ball"]
 
 def preprocess_params(size: int, **changes) -> preprocess.Params:
     """Raw records of `size` pixels, stored at that size, unless `changes` say otherwise."""
-    values = {"seed": 1, "size": size, "stored_size": size, "max_rejected_share": 0.0, "max_pixels": 50_000_000}
+    values = {"seed": 1, "size": size, "stored_size": size, "max_corrupt_share": 0.0, "max_pixels": 50_000_000}
     values |= {"images_per_shard": 100, "encoding": "raw", "jpeg_quality": 95}
     return preprocess.Params(**(values | changes))
 

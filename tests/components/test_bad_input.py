@@ -143,10 +143,11 @@ def all_stages(tmp_path_factory):
         "reference_schema": None,
         "min_side_px": 1,
         "max_aspect": 20.0,
+        "max_pixels": 50_000_000,
     }
     outputs = validate.Outputs(root / "report", root / "verdict.json")
     validate.run(validate.Inputs(dataset, root / "schemas"), outputs, validate.Params.model_validate(limits), runtime)
-    settings = preprocess_params(16, max_rejected_share=0.9, images_per_shard=8)
+    settings = preprocess_params(16, max_corrupt_share=0.9, images_per_shard=8)
     records = preprocess.Outputs(root / "records")
     preprocess.run(preprocess.Inputs(dataset, root / "verdict.json"), records, settings, runtime)
     folders = (root / "report" / "validation.json", dataset / "manifest.json", root / "records" / "manifest.json")

@@ -334,3 +334,31 @@ def test_a_part_of_a_source_goes_through(folder, tmp_path):
     manifest = run(tmp_path / "part", "image_folder", folder, subset=part)
     counts = {split: content["num_examples"] for split, content in manifest["splits"].items()}
     assert (counts["train"] + counts["validation"], counts["test"]) == (40, 6)
+
+
+def test_a_class_of_two_images_keeps_one_to_train_on(tmp_path):
+    root = tmp_path / "source"
+    for number in range(80):
+        write_image(root / f"c{number // 2:02}" / f"{number}.png", number)
+    # A copy in another class stays where the one that is kept is.
+    (root / "c01" / "copy.png").write_bytes((root / "c00" / "0.png").read_bytes())
+    run(tmp_path / "out", "image_folder", root, validation_share=0.45)
+    train, *held = (examples(tmp_path / "out", split) for split in download.SPLITS)
+    assert {example["label"] for example in train} == set(range(40))
+    contents = {example["image"] for example in train}
+    assert not contents & {example["image"] for split in held for example in split}
+    expected = set()
+    for label in range(40):  # by hand: what the shares leave in train, else the image with the largest hash
+        mine = sorted({e["image"] for s in (train, *held) for e in s if e["label"] == label}, key=place)
+        expected |= {content for content in mine if place(content) >= 0.9} or {mine[-1]}
+    assert contents == expected
+
+
+def place(content: bytes) -> float:
+    return int(hashlib.sha256(content).hexdigest()[:16], 16) / 2**64
+
+
+def test_what_an_empty_split_says_helps(folder, tmp_path):
+    with pytest.raises(DataError, match=r"raise download\.validation_share \(1e-09\)"):
+        run(tmp_path / "out", "image_folder", folder, validation_share=1e-9)
+    assert run(tmp_path / "again", "image_folder", folder)["splits"]["validation"]["num_examples"]

@@ -48,6 +48,7 @@ def test_a_greyscale_set_goes_through_to_a_step_of_training(tmp_path, monkeypatc
         reference_schema=None,
         min_side_px=8,
         max_aspect=2.0,
+        max_pixels=50_000_000,
     )
     validate.run(validate.Inputs(dataset, schemas), validate.Outputs(tmp_path / "report", verdict), limits, runtime)
     modes = json.loads((tmp_path / "report" / "validation.json").read_text())["splits"]["train"]["modes"]

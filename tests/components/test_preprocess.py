@@ -22,7 +22,7 @@ from components.preprocess import Inputs, Outputs, Params
 from tests.components.small_dataset import CLASS_NAMES, contents, jpeg, write_dataset
 
 IMAGES = {"train": [jpeg(n, width=30 + n % 7) for n in range(23)], "test": [jpeg(n) for n in range(50, 54)]}
-SETTINGS = {"seed": 3, "size": 16, "stored_size": 16, "max_rejected_share": 0.02, "max_pixels": 10_000}
+SETTINGS = {"seed": 3, "size": 16, "stored_size": 16, "max_corrupt_share": 0.02, "max_pixels": 10_000}
 SETTINGS |= {"encoding": "raw", "jpeg_quality": 95}
 
 
@@ -153,7 +153,7 @@ BROKEN = {b"": "empty file", b"<html></html>" * 9: "no known image format", jpeg
 def test_awkward_images_are_taken_and_broken_ones_listed(tmp_path):
     images = [*AWKWARD, *BROKEN, bomb()]
     inputs = write_dataset(tmp_path, {"train": images})
-    manifest = run(inputs, tmp_path / "records", max_rejected_share=0.5)
+    manifest = run(inputs, tmp_path / "records", max_corrupt_share=0.5)
     assert manifest["splits"]["train"]["num_examples"] == len(AWKWARD)
     reasons = {int(entry["key"][-9:-5]): entry["reason"] for entry in manifest["rejected"]}
     for number, reason in enumerate([*BROKEN.values(), "too many pixels (5000 x 5000)"], start=len(AWKWARD)):
@@ -166,8 +166,8 @@ def test_too_many_broken_images_stop_the_stage(tmp_path):
     inputs = write_dataset(tmp_path, {"train": [b"junk"] * 3 + IMAGES["train"]})
     found = r"3 of 26 images of the split train cannot be used, expected a share of at most 0.1 .*no known image"
     with pytest.raises(DataError, match=found):
-        run(inputs, tmp_path / "records", max_rejected_share=0.1)
-    run(inputs, tmp_path / "again", max_rejected_share=0.12)
+        run(inputs, tmp_path / "records", max_corrupt_share=0.1)
+    run(inputs, tmp_path / "again", max_corrupt_share=0.12)
 
 
 def test_workers_with_other_software_are_refused(tmp_path, inputs, monkeypatch):

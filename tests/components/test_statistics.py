@@ -20,7 +20,7 @@ def prepare(folder, *, images_per_shard, stored_size=8, seed=1, images=IMAGES, e
         seed=seed,
         size=32,
         stored_size=stored_size,
-        max_rejected_share=0.0,
+        max_corrupt_share=0.0,
         max_pixels=10_000,
         images_per_shard=images_per_shard,
         encoding=encoding,

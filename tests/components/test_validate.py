@@ -1,6 +1,8 @@
+import contextlib
 import io
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +11,10 @@ from PIL import Image
 
 from alexnet_tf.data.tfrecord import encode_example
 from alexnet_tf.errors import DataError
-from components import validate
+from components import preprocess, validate
 from components.interfaces import BeamRuntime, Runtime, SilentTracker
 from components.sources.shards import SplitWriter
+from tests.components.small_dataset import preprocess_params
 
 LIMITS = {
     "max_corrupt_share": 0.1,
@@ -22,6 +25,7 @@ LIMITS = {
     "reference_schema": None,
     "min_side_px": 8,
     "max_aspect": 4.0,
+    "max_pixels": 50_000_000,
 }
 
 
@@ -234,3 +238,85 @@ def test_empty_files_in_two_splits_are_no_leakage(tmp_path):
     splits["train"][0] = splits["test"][0] = (0, b"")
     report = run(tmp_path, splits, max_corrupt_share=0.5)
     assert names(report) == [("WARNING", "corrupt_images", split) for split in ("test", "train")]
+
+
+def unfit(kind: str) -> dict[str, list[tuple[int, bytes]]]:
+    """A set with one error."""
+    splits = healthy()
+    if kind == "corrupt":
+        splits["train"][:5] = [(0, b"no image")] * 5
+    elif kind == "small":
+        splits["test"][0] = (0, png(300, size=(5, 9)))
+    elif kind == "leakage":
+        splits["test"][0] = splits["train"][0]
+    elif kind == "near leakage":
+        photo = Image.new("L", (64, 64))
+        photo.putdata([(x * y) % 251 for x in range(64) for y in range(64)])
+        for split, quality in (("train", 95), ("test", 60)):
+            file = io.BytesIO()
+            photo.save(file, "JPEG", quality=quality)
+            splits[split][0] = (0, file.getvalue())
+    return splits
+
+
+def other_schema(folder: Path) -> None:
+    (folder / "schemas").mkdir()
+    (folder / "schemas" / "cats.pbtxt").write_text(
+        'feature { name: "label" string_domain { value: "cat" value: "lynx" } }'
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "limits", "way_out", "change"),
+    [
+        ("corrupt", {}, "or raise validate.max_corrupt_share.", {"max_corrupt_share": 0.25}),
+        ("small", {}, "or lower validate.min_side_px.", {"min_side_px": 5}),
+        ("leakage", {}, "or set validate.allow_split_leakage to true.", {"allow_split_leakage": True}),
+        (
+            "near leakage",
+            {"near_copy_bits": 8},
+            "or set validate.allow_near_leakage to true.",
+            {"allow_near_leakage": True},
+        ),
+        (
+            "classes",
+            {"reference_schema": "cats"},
+            "or set validate.reference_schema to null.",
+            {"reference_schema": None},
+        ),
+    ],
+)
+def test_the_way_out_that_an_error_names_is_one(tmp_path, kind, limits, way_out, change):
+    other_schema(tmp_path)
+    splits = unfit(kind)
+    with pytest.raises(DataError) as caught:
+        run(tmp_path, splits, **limits)
+    assert str(caught.value).endswith(f"Correct the source and run `dvc repro -f download`, {way_out}")
+    shutil.rmtree(tmp_path / "out")
+    assert run(tmp_path, splits, **(limits | change))["verdict"] in ("pass", "warn")
+
+
+def test_a_class_without_training_images_is_left_out_by_name(tmp_path):
+    splits = {split: [(0, content) for _, content in rows] for split, rows in healthy().items()}
+    with pytest.raises(
+        DataError, match=r"have no image: dog\..*, or name the other classes in download\.subset\.classes\.$"
+    ):
+        run(tmp_path, splits)
+
+
+@pytest.mark.parametrize("broken", range(5))
+def test_what_validate_lets_through_preprocess_lets_through(tmp_path, broken):
+    """One share, one largest image: of forty, one is too large and some are cut short."""
+    splits = healthy()
+    splits["train"] += [(row % 2, png(400 + row)) for row in range(20)]
+    splits["train"][0] = (0, png(500, size=(40, 30)))
+    for row in range(1, 1 + broken):
+        splits["train"][row] = (row % 2, b"cut short")
+    limits = {"max_corrupt_share": 0.075, "max_pixels": 1000}
+    accepted = broken + 1 <= 3
+    with contextlib.nullcontext() if accepted else pytest.raises(DataError, match="cannot be decoded"):
+        run(tmp_path, splits, **limits)
+    (tmp_path / "verdict.json").write_text('{"verdict": "warn"}')
+    inputs = preprocess.Inputs(tmp_path / "dataset-out", tmp_path / "verdict.json")
+    with contextlib.nullcontext() if accepted else pytest.raises(DataError, match=r"raise validate\.max_corrupt_share"):
+        preprocess.run(inputs, preprocess.Outputs(tmp_path / "records"), preprocess_params(16, **limits), Runtime())

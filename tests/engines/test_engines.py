@@ -78,11 +78,11 @@ def run(inputs, folder: Path, beam: BeamRuntime) -> dict[str, bytes]:
     runtime = Runtime(beam=beam)
     limits = validate.Params(
         max_corrupt_share=0.2, max_class_imbalance=2.0, allow_split_leakage=True, near_copy_bits=4,
-        allow_near_leakage=True, reference_schema=None, min_side_px=8, max_aspect=9.0,
+        allow_near_leakage=True, reference_schema=None, min_side_px=8, max_aspect=9.0, max_pixels=50_000_000,
     )  # fmt: skip
     report = validate.Outputs(folder / "report", folder / "verdict.json")
     validate.run(validate.Inputs(inputs["dataset"], folder), report, limits, runtime)
-    params = preprocess_params(128, seed=3, max_rejected_share=0.2, max_pixels=1_000_000, images_per_shard=20)
+    params = preprocess_params(128, seed=3, max_corrupt_share=0.2, max_pixels=1_000_000, images_per_shard=20)
     preprocess.run(
         preprocess.Inputs(inputs["dataset"], report.verdict), preprocess.Outputs(folder / "records"), params, runtime
     )

@@ -75,13 +75,14 @@ class Validate(StageParams):
     reference_schema: str | None
     min_side_px: int
     max_aspect: float
+    max_pixels: int
 
 
 class Preprocess(StageParams):
     seed: int
     size: Annotated[int, Field(ge=1)]
     stored_size: Annotated[int, Field(ge=1)]
-    max_rejected_share: float
+    max_corrupt_share: float
     max_pixels: int
     images_per_shard: int
     encoding: str
@@ -154,7 +155,6 @@ images:
   large: {size: 256, stored_size: 256}
   small: {size: 64, stored_size: 32}
 preprocess:
-  max_rejected_share: 0.02
   max_pixels: 50000000
   images_per_shard: 512
   encoding: raw

@@ -10,7 +10,9 @@ LIMITS = Limits(
 
 def survey(folder, *keys):
     """A split of one image by these keys, as a shard leaves it."""
-    columns = survey_images((0, {"image": jpeg(1), "label": 0, "key": key.encode()}) for key in keys)
+    columns = survey_images(
+        ((0, {"image": jpeg(1), "label": 0, "key": key.encode()}) for key in keys), max_pixels=10**6
+    )
     save_columns(folder / "columns.npz", columns)
     return load_surveys([folder / "columns.npz"])
 
