@@ -1,8 +1,8 @@
 """Encoded images in, square RGB pixels out, with Pillow alone (§2: "a fixed resolution of 256 × 256").
 
 Anything that real ImageNet holds is read: grey, CMYK, palette, transparent, 16 bits a channel, PNG named
-JPEG. EXIF orientation is ignored on purpose, as the 2012 code and TensorFlow do, but for TIFF: its orientation belongs
-to the format, and Pillow turns the image. What cannot be read raises `ImageRejected`.
+JPEG; also AVIF, JPEG 2000 and PPM. EXIF orientation is ignored on purpose, as the 2012 code and TensorFlow do, but for
+TIFF: its orientation belongs to the format, and Pillow turns the image. What cannot be read raises `ImageRejected`.
 """
 
 import io
@@ -13,14 +13,19 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import BITSPERSAMPLE, PHOTOMETRIC_INTERPRETATION, PLANAR_CONFIGURATION, TiffImageFile
 
 # No format that starts a program (EPS) or renders vectors.
-FORMATS = (
-    "JPEG",
-    "PNG",
-    "GIF",
-    "BMP",
-    "WEBP",
-    "TIFF",
-)
+FORMATS = {
+    "JPEG": (".jpeg", ".jpg", ".jpe", ".jfif"),
+    "PNG": (".png", ".apng"),
+    "GIF": (".gif",),
+    "BMP": (".bmp",),
+    "WEBP": (".webp",),
+    "TIFF": (".tif", ".tiff"),
+    "AVIF": (".avif", ".avifs"),
+    "JPEG2000": (".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx"),
+    "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
+}
+"""Pillow's name of each format that is read -> how its files' names end, in lower-case letters."""
+SUFFIXES = frozenset(suffix for suffixes in FORMATS.values() for suffix in suffixes)
 
 # Pillow only warns between its own limit and twice that; `decode` has a limit that always holds.
 Image.MAX_IMAGE_PIXELS = None
@@ -51,7 +56,7 @@ def open_header(encoded: bytes, *, max_pixels: int) -> Image.Image:
     if not encoded:
         raise ImageRejected("empty file")
     try:
-        image = Image.open(io.BytesIO(encoded), formats=FORMATS)
+        image = Image.open(io.BytesIO(encoded), formats=tuple(FORMATS))
     except UnidentifiedImageError as error:  # its text holds a memory address
         raise ImageRejected("no known image format") from error
     except Exception as error:  # broken headers raise whatever the format's parser met first

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from alexnet_tf.data.images import ImageRejected, decode
+from alexnet_tf.data.images import FORMATS, SUFFIXES, ImageRejected, decode
 from alexnet_tf.validation.anomalies import Anomaly, Place
 from alexnet_tf.validation.survey import Survey, copies, tally
 
@@ -178,13 +178,12 @@ def _thumbnail(content: bytes) -> str:
 
 
 def _misnamed(survey: Survey) -> np.ndarray:
-    suffixes = {"JPEG": (".jpeg", ".jpg", ".jpe", ".jfif"), "TIFF": (".tif", ".tiff")}
-    known = (".jpeg", ".jpg", ".jpe", ".jfif", ".tif", ".tiff", ".png", ".gif", ".bmp", ".webp")
+    known = tuple(SUFFIXES)
     return np.array(
         [
             bool(form)
             and key.lower().endswith(known)
-            and not key.lower().endswith(suffixes.get(form, f".{form.lower()}"))
+            and not key.lower().endswith(FORMATS.get(form, f".{form.lower()}"))
             for key, form in zip(survey.keys, survey.formats.tolist(), strict=True)
         ],
         bool,

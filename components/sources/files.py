@@ -6,7 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-SUFFIXES = frozenset((".jpeg", ".jpg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"))
+from alexnet_tf.data.images import SUFFIXES
+
+# Of images that are not read: what Pillow could open else, what telephones, cameras and drawing programs write.
+OTHER_IMAGES = frozenset((
+    ".heic", ".heif", ".hif", ".jxl", ".svg", ".psd", ".ai", ".eps", ".ps", ".raw", ".dng", ".cr2", ".cr3", ".nef",
+    ".arw", ".orf", ".rw2", ".raf", ".exr", ".hdr", ".dcm", ".nii", ".pfm", ".tga", ".icb", ".vda", ".vst", ".dib",
+    ".ico", ".icns", ".cur", ".qoi", ".dds", ".pcx", ".dcx", ".sgi", ".rgb", ".rgba", ".bw", ".ras", ".im", ".msp",
+    ".pcd", ".pxr", ".xbm", ".xpm", ".fit", ".fits", ".fli", ".flc", ".blp", ".ftc", ".ftu", ".gbr", ".iim", ".wmf", ".emf", ".mpo",
+))  # fmt: skip
 ARCHIVES = frozenset((".zip", ".tar", ".tgz", ".tbz", ".txz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar"))
 
 # What systems leave beside people's files, as hidden files are: no part of any source.
@@ -84,7 +92,7 @@ def subfolders(folder: Path) -> list[str]:
 
 
 def suffix(name: str) -> str:
-    """Return the ending of a file's name that says its format, in small letters: ".jpg"."""
+    """Return the ending of a file's name that says its format, in lower-case letters: ".jpg"."""
     return os.path.splitext(name)[1].lower()
 
 
@@ -128,6 +136,8 @@ def _reason(name: str) -> str:
         return ""
     if ending in ARCHIVES:
         return "an archive that was not unpacked"
+    if ending in OTHER_IMAGES:
+        return f"an image whose format is not read ({ending})"
     return "not named like an image"
 
 

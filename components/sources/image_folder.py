@@ -3,9 +3,10 @@
 import os
 from pathlib import Path
 
+from alexnet_tf.data.images import SUFFIXES
 from alexnet_tf.errors import DataError
 from components.sources.class_folders import SplitFolder, closest, differing, read_split_folder
-from components.sources.files import ARCHIVES, SUFFIXES, Ignored, find_files, loose_files, read_file, subfolders, suffix
+from components.sources.files import ARCHIVES, Ignored, find_files, loose_files, read_file, subfolders, suffix
 from components.sources.source import Listing, Source, key_text, listed_source
 from components.sources.wordnet import WORD_FILES, class_names, read_words, without_words
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from alexnet_tf.data.images import SUFFIXES
 from alexnet_tf.errors import DataError
-from components.sources.files import SUFFIXES, Ignored, find_files, read_file, suffix
+from components.sources.files import Ignored, find_files, read_file, suffix
 from components.sources.source import Listing, Source, key_text, listed_source
 from components.sources.tfds import find_prepared, tfds_source
 from components.sources.wordnet import class_names, parse_words

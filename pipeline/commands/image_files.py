@@ -6,9 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from alexnet_tf.data.images import SUFFIXES
 from alexnet_tf.errors import AlexNetError, ConfigError
-
-SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,9 @@ def image_files(paths: Iterable[Path]) -> list[Path]:
             raise ConfigError(f"{path} does not exist; expected an image file or a folder of them")
     if not found:
         names = ", ".join(str(path) for path in asked)
-        raise AlexNetError(f"{names}: no image file in it or below; looked for names that end in {', '.join(SUFFIXES)}")
+        raise AlexNetError(
+            f"{names}: no image file in it or below; looked for names that end in {', '.join(sorted(SUFFIXES))}"
+        )
     return list(found)
 
 

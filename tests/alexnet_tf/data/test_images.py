@@ -32,7 +32,7 @@ def gradient(height=30, width=40):
 RGB = Image.fromarray(gradient())
 
 
-@pytest.mark.parametrize("format", ["PNG", "BMP", "TIFF"])
+@pytest.mark.parametrize("format", ["PNG", "BMP", "TIFF", "PPM", "JPEG2000"])
 def test_lossless_formats_come_back_exactly(format):
     np.testing.assert_array_equal(decode(encoded(RGB, format), max_pixels=LIMIT), gradient())
 
@@ -44,10 +44,11 @@ def test_lossless_formats_come_back_exactly(format):
         encoded(RGB, "JPEG", quality=95, progressive=True),
         encoded(RGB.convert("CMYK"), "JPEG", quality=95),
         encoded(RGB, "WEBP", quality=95),
+        encoded(RGB, "AVIF", quality=95),
         encoded(RGB.convert("P", palette=Image.Palette.ADAPTIVE)),
         encoded(RGB.convert("P", palette=Image.Palette.ADAPTIVE), "GIF"),
     ],
-    ids=["jpeg", "progressive", "cmyk", "webp", "palette", "gif"],
+    ids=["jpeg", "progressive", "cmyk", "webp", "avif", "palette", "gif"],
 )
 def test_other_encodings_come_close(content):
     image = decode(content, max_pixels=LIMIT)

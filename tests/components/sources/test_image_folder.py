@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from alexnet_tf.data.images import SUFFIXES
 from alexnet_tf.errors import DataError
+from components.sources.files import ARCHIVES, OTHER_IMAGES
 from components.sources.image_folder import image_folder_source
 
 
@@ -147,3 +149,22 @@ def test_words_beside_the_folders_name_the_classes(folder):
     os.rename(folder / "val" / "c0", folder / "val" / "n02012849")
     (folder / "synset_words.txt").write_text("n02012849 crane, a bird\nn03126707 crane\n")
     assert image_folder_source(folder).class_names == ("c1", "crane")
+
+
+def test_every_format_that_pillow_reads_is_read_or_named():
+    Image.init()
+    no_images = {"BUFR", "GRIB", "HDF5", "MPEG"}  # of which Pillow only reads the head
+    readable = {end for end, form in Image.registered_extensions().items() if form in {*Image.OPEN} - no_images}
+    assert readable
+    assert readable <= SUFFIXES | OTHER_IMAGES
+    assert not SUFFIXES & (OTHER_IMAGES | ARCHIVES)
+
+
+def test_images_that_are_not_read_are_named_by_their_format(folder):
+    for name in ("a.heic", "b.HEIC", "c.jxl"):
+        (folder / "train" / "c0" / name).write_bytes(b"x")
+    assert image_folder_source(folder).ignored == [
+        ("train/c0/a.heic", "an image whose format is not read (.heic)"),
+        ("train/c0/b.HEIC", "an image whose format is not read (.heic)"),
+        ("train/c0/c.jxl", "an image whose format is not read (.jxl)"),
+    ]

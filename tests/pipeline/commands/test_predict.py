@@ -121,7 +121,7 @@ def test_a_sheet_is_drawn(workspace):
     [
         (["nothing.jpg"], 2, "nothing.jpg does not exist; expected an image file or a folder of them"),
         (["photos", "--variant", "optimised"], 2, "(faithful, optimized); did you mean optimized?"),
-        (["reports"], 1, "reports: no image file in it or below; looked for names that end in .bmp"),
+        (["reports"], 1, "reports: no image file in it or below; looked for names that end in .apng"),
     ],
 )
 def test_what_is_asked_for_wrongly_is_one_sentence(workspace, arguments, code, sentence):
