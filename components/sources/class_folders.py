@@ -40,10 +40,11 @@ def read_split_folder(root: Path) -> SplitFolder:
                 f"remove it."
             )
     if not classes:
-        found = f"{len(images):,} images such as {images[0]}" if images else "none"
+        if not images:
+            raise DataError(f"{root}: expected a folder for each class, found none; fill {root.name}/ or remove it.")
         raise DataError(
-            f"{root}: expected a folder for each class, found {found}; move every image of it into "
-            f"{root.name}/CLASS/, or move {root.name}/ out of {root.parent}."
+            f"{root}: expected a folder for each class, found {len(images):,} images such as {images[0]}; move every "
+            f"image of it into {root.name}/CLASS/, or move {root.name}/ out of {root.parent}."
         )
     require_different_looks(root, classes)
     return SplitFolder(classes, [Ignored(name, BESIDE) for name in images] + others)

@@ -13,7 +13,8 @@ OTHER_IMAGES = frozenset((
     ".heic", ".heif", ".hif", ".jxl", ".svg", ".psd", ".ai", ".eps", ".ps", ".raw", ".dng", ".cr2", ".cr3", ".nef",
     ".arw", ".orf", ".rw2", ".raf", ".exr", ".hdr", ".dcm", ".nii", ".pfm", ".tga", ".icb", ".vda", ".vst", ".dib",
     ".ico", ".icns", ".cur", ".qoi", ".dds", ".pcx", ".dcx", ".sgi", ".rgb", ".rgba", ".bw", ".ras", ".im", ".msp",
-    ".pcd", ".pxr", ".xbm", ".xpm", ".fit", ".fits", ".fli", ".flc", ".blp", ".ftc", ".ftu", ".gbr", ".iim", ".wmf", ".emf", ".mpo",
+    ".pcd", ".pxr", ".xbm", ".xpm", ".fit", ".fits", ".fli", ".flc", ".blp", ".ftc", ".ftu", ".gbr", ".iim",
+    ".wmf", ".emf", ".mpo",
 ))  # fmt: skip
 ARCHIVES = frozenset((".zip", ".tar", ".tgz", ".tbz", ".txz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar"))
 

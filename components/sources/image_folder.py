@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from alexnet_tf.data.images import SUFFIXES
+from alexnet_tf.data.images import FORMATS
 from alexnet_tf.errors import DataError
 from components.sources.class_folders import SplitFolder, closest, differing, read_split_folder
 from components.sources.files import ARCHIVES, Ignored, find_files, loose_files, read_file, subfolders, suffix
@@ -137,7 +137,7 @@ def _listing(
         if not images:
             held = f" but {others[0].name}, {others[0].reason}" if others else ""
             raise DataError(
-                f"{root / folder}: expected image files, found none{held} ({', '.join(sorted(SUFFIXES))}); fill "
+                f"{root / folder}: expected image files, found none{held} ({', '.join(FORMATS)}); fill "
                 f"the folder or remove it."
             )
         below = {path.partition("/")[0] for path in images if "/" in path}

@@ -80,7 +80,7 @@ def _missing(folder: Path | None) -> str:
         return f"found {first}, expected {parts[first.name]} beside it, found none; {fetch}"
     near = [name for name, _ in loose_files(folder)[1] if name.lower().startswith(("ilsvrc", "imagenet"))]
     if near:
-        return f"{whole} {folder}, found {', '.join(near[:3])}; unpack or rename what of it is one of these, or {fetch}"
+        return f"{whole} {folder}, found {', '.join(near[:3])}; rename or unpack what you have, or {fetch}"
     return f"{whole} {folder}, found neither; {fetch}"
 
 
@@ -95,7 +95,8 @@ def _from_folders(place: Path, folder: Path) -> Source:
         if loose:
             raise DataError(
                 f"{place / 'val'}: expected class folders or images, found both, {len(loose):,} images such as "
-                f"{loose[0]} beside {len(subfolders(place / 'val')):,} folders; move each image into that of its class."
+                f"{loose[0]} beside folders such as {subfolders(place / 'val')[0]}; move each image into the folder of "
+                f"its class."
             )
         ids = [path.partition("/")[0] for path in val]
     else:
@@ -166,7 +167,7 @@ def _source(
     empty = [name for name in classes if not counts[name]]
     if empty:
         raise DataError(
-            f"{where}: expected images of every class in train, found none of {empty[0]} ({len(empty)} such classes); "
+            f"{where}: expected images of every class in train, found none of {empty[0]} ({len(empty)} in all); "
             f"unpack it again or remove it."
         )
     label_of = {name: label for label, name in enumerate(classes)}
@@ -174,7 +175,10 @@ def _source(
     for split, (ids, paths) in named.items():
         unknown = sorted(set(ids) - set(classes))
         if unknown:
-            raise DataError(f"{where}: expected in {split} only the classes of train, found {unknown[0]!r}.")
+            raise DataError(
+                f"{where}: expected in {split} only the classes of train, found {unknown[0]!r} "
+                f"({len(unknown)} in all); remove these images or add the class to train."
+            )
         keys = [key_text(f"{split}/{name}/{path.rpartition('/')[2]}") for name, path in zip(ids, paths, strict=True)]
         listings[split] = Listing(keys, [label_of[name] for name in ids], loads[split])
     names = class_names(classes, read_words(around))

@@ -149,7 +149,7 @@ def _index(layout: _Layout, split: str) -> np.ndarray:
     def positions() -> Iterator[tuple[int, int, int, int, int]]:
         for number, (path, count) in enumerate(zip(layout.files[split], layout.counts[split], strict=True)):
             found = 0
-            for offset, payload in indexed_records(path):
+            for offset, payload in _records(path):
                 found += 1
                 raw = _raw_image(layout, split, payload)
                 if raw.label >= 0:  # ImageNet's test images have label -1
@@ -164,6 +164,14 @@ def _index(layout: _Layout, split: str) -> np.ndarray:
     if layout.identity is None:
         _count_copies(layout, split, index)
     return index[sorted_order(index["order"], where=str(layout.files[split][0].parent))]
+
+
+def _records(path: Path) -> Iterator[tuple[int, bytes]]:
+    try:
+        yield from indexed_records(path)
+    except DataError as error:
+        what = "it damaged or cut short" if path.exists() else "none"
+        raise DataError(f"{path}: expected a whole shard, found {what}; delete {path.parent} and run again.") from error
 
 
 def _count_copies(layout: _Layout, split: str, index: np.ndarray) -> None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from alexnet_tf.data.images import SUFFIXES
 from alexnet_tf.errors import DataError
-from components.sources.files import Ignored, find_files, read_file, suffix
+from components.sources.files import Ignored, find_files, read_file, subfolders, suffix
 from components.sources.source import Listing, Source, key_text, listed_source
 from components.sources.tfds import find_prepared, tfds_source
 from components.sources.wordnet import class_names, parse_words
@@ -129,6 +129,12 @@ def find_place(folder: Path) -> Path | None:
     for place in (folder / end for end in _PLACES):
         if (place / NAME).is_dir():
             raise DataError(f"{place / NAME}: expected {_CLASSES}, the list of classes, found none; {_way_out()}.")
+    for inner in subfolders(folder) if folder.is_dir() else ():
+        if (folder / inner / NAME / _CLASSES).is_file() or (folder / inner / f"{NAME}.zip").is_file():
+            raise DataError(
+                f"{folder}: expected {NAME}/ or {NAME}.zip in it, found it in {folder / inner}; set "
+                f"runtime.source_folder to {folder / inner}."
+            )
     return None
 
 
@@ -192,9 +198,10 @@ def read_content(tree: Tree) -> Content:
         counts = Counter(entry.identity for entry in entries)
         empty = [identity for identity in ids if not counts[identity]]
         if empty and (split == "train" or not entries):
+            how = f" by {_ANNOTATIONS} or in class folders" if split == "val" else ""
             raise DataError(
-                f"{tree.where}: expected images of every class of {_CLASSES} in {split}/, found none of {empty[0]} "
-                f"({len(empty)} such classes); {_way_out()}."
+                f"{tree.where}: expected images of every class of {_CLASSES} in {split}/{how}, found none of "
+                f"{empty[0]} ({len(empty)} in all); {_way_out()}."
             )
     return found
 

@@ -286,23 +286,23 @@ WRONG = {
     "tars of another name": (
         lambda f: [tars(f), moved(f, "ILSVRC2012_img_train.tar", "ILSVRC2012_img_train (1).tar"),
                    moved(f, "ILSVRC2012_img_val.tar", "ILSVRC2012_img_val (1).tar")],
-        r"found ILSVRC2012_img_train \(1\)\.tar, ILSVRC2012_img_val \(1\)\.tar; unpack or rename",
+        r"found ILSVRC2012_img_train \(1\)\.tar, ILSVRC2012_img_val \(1\)\.tar; rename or unpack",
         lambda f: [moved(f, f"ILSVRC2012_img_{s} (1).tar", f"ILSVRC2012_img_{s}.tar") for s in ("train", "val")],
     ),
     "Kaggle's zip as it came": (
         lambda f: [kaggle(f / "elsewhere", "csv"), write(f / "imagenet-object-localization-challenge.zip", b"PK")],
-        r"found imagenet-object-localization-challenge\.zip; unpack or rename",
+        r"found imagenet-object-localization-challenge\.zip; rename or unpack",
         lambda f: moved(f, "elsewhere/ILSVRC", "ILSVRC") or moved(f, "elsewhere/LOC_val_solution.csv", CSV_NAME)
         or moved(f, "elsewhere/LOC_synset_mapping.txt", "LOC_synset_mapping.txt"),
     ),
     "half of val sorted by class": (
         half_sorted,
-        r"val: expected class folders or images, found both, 5 images such as ILSVRC2012_val_00000002\.JPEG beside 1 f",
+        r"val: expected class folders or images, found both, 5 images such as ILSVRC2012_val_00000002\.JPEG beside f",
         sort_the_rest,
     ),
     "a class without images": (
         lambda f: [class_folders(f), (f / "train/n09999999").mkdir()],
-        r"expected images of every class in train, found none of n09999999 \(1 such classes\); unpack",
+        r"expected images of every class in train, found none of n09999999 \(1 in all\); unpack",
         lambda f: (f / "train/n09999999").rmdir(),
     ),
     "a class that only val has": (

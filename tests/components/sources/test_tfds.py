@@ -132,13 +132,19 @@ WRONG = {
         DataError,
         r"expected one configuration, found grey, plain; name",
     ),
-    "a shard cut short": (torn, "toy", "", DataError, r"toy-train\.tfrecord-00000-of-00001"),
+    "a shard cut short": (
+        torn,
+        "toy",
+        "",
+        DataError,
+        r"-00001: expected a whole shard, found it damaged or cut short; delete",
+    ),
     "a lost shard": (
         lambda folder: (prepare(folder) / "toy-train.tfrecord-00000-of-00001").unlink(),
         "toy",
         "",
         DataError,
-        r"toy-train\.tfrecord-00000-of-00001",
+        r"toy-train\.tfrecord-00000-of-00001: expected a whole shard, found none; delete .*1\.2\.0 and run again",
     ),
     "not prepared, no network": (lambda folder: None, "mnist", "", DataError, r"fetch .*train-images-idx3-ubyte\.gz"),
     "by hand, nothing placed": (
