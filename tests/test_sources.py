@@ -62,6 +62,13 @@ SOURCES = {
     "tiny_imagenet, its zip": ("tiny_imagenet", lambda f, patch: tiny(f, tiny_zip(train=40)[0], patch), (), 3, 124),
     "tiny_imagenet, unpacked": ("tiny_imagenet", lambda f, patch: unpacked(f, tiny_zip(train=40)[0]), (), 3, 124),
     "imagenet2012, tar files": ("imagenet2012", lambda f, patch: tars(f), FEW, 3, 18),
+    "imagenet2012, tar files, no words": (
+        "imagenet2012",
+        lambda f, patch: (tars(f) / "synset_words.txt").unlink(),
+        FEW,
+        3,
+        18,
+    ),
     "imagenet2012, kaggle csv": ("imagenet2012", lambda f, patch: kaggle(f, "csv"), FEW, 3, 18),
     "imagenet2012, kaggle xml": ("imagenet2012", lambda f, patch: kaggle(f, "xml"), FEW, 3, 18),
     "imagenet2012, class folders": ("imagenet2012", lambda f, patch: class_folders(f), FEW, 3, 18),
