@@ -23,6 +23,9 @@ _SYSTEM = frozenset(("__MACOSX", "@eaDir", "lost+found", "$RECYCLE.BIN", "System
 _SYSTEM_FILES = frozenset(("Thumbs.db", "desktop.ini"))
 
 
+HIDDEN = "hidden"
+
+
 class Ignored(NamedTuple):
     """A file or folder that is not used, and why in a few words that are the same for its kind."""
 
@@ -56,10 +59,10 @@ def find_files(folder: Path) -> tuple[list[str], list[Ignored]]:
 
 
 def loose_files(folder: Path) -> tuple[list[str], list[Ignored]]:
-    """List what is directly in a folder and no folder, as `find_files` does."""
+    """List the files that are directly in a folder as `find_files` does, and its hidden folders."""
     images, ignored = [], []
     for entry in _entries(folder):
-        if _is_folder(entry):
+        if _is_folder(entry) and not entry.name.startswith("."):
             continue
         reason = _reason(entry.name)
         if reason:
@@ -108,7 +111,7 @@ def _walk(folder: Path, prefix: str, above: tuple[tuple[int, int], ...]) -> Iter
         if not _is_folder(entry):
             yield path, _reason(entry.name)
         elif entry.name.startswith("."):
-            yield path, "hidden"
+            yield path, HIDDEN
         else:
             inside = list(_walk(folder / entry.name, f"{path}/", (*above, here)))
             yield from inside or ([(path, "")] if suffix(path) in SUFFIXES else [])
@@ -132,7 +135,7 @@ def _of_the_system(entry: os.DirEntry[str]) -> bool:
 def _reason(name: str) -> str:
     ending = suffix(name)
     if name.startswith("."):
-        return "hidden"
+        return HIDDEN
     if ending in SUFFIXES:
         return ""
     if ending in ARCHIVES:

@@ -93,18 +93,25 @@ def _require_known_names(folder: Path, folders: list[str]) -> None:
     has_train = "train" in folders
     for name in folders:
         small = name.casefold()
-        if small in _OTHER_NAMES or (small in _NAMES and name not in _NAMES):
-            if has_train or subfolders(folder / name):
-                known = next((known for known in ("train", "val", "test") if small.startswith(known)), "val or test")
-                raise DataError(
-                    f"{folder}: expected folders called train, val and test, found {name!r}; rename it to {known} or "
-                    f"move it elsewhere."
-                )
-        elif not has_train and "train" in subfolders(folder / name):
+        unknown = small in _OTHER_NAMES or (small in _NAMES and name not in _NAMES)
+        if unknown and (has_train or subfolders(folder / name)):
+            known = next((known for known in ("train", "val", "test") if small.startswith(known)), "val or test")
             raise DataError(
-                f"{folder}: expected train/ in it, found {folder / name}/train; set runtime.source_folder to "
-                f"{folder / name}."
+                f"{folder}: expected folders called train, val and test, found {name!r}; rename it to {known} or "
+                f"move it elsewhere."
             )
+    inner = [] if has_train else [name for name in folders if "train" in subfolders(folder / name)]
+    if len(inner) > 1:
+        raise DataError(
+            f"{folder}: expected train/ in it, found train/ in {len(inner)} folders such as {inner[0]}/ and "
+            f"{inner[1]}/; set runtime.source_folder to one of them or, if these are the classes, have train/CLASS/ for "
+            f"CLASS/train/."
+        )
+    if inner:
+        raise DataError(
+            f"{folder}: expected train/ in it, found {folder / inner[0]}/train; set runtime.source_folder to "
+            f"{folder / inner[0]}."
+        )
     for name, _ in loose_files(folder)[1]:
         stem = name.partition(".")[0]
         if suffix(name) in ARCHIVES and stem in _NAMES - set(folders):

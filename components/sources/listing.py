@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from components.sources.files import find_files
+from components.sources.files import HIDDEN, find_files
 from components.sources.image_folder import FOLDERS
 from components.sources.imagenet2012 import DATA_FOLDERS, TAR_FOLDERS, TRAIN_TAR, VALIDATION_TAR
 from components.sources.imagenet2012_labels import ANNOTATIONS, SOLUTION
@@ -97,7 +97,8 @@ def _joined(*parts: str) -> str:
 def _below(folder: Path, parts: Iterable[str]) -> Iterator[str]:
     for part in parts:
         images, ignored = find_files(folder / part)
-        yield from (os.path.join(part, name) for name in (*images, *(name for name, _ in ignored)))
+        seen = (name for name, reason in ignored if reason != HIDDEN)  # which programs write at any time
+        yield from (os.path.join(part, name) for name in (*images, *seen))
 
 
 def _there(folder: Path, names: Iterable[str]) -> Iterator[str]:

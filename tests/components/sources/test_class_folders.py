@@ -94,6 +94,13 @@ def other_accent(folder):
     write_image(folder / "val" / DECOMPOSED / "2.png", 61)
 
 
+def turned_round(folder):
+    for name in ("cat", "dog"):
+        (folder / "train").mkdir(exist_ok=True)
+        (folder / name / "train").rename(folder / "train" / name)
+        shutil.rmtree(folder / name)
+
+
 # Layout: what makes it, what is said, and what is then done, which returns another folder if that is to be named.
 WRONG = {
     "val without class folders": (
@@ -125,6 +132,16 @@ WRONG = {
         lambda folder: right(folder / "my set"),
         r"expected train/ in it, found .*/my set/train; set runtime\.source_folder to .*/my set\.",
         lambda folder: folder / "my set",
+    ),
+    "two sets in one folder": (
+        lambda folder: [right(folder / "small"), right(folder / "large")],
+        r"found train/ in 2 folders such as large/ and small/; set runtime\.source_folder to one of them or, if",
+        lambda folder: folder / "large",
+    ),
+    "the splits within the classes": (
+        lambda folder: [right(folder / name) for name in ("cat", "dog")],
+        r"have train/CLASS/ for CLASS/train/",
+        turned_round,
     ),
     "the folder above the classes": (
         lambda folder: (
@@ -229,6 +246,7 @@ def test_everything_that_is_not_used_is_named_with_its_reason(tmp_path):
     write_image(folder / "train" / "a.jpg", 3)
     write_image(folder / "val" / "b.jpg", 4)
     write_image(folder / "train" / "c0" / ".checkpoints" / "c.png", 5)
+    write_image(folder / "val" / ".thumbnails" / "c.png", 6)
     for name in ("images.tgz", "README.md", "train/c0/more.zip", "train/c0.zip", "train/c1/x.csv"):
         (folder / name).write_bytes(b"x")
     for name in (".DS_Store", "train/c0/._0.png", "train/Thumbs.db", "synset_words.txt"):
@@ -244,6 +262,7 @@ def test_everything_that_is_not_used_is_named_with_its_reason(tmp_path):
         ("train/c0/.checkpoints", "hidden"),
         ("train/c0/more.zip", "an archive that was not unpacked"),
         ("train/c1/x.csv", "not named like an image"),
+        ("val/.thumbnails", "hidden"),
         ("val/b.jpg", "an image beside the class folders"),
     ]
 

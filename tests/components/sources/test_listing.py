@@ -70,3 +70,13 @@ def test_a_link_that_leads_nowhere_is_a_file(tmp_path):
     assert before.num_files == 2
     (tmp_path / "cat/nowhere.jpg").write_bytes(b"here")
     assert listing("image_folder", tmp_path) != before
+
+
+def test_what_programs_write_into_hidden_folders_is_no_change(tmp_path):
+    for name in ("cat", "dog"):
+        (tmp_path / name / ".checkpoints").mkdir(parents=True)
+        (tmp_path / name / "0.jpg").write_bytes(b"x")
+    before = listing("image_folder", tmp_path)
+    (tmp_path / "cat/.checkpoints/0.jpg").write_bytes(b"x")
+    (tmp_path / "dog/.DS_Store").write_bytes(b"x")
+    assert listing("image_folder", tmp_path) == before
