@@ -1,4 +1,7 @@
-"""Random numbers as a function of (seed, step, position in the batch) and a stream; all streams are named here."""
+"""Random numbers as a function of (seed, step, position in the batch) and a stream; all streams are named here.
+
+Draw outside of functions that XLA compiles: in TensorFlow 2.21 it makes other numbers of the same seed.
+"""
 
 from dataclasses import dataclass
 from typing import Any

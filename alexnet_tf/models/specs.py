@@ -62,7 +62,7 @@ class AlexNetSpec(Spec):
     name: Literal["alexnet"] = "alexnet"
     filters: Five = [96, 256, 384, 384, 256]
     dense_units: Two = [4096, 4096]
-    towers: Literal[1, 2] = 2
+    towers: Annotated[int, Field(ge=1, le=2)] = 2  # a literal would take `true` and 1.0 for 1
     activation: Literal["relu", "tanh"] = "relu"
     lrn: bool = True
     lrn_alpha: Annotated[float, Field(ge=0)] = 1e-4

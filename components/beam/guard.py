@@ -1,11 +1,13 @@
 """Refuses Beam graphs that some runner would carry out wrongly without a word.
 
 The Dask runner of Beam 2.77 loses what `finish_bundle` emits, hands every tagged output to every consumer, runs one
-sink of two, and runs what is upstream of a side input twice. One chain of plain steps is carried out alike everywhere.
+sink of two, and runs what is upstream of a side input twice; on threads of this process it also doubles sums and
+groups. One chain of plain steps, on workers that are processes, is carried out alike everywhere.
 """
 
 from apache_beam import Create, DoFn, ParDo, Pipeline, Reshuffle
 from apache_beam.io.iobase import Read
+from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.pipeline import AppliedPTransform, PipelineVisitor
 
 
@@ -26,6 +28,19 @@ def require_single_chain(pipeline: Pipeline) -> None:
         visitor.refused.append(f"it has {len(ends)} ends ({', '.join(sorted(ends))})")
     if visitor.refused:
         raise ValueError(f"Expected a Beam graph of one chain, which every runner carries out; {visitor.refused[0]}.")
+
+
+def require_processes(options: PipelineOptions) -> None:
+    """Check a runner's options.
+
+    Raises:
+        ValueError: When they name a Dask cluster inside this process.
+    """
+    address = options.get_all_options().get("address")  # of Dask alone
+    if str(address).startswith("inproc:"):
+        raise ValueError(
+            f"a Dask cluster inside this process ({address}) counts things twice; name one with worker processes"
+        )
 
 
 class _Visitor(PipelineVisitor):

@@ -117,6 +117,8 @@ def _options(beam: BeamRuntime):
     from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
     from apache_beam.runners.runner import create_runner
 
+    from components.beam.guard import require_processes
+
     flags = [*FLAGS.get(beam.runner, []), *beam.options]
     if beam.runner == LOCAL_RUNNER:
         num_workers = beam.num_workers or os.cpu_count() or 1
@@ -129,6 +131,7 @@ def _options(beam: BeamRuntime):
             options.get_all_options()  # parses them, which Beam would do only later
             options.view_as(StandardOptions).runner = FULL_NAMES.get(beam.runner, beam.runner)
             create_runner(options.view_as(StandardOptions).runner)
+            require_processes(options)
     except (ValueError, ImportError, AttributeError, SystemExit) as error:
         _, found_error, text = usage.getvalue().strip().rpartition("error: ")
         reason = text if found_error else error

@@ -1,6 +1,7 @@
 """Recorded values as MLflow's entities, within MLflow's limits on names and lengths."""
 
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -14,8 +15,11 @@ _MAX_TAG_CHARACTERS = 5000
 
 
 def metrics(values: Mapping[str, float], time: int, step: int = 0) -> list[Metric]:
-    """Name -> number as metrics of one step, `time` in milliseconds since 1970."""
-    return [Metric(_key(name), value, time, step) for name, value in values.items()]
+    """Name -> number as metrics of one step, `time` in milliseconds since 1970.
+
+    What is not finite is left out: MLflow makes the largest float of infinity, and sorts NaN as 0.
+    """
+    return [Metric(_key(name), value, time, step) for name, value in values.items() if math.isfinite(value)]
 
 
 def params(values: Mapping[str, str]) -> list[Param]:

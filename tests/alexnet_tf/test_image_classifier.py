@@ -7,6 +7,7 @@ from PIL import Image
 import alexnet_tf as an
 from alexnet_tf import image_classifier
 from alexnet_tf.data.images import to_square
+from alexnet_tf.errors import TrainingError
 from alexnet_tf.metrics.top_k import softmax
 from alexnet_tf.models.classifier import write_classifier
 from tests.alexnet_tf.small_networks import CLASSES, classifier_of_six
@@ -104,6 +105,7 @@ def test_a_folder_without_a_model_and_an_incomplete_model_are_refused(folder, tm
 
 def test_a_network_that_is_not_finite_answers_nothing(photos):
     spoiled = classifier_of_six(faithful=False)
-    spoiled.model.dense[2].bias.assign(np.full(6, np.nan))
-    with pytest.raises(an.TrainingError, match="logits that are not finite"):
+    kernel = spoiled.model.dense[2].kernel
+    kernel.assign(np.full(kernel.shape, np.nan))
+    with pytest.raises(TrainingError, match="logits that are not finite"):
         image_classifier.ImageClassifier(spoiled).predict(photos[:2])

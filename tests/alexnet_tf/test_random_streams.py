@@ -1,8 +1,11 @@
+import ast
+
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from alexnet_tf import random_streams
-from alexnet_tf.random_streams import RandomStreams
+from alexnet_tf.random_streams import COLOUR, FC6_DROPOUT, RandomStreams
 
 
 def streams(rows, *, seed=1, step=0, batch=8):
@@ -30,3 +33,46 @@ def test_no_two_streams_share_a_number():
     numbers = [value for name, value in vars(random_streams).items() if name.isupper()]
     assert len(set(numbers)) == len(numbers) == 6
     assert max(numbers) < 31  # beyond, the stream of one seed would be that of the next
+
+
+@pytest.mark.parametrize("stream", [FC6_DROPOUT, COLOUR])
+@pytest.mark.parametrize("kind", ["uniform", "normal"])
+def test_numbers_are_the_same_eager_and_in_a_graph(kind, stream):
+    def draws(step):
+        return getattr(RandomStreams(tf.stack([2012, step]), tf.range(2, 7), 8), kind)(stream, (3,))
+
+    eager = draws(tf.constant(5)).numpy()
+    np.testing.assert_array_equal(tf.function(draws)(tf.constant(5)), eager)
+    assert len(np.unique(eager)) == eager.size
+
+
+def trees(root):
+    for package in ("alexnet_tf", "components", "pipeline"):
+        for path in (root / package).rglob("*.py"):
+            yield path, ast.parse(path.read_text())
+
+
+def test_every_random_number_of_tensorflow_is_philoxs(root):
+    """The default algorithm is the device's choice."""
+    calls = [
+        ast.unparse(node)
+        for _, tree in trees(root)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).startswith(("tf.random.", "keras.random."))
+    ]
+    assert len(calls) == 3  # uniform, normal and the initial weights
+    for call in calls:
+        assert "tf.random.stateless_" in call
+        assert "alg='philox'" in call
+
+
+def test_nothing_is_drawn_inside_a_function_that_xla_compiles(root):
+    """In TensorFlow 2.21, XLA makes other numbers of the same seed, with `alg="philox"` too."""
+    compiled = {
+        f"{path.name}: {node.name}": ast.unparse(node)
+        for path, tree in trees(root)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef) and any("jit_compile=True" in ast.unparse(d) for d in node.decorator_list)
+    }
+    assert "optimizer.py: momentum_update" in compiled
+    assert not [name for name, text in compiled.items() if "draw" in text or "random" in text or "dropout" in text]

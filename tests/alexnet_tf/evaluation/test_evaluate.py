@@ -1,6 +1,8 @@
+import ml_dtypes
 import numpy as np
 import pytest
 
+from alexnet_tf.evaluation.evaluate import top_of_ten_crops
 from alexnet_tf.metrics.top_k import CENTER, score_views
 
 
@@ -60,3 +62,8 @@ def test_the_centre_of_the_ten_views_is_the_centre_view(make_classifier):
     classifier = make_classifier()
     inputs = classifier.inputs(Split().read(np.arange(7)))
     np.testing.assert_array_equal(classifier.ten_views(inputs)[:, CENTER], classifier.center_view(inputs))
+
+
+def test_ten_crops_in_bfloat16_are_averaged_in_full_precision():
+    logits = np.random.default_rng(0).normal(size=(50, 10, 1000)).astype(ml_dtypes.bfloat16)
+    np.testing.assert_allclose(top_of_ten_crops(logits)[1], top_of_ten_crops(logits.astype(np.float32))[1], rtol=1e-5)

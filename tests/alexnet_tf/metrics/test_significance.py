@@ -89,3 +89,33 @@ def test_swapping_the_models_turns_the_sign():
 def test_different_numbers_of_images_are_refused():
     with pytest.raises(DataError, match="received 2 and 3"):
         paired_difference(baseline=np.ones(2, bool), model=np.ones(3, bool), confidence=0.95, num_samples=100)
+
+
+@given(st.integers(1, 10**6), st.sampled_from([0.8, 0.95, 0.99]))
+def test_the_ends_at_no_and_at_all_errors_are_exact(num_examples, confidence):
+    low, high = wilson_interval(0.0, num_examples, confidence=confidence)
+    assert low == 0.0 < high < 1.0
+    assert wilson_interval(1.0, num_examples, confidence=confidence) == pytest.approx((1 - high, 1 - low), abs=1e-12)
+    assert wilson_interval(1.0, num_examples, confidence=confidence)[1] == 1.0
+
+
+@given(st.integers(1, 300), st.floats(0, 300), st.sampled_from([0.8, 0.95, 0.99]))
+def test_ties_that_count_in_parts_lie_between_their_neighbours(num_examples, errors, confidence):
+    errors = min(errors, num_examples)
+    below, share, above = (
+        wilson_interval(count / num_examples, num_examples, confidence=confidence)
+        for count in (math.floor(errors), errors, math.ceil(errors))
+    )
+    assert below[0] - 1e-12 <= share[0] <= above[0] + 1e-12
+    assert below[1] - 1e-12 <= share[1] <= above[1] + 1e-12
+
+
+@given(st.integers(1, 5000))
+def test_models_that_never_or_always_disagree_have_a_defined_p_value(num_examples):
+    assert mcnemar_p_value(0, num_examples) == min(1.0, 2 * 0.5**num_examples)
+    right, wrong = np.ones(num_examples, bool), np.zeros(num_examples, bool)
+    never = paired_difference(baseline=right, model=right, confidence=0.95, num_samples=100)
+    always = paired_difference(baseline=right, model=wrong, confidence=0.95, num_samples=100)
+    assert (never.difference, never.low, never.high, never.p_value) == (0, 0, 0, 1)
+    assert (always.difference, always.low, always.high) == (1, 1, 1)
+    assert always.p_value == mcnemar_p_value(num_examples, 0)

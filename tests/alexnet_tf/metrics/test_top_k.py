@@ -1,10 +1,13 @@
+import math
+
+import ml_dtypes
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from alexnet_tf.errors import ConfigError, TrainingError
-from alexnet_tf.metrics.top_k import CENTER, reported_ks, score_views, softmax, top_k_scores
+from alexnet_tf.metrics.top_k import CENTER, reported_ks, score_center, score_views, softmax, top_k_scores
 
 
 def test_scores_by_hand():
@@ -78,3 +81,19 @@ def test_a_tie_is_half_right_but_not_correct():
 def test_logits_that_are_not_finite_stop_the_evaluation():
     with pytest.raises(TrainingError, match="not finite"):
         score_views(np.full((1, 10, 2), np.nan, np.float32), np.array([0]))
+
+
+def test_logits_in_bfloat16_are_counted_and_summed_in_full_precision():
+    """NumPy adds ml_dtypes' bfloat16 in bfloat16: a thousand ones come to 256."""
+    assert np.ones(1000, ml_dtypes.bfloat16).sum() == 256
+    logits = np.random.default_rng(0).normal(size=(50, 10, 1000)).astype(ml_dtypes.bfloat16)
+    labels = np.arange(50)
+    wide = logits.astype(np.float32)
+    for name, found in score_views(logits, labels).items():
+        expected = score_views(wide, labels)[name]
+        np.testing.assert_allclose(found.losses, expected.losses, rtol=1e-6)
+        np.testing.assert_allclose(found.probabilities, expected.probabilities, rtol=1e-5)
+        np.testing.assert_array_equal(found.classes, expected.classes)
+    found, expected = (score_center([each[:, :1]], labels) for each in (logits, wide))
+    assert math.fsum(found.losses) == pytest.approx(math.fsum(expected.losses), rel=1e-6)
+    assert found.error(5) == expected.error(5)

@@ -122,3 +122,22 @@ def test_every_key_of_params_yaml_that_is_missing_is_refused(root, tmp_path):
             load(path)
         tried += 1
     assert tried > 100
+
+
+def test_a_number_is_refused_where_python_takes_another_type_for_it():
+    """1, True and 1.0 are equal to DVC too: a change of type would rerun nothing, and MLflow would show it."""
+    whole = AlexNetSpec().model_dump()
+    for value in (True, 1.0, "1", 0, 3):
+        with pytest.raises(ValidationError, match="towers"):
+            TypeAdapter(Network).validate_json(json.dumps(whole | {"towers": value}))
+    with pytest.raises(ValidationError, match="lrn"):
+        TypeAdapter(Network).validate_json(json.dumps(whole | {"lrn": 1}))
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.__name__)
+def test_no_literal_is_a_number(spec):
+    schema = spec.model_json_schema()
+    for each in (schema, *schema.get("$defs", {}).values()):
+        for name, field in each["properties"].items():
+            words = field.get("enum", [field.get("const", "")])
+            assert all(isinstance(word, str) for word in words), f"{name}: a literal takes `true` and 1.0 for 1"

@@ -175,6 +175,12 @@ def test_a_portable_runner_gives_the_same(tmp_path):
     assert results == [{"square": n**2} for n in range(5)]
 
 
+def test_a_dask_cluster_inside_this_process_is_refused(tmp_path):
+    beam = BeamRuntime(runner="DaskRunner", options=("--dask_client_address=inproc://10.0.0.1/1/1",))
+    with pytest.raises(ConfigError, match=r"a Dask cluster inside this process .* counts things twice"):
+        run_shards(square, [1], runtime=Runtime(beam=beam), scratch=tmp_path, description="square")
+
+
 def counted(task):
     return {"counters": {"images": task, "rejected": task % 2}}
 

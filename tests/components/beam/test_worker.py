@@ -1,4 +1,56 @@
+"""What the stages give to Beam: runners may hand one object to several steps, and try a task again."""
+
+import pickle
+
+import pytest
+
+from components import conversion, preprocess, statistics, validate
 from components.beam.worker import run_task
+from components.conversion import convert
+from components.interfaces import Runtime
+from tests.components.small_dataset import jpeg, preprocess_params, write_dataset
+from tests.components.test_validate import LIMITS
+
+
+@pytest.fixture
+def carried_out(monkeypatch):
+    """Carries tasks out here, one after the other and twice, and holds each against what it was before."""
+    names = []
+
+    def run_shards(function, tasks, **_):
+        results = []
+        for task in tasks:
+            before = pickle.dumps(task)
+            first = pickle.dumps(function(task))
+            assert pickle.dumps(task) == before, f"{function.__name__} changed its task"
+            results.append(function(task))
+            assert pickle.dumps(results[-1]) == first, f"{function.__name__} gave another result the second time"
+        names.append(function.__name__)
+        return results
+
+    for stage in (validate, preprocess, statistics, conversion):
+        monkeypatch.setattr(stage, "run_shards", run_shards)
+    return names
+
+
+def test_tasks_are_left_alone_and_can_be_tried_again(tmp_path, carried_out):
+    images = {split: [jpeg(10 * number + n) for n in range(6)] for number, split in enumerate(("train", "test"))}
+    inputs = write_dataset(tmp_path, images)
+    limits = validate.Params.model_validate(LIMITS | {"max_class_imbalance": 9.0})
+    reports = validate.Outputs(tmp_path / "report", tmp_path / "verdict.json")
+    validate.run(validate.Inputs(inputs["dataset"], tmp_path / "schemas"), reports, limits, Runtime())
+    records = preprocess.Outputs(tmp_path / "records")
+    preprocess.run(preprocess.Inputs(**inputs), records, preprocess_params(16), Runtime())
+    outputs = statistics.Outputs(tmp_path / "statistics")
+    statistics.run(statistics.Inputs(records.records), outputs, statistics.Params(size=16), Runtime())
+    convert(_folder(tmp_path / "files"), tmp_path / "squares", size=16, encoding="png", runtime=Runtime())
+    assert sorted(set(carried_out)) == ["convert_files", "index_shard", "look_at", "survey_shard", "write_shard"]
+
+
+def _folder(path):
+    (path / "tench").mkdir(parents=True)
+    (path / "tench" / "1.jpeg").write_bytes(jpeg(1))
+    return path
 
 
 def square(task):

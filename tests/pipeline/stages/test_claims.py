@@ -1,7 +1,9 @@
 """What HEAD claims in its three files belongs together: params.yaml, dvc.lock, metrics.json."""
 
 import hashlib
+import json
 import subprocess
+import sys
 
 import pytest
 
@@ -24,3 +26,12 @@ def test_the_committed_metrics_are_those_of_the_committed_lock(root):
     assert list(claimed_metrics(root)) == sorted(parse(params, PARAMS_FILE)["variants"]), (
         f"HEAD's {METRICS_FILE} is of other variants than its {PARAMS_FILE}: `dvc repro` and commit both"
     )
+
+
+def test_dvc_shows_the_metrics_whole(root):
+    """It leaves out lists and nulls without a word."""
+    if not (root / METRICS_FILE).exists():
+        pytest.skip("the pipeline has not run here")
+    command = [sys.executable, "-m", "dvc", "metrics", "show", "--json", METRICS_FILE]
+    shown = json.loads(subprocess.run(command, cwd=root, capture_output=True, check=True).stdout)
+    assert shown[""]["data"][METRICS_FILE]["data"] == json.loads((root / METRICS_FILE).read_text())

@@ -1,7 +1,10 @@
+import subprocess
 from importlib import metadata
 
+import pytest
 from stub_stages import TEXT
 
+from pipeline.environment.provenance import provenance_tags
 from pipeline.tracking.run_context import RepositoryContext
 
 LOCK = """\
@@ -38,3 +41,14 @@ def test_elsewhere_it_says_nothing(tmp_path, monkeypatch):
 def test_mlflow_finds_it():
     found = metadata.entry_points(group="mlflow.run_context_provider")
     assert [each.load() for each in found if each.name == "alexnet"] == [RepositoryContext]
+
+
+@pytest.mark.parametrize(("detached", "branch"), [(False, "trunk"), (True, None)])
+def test_a_detached_checkout_as_dvc_makes_it_names_no_branch(tmp_path, detached, branch):
+    person = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
+    commands = [["init", "--initial-branch=trunk"], ["commit", "--allow-empty", "--message=first"]]
+    for words in [*commands, *[["checkout", "--detach"]] * detached]:
+        subprocess.run(["git", *person, *words], cwd=tmp_path, check=True, capture_output=True)
+    tags = provenance_tags(tmp_path)
+    assert len(tags["mlflow.source.git.commit"]) == 40
+    assert tags.get("mlflow.source.git.branch") == branch

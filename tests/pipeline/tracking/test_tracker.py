@@ -13,6 +13,7 @@ from stub_stages import ROOT
 from pipeline.config.load import load
 from pipeline.environment import processes
 from pipeline.runner import run_stage
+from pipeline.tracking import mlflow_entities
 from pipeline.tracking.tracker import MlflowTracker
 
 CHAIN = [
@@ -145,3 +146,9 @@ def _closed_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def test_what_is_not_finite_never_becomes_a_number_in_mlflow():
+    """It would make the largest float of infinity, and sort NaN as 0."""
+    values = {"loss": float("nan"), "error": float("inf"), "low": float("-inf"), "rate": 0.5}
+    assert [(metric.key, metric.value) for metric in mlflow_entities.metrics(values, 7, 3)] == [("rate", 0.5)]
