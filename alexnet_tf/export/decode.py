@@ -8,7 +8,7 @@ before TensorFlow's decoders, and all but these are refused:
 - BMP of 24 or 32 bits a pixel, uncompressed;
 - GIF whose first frame fills the canvas and has no transparent colour.
 
-Training also reads WebP, TIFF, and every BMP and GIF that Pillow does.
+Training also reads WebP, TIFF, AVIF, JPEG 2000, PPM, and every BMP and GIF that Pillow does.
 """
 
 import tensorflow as tf

@@ -61,6 +61,9 @@ REFUSED_IN_SERVING = {
     "GIF, first frame smaller than its canvas": on_a_larger_canvas(file(PALETTE, "GIF")),
     "WebP": file(SMOOTH, "WEBP", lossless=True),
     "WebP, transparent": file(CLEAR, "WEBP", lossless=True),
+    "AVIF": file(SMOOTH, "AVIF"),
+    "JPEG 2000": file(SMOOTH, "JPEG2000"),
+    "PPM": file(SMOOTH, "PPM"),
     "TIFF": file(SMOOTH, "TIFF"),
     "TIFF, white is zero": tiff(65535 - DEEP, bits=16, photometric=0),
 }
