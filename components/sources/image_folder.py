@@ -104,8 +104,8 @@ def _require_known_names(folder: Path, folders: list[str]) -> None:
     if len(inner) > 1:
         raise DataError(
             f"{folder}: expected train/ in it, found train/ in {len(inner)} folders such as {inner[0]}/ and "
-            f"{inner[1]}/; set runtime.source_folder to one of them or, if these are the classes, have train/CLASS/ "
-            f"for CLASS/train/."
+            f"{inner[1]}/; set runtime.source_folder to one of them or, if these are the classes, have train/CLASS/ for"
+            f" CLASS/train/."
         )
     if inner:
         raise DataError(
