@@ -34,7 +34,7 @@ Guarantees:
 
 Fails when:
     the records or the model are broken, the test split is empty, the model has other classes than the
-    records, or its outputs are not finite.
+    records, or its weights or outputs are not finite.
 """
 
 import json

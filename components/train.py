@@ -16,8 +16,8 @@ Guarantees:
     ends at the same weights, bit by bit.
 
 Fails when:
-    the batch does not divide among the replicas, the crop does not fit the image, the loss is not finite or has
-    stayed at ln K, or records and statistics do not belong together.
+    the batch does not divide among the replicas, the crop does not fit the image, a loss or an updated weight is not
+    finite, the loss has stayed at ln K, or records and statistics do not belong together.
 """
 
 import json

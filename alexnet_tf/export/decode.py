@@ -17,7 +17,6 @@ _REFUSAL = (
     "images: expected JPEG, PNG, BMP of 24 or 32 bits a pixel (uncompressed) or GIF whose first frame fills the canvas "
     "and has no transparent colour, found another file; convert it to PNG"
 )
-_BMP_HEAD = 34  # bytes up to the kind of compression
 _GIF_IMAGE, _GIF_EXTENSION, _GIF_CONTROL = 0x2C, 0x21, 0xF9
 
 
