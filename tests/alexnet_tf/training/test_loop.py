@@ -143,6 +143,20 @@ def ask_after(stop, steps):
     return advance
 
 
+def test_a_repeated_epoch_says_the_same_numbers_again(tmp_path):
+    """Of a metric that has two values at a step, MLflow calls the larger one the latest: of an error, the worse."""
+    before, after = [], []
+    stop = Stop()
+    with pytest.raises(Stopped):  # saves in its first epoch
+        make(compiled(epochs=3), tmp_path, advance=ask_after(stop, 1), interval=1e9, stop=stop).run()
+    with pytest.raises(Broken):  # is killed in its second, and has saved nothing since
+        make(compiled(epochs=3), tmp_path, rows=before, advance=break_after(8), interval=1e9).run()
+    make(compiled(epochs=3), tmp_path, rows=after, interval=1e9).run()
+    assert [row.epoch for row in before] == [1]
+    assert [row.epoch for row in after] == [1, 2, 3]
+    assert before == after[:1]
+
+
 @pytest.mark.parametrize("steps", [1, 6, 8, 18])  # the first step, the end of an epoch, in its midst, the last step
 def test_a_stopped_training_saves_that_step_and_goes_on_to_the_same_end(tmp_path, often, steps):
     def work():
