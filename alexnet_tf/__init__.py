@@ -3,7 +3,7 @@
     import alexnet_tf as an
 
     model = an.AlexNet(num_classes=10)                         # a Keras model, for compile and fit
-    classifier = an.load_classifier("results/pretrained/cifar10")
+    classifier = an.load_classifier("cifar10")
     names, probabilities = classifier.predict(["photo.jpg"])
 
 The names below are looked up on first use, so that the import costs nothing: a Beam worker that needs

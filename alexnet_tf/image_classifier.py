@@ -33,7 +33,7 @@ class ImageClassifier:
         >>> import numpy as np
         >>> from PIL import Image
         >>> import alexnet_tf as an
-        >>> classifier = an.load_classifier("results/pretrained/cifar10")
+        >>> classifier = an.load_classifier("cifar10")
         >>> classifier.class_names[:3]
         ('airplane', 'automobile', 'bird')
         >>> photo = tempfile.NamedTemporaryFile(suffix=".png")
@@ -71,7 +71,7 @@ class ImageClassifier:
             >>> import alexnet_tf as an
             >>> photo = tempfile.NamedTemporaryFile(suffix=".png")
             >>> Image.fromarray(np.full((40, 60, 3), 128, np.uint8)).save(photo)
-            >>> names, probabilities = an.load_classifier("results/pretrained/cifar10").predict([photo.name])
+            >>> names, probabilities = an.load_classifier("cifar10").predict([photo.name])
             >>> names.shape, probabilities.shape
             ((1, 5), (1, 5))
         """
@@ -129,7 +129,7 @@ def load_classifier(path_or_name: FilePath) -> ImageClassifier:
 
     Example:
         >>> import alexnet_tf as an
-        >>> classifier = an.load_classifier("results/pretrained/cifar10")
+        >>> classifier = an.load_classifier("cifar10")
         >>> classifier.model.name, len(classifier.class_names)
         ('alexnet_bn', 10)
     """
@@ -155,7 +155,10 @@ def _pretrained(name: FilePath) -> Path:
 
 
 def _shelf() -> Path:
-    return Path(str(resources.files("alexnet_tf"))) / "pretrained"
+    try:
+        return Path(str(resources.files("alexnet_tf.pretrained")))
+    except ModuleNotFoundError:  # a checkout that is on the path, but not installed
+        return Path(__file__).with_name("pretrained")
 
 
 def _paths(files: Iterable[FilePath]) -> list[Path]:

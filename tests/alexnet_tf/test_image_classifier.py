@@ -81,11 +81,13 @@ def test_a_file_that_is_no_image_is_named(folder, photos, tmp_path):
 
 
 def test_a_name_is_that_of_a_model_of_the_package_where_no_folder_has_it(tmp_path, trained, monkeypatch):
-    with pytest.raises(
-        an.ConfigError, match=r"cifar10 is not a folder; .*; this version comes with no model of its own"
-    ):
-        an.load_classifier("cifar10")
+    monkeypatch.chdir(tmp_path)
+    packaged = an.load_classifier("cifar10")
+    assert packaged.class_names[:3] == ("airplane", "automobile", "bird")
+    assert packaged.model.count_params() > 1_000_000
     monkeypatch.setattr(image_classifier, "_shelf", lambda: tmp_path / "shelf")
+    with pytest.raises(an.ConfigError, match=r"cifar10 is not a folder; .*; this version comes with no model"):
+        an.load_classifier("cifar10")
     (tmp_path / "shelf").mkdir()
     write_classifier(tmp_path / "shelf/cifar10", trained)
     assert an.load_classifier("cifar10").class_names == CLASSES
