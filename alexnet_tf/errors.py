@@ -10,7 +10,7 @@ class AlexNetError(Exception):
         ...     an.load_classifier("nowhere")
         ... except an.AlexNetError as error:
         ...     print(str(error).partition(";")[0])
-        nowhere is no folder
+        nowhere is not a folder
     """
 
 
