@@ -22,6 +22,7 @@ Fails when: the source is not there (the message says what to fetch and where to
 empty.
 """
 
+import contextlib
 import hashlib
 import json
 import math
@@ -107,20 +108,21 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     held_out = {split: params.validation_share for split in SPLITS if split not in source.labels}
     kept = _kept_in_train(source, held_out)
     outputs.dataset.mkdir()
-    writers = {split: SplitWriter(outputs.dataset, split) for split in SPLITS}
-    unreadable = []
-    for split, labels in source.labels.items():
-        with runtime.progress.task(f"download {split}", total=len(labels), unit="images") as task:
-            for raw in source.read(split, np.arange(len(labels))):
-                # What cannot be read has no content to tell its split by, and its like would all go to one.
-                held = split == "train" and not raw.problem
-                target = _target(hashlib.sha256(raw.content).digest(), held_out, kept) if held else split
-                if raw.problem:
-                    unreadable.append({"split": target, "key": raw.key, "reason": raw.problem})
-                example = encode_example({"image": raw.content, "label": raw.label, "key": raw.key})
-                writers[target].write(example)
-                task.advance()
-    shards = {split: [vars(shard) for shard in writer.close()] for split, writer in writers.items()}
+    with contextlib.ExitStack() as stack:
+        writers = {split: stack.enter_context(SplitWriter(outputs.dataset, split)) for split in SPLITS}
+        unreadable = []
+        for split, labels in source.labels.items():
+            with runtime.progress.task(f"download {split}", total=len(labels), unit="images") as task:
+                for raw in source.read(split, np.arange(len(labels))):
+                    # What cannot be read has no content to tell its split by, and its like would all go to one.
+                    held = split == "train" and not raw.problem
+                    target = _target(hashlib.sha256(raw.content).digest(), held_out, kept) if held else split
+                    if raw.problem:
+                        unreadable.append({"split": target, "key": raw.key, "reason": raw.problem})
+                    example = encode_example({"image": raw.content, "label": raw.label, "key": raw.key})
+                    writers[target].write(example)
+                    task.advance()
+        shards = {split: [vars(shard) for shard in writer.close()] for split, writer in writers.items()}
     splits = {
         split: {"num_examples": sum(shard["num_examples"] for shard in listed), "shards": listed}
         for split, listed in shards.items()

@@ -1,5 +1,6 @@
 """A fresh clone: what the real `dvc repro` runs, caches and leaves behind, and then every command of the README."""
 
+import contextlib
 import json
 import os
 import re
@@ -92,7 +93,7 @@ def test_runtime_settings_rerun_nothing(clone):
 
 def test_mlflow_holds_one_row_a_variant_with_stages_below(clone):
     assert uploads.wait(clone.root, 120)
-    with sqlite3.connect(clone.root / "mlflow.db") as database:
+    with contextlib.closing(sqlite3.connect(clone.root / "mlflow.db")) as database:
         rows = database.execute(
             "select run_uuid, name from runs where run_uuid not in "
             "(select run_uuid from tags where key = 'mlflow.parentRunId')"

@@ -3,6 +3,7 @@
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Self
 
 from alexnet_tf.data.tfrecord import Shard, ShardWriter
 
@@ -10,7 +11,10 @@ EXAMPLES_PER_SHARD = 512
 
 
 class SplitWriter:
-    """Writes the examples of one split into shards of `EXAMPLES_PER_SHARD`, in the order they are given."""
+    """Writes the examples of one split into shards of `EXAMPLES_PER_SHARD`, in the order they are given.
+
+    The shard that is being written when a `with` block is left by an error is removed.
+    """
 
     def __init__(self, folder: Path, split: str):
         self._folder = folder
@@ -18,6 +22,14 @@ class SplitWriter:
         self._shards: list[Shard] = []
         self._writer: ShardWriter | None = None
         self._num_written = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind, error, trace) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.__exit__(kind, error, trace)
 
     def write(self, example: bytes) -> None:
         """Append one serialised example."""
@@ -38,7 +50,7 @@ class SplitWriter:
         return final
 
     def _finish_shard(self) -> None:
-        if self._writer is not None:
-            self._writer.__exit__(None, None, None)
-            self._shards.append(self._writer.info)
-            self._writer = None
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.__exit__(None, None, None)
+            self._shards.append(writer.info)

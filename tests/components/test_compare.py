@@ -117,7 +117,7 @@ def test_writes_every_file_and_the_same_bytes_again(reports):
     metrics = json.loads(files["metrics.json"])
     assert metrics["optimized"]["ten_crop_top1_error"] == pytest.approx(0.125)
     assert "30.0 %" not in files["comparison.md"].decode()
-    assert "37.5 points fewer" in files["comparison.md"].decode()
+    assert "37.5 percentage points lower" in files["comparison.md"].decode()
 
 
 def test_the_metrics_are_those_of_both_reports_as_they_are(reports):

@@ -42,6 +42,7 @@ def packed_classes(folder):
 def unpack_classes(folder):
     for path in (folder / "train").glob("*.tar"):
         with tarfile.open(path) as archive:
+            archive.extraction_filter = getattr(tarfile, "data_filter", None)  # new in Python 3.11.4
             archive.extractall(folder / "train" / path.stem)
 
 

@@ -26,13 +26,13 @@ def test_checkpoints_of_other_trainings_are_named_with_their_size_and_left_alone
     keep("aaaa1111bbbb2222", 1)
     finding = findings()["checkpoint"]
     assert finding["level"] == "ok"
-    assert finding["found"] == "1 of other params, data or code, 6 MB: aaaa1111bbbb… 6 MB"
+    assert finding["found"] == "1 for different parameters, data or code, 6 MB: aaaa1111bbbb… 6 MB"
     *_, removal = finding["fix"].partition("rm -r ")
     assert removal == ".alexnet/checkpoints/aaaa1111bbbb2222"
     keep("cccc3333dddd4444", 8)
     assert findings()["checkpoint"]["level"] == "warn"
     shutil.rmtree(removal)
-    assert findings()["checkpoint"]["found"] == "1 of other params, data or code, 6 MB: cccc3333dddd… 6 MB"
+    assert findings()["checkpoint"]["found"] == "1 for different parameters, data or code, 6 MB: cccc3333dddd… 6 MB"
 
 
 def test_the_checkpoint_of_a_present_training_says_where_it_stands(workspace, monkeypatch):
@@ -43,11 +43,11 @@ def test_the_checkpoint_of_a_present_training_says_where_it_stands(workspace, mo
     item = config.item("train", "optimized")
     folder = workspace.scratch / "checkpoints" / fingerprint(workspace.root, item, config.params[item.address])
     Checkpoint(folder, "float32").save(State(1200, 50, step=410), {"weights": np.zeros(3)}, {})
-    expected = "train@optimized: step 410 of 1,200, epoch 9 of 24; `dvc repro` goes on there"
+    expected = "train@optimized: step 410 of 1,200, epoch 9 of 24; `dvc repro` continues from there"
     assert findings()["checkpoint"] == {"name": "checkpoint", "level": "ok", "found": expected, "fix": ""}
     path = workspace.root / "params.yaml"
     path.write_text(path.read_text().replace("epochs: 30", "epochs: 31"))
-    assert findings()["checkpoint"]["found"].startswith("1 of other params, data or code, ")
+    assert findings()["checkpoint"]["found"].startswith("1 for different parameters, data or code, ")
     path.write_text(path.read_text().replace("epochs: 31", "epochs: 30"))
     (folder / "checkpoint.safetensors").write_bytes(b"half")
     assert "checkpoint.safetensors is damaged or no file of ours" in findings()["checkpoint"]["found"]

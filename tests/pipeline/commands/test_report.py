@@ -7,10 +7,10 @@ from pipeline.cli import alexnet
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (None, "is missing; `dvc repro` or `alexnet compare` makes it"),
+        (None, "is missing; run `dvc repro` or `alexnet compare`"),
         ("{", "is broken (Expecting"),
-        ("[]", "is broken (it is no JSON object)"),
-        ('{"variants": ["faithful"]}', "is broken (it has no 'baseline'); `dvc repro -f compare` makes it anew"),
+        ("[]", "is broken (it is not a JSON object)"),
+        ('{"variants": ["faithful"]}', "is broken (it has no 'baseline'); run `dvc repro -f compare`"),
     ],
 )
 def test_a_missing_or_foreign_comparison_is_one_sentence(workspace, monkeypatch, content, reason):

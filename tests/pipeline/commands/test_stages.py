@@ -34,5 +34,5 @@ def test_a_stage_that_was_run_by_hand_says_what_it_wrote_and_how_dvc_learns_of_i
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     result = CliRunner().invoke(alexnet, ["download", "-S", "seed=7"])
     assert result.exit_code == 0, result.output
-    assert "download: wrote data/dataset; `dvc status` sees a change until `dvc commit download`" in result.stderr
+    assert "download: wrote data/dataset; `dvc status` shows a change until `dvc commit download`" in result.stderr
     assert json.loads((workspace.root / "data/dataset/params.json").read_text())["seed"] == 7

@@ -13,7 +13,7 @@ def track(*arguments):
 def test_an_empty_spool_is_said_and_needs_no_server(workspace, monkeypatch):
     monkeypatch.chdir(workspace.root)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    assert track("sync").output == "nothing waits to be sent\n"
+    assert track("sync").output == "nothing to send\n"
     assert json.loads(track("sync", "--json").output) == {
         "uri": "http://127.0.0.1:9",
         "sent": 0,
@@ -30,7 +30,7 @@ def test_what_cannot_be_sent_is_counted_and_kept(workspace, monkeypatch):
     result = track("sync")
     assert result.exit_code == 1
     assert "http://127.0.0.1:9 does not answer" in result.stderr
-    assert "1 of 1 still wait in .alexnet/spool, whole. Start the server or set MLFLOW_TRACKING_URI" in result.stderr
+    assert "1 of 1 are still in .alexnet/spool. Start the server or set MLFLOW_TRACKING_URI" in result.stderr
     assert (folder / spool.EVENTS).is_file()
 
 

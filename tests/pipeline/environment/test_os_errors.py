@@ -10,7 +10,7 @@ from pipeline.environment.os_errors import os_error_sentence
 @pytest.mark.parametrize(
     ("number", "filename", "sentence"),
     [
-        (errno.ENOSPC, "data/x", r"train@a: data/x: the disk is full \(\d+ MB free at .*\); free some room"),
+        (errno.ENOSPC, "data/x", r"train@a: data/x: the disk is full \(\d+ MB free at .*\); free some space"),
         (errno.EACCES, "data/x", "train@a: data/x: permission denied; make it readable and writable"),
         (errno.EPIPE, None, "train@a: Broken pipe; run it again with --debug to see where"),
     ],

@@ -21,7 +21,7 @@ def test_it_is_found_from_any_folder_in_it(project, monkeypatch):
 
 def test_without_params_yaml_the_experiments_show_it(project):
     (project / "params.yaml").unlink()
-    with pytest.raises(AlexNetError, match="neither this folder nor one above it holds"):
+    with pytest.raises(AlexNetError, match="neither this folder nor a parent contains"):
         find_workspace(project)
     (project / "experiments").mkdir()
     assert find_workspace(project).root == project

@@ -1,5 +1,6 @@
 """A clone that was moved or copied: what MLflow no longer finds, and the command that mends it, in processes apart."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -56,7 +57,7 @@ def listed(folder):
 
 def places(folder):
     """Every place that the database names."""
-    with sqlite3.connect(folder / "mlflow.db") as database:
+    with contextlib.closing(sqlite3.connect(folder / "mlflow.db")) as database:
         return [
             place
             for table, column in relocation._PLACES
@@ -101,8 +102,8 @@ def test_a_moved_clone_says_what_is_wrong_and_the_command_mends_it(moved, made):
     theirs = [place for place in before if "theirs" in place]
     assert len(theirs) == 2
     said = alexnet(moved, "track", "relocate")
-    assert "as it was: mlflow.db.before-relocate" in said
-    with sqlite3.connect(moved / "mlflow.db.before-relocate") as backup:
+    assert "backup: mlflow.db.before-relocate" in said
+    with contextlib.closing(sqlite3.connect(moved / "mlflow.db.before-relocate")) as backup:
         assert backup.execute("select count(*) from runs").fetchone()[0] > 0
         assert (
             str(made.name) in backup.execute("select max(artifact_uri) from runs where experiment_id = 1").fetchone()[0]
