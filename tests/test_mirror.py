@@ -48,7 +48,7 @@ THROUGH = {
     "pipeline/tracking/mlflow_entities.py": "tests/pipeline/tracking/test_tracker.py",
     "pipeline/tracking/mlflow_server.py": "tests/pipeline/commands/test_ui.py",
     "pipeline/tracking/mlflow_writer.py": "tests/pipeline/tracking/test_tracker.py",
-    "pipeline/tracking/parent_runs.py": "tests/pipeline/tracking/test_backfill.py",
+    "pipeline/tracking/run_descriptions.py": "tests/pipeline/tracking/test_backfill.py",
     "pipeline/tracking/spool_reader.py": "tests/pipeline/tracking/test_flush.py",
     "pipeline/tracking/stage_runs.py": "tests/pipeline/tracking/test_backfill.py",
     "pipeline/tracking/uploader.py": "tests/pipeline/tracking/test_uploads.py",

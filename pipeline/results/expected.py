@@ -25,7 +25,7 @@ from pipeline.results.kept import FOLDER, Result, load
 from pipeline.stages.claims import changed_claim, claimed_lock, claimed_metrics
 from pipeline.stages.lock import LOCK_FILE, Lock, read_lock
 from pipeline.stages.table import all_items, ancestors
-from pipeline.tracking.parent_runs import row_params
+from pipeline.tracking.run_descriptions import row_params
 
 Verdict = Literal["bit-identical", "as expected", "not as expected", "nothing to compare with", "out of date"]
 

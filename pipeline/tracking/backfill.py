@@ -14,7 +14,7 @@ from pipeline.environment.yaml_file import parse
 from pipeline.stages.lock import LOCK_FILE, parse_lock, read_lock
 from pipeline.stages.table import all_items, ancestors
 from pipeline.tracking import spool, uploads
-from pipeline.tracking.parent_runs import run_identity, state_rows
+from pipeline.tracking.run_descriptions import run_identity, state_rows
 from pipeline.tracking.stage_runs import current_stage, locked_stage
 from pipeline.tracking.tracking_uri import default_store, tracking_uri
 from pipeline.tracking.uploads import send_all

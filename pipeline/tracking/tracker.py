@@ -21,7 +21,7 @@ from pipeline.environment.processes import is_under_dvc, pipeline_key, pipeline_
 from pipeline.environment.workspace import Workspace
 from pipeline.stages.table import Item
 from pipeline.tracking import spool, uploads
-from pipeline.tracking.parent_runs import dataset_entries, row_entries, run_identity, stage_entry
+from pipeline.tracking.run_descriptions import dataset_entries, row_entries, run_identity, stage_entry
 from pipeline.tracking.spool import now
 from pipeline.tracking.stage_runs import headline_metrics
 from pipeline.tracking.tracking_uri import is_server, tracking_uri

@@ -15,7 +15,7 @@ from pipeline.environment.yaml_file import read
 from pipeline.results.expected import outcome
 from pipeline.stages.lock import dvc_md5
 from pipeline.stages.table import all_items
-from pipeline.tracking.parent_runs import row_params
+from pipeline.tracking.run_descriptions import row_params
 
 NUM = 200
 COMMITTED = {"faithful": 0.41, "optimized": 0.08}
