@@ -85,7 +85,7 @@ def _missing(folder: Path | None) -> str:
 
 
 def _from_folders(place: Path, folder: Path) -> Source:
-    around = [place, place.parents[1], place.parents[2], folder]
+    around = [place, *place.parents[1:3], folder]  # Kaggle has its lists two and three folders above the images'
     classes, beside = read_split_folder(place / "train")
     _require_classes(classes, place / "train")
     ignored = [Ignored(f"train/{name}", reason) for name, reason in beside]

@@ -2,6 +2,7 @@
 
 import io
 import tarfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -214,3 +215,10 @@ def test_a_compressed_archive_is_no_tar_file(tmp_path):
     (folder / "ILSVRC2012_img_val.tar").write_bytes(b"\x1f\x8b" + bytes(5000))
     with pytest.raises(DataError, match="expected a whole tar file without compression"):
         imagenet2012_source(folder)
+
+
+def test_the_folder_may_be_right_below_the_root(tmp_path, monkeypatch, expected):
+    """Of /imagenet as of a relative path there are no two folders above it."""
+    class_folders(tmp_path / "imagenet")
+    monkeypatch.chdir(tmp_path)
+    assert everything(imagenet2012_source(Path("imagenet"))) == expected
