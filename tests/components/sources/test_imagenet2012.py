@@ -1,6 +1,7 @@
 """The three layouts of ILSVRC-2012, generated exactly as they come: names, tar within tar, CSV, XML, word lists."""
 
 import io
+import re
 import tarfile
 from pathlib import Path
 
@@ -157,8 +158,19 @@ def test_a_class_without_a_word_says_where_to_put_one_and_that_helps(tmp_path):
 def test_a_validation_image_without_a_label_is_named(tmp_path):
     folder = tars(tmp_path)
     (folder / "LOC_val_solution.csv").write_text(CSV.replace("00000003", "00000033"))
-    with pytest.raises(DataError, match=r"LOC_val_solution\.csv: .*none of ILSVRC2012_val_00000003"):
+    with pytest.raises(DataError, match=r"LOC_val_solution\.csv: .*none of ILSVRC2012_val_00000003 .*fetch it again"):
         imagenet2012_source(folder)
+
+
+@pytest.mark.parametrize("below", ["", "ILSVRC/Data/CLS-LOC"])
+def test_without_a_label_it_says_where_to_put_the_list_and_that_helps(tmp_path, expected, below):
+    folder = kaggle(tmp_path, "xml")
+    (folder / "ILSVRC/Annotations/CLS-LOC/val/ILSVRC2012_val_00000003.xml").unlink()
+    with pytest.raises(DataError, match=r"00000003\.xml: .*\(No such file.*; put Kaggle's LOC_val_solution") as error:
+        imagenet2012_source(folder / below)
+    named = re.search(r"LOC_val_solution\.csv into (.*?), or sort", str(error.value))
+    (Path(named[1]) / "LOC_val_solution.csv").write_text(f"\ufeff{CSV}", encoding="utf-8")
+    assert everything(imagenet2012_source(folder / below)) == expected
 
 
 @pytest.mark.parametrize("layout", ["tars", "kaggle", "class folders"])
