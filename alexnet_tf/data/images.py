@@ -10,7 +10,13 @@ import io
 import numpy as np
 from PIL import Image, ImageChops, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
-from PIL.TiffImagePlugin import BITSPERSAMPLE, PHOTOMETRIC_INTERPRETATION, PLANAR_CONFIGURATION, TiffImageFile
+from PIL.TiffImagePlugin import (
+    BITSPERSAMPLE,
+    PHOTOMETRIC_INTERPRETATION,
+    PLANAR_CONFIGURATION,
+    SAMPLESPERPIXEL,
+    TiffImageFile,
+)
 
 # No format that starts a program (EPS) or renders vectors.
 FORMATS = {
@@ -111,8 +117,10 @@ def _misreading(image: Image.Image) -> str:
         return ""
     if image.tag_v2.get(PLANAR_CONFIGURATION) == 2 and max(image.tag_v2.get(BITSPERSAMPLE, (1,))) > 8:
         return "more than 8 bits a channel, plane by plane"  # of which it reads half the bytes
+    planes = image.tag_v2.get(SAMPLESPERPIXEL, 1) if image.tag_v2.get(PLANAR_CONFIGURATION) == 2 else 1
     extents = [tile.extents for tile in image.tile if tile.extents]
-    if sum((right - left) * (bottom - top) for left, top, right, bottom in extents) < image.width * image.height:
+    covered = sum((right - left) * (bottom - top) for left, top, right, bottom in extents)
+    if covered < planes * image.width * image.height:
         return "strips that leave out a part"  # which it leaves black
     return ""
 

@@ -154,6 +154,7 @@ def test_an_animation_gives_its_first_frame():
 
 
 JPEG = encoded(RGB, "JPEG", quality=95)
+IN_PLANES = tiff(gradient()[:20], bits=8, photometric=2, planar=True, rows_per_strip=10)
 TWENTY_ROWS, THIRTY_ROWS = (struct.pack("<HHIHH", 257, 3, 1, rows, 0) for rows in (20, 30))
 
 
@@ -169,6 +170,7 @@ TWENTY_ROWS, THIRTY_ROWS = (struct.pack("<HHIHH", 257, 3, 1, rows, 0) for rows i
         (encoded(Image.fromarray(np.ones((4, 4), np.float32)), "TIFF"), "pixels of unknown range (mode F)"),
         (tiff(DEEP, bits=16, photometric=2, planar=True), "TIFF of more than 8 bits a channel, plane by plane"),
         (tiff(gradient()[:20], bits=8, photometric=2).replace(TWENTY_ROWS, THIRTY_ROWS), "TIFF of strips that leave"),
+        (IN_PLANES.replace(TWENTY_ROWS, THIRTY_ROWS), "TIFF of strips that leave"),
     ],
 )
 def test_unusable_files_are_rejected_with_a_reason(content, reason):
