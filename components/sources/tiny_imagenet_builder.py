@@ -76,7 +76,9 @@ def _bbox(entry: Entry, where: str) -> tfds.features.BBox:
         left, top, right, bottom = map(int, entry.box)
     except ValueError as error:
         found = list(entry.box)
-        raise DataError(f"{where}: expected four numbers for the box of {entry.file}, found {found}.") from error
+        raise DataError(
+            f"{where}: expected four numbers for the box of {entry.file}, found {found}; fetch {URL} again."
+        ) from error
     side = 64
     return tfds.features.BBox(
         ymin=min(top, bottom) / side,

@@ -154,7 +154,13 @@ WRONG = {
         DataError,
         r"has to be fetched by hand, and .*empty",
     ),
-    "no folder named": (lambda folder: None, "mnist", None, DataError, r"expected runtime\.source_folder to say where"),
+    "no folder named": (
+        lambda folder: None,
+        "mnist",
+        None,
+        DataError,
+        r"set mnist expected runtime\.source_folder to name a folder, found it unset; set it",
+    ),
 }
 
 
