@@ -125,8 +125,9 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
 def _unfit(errors: Sequence[Anomaly]) -> str:
     described = " ".join(error.description for error in errors[:_ERRORS_SHOWN])
     more = f" And {len(errors) - _ERRORS_SHOWN} more errors." if len(errors) > _ERRORS_SHOWN else ""
-    others = dict.fromkeys(error.way_out for error in errors if error.way_out)
-    mend = "Correct the source and run `dvc repro -f download`" + "".join(f", or {way_out}" for way_out in others)
+    ways_out = list(dict.fromkeys(error.way_out for error in errors))
+    mend = "Correct the source and run `dvc repro -f download`"
+    mend += f", or {' and '.join(ways_out)}" if all(ways_out) else ""
     return f"The data set is not fit for training: {described}{more} {mend}."
 
 

@@ -241,7 +241,7 @@ def test_empty_files_in_two_splits_are_no_leakage(tmp_path):
 
 
 def unfit(kind: str) -> dict[str, list[tuple[int, bytes]]]:
-    """A set with one error."""
+    """A set with one error, or two."""
     splits = healthy()
     if kind == "corrupt":
         splits["train"][:5] = [(0, b"no image")] * 5
@@ -249,6 +249,8 @@ def unfit(kind: str) -> dict[str, list[tuple[int, bytes]]]:
         splits["test"][0] = (0, png(300, size=(5, 9)))
     elif kind == "leakage":
         splits["test"][0] = splits["train"][0]
+    elif kind == "small and leakage":
+        splits["test"][0] = splits["train"][0] = (0, png(300, size=(5, 9)))
     elif kind == "near leakage":
         photo = Image.new("L", (64, 64))
         photo.putdata([(x * y) % 251 for x in range(64) for y in range(64)])
@@ -272,6 +274,12 @@ def other_schema(folder: Path) -> None:
         ("corrupt", {}, "or raise validate.max_corrupt_share.", {"max_corrupt_share": 0.25}),
         ("small", {}, "or lower validate.min_side_px.", {"min_side_px": 5}),
         ("leakage", {}, "or set validate.allow_split_leakage to true.", {"allow_split_leakage": True}),
+        (
+            "small and leakage",
+            {},
+            "or lower validate.min_side_px and set validate.allow_split_leakage to true.",
+            {"min_side_px": 5, "allow_split_leakage": True},
+        ),
         (
             "near leakage",
             {"near_copy_bits": 8},
