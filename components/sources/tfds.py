@@ -41,8 +41,8 @@ def tfds_source(name: str, folder: Path | None, *, builder: str = "") -> Source:
     """
     if folder is None:
         raise DataError(
-            f"The data set {name} expected runtime.source_folder to name a folder, found it unset; set it to one that has "
-            "the set prepared, or in whose tfds/ it is to be prepared."
+            f"The data set {name} expected runtime.source_folder to name a folder, found it unset; set it to one that "
+            "has the set prepared, or in whose tfds/ it is to be prepared."
         )
     prepared = find_prepared(name, folder)
     if prepared is None:
