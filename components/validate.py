@@ -33,7 +33,8 @@ from pydantic import Field, PositiveInt
 from alexnet_tf.data.record_dataset import read_manifest
 from alexnet_tf.data.tfrecord import decode_example, read_record
 from alexnet_tf.errors import DataError
-from alexnet_tf.validation.anomalies import Anomaly, Limits, Place, find_anomalies, find_copies, worst_first
+from alexnet_tf.validation.anomalies import Anomaly, Limits, Place, find_anomalies, worst_first
+from alexnet_tf.validation.copies import find_copies
 from alexnet_tf.validation.drift import find_drift
 from alexnet_tf.validation.metadata_protos import (
     anomalies_proto,

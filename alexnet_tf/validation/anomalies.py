@@ -1,4 +1,4 @@
-"""What is wrong, or only odd, with a set of images that a network is to learn from; copies, and those to the eye."""
+"""What is wrong, or only odd, with single images, classes and keys of a set that a network is to learn from."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,8 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from alexnet_tf.validation.near_duplicates import near_pairs
-from alexnet_tf.validation.survey import Survey, copies
+from alexnet_tf.validation.survey import Survey
 
 _SHOWN = 3
 IMAGES_KEPT = 200
@@ -65,7 +64,7 @@ class Anomaly:
 
 
 def find_anomalies(surveys: Mapping[str, Survey], *, class_names: Sequence[str], limits: Limits) -> list[Anomaly]:
-    """Return what is wrong with single images, classes and keys, worst first; `copy_anomalies` looks for copies.
+    """Return what is wrong with single images, classes and keys, worst first; `copies.find_copies` looks at copies.
 
     Args:
         surveys: By split; the training split is called train.
@@ -160,110 +159,3 @@ def _repeated_keys(surveys: Mapping[str, Survey]) -> list[Anomaly]:
         return []
     text = f"{len(repeated)} keys name more than one image: {some(repeated)}."
     return [Anomaly("repeated_keys", "", "ERROR", text, "key")]
-
-
-def find_copies(surveys: Mapping[str, Survey], *, limits: Limits) -> list[Anomaly]:
-    """Return what is wrong with images that come more than once, worst first.
-
-    Args:
-        surveys: By split.
-        limits: What is still accepted.
-    """
-    found = _exact(surveys, limits)
-    if limits.near_copy_bits is not None:
-        found += _near(surveys, limits)
-    return worst_first(found)
-
-
-def near_copies(surveys: Mapping[str, Survey], bits: int) -> list[tuple[Place, Place]]:
-    """Return pairs of images that look alike although their bytes differ, those of two splits where there are such.
-
-    Of many that look alike each is in a pair, but not every pair of them is listed.
-
-    Args:
-        surveys: By split.
-        bits: In how many of 64 bits the perceptual hashes may differ.
-    """
-    names = list(surveys)
-    splits = np.concatenate([np.full(len(survey.keys), number) for number, survey in enumerate(surveys.values())])
-    rows = np.concatenate([np.arange(len(survey.keys)) for survey in surveys.values()])
-    kept = np.concatenate([survey.decodable for survey in surveys.values()])
-    hashes = np.concatenate([survey.hashes for survey in surveys.values()])
-    digests = np.concatenate([survey.digests for survey in surveys.values()])
-    splits, rows, hashes, digests = splits[kept], rows[kept], hashes[kept], digests[kept]
-    values, counts = np.unique(hashes, return_counts=True)
-    order = np.argsort(hashes, kind="stable")  # splits come in their order within each hash
-    ends = np.cumsum(counts)
-
-    def members(number: int) -> np.ndarray:
-        return order[ends[number] - counts[number] : ends[number]]
-
-    def pair(first: int, second: int) -> tuple[Place, Place]:
-        return (names[splits[first]], int(rows[first])), (names[splits[second]], int(rows[second]))
-
-    found = []
-    for number in np.flatnonzero(counts > 1).tolist():
-        alike = members(number)
-        first = alike[0]
-        found += [pair(first, other) for other in alike[1:] if digests[other] != digests[first]]
-    for one, two in near_pairs(values, bits).tolist():
-        first, second = members(one), members(two)
-        # The last of the one and the first of the other differ in split where any two of them do, or the reverse.
-        if splits[first[-1]] != splits[second[0]]:
-            found.append(pair(first[-1], second[0]))
-        else:
-            found.append(pair(first[0], second[-1]))
-    return found
-
-
-def _exact(surveys: Mapping[str, Survey], limits: Limits) -> list[Anomaly]:
-    within: dict[str, list[list[Place]]] = {split: [] for split in surveys}
-    across, contradictory = [], []
-    for group in copies(surveys):
-        splits = [split for split, _ in group]
-        if len(set(splits)) > 1:
-            across.append(group)
-        for split in set(splits):
-            if splits.count(split) > 1:
-                within[split].append(group)
-        if len({int(surveys[split].labels[row]) for split, row in group}) > 1:
-            contradictory.append(group)
-    found = []
-    for split, groups in within.items():
-        if groups:
-            text = f"{split}: {len(groups)} images occur more than once: {_named(surveys, groups)}."
-            found.append(Anomaly("copies", split, "WARNING", text, "image", _copy_places(groups)))
-    if across:
-        text = f"{len(across)} images occur in more than one split with the same bytes: {_named(surveys, across)}."
-        severity = "WARNING" if limits.allow_split_leakage else "ERROR"
-        way_out = "set validate.allow_split_leakage to true"
-        found.append(Anomaly("split_leakage", "", severity, text, "image", _copy_places(across), way_out))
-    if contradictory:
-        text = f"{len(contradictory)} images have more than one label: {_named(surveys, contradictory)}."
-        found.append(Anomaly("contradictory_labels", "", "WARNING", text, "label", _copy_places(contradictory)))
-    return found
-
-
-def _near(surveys: Mapping[str, Survey], limits: Limits) -> list[Anomaly]:
-    pairs = near_copies(surveys, limits.near_copy_bits or 0)
-    across = [pair for pair in pairs if pair[0][0] != pair[1][0]]
-    found = []
-    for split in surveys:
-        within = [pair for pair in pairs if pair[0][0] == pair[1][0] == split]
-        if within:
-            text = f"{split}: {len(within)} pairs of images look alike: {_named(surveys, within)}."
-            found.append(Anomaly("near_copies", split, "WARNING", text, "image", _copy_places(within)))
-    if across:
-        text = f"{len(across)} pairs of images in two splits look alike: {_named(surveys, across)}."
-        severity = "WARNING" if limits.allow_near_leakage else "ERROR"
-        way_out = "set validate.allow_near_leakage to true"
-        found.append(Anomaly("near_leakage", "", severity, text, "image", _copy_places(across), way_out))
-    return found
-
-
-def _named(surveys: Mapping[str, Survey], groups: Sequence[Sequence[Place]]) -> str:
-    return some([" = ".join(surveys[split].keys[row] for split, row in group) for group in groups])
-
-
-def _copy_places(groups: Sequence[Sequence[Place]]) -> tuple[Place, ...]:
-    return tuple(place for group in groups for place in group)[:IMAGES_KEPT]

@@ -11,7 +11,8 @@ import numpy as np
 
 from alexnet_tf.data.images import FORMATS, SUFFIXES, ImageRejected, decode
 from alexnet_tf.validation.anomalies import Anomaly, Place
-from alexnet_tf.validation.survey import Survey, copies, tally
+from alexnet_tf.validation.copies import exact_copies
+from alexnet_tf.validation.survey import Survey, tally
 
 _LISTED = 100
 
@@ -20,7 +21,7 @@ def validation_report(
     surveys: Mapping[str, Survey], class_names: Sequence[str], anomalies: Sequence[Anomaly]
 ) -> dict[str, Any]:
     """Return what validation.json says: counts, ranges and words of each split, copies, anomalies."""
-    groups = [[surveys[split].keys[row] for split, row in group] for group in copies(surveys)]
+    groups = [[surveys[split].keys[row] for split, row in group] for group in exact_copies(surveys)]
     return {
         "splits": {split: _split_report(survey, class_names) for split, survey in surveys.items()},
         "num_copied_images": len(groups),

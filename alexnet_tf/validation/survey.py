@@ -1,4 +1,4 @@
-"""What a set of encoded images is made of: sizes, formats, copies, and which cannot be decoded.
+"""What a set of encoded images is made of: sizes, formats, hashes, and which cannot be decoded.
 
 One pass decodes every image of a shard; the columns of all shards are then joined and counted as arrays.
 """
@@ -120,34 +120,6 @@ def load_surveys(paths: Iterable[Path]) -> Survey:
 def _num_rows(path: Path) -> int:
     with np.load(path) as part:
         return len(part["labels"])
-
-
-def copies(surveys: Mapping[str, Survey]) -> list[list[tuple[str, int]]]:
-    """Return the groups of decodable images with equal bytes, each a list of (split, row), in order of first sight.
-
-    What cannot be decoded is no copy of anything: two empty files have nothing in common.
-    """
-    names = list(surveys)
-    rows = [np.flatnonzero(survey.decodable) for survey in surveys.values()]
-    firsts = np.cumsum([0, *map(len, rows)])
-    if not firsts[-1]:
-        return []
-    digests = np.concatenate(
-        [survey.digests[of_split] for survey, of_split in zip(surveys.values(), rows, strict=True)]
-    )
-    order = np.argsort(digests, kind="stable")
-    digests = digests[order]
-    starts = np.flatnonzero(np.concatenate([[True], digests[1:] != digests[:-1]]))
-    sizes = np.diff(starts, append=len(order))
-
-    def place(number: int) -> tuple[str, int]:
-        split = int(np.searchsorted(firsts, number, side="right")) - 1
-        return names[split], int(rows[split][number - firsts[split]])
-
-    # Only what comes more than once becomes a list: of a million images that is little.
-    many = sizes > 1
-    groups = [order[start : start + size].tolist() for start, size in zip(starts[many], sizes[many], strict=True)]
-    return [[place(number) for number in group] for group in sorted(groups)]
 
 
 def tally(values: np.ndarray) -> Counter[str]:

@@ -5,7 +5,7 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from alexnet_tf.errors import DataError
-from tests.alexnet_tf.validation.test_near_duplicates import photo
+from tests.alexnet_tf.validation.test_copies import photo
 from tests.components.test_validate import healthy, names, png, run
 
 

@@ -8,10 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from alexnet_tf.errors import DataError
 from alexnet_tf.sample.generate import generate
 from alexnet_tf.validation.near_duplicates import near_pairs, perceptual_hash
-from tests.components.test_validate import names, run
 
 
 def picture(index=0, label=0):
@@ -61,36 +59,3 @@ def test_a_hundred_thousand_hashes_are_all_kept_apart():
     planted = hashes[:50] ^ np.uint64(0b1011)
     pairs = near_pairs(np.concatenate([hashes, planted]), 3)
     assert {(number, len(hashes) + number) for number in range(50)} <= {tuple(pair) for pair in pairs.tolist()}
-
-
-def photo(value: int, *, width=120, height=90, quality=90) -> bytes:
-    coarse = np.random.default_rng(value).integers(0, 256, (6, 8, 3), np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(coarse).resize((240, 180)).resize((width, height)).save(file, "JPEG", quality=quality)
-    return file.getvalue()
-
-
-def photos() -> dict[str, list[tuple[int, bytes]]]:
-    return {
-        split: [(row % 2, photo(start + row)) for row in range(count)]
-        for split, start, count in (("train", 0, 20), ("validation", 100, 4), ("test", 200, 4))
-    }
-
-
-def test_images_that_look_alike_are_reported_within_and_across_splits(tmp_path):
-    splits = photos()
-    assert run(tmp_path, splits, near_copy_bits=4, name="none")["anomalies"] == []
-    splits["train"][3] = (1, photo(1, width=100, height=75))
-    splits["test"][0] = (1, photo(5, quality=50))
-    with pytest.raises(DataError, match="1 pairs of images in two splits look alike: test/0 = train/5"):
-        run(tmp_path, splits, near_copy_bits=4)
-    report = run(tmp_path, splits, near_copy_bits=4, allow_near_leakage=True, name="allowed")
-    assert names(report) == [("WARNING", "near_copies", "train"), ("WARNING", "near_leakage", "")]
-    assert "train/1 = train/3" in report["anomalies"][0]["description"]
-    assert run(tmp_path, splits, name="off")["anomalies"] == []
-
-
-def test_the_same_bytes_twice_are_copies_and_no_near_copies(tmp_path):
-    splits = photos()
-    splits["train"][3] = (1, splits["train"][1][1])
-    assert names(run(tmp_path, splits, near_copy_bits=4)) == [("WARNING", "copies", "train")]
