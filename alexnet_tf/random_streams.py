@@ -13,7 +13,7 @@ FC6_DROPOUT, FC7_DROPOUT = 6, 7
 
 @dataclass(frozen=True)
 class RandomStreams:
-    """Where in the stream of random numbers the rows of a batch lie: all randomness is a function of these.
+    """The place of a batch's rows in the stream of random numbers: all randomness is a function of these.
 
     Attributes:
         seed: int32 (2,): the run's seed and the step.

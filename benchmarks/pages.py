@@ -1,4 +1,4 @@
-"""Renders the tables of docs/ that stand on benchmarks/results/: `python -m benchmarks.pages`.
+"""Renders the tables of docs/ from benchmarks/results/: `python -m benchmarks.pages`.
 
 A page says where: `<!-- benchmark: NAME -->`, up to `<!-- end -->`; NAME is one of `TABLES`.
 """

@@ -55,7 +55,7 @@ def ratios_table(rounds: dict[int, dict[Key, dict[str, float]]]) -> str:
     keras, torch, torch16 = ("Keras fit", "float32", 0), ("PyTorch", "float32", 0), ("PyTorch", "bfloat16", 0)
     many = (*real[:2], MANY_IMAGES)
     speed = "images_per_second"
-    # What is measured, against what, and what at best could stand above the line.
+    # What is measured, against what, and what at best could take the place of the first.
     wanted = [
         ("float32 step, share of the ceiling", ours, product, product, speed, "at least 0.76"),
         ("bfloat16 step, share of its ceiling", ours16, product16, product16, speed, "at least 0.64"),

@@ -58,7 +58,7 @@ def convert(source: Path, destination: Path, *, size: int, encoding: Encoding, r
 
     Args:
         source: A folder; links in it are followed.
-        destination: Made if missing; must hold nothing of another conversion and not lie in `source`.
+        destination: Made if missing; must hold nothing of another conversion and not be in `source`.
         size: Side of the squares in pixels.
         encoding: "png" keeps the pixels exactly; "jpeg" (quality 95, full colour) takes about a third of the room.
         runtime: Its Beam runner does the work.

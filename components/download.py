@@ -1,6 +1,6 @@
 """Bring any source of images into one form.
 
-Reads: nothing of the pipeline. The source `sample` is generated; the others lie in `runtime.source_folder`,
+Reads: nothing of the pipeline. The source `sample` is generated; the others are in `runtime.source_folder`,
 and a tensorflow-datasets set (Tiny ImageNet too) that is not there is fetched.
 
 Writes, readable by `tfds.builder_from_directory(dataset)`:
@@ -12,7 +12,7 @@ Writes, readable by `tfds.builder_from_directory(dataset)`:
                             {num_files, first: [{reason, num_files, files}]}
 
 Guarantees: the splits train, validation and test, none empty, ordered by a hash of the key. A split that the
-source has not is held out of its training split by content, so that copies of an image never lie in two of
+source has not is held out of its training split by content, so that copies of an image are never in two of
 them and later additions move no image; of a class whose images would all be held out, one content stays. One
 image in memory at a time. No image is dropped or changed, not even a broken one: a file that cannot be read is
 there without content, and `unreadable` says why. What is in the source's folder and is not used is counted in
@@ -85,7 +85,7 @@ class SubsetParams(StageParams):
 
 
 class Params(StageParams):
-    """What decides which images there are and in which split they lie.
+    """What decides which images there are and in which split they are.
 
     Attributes:
         seed: Of the generated sample; the order and the splits of other sources do not depend on it.

@@ -107,7 +107,7 @@ class Runtime:
         progress: Shows progress.
         beam: The Beam runner of the stages that use Beam.
         devices: TensorFlow device names, for example `("GPU:0", "GPU:1")`; empty means every GPU, else the CPU.
-        source_folder: Where data sets lie that are already on this machine.
+        source_folder: Folder of data sets that are already on this machine.
         scratch: A folder for resumable checkpoints, named by what is trained; None keeps no checkpoint.
         fresh: Ignore and delete an earlier checkpoint.
         checkpoint_interval_seconds: Time between two checkpoints.

@@ -112,7 +112,7 @@ def screen(*, width: int, height: int, dark: bool = False) -> Iterator[Screen]:
 
     Args:
         width: Up to 500 pixels it is a phone's.
-        height: What lies below is not drawn.
+        height: In pixels; what is below is not drawn.
         dark: Whether the reader prefers dark pages.
 
     Raises:

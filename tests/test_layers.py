@@ -9,7 +9,7 @@ SAVED_MODELS = {"alexnet_tf/export/standalone.py", "alexnet_tf/export/served_mod
 
 
 def test_imports_point_one_way(root):
-    """pipeline -> components -> alexnet_tf, never back; the contracts stand in pyproject.toml."""
+    """pipeline -> components -> alexnet_tf, never back; the contracts are in pyproject.toml."""
     command = [
         sys.executable,
         "-c",
@@ -20,7 +20,7 @@ def test_imports_point_one_way(root):
 
 
 def _ways_to_run_code(tree):
-    """Name each place of a module that reads a file in a way that may run what stands in it."""
+    """Name each place of a module that reads a file in a way that may run what is in it."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
             names = [alias.name for alias in node.names] + [getattr(node, "module", None) or ""]

@@ -41,7 +41,7 @@ class ImageRejected(Exception):
     """An image that cannot be used.
 
     Attributes:
-        reason: Why, in a few words that depend on the bytes alone, so that they may stand in a manifest.
+        reason: Why, in a few words that depend only on the bytes, so that a manifest can contain them.
     """
 
     def __init__(self, reason: str):

@@ -58,7 +58,7 @@ def feature_span(example: bytes, name: str) -> tuple[int, int]:
     """Return where, within a serialised Example, the first bytes value of a feature starts and ends.
 
     Other features are stepped over, so this is several times as quick as `decode_example`, and damage behind the
-    feature is not noticed. The name stands before its value, as protocol buffers libraries write maps, and a feature
+    feature is not noticed. The name comes before its value, as protocol buffers libraries write maps, and a feature
     once; of several the first counts.
 
     Raises:

@@ -98,7 +98,7 @@ def same_class_share(found: Nearest, labels: np.ndarray, pool_labels: np.ndarray
 
 @dataclass(frozen=True)
 class Neighbourhood:
-    """What lies near test images.
+    """The training images that are nearest to test images.
 
     Attributes:
         pool: The training images that the neighbours are of.

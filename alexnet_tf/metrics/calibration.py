@@ -12,7 +12,7 @@ NUM_BINS = 15  # as in Guo et al.
 
 @dataclass(frozen=True)
 class Bin:
-    """Images whose highest probability lies in (low, high].
+    """Images whose highest probability is in (low, high].
 
     Attributes:
         low: Lower bound, excluded.

@@ -22,7 +22,7 @@ BOUNDS = {
 
 @dataclass(frozen=True)
 class Slice:
-    """The images whose `quantity` lies in [low, high), and the ten-crop errors on them.
+    """The images whose `quantity` is in [low, high), and the ten-crop errors on them.
 
     Attributes:
         quantity: A key of `BOUNDS`.

@@ -74,7 +74,7 @@ class AlexNet(keras.Model):
         Args:
             inputs: float32, centred.
             training: Whether to drop units of fc6 and fc7 (§4.2).
-            draw: Where the batch lies in the random stream; None takes the next of the model's own draws.
+            draw: Place of the batch in the random stream; None takes the next of the model's own draws.
         """
         if training and draw is None:
             draw = self._own_draws.next(tf.shape(inputs)[0])

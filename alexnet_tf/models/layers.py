@@ -125,7 +125,7 @@ def original_dropout(x, rate: float, *, draw: RandomStreams | None, stream: int)
     Args:
         x: (N, units).
         rate: Probability of dropping a unit.
-        draw: Where the batch lies in the random stream; None at test, where the output is (1 - rate)·x.
+        draw: Place of the batch in the random stream; None at test, where the output is (1 - rate)·x.
         stream: Which of the run's random streams.
 
     Returns:
@@ -142,7 +142,7 @@ def inverted_dropout(x, rate: float, *, draw: RandomStreams | None, stream: int)
     Args:
         x: (N, units).
         rate: Probability of dropping a unit.
-        draw: Where the batch lies in the random stream; None at test.
+        draw: Place of the batch in the random stream; None at test.
         stream: Which of the run's random streams.
 
     Returns:

@@ -189,7 +189,7 @@ def conv1_padding(crop_size: int) -> tuple[int, int]:
 
 
 def bn_conv1_padding(network: AlexNetBNSpec) -> Literal["same", "valid"]:
-    """Return how conv1 meets the border: a whitened patch lies within the image."""
+    """Return how conv1 meets the border: a whitened patch is within the image."""
     return "valid" if network.conv1 == "whitening" else "same"
 
 

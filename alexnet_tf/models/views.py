@@ -107,7 +107,7 @@ class Views:
 
         Args:
             images: (N, stored, stored, 3) uint8.
-            draw: Where the batch lies in the random stream.
+            draw: Place of the batch in the random stream.
             augmentation: What to do.
             colour_axes: float32 (3, 3): each column an eigenvector times the standard deviation of its noise.
             colour_noise_on: Boolean scalar; off late in the training (2012 code).

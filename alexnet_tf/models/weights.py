@@ -14,7 +14,7 @@ from alexnet_tf.errors import DataError, TrainingError
 from alexnet_tf.whole_file import whole_file
 
 _META = "alexnet"
-_DAMAGED = "{source} is damaged or no file of ours ({error}); delete it and run again"
+_DAMAGED = "{source} is damaged or not a file of this project ({error}); delete it and run again"
 # All that training holds, in the order in which the library writes them; `safetensors.numpy` knows no bfloat16.
 _TYPES = {
     "I64": np.dtype("<i8"),

@@ -3,7 +3,7 @@
 RADIUS = (0.34, 0.47)
 """Radius of the toy, as a share of the image's shorter side; smaller is harder."""
 OFF_CENTRE = 0.10
-"""How far the toy's centre lies from the image's, at most, as a share of the shorter side; more is harder."""
+"""How far the toy's centre is from the image's, at most, as a share of the shorter side; more is harder."""
 PERIOD = (0.45, 0.62)
 """Period of the pattern in radii; smaller is harder at 64 pixels."""
 TILT = 0.18
@@ -13,9 +13,9 @@ OWN_PALETTE_SHARE = 0.8
 CONTRAST = (0.55, 1.0)
 """How far a toy's two colours keep apart; 0 would hide the pattern."""
 CLUTTER = (3, 7)
-"""Smallest and largest number of things that lie about behind the toy; more is harder."""
+"""Smallest and largest number of things behind the toy; more is harder."""
 OCCLUDED_SHARE = 0.15
-"""How often something lies in front of the toy; more is harder."""
+"""How often something is in front of the toy; more is harder."""
 LIGHT = (0.75, 1.15)
 """Exposure; a wider range is harder."""
 BLUR = 0.02

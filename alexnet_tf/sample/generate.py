@@ -74,7 +74,7 @@ def generate(split: str, class_index: int, index: int, seed: int) -> tuple[str, 
 
 
 def _size(generator: np.random.Generator) -> tuple[int, int]:
-    """Draw width and height in pixels, as often upright as lying."""
+    """Draw width and height in pixels, portrait as often as landscape."""
     short = int(generator.integers(SHORT_SIDE_PX[0], SHORT_SIDE_PX[1] + 1))
     panorama = generator.random() < PANORAMA_SHARE
     aspect = generator.choice((1.0, 4 / 3, 3 / 2, generator.uniform(1, 2)))

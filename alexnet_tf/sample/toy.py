@@ -14,7 +14,7 @@ from alexnet_tf.sample.difficulty import CONTRAST, OWN_PALETTE_SHARE, PALETTES, 
 
 @dataclass(frozen=True)
 class Toy:
-    """Where a toy lies and how; lengths in pixels, angles in radians."""
+    """Place and pose of a toy; lengths in pixels, angles in radians."""
 
     x: float
     y: float
@@ -91,7 +91,7 @@ _STAR_TIP, _STAR_VALLEY = 1.08, 0.5
 
 
 def signed_distance(outline: str, u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """Return how far each point lies outside the outline; negative is inside.
+    """Return how far each point is outside the outline; negative is inside.
 
     Args:
         outline: One of `OUTLINES`.

@@ -1,4 +1,4 @@
-"""What a training needs to go on: its variables, where it stands, what it has cost. One file, whole or not there."""
+"""What a training needs to go on: its variables, its progress, its cost. One file, whole or not there."""
 
 import shutil
 import time
@@ -48,7 +48,7 @@ _NAME = "checkpoint.safetensors"
 
 @dataclass
 class State:
-    """Where a training stands, its variables apart, and what it has cost so far.
+    """The progress of a training, without its variables, and what it has cost so far.
 
     Attributes:
         total_steps: Of the whole training.
@@ -110,7 +110,7 @@ class Checkpoint:
         """Write the file, in place of an earlier one only when it is whole.
 
         Args:
-            state: Where the training stands.
+            state: The training's progress.
             variables: Weights, velocities and averages by name.
             best: Weights of the best epoch by name, where they are kept.
         """
@@ -131,7 +131,7 @@ class Checkpoint:
             return b""
         if content := self.path.read_bytes():
             return content
-        raise DataError(f"{self.path} is damaged or no file of ours (it is empty); delete it and run again")
+        raise DataError(f"{self.path} is damaged or not a file of this project (it is empty); delete it and run again")
 
     def restore(self, content: bytes, variables: Mapping[str, Any]) -> tuple[State, dict[str, np.ndarray]]:
         """Give variables the values that `save` was given.
@@ -141,7 +141,7 @@ class Checkpoint:
             variables: What has a `shape` and can be assigned to, by name.
 
         Returns:
-            Where the training stood, and the weights of its best epoch.
+            The training's progress, and the weights of its best epoch.
 
         Raises:
             DataError: When the content is damaged, or that of another training; nothing is assigned then.
@@ -169,7 +169,7 @@ class Checkpoint:
 
 
 def read_state(folder: Path) -> State | None:
-    """Return where the training in a checkpoint's folder stands, or None where it has saved nothing yet.
+    """Return the progress of the training in a checkpoint's folder, or None where it has saved nothing yet.
 
     Raises:
         DataError: When the file is damaged, or of another version.

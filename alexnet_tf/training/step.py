@@ -1,7 +1,7 @@
 """The training step and the variables that it moves, under any number of replicas.
 
 A step is a pure function of (seed, step, variables): order, crops, flips, colour noise and dropout all come from
-`RandomStreams`. What has to be kept to go on later is in `TrainStep.arrays`.
+`RandomStreams`. What has to be kept to go on later is in `TrainStep.variables`.
 """
 
 from collections.abc import Callable, Generator, Iterator
@@ -96,7 +96,7 @@ class TrainStep:
         """Take steps in one host call.
 
         Args:
-            iterator: Stands at `first_step`.
+            iterator: Its next batch is that of `first_step`.
             first_step: Number of the first step.
             num_steps: How many.
             plateau: Fixes the learning rate when the schedule is `plateau`.

@@ -2,7 +2,7 @@
 
 The shape is a single chain with a single sink and nothing heavy in it, because that is what every runner,
 Dask's included, carries out faithfully. A task reads and writes its own files; its small summary, a JSON
-value, travels through a file as well. So all paths must lie on storage that every worker sees, and:
+value, travels through a file as well. So all paths must be on storage that every worker sees, and:
 
 - equal tasks give equal results on any runner with any number of workers;
 - progress is live on any runner: it is the number of summaries that exist, and what they count;

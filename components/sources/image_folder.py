@@ -21,7 +21,7 @@ _MANY_BELOW = 2
 def image_folder_source(folder: Path | None) -> Source:
     """Return the images of class folders.
 
-    A class is a folder of `train/`, in the order of the names; its images may lie at any depth. A `val/`
+    A class is a folder of `train/`, in the order of the names; its images may be at any depth. A `val/`
     without a `test/` counts as the test split, as in ImageNet, whose test labels are secret. Without `train/`
     the classes are the folders of `folder` itself, all of them for training. What is not used is `ignored`.
 

@@ -1,7 +1,7 @@
 """ILSVRC-2012 as a source: from its two tar files, from Kaggle's layout, or from class folders.
 
 All three give the same keys, labels and bytes, so that they end in equal data sets where the same file of words
-lies beside them.
+is beside them.
 """
 
 import os

@@ -35,7 +35,7 @@ def listing(source: str, folder: Path) -> SourceListing | None:
 
     Args:
         source: `image_folder`, `imagenet2012`, `tiny_imagenet` or `tfds:NAME`.
-        folder: Where it lies.
+        folder: Where it is.
 
     Raises:
         OSError: A folder cannot be listed.

@@ -1,4 +1,4 @@
-"""Where the files of an uncompressed tar archive lie, also of archives within it: read in place, never unpacked."""
+"""Where the files of an uncompressed tar archive are, also of archives within it: read in place, never unpacked."""
 
 import os
 import tarfile

@@ -69,7 +69,7 @@ def tfds_source(name: str, folder: Path | None, *, builder: str = "") -> Source:
 
 @dataclass(frozen=True)
 class _Layout:
-    """Where the records of a prepared set lie, how many each file has, and what their features are called."""
+    """Where the records of a prepared set are, how many each file has, and what their features are called."""
 
     files: dict[str, list[Path]]
     counts: dict[str, list[int]]
@@ -145,7 +145,7 @@ def _choose(names: list[str], preferred: str) -> str | None:
 
 
 def _index(layout: _Layout, split: str) -> np.ndarray:
-    """Return where the labelled examples of a split lie, (N,) of `_POSITION`, in their final order."""
+    """Return where the labelled examples of a split are, (N,) of `_POSITION`, in their final order."""
 
     def positions() -> Iterator[tuple[int, int, int, int, int]]:
         for number, (path, count) in enumerate(zip(layout.files[split], layout.counts[split], strict=True)):

@@ -61,7 +61,7 @@ def applied(workspace: Workspace, name: str, source_folder: str | None, force: b
     Args:
         workspace: The project.
         name: The experiment.
-        source_folder: Where data sets lie; None leaves that as it is.
+        source_folder: Folder of data sets; None leaves that as it is.
         force: Let pipeline/config/runtime.yaml take the place of a broken section `runtime`, too.
 
     Raises:

@@ -96,7 +96,7 @@ def with_local(
 
 
 def write_source_folder(home: Path, folder: str) -> None:
-    """Keep in the file where data sets lie; all else in it stays.
+    """Keep the folder of data sets in the file; all else in it stays.
 
     Raises:
         ConfigError: As for `read_local`, or the file has `runtime` on one line.

@@ -1,4 +1,4 @@
-"""Where things lie: the folder a stage works in, and the one that keeps what outlives a run."""
+"""Where things are: the folder a stage works in, and the one that keeps what outlives a run."""
 
 import os
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Workspace:
         return self.home / ".alexnet"
 
     def located(self, folder: str | None) -> Path | None:
-        """Return where a folder of the section `runtime` lies: a relative one below `home`, `~` resolved."""
+        """Return the path of a folder of the section `runtime`: a relative one is below `home`, `~` resolved."""
         return self.home / Path(folder).expanduser() if folder else None
 
 

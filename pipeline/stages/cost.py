@@ -1,4 +1,4 @@
-"""What a run of a stage costs: other at every run, so it lies in the scratch folder and in no output."""
+"""What a run of a stage costs: it differs from run to run, so it is in the scratch folder and in no output."""
 
 import json
 import os

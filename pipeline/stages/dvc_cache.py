@@ -1,4 +1,4 @@
-"""Reads what DVC keeps by content: outputs as they were committed, whatever lies in their places now."""
+"""Reads what DVC keeps by content: outputs as they were committed, whatever is in their places now."""
 
 import functools
 import json

@@ -43,7 +43,7 @@ def missing(outputs: Mapping[str, Path]) -> list[str]:
 
 
 def commit(paths: Iterable[Path]) -> None:
-    """Rename every partial output into its place; what stood there goes only after that."""
+    """Rename every partial output into its place; what was there goes only after that."""
     paths = list(paths)
     for path in paths:
         if path.is_dir() and not path.is_symlink():

@@ -28,8 +28,8 @@ class Stage:
         inputs: Field of the component's `Inputs` -> path template in the repository.
         outputs: Field of the component's `Outputs` -> path template in the repository.
         params: Field of the component's `Params` -> dotted key in params.yaml. `{images}` and `{variant}`
-            stand for the item, in all templates; a variant stage's `{images}` is what the variant names as
-            its images.
+            are filled in from the item, in all templates; a variant stage's `{images}` is what the variant
+            names as its images.
         profiled: The values come from variants, in which a profile's values replace the word `profile`.
     """
 

@@ -74,7 +74,7 @@ class Certificate:
         claim: The file that claims it, dvc.lock or a kept result.
         commit: The commit whose files were rerun.
         left_out: Whether the tree has changes that are not committed and were not rerun.
-        tolerance: How far numbers may lie apart, relative to the larger of 1 and the claimed number.
+        tolerance: How far numbers may differ, relative to the larger of 1 and the claimed number.
         outputs: One comparison an output.
         machine: Versions and machine of the rerun.
         claimed_on: The same of the run that is claimed, where that is known.
@@ -127,7 +127,7 @@ def compared(
         claimed: DVC's hash.
         before: Returns the claimed numbers of its metrics.json, None where they are not known; asked if bytes differ.
             None of an output without numbers that count.
-        tolerance: How far numbers may lie apart, relative to the larger of 1 and the claimed number.
+        tolerance: How far numbers may differ, relative to the larger of 1 and the claimed number.
     """
     reproduced = dvc_md5(folder / path) or "nothing"
     if before is None or reproduced == claimed:

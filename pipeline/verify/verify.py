@@ -31,7 +31,7 @@ def verify(
     Args:
         workspace: Whose commit.
         address: The stage, for example `train@faithful`; "" for all.
-        tolerance: How far numbers may lie apart where bytes differ.
+        tolerance: How far numbers may differ where bytes differ.
         keep: Leave the clean folder in place.
         say: Shows one line to the user.
 
@@ -124,9 +124,9 @@ def verify_result(
     What was not committed when it was kept is not there; where that mattered, the bytes differ.
 
     Args:
-        workspace: A clone that has the commit; `runtime` of its params says where data sets lie, and the devices.
+        workspace: A clone that has the commit; `runtime` of its params names the folder of data sets and the devices.
         result: What is claimed.
-        tolerance: How far numbers may lie apart where bytes differ.
+        tolerance: How far numbers may differ where bytes differ.
         keep: Leave the clean folder in place.
         say: Shows one line to the user.
 

@@ -188,7 +188,7 @@ compare:
   bootstrap_samples: 2000
 
 runtime:  # of this machine
-  source_folder: data/sources   # where data sets lie
+  source_folder: data/sources   # folder of data sets
   devices: []
   checkpoint_interval_seconds: 120.0
   beam_runner: FnApiRunner
@@ -207,7 +207,7 @@ _RUNS = itertools.count(1)  # as TensorFlow counts names, which a saved model ho
 
 
 def _wait_to_be_killed(moment: str) -> None:
-    """Stand still at the moment that STUB_PAUSE names, such as `in train@faithful`."""
+    """Wait at the moment that STUB_PAUSE names, such as `in train@faithful`."""
     if os.environ.get("STUB_PAUSE") == f"{moment} {os.environ.get('DVC_STAGE')}":
         Path("paused").touch()
         time.sleep(600)

@@ -19,7 +19,7 @@ def convolve(maps, kernel, bias, *, stride: int, padding: tuple[int, int]) -> np
 
 
 def convolve_towers(maps, kernel, bias, *, stride: int, padding: tuple[int, int], towers: int) -> np.ndarray:
-    """Each tower's kernels see that tower's maps only; both lie one after the other along the channels."""
+    """Each tower's kernels see that tower's maps only; both are one after the other along the channels."""
     outputs = [
         convolve(seen, kernels, biases, stride=stride, padding=padding)
         for seen, kernels, biases in zip(

@@ -210,7 +210,7 @@ def same_map(maps):
     return output
 
 
-def test_same_map_normalization_stands_between_norm2_and_pool2(record):
+def test_same_map_normalization_comes_between_norm2_and_pool2(record):
     spec = alexnet(weight_stddev=[0.1] * 8, same_map_normalization=True)
     model = build(spec)
     record["conv"].clear()

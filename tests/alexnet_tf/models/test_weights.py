@@ -69,7 +69,7 @@ def test_the_library_reads_it(tmp_path):
 
 
 def test_an_array_in_another_order_in_memory_is_written_right(tmp_path):
-    """`safetensors.numpy.save` 0.8.0 writes the memory as it lies."""
+    """`safetensors.numpy.save` 0.8.0 writes the memory in its own order."""
     array = np.arange(6, dtype=np.float32).reshape(2, 3)
     save_arrays(tmp_path / "a.safetensors", {"turned": array.T, "every other": array[:, ::2]})
     arrays, _ = load_arrays(tmp_path / "a.safetensors")
@@ -121,7 +121,7 @@ def test_a_truncated_file_is_a_data_error(tmp_path, share):
     content = whole(tmp_path)
     path = tmp_path / "a.safetensors"
     path.write_bytes(content[: int(share * len(content))])
-    with pytest.raises(DataError, match=r"a\.safetensors is damaged or no file of ours"):
+    with pytest.raises(DataError, match=r"a\.safetensors is damaged or not a file of this project"):
         load_arrays(path)
 
 
@@ -160,13 +160,13 @@ def test_a_changed_byte_is_a_data_error(tmp_path, found, instead):
 )
 def test_a_foreign_file_is_a_data_error(tmp_path, content):
     (tmp_path / "a.safetensors").write_bytes(content)
-    with pytest.raises(DataError, match="damaged or no file of ours"):
+    with pytest.raises(DataError, match="damaged or not a file of this project"):
         load_arrays(tmp_path / "a.safetensors")
 
 
 def test_a_bare_array_is_a_data_error(tmp_path):
     np.save(tmp_path / "a.npy", np.zeros(3))
-    with pytest.raises(DataError, match="damaged or no file of ours"):
+    with pytest.raises(DataError, match="damaged or not a file of this project"):
         load_arrays(tmp_path / "a.npy")
 
 

@@ -90,7 +90,7 @@ def test_nothing_tunes_the_pipeline_by_a_thread_that_the_end_of_a_training_would
     strategy = make_strategy([]) if replicas == 1 else request.getfixturevalue("two_replicas")
     iterator = iter(Batches(numbered(50), 8, 3).dataset(strategy, 0, 9))
     next(iterator)
-    for each in iterator._iterators:  # what TensorFlow reads from lies nowhere else
+    for each in iterator._iterators:  # what TensorFlow reads from is nowhere else
         with pytest.raises(tf.errors.NotFoundError, match="disable autotune"):
             tf.data.experimental.get_model_proto(each._iterator)
 

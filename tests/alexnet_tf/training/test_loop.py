@@ -240,7 +240,7 @@ def test_forgetting_deletes_the_checkpoint(tmp_path, often):
 @pytest.mark.parametrize("content", [b"PK\x03\x04 not quite", b"", b"of another program"])
 def test_a_damaged_or_foreign_file_is_refused_and_left_alone(tmp_path, content):
     (tmp_path / "checkpoint.safetensors").write_bytes(content)
-    with pytest.raises(DataError, match=r"checkpoint\.safetensors is damaged or no file of ours"):
+    with pytest.raises(DataError, match=r"checkpoint\.safetensors is damaged or not a file of this project"):
         make(compiled(), tmp_path).run()
     assert (tmp_path / "checkpoint.safetensors").read_bytes() == content
 

@@ -50,4 +50,4 @@ def test_the_checkpoint_of_a_present_training_says_where_it_stands(workspace, mo
     assert findings()["checkpoint"]["found"].startswith("1 for different parameters, data or code, ")
     path.write_text(path.read_text().replace("epochs: 31", "epochs: 30"))
     (folder / "checkpoint.safetensors").write_bytes(b"half")
-    assert "checkpoint.safetensors is damaged or no file of ours" in findings()["checkpoint"]["found"]
+    assert "checkpoint.safetensors is damaged or not a file of this project" in findings()["checkpoint"]["found"]

@@ -1,4 +1,4 @@
-"""The table of results that were run again: what stands in it, and certificates that do not belong there."""
+"""The table of results that were run again: what is in it, and certificates that do not belong there."""
 
 import pytest
 from made_results import made, write
