@@ -194,7 +194,7 @@ def _params(workspace: Workspace) -> Finding:
 
 
 def _source(workspace: Workspace) -> Finding:
-    state = importlib.import_module("pipeline.config.source_state")
+    state = importlib.import_module("pipeline.stages.source_state")
     config = importlib.import_module("pipeline.config.load")
     checked = config.load(workspace.root / config.PARAMS_FILE)
     source = checked.values["download"]["source"]
@@ -203,7 +203,7 @@ def _source(workspace: Workspace) -> Finding:
     folder = workspace.located(checked.runtime.source_folder)
     if folder is None:
         return Finding("source", "ok", f"{source}; runtime.source_folder is null: data/dataset is used unchanged")
-    name, told = state.state_of(workspace, checked)
+    name, told = state.state_of(workspace, source, folder)
     if told:
         return Finding("source", "warn", told, state.COMMAND)
     found = {"current": "data/dataset was made from it", "nothing": "not compared with data/dataset"}

@@ -29,9 +29,9 @@ def command() -> None:
     """Match DVC's setting to whether there is a Git repository, and see that the data set is that of its source."""
     from alexnet_tf.errors import AlexNetError
     from pipeline.config.load import PARAMS_FILE, load
-    from pipeline.config.source_state import require_current
     from pipeline.environment.processes import run_module
     from pipeline.environment.workspace import find_workspace
+    from pipeline.stages.source_state import require_current
 
     workspace = find_workspace()
     root = workspace.root
@@ -46,7 +46,9 @@ def command() -> None:
     click.echo(WITHOUT_GIT if without else "ready: Git and DVC both work here")
     if not without and not has_identity(root):
         click.echo(f"Git does not know your name, which `dvc exp` needs: {IDENTITY}")
-    if told := require_current(workspace, load(root / PARAMS_FILE)).told:
+    config = load(root / PARAMS_FILE)
+    folder = workspace.located(config.runtime.source_folder)
+    if told := require_current(workspace, config.values["download"]["source"], folder).told:
         click.echo(told)
 
 

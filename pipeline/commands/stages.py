@@ -104,22 +104,23 @@ def run(name: str, entry: str, changes: tuple[str, ...], *, fresh: bool = False)
     """
     from alexnet_tf.devices.cluster import cluster
     from pipeline.config.load import PARAMS_FILE, load
-    from pipeline.config.source_state import USES_SOURCE, listed, remember, require_current
     from pipeline.environment.progress import progress_for
     from pipeline.environment.workspace import find_workspace
     from pipeline.runner import run_stage
+    from pipeline.stages.source_state import USES_SOURCE, listed, remember, require_current
     from pipeline.tracking.tracker import MlflowTracker
 
     workspace = find_workspace()
     config = load(workspace.root / PARAMS_FILE, changes)
     item = config.item(name, entry)
-    listing = listed(workspace, config) if name == "download" else None
-    if name in USES_SOURCE and (told := require_current(workspace, config).told):
+    source, folder = config.values["download"]["source"], workspace.located(config.runtime.source_folder)
+    listing = listed(source, folder) if name == "download" else None
+    if name in USES_SOURCE and (told := require_current(workspace, source, folder).told):
         say(told)
 
     def after(tracker: "Tracker") -> None:
         if name == "download":
-            remember(workspace, config, listing)
+            remember(workspace, source, folder, listing)
         if name == "compare":
             _write_page(workspace, config, tracker)
         if name == "export":

@@ -22,9 +22,9 @@ def command(experiment: str | None, source_folder: str | None, dry_run: bool, fo
     from pipeline.config import experiments
     from pipeline.config.load import PARAMS_FILE, load
     from pipeline.config.local_params import LOCAL_FILE, write_source_folder
-    from pipeline.config.source_state import state_of
     from pipeline.environment.workspace import find_workspace
     from pipeline.stages import outputs
+    from pipeline.stages.source_state import state_of
 
     workspace = find_workspace()
     if experiment is None:
@@ -52,5 +52,7 @@ def command(experiment: str | None, source_folder: str | None, dry_run: bool, fo
     else:
         outputs.write_text(workspace.root / PARAMS_FILE, new)
         click.echo(f"{PARAMS_FILE} is now experiment {experiment}; `dvc repro` runs it")
-    if told := state_of(workspace, load(workspace.root / PARAMS_FILE)).told:
+    config = load(workspace.root / PARAMS_FILE)
+    files = workspace.located(config.runtime.source_folder)
+    if told := state_of(workspace, config.values["download"]["source"], files).told:
         click.echo(told, err=True)

@@ -13,7 +13,7 @@ from dvc_repository import Repository
 from pipeline.cli import alexnet
 from pipeline.config.load import load
 from pipeline.config.local_params import write_source_folder
-from pipeline.config.source_state import COMMAND, USES_SOURCE, listed, remember, state_of
+from pipeline.stages.source_state import COMMAND, USES_SOURCE, listed, remember, state_of
 
 
 def _images(folder):
@@ -34,9 +34,14 @@ def made(workspace, tmp_path, monkeypatch):
     write_source_folder(workspace.root, str(images))
     (workspace.root / "data/dataset").mkdir(parents=True)
     (workspace.root / "data/dataset/manifest.json").write_text(json.dumps({"source": "image_folder"}))
-    remember(workspace, load(path), listed(workspace, load(path)))
     monkeypatch.chdir(workspace.root)
-    return images, lambda: state_of(workspace, load(path))
+
+    def source():
+        config = load(path)
+        return config.values["download"]["source"], workspace.located(config.runtime.source_folder)
+
+    remember(workspace, *source(), listed(*source()))
+    return images, lambda: state_of(workspace, *source())
 
 
 def _add(images):

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from alexnet_tf.errors import AlexNetError, DataError
-from pipeline.config.load import Config
 from pipeline.environment.typed import typed
 from pipeline.environment.workspace import Workspace
 from pipeline.stages import outputs
@@ -25,10 +24,8 @@ USES_SOURCE = ("validate", "preprocess", "statistics", "train")
 COMMAND = "dvc repro -f download"
 
 
-def listed(workspace: Workspace, config: Config) -> "SourceListing | None":
-    """List the files of the source; None where it is generated or cannot be reached."""
-    source = config.values["download"]["source"]
-    folder = workspace.located(config.runtime.source_folder)
+def listed(source: str, folder: Path | None) -> "SourceListing | None":
+    """List the files of a source in a folder; None where it is generated or cannot be reached."""
     if source == "sample" or folder is None:
         return None
     from components.sources.listing import listing  # half a second that the sample does not need
@@ -39,16 +36,17 @@ def listed(workspace: Workspace, config: Config) -> "SourceListing | None":
         return None
 
 
-def remember(workspace: Workspace, config: Config, before: "SourceListing | None") -> None:
+def remember(workspace: Workspace, source: str, folder: Path | None, before: "SourceListing | None") -> None:
     """Keep what data/dataset was made from.
 
     Args:
         workspace: Where it was made.
-        config: With which parameters.
+        source: Of which source.
+        folder: Of the files of that source.
         before: Of `listed` before it was read, so that a change on the way is seen later. What was prepared in its
             course, as by tensorflow-datasets, is listed now.
     """
-    found = before or listed(workspace, config)
+    found = before or listed(source, folder)
     if found and (record := _record(workspace)):
         outputs.write_text(record, json.dumps(found._asdict()) + "\n")
 
@@ -66,15 +64,15 @@ class SourceState(NamedTuple):
     told: str = ""
 
 
-def state_of(workspace: Workspace, config: Config) -> SourceState:
+def state_of(workspace: Workspace, source: str, folder: Path | None) -> SourceState:
     """Compare the source's files with those that data/dataset was made from."""
     record = _record(workspace)
-    if record is None or _manifest(workspace).get("source") != config.values["download"]["source"]:
+    if record is None or _manifest(workspace).get("source") != source:
         return SourceState("nothing")
-    now = listed(workspace, config)
+    now = listed(source, folder)
     if now is None:
         return SourceState("nothing")
-    folder, dataset = workspace.located(config.runtime.source_folder), STAGES["download"].outputs["dataset"]
+    dataset = STAGES["download"].outputs["dataset"]
     if not record.exists():
         told = f"no record here says whether {dataset} was made from what is in {folder} now; "
         told += f"`{typed(COMMAND)}` makes it again"
@@ -91,13 +89,13 @@ def state_of(workspace: Workspace, config: Config) -> SourceState:
     return SourceState("changed", told)
 
 
-def require_current(workspace: Workspace, config: Config) -> SourceState:
+def require_current(workspace: Workspace, source: str, folder: Path | None) -> SourceState:
     """Stop work on a data set whose source has changed; return how it is otherwise.
 
     Raises:
         AlexNetError: It has changed.
     """
-    state = state_of(workspace, config)
+    state = state_of(workspace, source, folder)
     if state.name == "changed":
         raise AlexNetError(state.told)
     return state
