@@ -1,6 +1,6 @@
 """Runs a trained model over a split: centre crop and ten crops from the same weights, in one pass.
 
-The logits come off the devices; all that follows (softmax, mean over views, counting) is `scoring`, so the
+The logits come off the devices; all that follows (softmax, mean over views, counting) is `metrics.top_k`, so the
 counts are exact whatever the batch size and the number of replicas.
 """
 
@@ -96,7 +96,7 @@ def top_of_ten_crops(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     Returns:
         Classes (N, k) int32 and their probabilities (N, k) float32, best first, k = min(5, K); of equal ones
-        the lower class number comes first, as in `scoring`.
+        the lower class number comes first, as in `metrics.top_k`.
     """
     return top_classes(softmax(logits).mean(axis=1, dtype=np.float32))
 

@@ -19,7 +19,7 @@ class Bin:
         high: Upper bound, included.
         num_examples: Images, at least 1.
         confidence: Mean of their highest probabilities.
-        accuracy: Share on which that class is the label, ties in parts as in `scoring`.
+        accuracy: Share on which that class is the label, ties in parts as in `top_k`.
     """
 
     low: float

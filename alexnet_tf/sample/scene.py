@@ -29,8 +29,8 @@ def render(
     """Draw one photograph of a toy.
 
     Args:
-        outline: One of `sample_shapes.OUTLINES`.
-        pattern: One of `sample_shapes.PATTERNS`.
+        outline: One of `toy.OUTLINES`.
+        pattern: One of `toy.PATTERNS`.
         palette: Index of the class's own pair of colours in `PALETTES`.
         width: In pixels.
         height: In pixels.

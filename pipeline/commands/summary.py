@@ -50,7 +50,7 @@ def _classes_of(manifest: Path) -> int | None:
 
 
 def as_table(rows: Sequence[Any]) -> str:
-    """Align `alexnet_tf.models.specs.LayerRow`s as text, totals last."""
+    """Align `alexnet_tf.models.layer_table.LayerRow`s as text, totals last."""
     cells = [("layer", "kind", "output", "parameters", "multiply-adds")]
     for row in rows:
         shape = " x ".join(map(str, row.output_shape))
