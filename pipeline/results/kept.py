@@ -84,7 +84,7 @@ class Result:
 
     @property
     def command(self) -> str:
-        """What starts it again, in a clean clone; FOLDER is where images lie that nothing downloads."""
+        """What starts it again, in a clean clone; FOLDER is that of images that nothing downloads."""
         sets = "".join(f" -S '{key}={json.dumps(value)}'" for key, value in self.changes.items())
         run = f"dvc exp run{sets}" if sets else "dvc repro"
         commit = self.row["tags"].get("mlflow.source.git.commit", "COMMIT")

@@ -167,12 +167,13 @@ def _commit(workspace: Workspace, result: Result) -> str:
     if not commit or not has_object(workspace.root, f"{commit}^{{commit}}"):
         raise AlexNetError(
             f"{result.path}: the commit that it names, {commit[:12] or 'none'}, is not in this repository; "
-            "clone the whole history (`git fetch --unshallow`)"
+            "fetch the history that has it (in a shallow clone `git fetch --unshallow`)"
         )
     for needed in ("pipeline/rerun.py", f"experiments/{result.experiment}.yaml"):
         if not has_object(workspace.root, f"{commit}:./{needed}"):
             raise AlexNetError(
-                f"{result.path}: its commit {commit[:12]} has no {needed}, so it cannot be run by `verify`"
+                f"{result.path}: its commit {commit[:12]} has no {needed}, so `verify` cannot run it; run it in "
+                f"another clone: `{result.command}`"
             )
     return commit
 

@@ -67,11 +67,15 @@ def test_verify_compares_the_numbers_of_a_kept_result_where_bytes_differ(kept, c
 def test_a_kept_result_that_cannot_be_run_is_one_sentence(kept):
     repository, path = kept
     content = json.loads((repository.root / path).read_text())
-    content["row"]["tags"]["mlflow.source.git.commit"] = "0" * 40
-    (repository.root / "other.json").write_text(json.dumps(content))
+    no_files = repository.run("git", "hash-object", "-t", "tree", "-w", "/dev/null").stdout.strip()
+    empty = repository.run("git", "commit-tree", no_files, "-m", "before all").stdout.strip()
+    for name, commit in (("other.json", "0" * 40), ("old.json", empty)):
+        content["row"]["tags"]["mlflow.source.git.commit"] = commit
+        (repository.root / name).write_text(json.dumps(content))
     (repository.root / "params.yaml.json").write_text("{}")
     for name, words in {
-        "other.json": "is not in this repository",
+        "other.json": "is not in this repository; fetch the history that has it",
+        "old.json": f"`verify` cannot run it; run it in another clone: `git checkout {empty[:12]} && alexnet use stub",
         "none.json": "cannot be read (No such file",
         "params.yaml.json": "expected a result",
     }.items():
