@@ -6,7 +6,7 @@ Kernels start at zero in the constructor and are drawn by `networks.build`.
 import keras
 import tensorflow as tf
 
-from alexnet_tf.models import specs
+from alexnet_tf.models import specs, window_geometry
 from alexnet_tf.models.layers import ACTIVATIONS, OwnDraws, TowerConv2D, inverted_dropout, original_dropout
 from alexnet_tf.models.lrn import LocalResponseNormalization, same_map_normalization
 from alexnet_tf.random_streams import FC6_DROPOUT, FC7_DROPOUT, RandomStreams
@@ -34,8 +34,8 @@ class AlexNet(keras.Model):
         self.activation = ACTIVATIONS[spec.activation]
         self.dropout = original_dropout if spec.dropout_scaling == "at_test" else inverted_dropout
         self.flatten = keras.layers.Flatten(dtype=self.dtype_policy)
-        self.pool = specs.pool_geometry(spec.pooling)
-        paddings = (specs.conv1_padding(crop_size), *specs.conv_paddings(spec)[1:])
+        self.pool = window_geometry.pool_geometry(spec.pooling)
+        paddings = (window_geometry.conv1_padding(crop_size), *window_geometry.conv_paddings(spec)[1:])
         self.convs = [
             TowerConv2D(
                 name=f"conv{index + 1}",
@@ -122,7 +122,7 @@ class AlexNet(keras.Model):
 
     def _max_pool(self, maps):
         window, stride = self.pool
-        before, after = specs.pool_padding(maps.shape[1], window, stride)
+        before, after = window_geometry.pool_padding(maps.shape[1], window, stride)
         if after:
             edge = [before, after]
             maps = tf.pad(maps, [[0, 0], edge, edge, [0, 0]], constant_values=maps.dtype.min)

@@ -6,7 +6,7 @@ Kernels start at zero in the constructor and are drawn by `networks.build`.
 import keras
 import tensorflow as tf
 
-from alexnet_tf.models import specs
+from alexnet_tf.models import specs, window_geometry
 from alexnet_tf.models.batch_norm import BatchNormActivation, activation
 from alexnet_tf.models.layers import OwnDraws, inverted_dropout
 from alexnet_tf.random_streams import FC6_DROPOUT, FC7_DROPOUT, RandomStreams
@@ -37,7 +37,7 @@ class AlexNetBN(keras.Model):
                 filters,
                 kernel_size,
                 strides=spec.conv1_stride if index == 0 else 1,
-                padding=specs.bn_conv1_padding(spec) if index == 0 else "same",
+                padding=window_geometry.bn_conv1_padding(spec) if index == 0 else "same",
                 trainable=index > 0 or spec.conv1 == "learned",
                 name=f"conv{index + 1}",
                 **shared,

@@ -9,7 +9,7 @@ import tensorflow as tf
 from alexnet_tf.models import four_layer_spec
 from alexnet_tf.models.layers import ACTIVATIONS, LocallyConnected2D
 from alexnet_tf.models.lrn import LocalResponseNormalization
-from alexnet_tf.models.specs import pool_padding
+from alexnet_tf.models.window_geometry import pool_padding
 from alexnet_tf.random_streams import RandomStreams
 
 

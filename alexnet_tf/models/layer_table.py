@@ -4,11 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from alexnet_tf.models.four_layer_spec import CONV_SIZE, LOCAL_SIZE, POOL, FourLayerSpec
-from alexnet_tf.models.specs import (
-    LAYER_NAMES,
-    AlexNetBNSpec,
-    AlexNetSpec,
-    Network,
+from alexnet_tf.models.specs import LAYER_NAMES, AlexNetBNSpec, AlexNetSpec, Network
+from alexnet_tf.models.window_geometry import (
     bn_conv1_padding,
     bn_head_size,
     conv1_padding,
