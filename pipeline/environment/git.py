@@ -28,8 +28,8 @@ def committed(root: Path, revision: str, path: str) -> str | None:
 
 
 def is_committed(root: Path, path: str) -> bool:
-    """Whether a file is as the commit has it."""
-    return git(root, "diff", "--quiet", "HEAD", "--", path) is not None
+    """Whether a file is as the commit has it; one that Git does not track is not."""
+    return has_object(root, f"HEAD:./{path}") and git(root, "diff", "--quiet", "HEAD", "--", path) is not None
 
 
 def has_object(root: Path, name: str) -> bool:

@@ -23,6 +23,8 @@ def project(tmp_path, monkeypatch):
 
 def test_changes_are_those_of_code_and_parameters(project):
     assert git.is_committed(project, "params.yaml")
+    (project / "untracked.yaml").write_text("first\n")
+    assert not git.is_committed(project, "untracked.yaml")
     (project / "dvc.lock").write_text("second\n")
     assert git.changed_files(project) == []
     assert git.uncommitted_changes(project) == ""
