@@ -1,11 +1,11 @@
 """params.local.yaml: what holds on this machine alone, so that no private path gets into the tracked params.yaml.
 
-It has the section `runtime` alone, or a part of it. Neither Git nor DVC sees it; queued DVC experiments, which run in
+It has only the section `runtime`, or a part of it. Neither Git nor DVC sees it; queued DVC experiments, which run in
 another folder, read that of the checkout that they came from. Of several values the first of these is taken:
 
 1. `-S runtime.KEY=VALUE` of a command;
-2. params.yaml, where it has other than the default of pipeline/config/runtime.yaml: that is also what `dvc exp run -S`
-writes; 3. params.local.yaml;
+2. params.yaml, where it differs from the default of pipeline/config/runtime.yaml: `dvc exp run -S` writes there, too;
+3. params.local.yaml;
 4. the default.
 """
 
