@@ -1,6 +1,8 @@
-"""Keeps what TensorFlow says while it is imported off the screen, except where the import fails.
+"""Imports TensorFlow and Keras without what they say and without what no stage needs of them.
 
-Its C++ code writes to the descriptor of standard error before its log has a level, so that no setting silences it.
+TensorFlow's C++ code writes to the descriptor of standard error before its log has a level, so that no setting
+silences it. Keras imports scikit-learn, pandas and matplotlib wherever they are installed, for wrappers and pictures
+that nothing here uses: that is half the time of `import tensorflow`.
 """
 
 import os
@@ -13,34 +15,48 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
 _STDERR = 2
+_QUIET = ("tensorflow", "keras")
+_UNUSED = ("matplotlib", "pandas", "sklearn")
 # Writes out what it has read once the pipe is closed, by us or by the end of our process, unless it is killed before.
 _REPLAY = 'text=$(cat); [ -z "$text" ] || printf "%s\\n" "$text" >&2'
 
 
 def quiet_tensorflow() -> None:
-    """Hold back the lines of TensorFlow's import, wherever in this process it is first imported."""
+    """Make the first import of TensorFlow and Keras, wherever in this process it is, silent and lean."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # of what comes later; its errors reach Python as exceptions
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
 
 
 class _Finder(MetaPathFinder):
-    """Finds `tensorflow` as Python does, and runs it with standard error held back."""
+    """Finds the two packages as Python does, and runs them with standard error held back."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        spec = PathFinder.find_spec(fullname, path) if fullname == "tensorflow" else None
+        spec = PathFinder.find_spec(fullname, path) if fullname in _QUIET else None
         if spec is None or spec.loader is None:
             return None
         execute = spec.loader.exec_module
 
         def exec_module(module: ModuleType) -> None:
-            with held_back():
+            with held_back(), left_out(_UNUSED):
                 execute(module)
 
         spec.loader.exec_module = exec_module
         return spec
+
+
+@contextmanager
+def left_out(packages: Sequence[str]) -> Iterator[None]:
+    """Make importing `packages` fail inside the block as if they were not installed; those imported before stay."""
+    absent = [name for name in packages if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(absent))  # pyright: ignore  None in the table is Python's own way to say it
+    try:
+        yield
+    finally:
+        for name in absent:
+            sys.modules.pop(name, None)
 
 
 @contextmanager

@@ -44,6 +44,16 @@ def test_an_import_that_ends_the_process_shows_all_that_it_wrote(tmp_path, root,
     assert done.stderr == "before\nI0000 port.cc: noise\na warning of Python\n"
 
 
+def test_what_only_keras_would_use_is_not_imported_with_it_and_is_there_afterwards(tmp_path, root):
+    for name in ("pandas", "sklearn", "matplotlib"):
+        (tmp_path / f"{name}.py").write_text("")
+    unused = "try:\n    import pandas, sklearn\nexcept ImportError:\n    pandas = None\nassert pandas is None\n"
+    before = "import matplotlib\nloaded = matplotlib\n"
+    after = "import pandas, sklearn, matplotlib\nassert matplotlib is loaded\nassert pandas and sklearn\n"
+    done = run(tmp_path, root, unused + "import matplotlib\n", before + IMPORT + after)
+    assert (done.returncode, done.stderr) == (0, "before\nafter\n")
+
+
 def test_ctrl_c_during_the_import_shows_nothing_of_it(tmp_path, root):
     done = run(tmp_path, root, "raise KeyboardInterrupt")
     assert "noise" not in done.stderr
