@@ -1,6 +1,7 @@
 """Which of this repository's Python files a module needs: its imports followed, nothing run."""
 
 import ast
+import functools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -30,11 +31,18 @@ def code_closure(root: Path, starts: Iterable[str]) -> list[str]:
         found.add(path)
         source = root / path
         if source.is_file():
-            waiting.extend(_imported_files(root, ast.parse(source.read_text(encoding="utf-8")), path))
+            waiting.extend(
+                file for file in _imports(source, path, source.stat().st_mtime_ns) if (root / file).is_file()
+            )
     return sorted(found)
 
 
-def _imported_files(root: Path, tree: ast.Module, path: str) -> Iterator[str]:
+@functools.lru_cache(maxsize=512)  # a run asks for the code of each stage that it depends on
+def _imports(source: Path, path: str, _modified: int) -> tuple[str, ...]:
+    return tuple(_possible_files(ast.parse(source.read_text(encoding="utf-8")), path))
+
+
+def _possible_files(tree: ast.Module, path: str) -> Iterator[str]:
     package = path.rsplit("/", 1)[0].replace("/", ".")
     for node in ast.walk(tree):
         names: list[str] = []
@@ -46,6 +54,4 @@ def _imported_files(root: Path, tree: ast.Module, path: str) -> Iterator[str]:
             names = [f"{module}.{alias.name}" for alias in node.names] + [module]
         for name in names:
             if name.split(".")[0] in PACKAGES:
-                file = name.replace(".", "/") + ".py"
-                if (root / file).is_file():
-                    yield file
+                yield name.replace(".", "/") + ".py"
