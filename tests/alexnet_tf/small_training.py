@@ -211,6 +211,8 @@ _COMPILED: dict[str, tuple[Any, dict[str, np.ndarray]]] = {}
 
 def compiled(network=None, **changes):
     """What `training` makes of these, compiled once in a session: its variables have their first values again."""
+    if changes.get("strategy", ...) is None:
+        del changes["strategy"]
     key = repr((network, sorted(changes.items())))
     if key not in _COMPILED:
         made = training(network, **changes)
