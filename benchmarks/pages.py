@@ -156,7 +156,39 @@ def record_bytes(rows: Sequence[Row]) -> str:
     return markdown_table(lines)
 
 
+def input_side(rows: Sequence[Row]) -> str:
+    """Return what the input side of training reaches: medians of the rounds, and what two cores gain over one."""
+    lines = [("records", "bytes per image", "cores", "batches at once", "images/s", "CPU-seconds per 1,000 images")]
+    for (encoding, cores, calls), group in _by_cores(rows).items():
+        rate, cpu = (statistics.median(float(row[name]) for row in group) for name in _INPUT_FIGURES)
+        size = f"{int(group[0]['bytes_per_image']):,}"
+        lines.append((encoding, size, str(cores), str(calls), f"{rate:,.0f}", f"{cpu:.2f}"))
+    return markdown_table(lines)
+
+
+def input_cores(rows: Sequence[Row]) -> str:
+    """Return how many cores feed a GPU of a given speed: its images/s times the CPU-seconds of an image."""
+    groups, speeds = _by_cores(rows), (3_000, 16_000)
+    most = max(cores for _, cores, _ in groups)
+    lines = [("records", *(f"cores for {speed:,} images/s" for speed in speeds), "GB/s of files at the last")]
+    for encoding in dict.fromkeys(name for name, _, _ in groups):
+        group = groups[encoding, most, most]
+        cpu = statistics.median(float(row["cpu_seconds_per_1000"]) for row in group)
+        needed = (f"{speed * cpu / 1000:.1f}" for speed in speeds)
+        read = speeds[-1] * int(group[0]["bytes_per_image"]) / 1e9
+        lines.append((encoding, *needed, f"{read:.2f}"))
+    return markdown_table(lines)
+
+
+def _by_cores(rows: Sequence[Row]) -> dict[tuple[str, int, int], list[Row]]:
+    groups: dict[tuple[str, int, int], list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[row["encoding"], int(row["cores"]), int(row["parallel_calls"])].append(row)
+    return groups
+
+
 _FIGURES = ("seconds", "mib", "bytes")
+_INPUT_FIGURES = ("images_per_second", "cpu_seconds_per_1000")
 TABLES = {
     "record_bytes": lambda: record_bytes(load("record_bytes")[1]),
     "stall_rate": lambda: stall_rate(load("stall_rate")[1]),
@@ -164,6 +196,9 @@ TABLES = {
     "data_side_wanted": lambda: data_side_wanted(load("data_side")[1]),
     "data_side_machine": lambda: machine("data_side"),
     "imagenet_minutes": lambda: imagenet_minutes(load("data_side")[1]),
+    "input_side": lambda: input_side(load("input_side")[1]),
+    "input_cores": lambda: input_cores(load("input_side")[1]),
+    "input_machine": lambda: machine("input_side"),
 }
 
 

@@ -111,6 +111,7 @@ class Runtime:
         scratch: A folder for resumable checkpoints, named by what is trained; None keeps no checkpoint.
         fresh: Ignore and delete an earlier checkpoint.
         checkpoint_interval_seconds: Time between two checkpoints.
+        input_parallel_calls: Training batches that are read at once.
         stop: Asks a stage that can go on later to save and end.
     """
 
@@ -122,4 +123,5 @@ class Runtime:
     scratch: Path | None = None
     fresh: bool = False
     checkpoint_interval_seconds: float = 180.0
+    input_parallel_calls: int = 2
     stop: Stop = field(default_factory=Stop)

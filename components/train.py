@@ -137,6 +137,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
                 num_classes=len(train.class_names),
                 seed=params.seed,
                 strategy=strategy,
+                parallel_calls=runtime.input_parallel_calls,
             )
     except ValueError as error:
         raise ConfigError(str(error)) from error

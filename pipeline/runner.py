@@ -17,6 +17,8 @@ from pipeline.stages.fingerprint import fingerprint
 from pipeline.stages.table import Item, all_items, producers
 from pipeline.tracking.tracker import MlflowTracker, StageTracker
 
+_MOST_PARALLEL_CALLS = 16  # each holds a batch in memory, and reading is limited by the disk long before
+
 
 def run_stage(
     workspace: Workspace,
@@ -136,6 +138,7 @@ def _runtime(
         scratch=checkpoint,
         fresh=fresh,
         checkpoint_interval_seconds=settings.checkpoint_interval_seconds,
+        input_parallel_calls=settings.input_parallel_calls or min(os.cpu_count() or 1, _MOST_PARALLEL_CALLS),
         stop=stop,
     )
 

@@ -62,12 +62,14 @@ class Batches:
         split: The images.
         global_batch_size: Images of a step, over all replicas.
         seed: Fixes the order.
+        parallel_calls: Batches that are read at once; it changes how fast they come, not their order or content.
         failures: What went wrong in reading; TensorFlow tells of it as an `UnknownError` without a type.
     """
 
     split: RecordDataset
     global_batch_size: int
     seed: int
+    parallel_calls: int = 2
     failures: list[Exception] = field(default_factory=list, compare=False, repr=False)
 
     @property
@@ -126,7 +128,7 @@ class Batches:
             # Its thread sleeps for up to a minute, and an iterator that is thrown away waits for it.
             options.autotune.enabled = False
             numbers = tf.data.Dataset.range((last_step - first_step) * here)
-            return numbers.map(load, num_parallel_calls=2).prefetch(2).with_options(options)
+            return numbers.map(load, num_parallel_calls=self.parallel_calls).prefetch(2).with_options(options)
 
         return strategy.distribute_datasets_from_function(pipeline, _input_options(strategy))
 

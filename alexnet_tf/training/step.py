@@ -40,6 +40,7 @@ class TrainStep:
         num_classes: K.
         seed: Fixes initial weights, order and all noise.
         strategy: The replicas.
+        parallel_calls: Batches that are read at once.
     """
 
     def __init__(
@@ -53,10 +54,11 @@ class TrainStep:
         num_classes: int,
         seed: int,
         strategy: tf.distribute.Strategy,
+        parallel_calls: int = 2,
     ):
         self.recipe, self.views, self.strategy, self.seed = recipe, views, strategy, seed
         self.precision: Precision = choose_precision(recipe.precision, strategy)
-        self.batches = Batches(train, recipe.global_batch_size, seed)
+        self.batches = Batches(train, recipe.global_batch_size, seed, parallel_calls)
         if self.batches.steps_per_epoch == 0:
             raise DataError(
                 f"the training split has {train.num_examples} images, fewer than training.global_batch_size = "

@@ -191,6 +191,7 @@ runtime:  # of this machine
   source_folder: data/sources   # folder of data sets
   devices: []
   checkpoint_interval_seconds: 120.0
+  input_parallel_calls: 0
   beam_runner: FnApiRunner
   beam_workers: 0
   beam_options: []

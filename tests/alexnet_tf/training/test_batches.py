@@ -1,5 +1,7 @@
 import subprocess
 import sys
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -83,6 +85,31 @@ def test_two_replicas_together_see_the_same_batches(two_replicas):
     for expected, found in zip(one, two, strict=True):
         for left, right in zip(expected, found, strict=True):
             np.testing.assert_array_equal(left, right)
+
+
+@pytest.mark.parametrize("calls", [1, 5])
+def test_the_number_of_parallel_calls_changes_no_batch(calls):
+    expected = collected(tf.distribute.get_strategy(), Batches(numbered(50), 8, 3), 3, 20)
+    batches = Batches(numbered(50), 8, 3, calls)
+    running, most, lock, read = 0, 0, threading.Lock(), batches.split.read
+
+    def counted(indices):
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        time.sleep(0.02)
+        with lock:
+            running -= 1
+        return read(indices)
+
+    batches.split.read = counted
+    found = collected(tf.distribute.get_strategy(), batches, 3, 20)
+    for left, right in zip(expected, found, strict=True):
+        for one, other in zip(left, right, strict=True):
+            np.testing.assert_array_equal(one, other)
+    assert 1 <= most <= calls
+    assert (most > 1) == (calls > 1)
 
 
 @pytest.mark.parametrize("replicas", [1, 2])
