@@ -3,8 +3,7 @@
     import alexnet_tf as an
 
     model = an.AlexNet(num_classes=10)                         # a Keras model, for compile and fit
-    classifier = an.load_classifier("cifar10")
-    names, probabilities = classifier.predict(["photo.jpg"])
+    names, probabilities = an.load_pretrained("cifar10").predict("photo.jpg")
 
 The names below are looked up on first use, so that the import costs nothing: a Beam worker that needs
 `alexnet_tf.data.tfrecord` does not pay for TensorFlow.
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from alexnet_tf.errors import ConfigError as ConfigError
     from alexnet_tf.errors import DataError as DataError
     from alexnet_tf.image_classifier import ImageClassifier as ImageClassifier
-    from alexnet_tf.image_classifier import load_classifier as load_classifier
+    from alexnet_tf.image_classifier import load_pretrained as load_pretrained
     from alexnet_tf.models.four_layer_spec import FourLayerSpec as FourLayerSpec
     from alexnet_tf.models.networks import build as build
     from alexnet_tf.models.specs import AlexNetBNSpec as AlexNetBNSpec
@@ -47,7 +46,7 @@ _PUBLIC = {  # name -> where it is; a test compares them with the imports above
     "alexnet_spec": "applications.alexnet_spec",
     "build": "models.networks.build",
     "custom_objects": "applications.custom_objects",
-    "load_classifier": "image_classifier.load_classifier",
+    "load_pretrained": "image_classifier.load_pretrained",
 }
 __all__ = ["__version__", *_PUBLIC]  # pyright: ignore[reportUnsupportedDunderAll]
 

@@ -60,7 +60,7 @@ def AlexNet(num_classes: int = 1000, crop_size: int = 224, profile: str = "origi
         >>> import numpy as np
         >>> import alexnet_tf as an
         >>> model = an.AlexNet(num_classes=5, crop_size=63)
-        >>> model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True), ["accuracy"])
+        >>> model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
         >>> images = np.random.default_rng(0).integers(0, 256, (4, 63, 63, 3)).astype("float32")
         >>> model(images - images.mean(axis=(0, 1, 2))).shape
         TensorShape([4, 5])
@@ -142,9 +142,10 @@ def custom_objects() -> dict[str, type]:
 
     from alexnet_tf.models import alexnet, alexnet_bn, four_layer
     from alexnet_tf.models.batch_norm import BatchNormActivation
+    from alexnet_tf.models.features import Features
     from alexnet_tf.models.layers import LocallyConnected2D, TowerConv2D
     from alexnet_tf.models.lrn import LocalResponseNormalization
 
-    networks = (alexnet.AlexNet, alexnet_bn.AlexNetBN, four_layer.FourLayer)
+    networks = (alexnet.AlexNet, alexnet_bn.AlexNetBN, four_layer.FourLayer, Features)
     layers = (TowerConv2D, LocallyConnected2D, LocalResponseNormalization, BatchNormActivation)
     return {keras.saving.get_registered_name(each): each for each in (*networks, *layers)}

@@ -7,7 +7,7 @@ class AlexNetError(Exception):
     Example:
         >>> import alexnet_tf as an
         >>> try:
-        ...     an.load_classifier("nowhere")
+        ...     an.load_pretrained("nowhere")
         ... except an.AlexNetError as error:
         ...     print(str(error).partition(";")[0])
         nowhere is not a folder
@@ -34,7 +34,7 @@ class DataError(AlexNetError):
         >>> import tempfile
         >>> import alexnet_tf as an
         >>> try:
-        ...     an.load_classifier(tempfile.mkdtemp())
+        ...     an.load_pretrained(tempfile.mkdtemp())
         ... except an.DataError as error:
         ...     print(str(error).partition(": ")[2])
         expected the folder of a model, as the stage train writes it, found no model.json

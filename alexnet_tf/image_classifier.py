@@ -12,6 +12,7 @@ from alexnet_tf.data.images import ImageRejected
 from alexnet_tf.errors import ConfigError, DataError
 from alexnet_tf.evaluation.predict import predictor, stored_image
 from alexnet_tf.models.classifier import Classifier, read_classifier
+from alexnet_tf.models.features import Features
 from alexnet_tf.nearest import nearest
 
 if TYPE_CHECKING:
@@ -22,18 +23,19 @@ FilePath = str | os.PathLike[str]
 
 
 class ImageClassifier:
-    """A trained network with its preprocessing and its classes, as `load_classifier` returns it.
+    """A trained network with its preprocessing and its classes, as `load_pretrained` returns it.
 
     Attributes:
         model: The Keras model: (N, crop, crop, 3) float32, prepared as `inputs` does it -> logits (N, K) float32.
         class_names: K names, in the order of the logits.
+        features: The Keras model without its last layer: the same input -> (N, units) float32, to put a new layer on.
 
     Example:
         >>> import tempfile
         >>> import numpy as np
         >>> from PIL import Image
         >>> import alexnet_tf as an
-        >>> classifier = an.load_classifier("cifar10")
+        >>> classifier = an.load_pretrained("cifar10")
         >>> classifier.class_names[:3]
         ('airplane', 'automobile', 'bird')
         >>> photo = tempfile.NamedTemporaryFile(suffix=".png")
@@ -45,15 +47,16 @@ class ImageClassifier:
     def __init__(self, classifier: Classifier):
         self.model: keras.Model = classifier.model
         self.class_names = classifier.class_names
+        self.features: keras.Model = Features(classifier.model, name="features")
         self._classifier = classifier
 
     def predict(
-        self, files: Iterable[FilePath], *, ten_crop: bool = True, max_pixels: int = 50_000_000
+        self, files: FilePath | Iterable[FilePath], *, ten_crop: bool = True, max_pixels: int = 50_000_000
     ) -> tuple[np.ndarray, np.ndarray]:
         """Name the most probable classes of image files, prepared as in the pipeline.
 
         Args:
-            files: Paths of JPEG, PNG and other images that Pillow reads.
+            files: Path of a JPEG, PNG or other image that Pillow reads, or several paths.
             ten_crop: Average the probabilities of ten views (§4.1), as the published errors do; False looks at the
                 centre crop alone, a tenth of the work.
             max_pixels: A larger image is refused before it is decoded.
@@ -71,7 +74,7 @@ class ImageClassifier:
             >>> import alexnet_tf as an
             >>> photo = tempfile.NamedTemporaryFile(suffix=".png")
             >>> Image.fromarray(np.full((40, 60, 3), 128, np.uint8)).save(photo)
-            >>> names, probabilities = an.load_classifier("cifar10").predict([photo.name])
+            >>> names, probabilities = an.load_pretrained("cifar10").predict(photo.name)
             >>> names.shape, probabilities.shape
             ((1, 5), (1, 5))
         """
@@ -85,7 +88,7 @@ class ImageClassifier:
             probabilities.append(their)
         return np.array(self.class_names)[np.concatenate(classes)], np.concatenate(probabilities)
 
-    def inputs(self, files: Iterable[FilePath], *, max_pixels: int = 50_000_000) -> np.ndarray:
+    def inputs(self, files: FilePath | Iterable[FilePath], *, max_pixels: int = 50_000_000) -> np.ndarray:
         """Return the centre crops of image files as `model` takes them.
 
         Args:
@@ -113,7 +116,7 @@ class ImageClassifier:
         return images
 
 
-def load_classifier(path_or_name: FilePath) -> ImageClassifier:
+def load_pretrained(path_or_name: FilePath) -> ImageClassifier:
     """Load a trained model.
 
     Args:
@@ -129,7 +132,7 @@ def load_classifier(path_or_name: FilePath) -> ImageClassifier:
 
     Example:
         >>> import alexnet_tf as an
-        >>> classifier = an.load_classifier("cifar10")
+        >>> classifier = an.load_pretrained("cifar10")
         >>> classifier.model.name, len(classifier.class_names)
         ('alexnet_bn', 10)
     """
@@ -161,5 +164,5 @@ def _shelf() -> Path:
         return Path(__file__).with_name("pretrained")
 
 
-def _paths(files: Iterable[FilePath]) -> list[Path]:
+def _paths(files: FilePath | Iterable[FilePath]) -> list[Path]:
     return [Path(file) for file in ([files] if isinstance(files, str | os.PathLike) else files)]

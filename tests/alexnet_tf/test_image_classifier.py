@@ -37,7 +37,7 @@ def photos(tmp_path):
 
 @pytest.mark.parametrize("ten_crop", [True, False])
 def test_answers_are_those_of_the_network_on_the_pipelines_views(folder, trained, photos, ten_crop):
-    classifier = an.load_classifier(folder)
+    classifier = an.load_pretrained(folder)
     names, probabilities = classifier.predict(photos, ten_crop=ten_crop)
     assert names.shape == probabilities.shape == (35, 5)
     assert probabilities.dtype == np.float32
@@ -53,7 +53,7 @@ def test_answers_are_those_of_the_network_on_the_pipelines_views(folder, trained
 
 
 def test_inputs_are_what_the_model_takes(folder, photos):
-    classifier = an.load_classifier(str(folder))
+    classifier = an.load_pretrained(str(folder))
     inputs = classifier.inputs(photos[:3])
     assert inputs.shape == (3, 32, 32, 3)
     logits = classifier.model(inputs).numpy()
@@ -63,7 +63,7 @@ def test_inputs_are_what_the_model_takes(folder, photos):
 
 
 def test_one_path_is_one_file_and_no_files_are_no_answers(folder, photos):
-    classifier = an.load_classifier(folder)
+    classifier = an.load_pretrained(folder)
     assert classifier.predict(str(photos[0]))[0].shape == (1, 5)
     names, probabilities = classifier.predict([])
     assert names.shape == probabilities.shape == (0, 5)
@@ -71,7 +71,7 @@ def test_one_path_is_one_file_and_no_files_are_no_answers(folder, photos):
 
 
 def test_a_file_that_is_no_image_is_named(folder, photos, tmp_path):
-    classifier = an.load_classifier(folder)
+    classifier = an.load_pretrained(folder)
     (tmp_path / "notes.txt").write_text("words")
     for path, reason in ((tmp_path / "notes.txt", "no known image format"), (tmp_path / "x.png", "No such file")):
         with pytest.raises(an.DataError, match=f"{path.name}: {reason}.*; expected an image file"):
@@ -82,27 +82,27 @@ def test_a_file_that_is_no_image_is_named(folder, photos, tmp_path):
 
 def test_a_name_is_that_of_a_model_of_the_package_where_no_folder_has_it(tmp_path, trained, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    packaged = an.load_classifier("cifar10")
+    packaged = an.load_pretrained("cifar10")
     assert packaged.class_names[:3] == ("airplane", "automobile", "bird")
     assert packaged.model.count_params() > 1_000_000
     monkeypatch.setattr(image_classifier, "_shelf", lambda: tmp_path / "shelf")
     with pytest.raises(an.ConfigError, match=r"cifar10 is not a folder; .*; this version comes with no model"):
-        an.load_classifier("cifar10")
+        an.load_pretrained("cifar10")
     (tmp_path / "shelf").mkdir()
     write_classifier(tmp_path / "shelf/cifar10", trained)
-    assert an.load_classifier("cifar10").class_names == CLASSES
+    assert an.load_pretrained("cifar10").class_names == CLASSES
     with pytest.raises(an.ConfigError, match=r"such as models/optimized, or one of cifar10; did you mean cifar10\?"):
-        an.load_classifier("cifar100")
+        an.load_pretrained("cifar100")
 
 
 def test_a_folder_without_a_model_and_an_incomplete_model_are_refused(folder, tmp_path):
     with pytest.raises(an.DataError, match=r"expected the folder of a model, .* found no model\.json"):
-        an.load_classifier(tmp_path)
+        an.load_pretrained(tmp_path)
     description = json.loads((folder / "model.json").read_text())
     del description["network"]["dropout"]
     (folder / "model.json").write_text(json.dumps(description))
     with pytest.raises(an.DataError, match=r"(?s)holds no usable model .*dropout"):
-        an.load_classifier(folder)
+        an.load_pretrained(folder)
 
 
 def test_a_network_that_is_not_finite_answers_nothing(photos):

@@ -1,0 +1,57 @@
+import keras
+import numpy as np
+import pytest
+
+import alexnet_tf as an
+from alexnet_tf.models.features import Features
+from tests.alexnet_tf.small_networks import classifier_of_six
+
+
+@pytest.fixture
+def images():
+    """Two kinds of images, (24, 32, 32, 3) float32, and which is which."""
+    labels = np.arange(24) % 2
+    noise = np.random.default_rng(0).normal(0, 0.1, (24, 32, 32, 3))
+    return np.float32(noise + np.where(labels, 1.0, -1.0)[:, None, None, None]), labels
+
+
+def with_new_head(features):
+    model = keras.Sequential([features, keras.layers.Dense(2)])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(0.1), loss, metrics=["accuracy"])
+    return model
+
+
+def test_features_are_the_last_hidden_layer():
+    for network in (an.AlexNet(5, 63), classifier_of_six(faithful=False).model, an.FourLayer(5)):
+        features, side = Features(network), network.crop_size
+        pixels = np.random.default_rng(1).normal(size=(3, side, side, 3)).astype("float32")
+        found = features(pixels)
+        assert found.shape == (3, *features.compute_output_shape((None, side, side, 3))[1:])
+        kernel, *bias = [each for each in network.weights if "fc8" in each.path or "fc10" in each.path]
+        logits = found.numpy() @ kernel.numpy() + (bias[0].numpy() if bias else 0)
+        scale = getattr(network.spec, "logit_scale", 1.0)
+        np.testing.assert_allclose(scale * logits, network(pixels), rtol=1e-4, atol=1e-5)
+
+
+def test_a_new_layer_learns_on_frozen_features(images):
+    network = classifier_of_six(faithful=False).model
+    before = [each.numpy() for each in network.weights]
+    features = Features(network)
+    features.trainable = False
+    model = with_new_head(features)
+    history = model.fit(*images, batch_size=8, epochs=8, verbose=0).history
+    assert history["accuracy"][-1] == 1.0
+    for old, new in zip(before, network.weights, strict=True):
+        np.testing.assert_array_equal(old, new.numpy())  # the moving statistics among them
+
+
+def test_a_saved_model_with_a_new_layer_comes_back_frozen_as_it_was(images, tmp_path):
+    features = Features(classifier_of_six(faithful=False).model)
+    features.trainable = False
+    model = with_new_head(features)
+    model.fit(*images, epochs=1, verbose=0)
+    model.save(tmp_path / "mine.keras")
+    loaded = keras.saving.load_model(tmp_path / "mine.keras", custom_objects=an.custom_objects())
+    np.testing.assert_array_equal(loaded.predict(images[0], verbose=0), model.predict(images[0], verbose=0))
+    assert len(loaded.trainable_variables) == 2
