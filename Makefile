@@ -60,7 +60,7 @@ docs: $(READY)  ## render every page that depends on results, benchmarks, code o
 lock:  ## resolve the newest versions that pyproject.toml allows into constraints.txt
 	@rm -rf $(VENV).lock && $(PYTHON) -m venv $(VENV).lock
 	@$(VENV).lock/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
-	@$(VENV).lock/bin/python -m pip install --quiet -e . --group dev
+	@$(VENV).lock/bin/python -m pip install --quiet -e '.[pipeline]' --group dev
 	@{ grep '^#' constraints.txt; $(VENV).lock/bin/python -m pip freeze --all --exclude-editable; } > constraints.txt.new
 	@mv constraints.txt.new constraints.txt && rm -rf $(VENV).lock
 
@@ -72,5 +72,5 @@ $(READY): pyproject.toml constraints.txt
 	@echo "Making the environment in $(VENV) with $$($(PYTHON) --version): about 3 GB, a few minutes."
 	@$(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1' -c constraints.txt
-	@PYTHONWARNINGS=ignore $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e . --group dev
+	@PYTHONWARNINGS=ignore $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[pipeline]' --group dev
 	@touch $@

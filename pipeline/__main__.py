@@ -1,6 +1,24 @@
-"""`python -m pipeline` is `alexnet`, also where that is not installed."""
+"""The command `alexnet`, also as `python -m pipeline` where it is not installed."""
 
-from pipeline.cli import main
+import sys
+
+_OWN = ("alexnet_tf", "components", "pipeline")
+
+
+def main() -> None:
+    """Run the command line, or say what brings it where only the library is installed."""
+    try:
+        from pipeline.cli import main as command_line
+
+        command_line()
+    except ModuleNotFoundError as error:
+        if not error.name or error.name.partition(".")[0] in _OWN:
+            raise
+        sys.exit(
+            f"error: alexnet: the module {error.name}, which the pipeline needs, is not installed; "
+            "`pip install 'alexnet-tf[pipeline]'` brings it"
+        )
+
 
 if __name__ == "__main__":
     main()

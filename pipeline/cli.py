@@ -10,6 +10,7 @@ from pipeline.commands import (
     convert,
     docs,
     doctor,
+    init,
     params,
     predict,
     promote,
@@ -59,6 +60,7 @@ def alexnet() -> None:
 
 for _command in (
     *stages.commands,
+    init.command,
     use.command,
     convert.command,
     params.command,

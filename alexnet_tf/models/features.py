@@ -8,8 +8,8 @@ import tensorflow as tf
 class Features(keras.Model):
     """The last hidden layer of a network as a model: (N, crop, crop, 3) float32 -> (N, units) float32.
 
-    In `fit`, too, it computes as at test: no dropout, batch normalization by its moving statistics, so that a few images
-    of a new set do not undo them. Its variables are those of the network.
+    In `fit`, too, it computes as at test: no dropout, batch normalization by its moving statistics, so that a few
+    images of a new set do not undo them. Its variables are those of the network.
 
     Args:
         network: A built network of `alexnet_tf.models.networks`, or its configuration as Keras saved it.

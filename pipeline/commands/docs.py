@@ -10,7 +10,7 @@ FIGURE1 = "docs/img/figure1.png"
 _HELP = f"""Render the pages that depend on results, code and parameter models.
 
 These are the tables of README.md and docs/results.md, docs/paper.md, docs/profiles.md, docs/params.schema.json, figure
-1, and the code files of each stage in dvc.yaml. `make docs` also renders the pages of benchmarks/.
+1, the code files of each stage in dvc.yaml, and the copies in pipeline/project/files. `make docs` also renders the pages of benchmarks/.
 
 {example("alexnet docs" + chr(10) + "alexnet docs --check")}"""
 
@@ -37,6 +37,7 @@ def rendered(root: Path) -> dict[str, bytes]:
     """Render every page: its path in the repository -> its content."""
     from pipeline.commands.params import schema_text
     from pipeline.pages import dvc_yaml, paper, profiles, result_tables
+    from pipeline.project.create import COPIES
     from pipeline.results.figure1 import plot
     from pipeline.results.groups import grouped
     from pipeline.results.kept import FOLDER, load
@@ -49,5 +50,7 @@ def rendered(root: Path) -> dict[str, bytes]:
     pages["docs/profiles.md"] = profiles.render()
     pages["docs/params.schema.json"] = schema_text()
     pages["dvc.yaml"] = dvc_yaml.refreshed(text("dvc.yaml"), root)
+    pages["pipeline/project/files/dvc.yaml"] = dvc_yaml.for_project(pages["dvc.yaml"])
+    pages |= {f"pipeline/project/files/{name}": text(place) for name, place in COPIES.items()}
     figure1 = plot(grouped(load(root / FOLDER / "relu_tanh")))
     return {name: page.encode() for name, page in pages.items()} | {FIGURE1: figure1}

@@ -68,7 +68,7 @@ def _versions(workspace: Workspace) -> Finding:
         except metadata.PackageNotFoundError:
             missing.append(name)
     needed = [name for name in _IMPORTED if name in missing]
-    fix = "python -m pip install -c constraints.txt -e ."
+    fix = "python -m pip install -c constraints.txt -e '.[pipeline]'"
     if needed:
         return Finding("versions", "fail", f"not installed: {', '.join(needed)}", fix)
     if other:

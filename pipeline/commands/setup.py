@@ -10,6 +10,8 @@ from pipeline.commands.base import Command, example
 
 _HELP = f"""Set up DVC in this repository; does nothing if it is already set up.
 
+In a project that `alexnet init` made, it also puts the installed version's code into code.json, after an upgrade.
+
 Fails if the source of the data set has changed since `download`, which `dvc repro` alone would not notice.
 
 {example("alexnet setup")}"""
@@ -29,27 +31,42 @@ def command() -> None:
     """Match DVC's setting to whether there is a Git repository, and see that the data set is that of its source."""
     from alexnet_tf.errors import AlexNetError
     from pipeline.config.load import PARAMS_FILE, load
-    from pipeline.environment.processes import run_module
     from pipeline.environment.workspace import find_workspace
+    from pipeline.stages.installed_code import CODE_FILE, renew
     from pipeline.stages.source_state import require_current
 
     workspace = find_workspace()
     root = workspace.root
     if not (root / ".dvc").is_dir():
         raise AlexNetError(f"{root}: the folder .dvc is missing; fetch the repository again, with its hidden files")
-    without = not has_git(root)
-    if without != is_no_scm(root):
-        change = ["core.no_scm", "true"] if without else ["--unset", "core.no_scm"]
-        done = run_module("dvc", "config", "--local", *change, cwd=root, capture_output=True)
-        if done.returncode:
-            raise AlexNetError(f"`dvc config --local {' '.join(change)}` failed: {done.stderr.strip()}")
-    click.echo(WITHOUT_GIT if without else "ready: Git and DVC both work here")
-    if not without and not has_identity(root):
+    match_git(root)
+    click.echo("ready: Git and DVC both work here" if has_git(root) else WITHOUT_GIT)
+    if has_git(root) and not has_identity(root):
         click.echo(f"Git does not know your name, which `dvc exp` needs: {IDENTITY}")
+    if renewed := renew(root):
+        click.echo(f"{CODE_FILE} is now that of the installed alexnet-tf; `dvc repro` reruns {', '.join(renewed)}")
     config = load(root / PARAMS_FILE)
     folder = workspace.located(config.runtime.source_folder)
     if told := require_current(workspace, config.values["download"]["source"], folder).told:
         click.echo(told)
+
+
+def match_git(root: Path) -> None:
+    """Have DVC work with Git where there is a repository, without where there is none.
+
+    Raises:
+        AlexNetError: DVC refuses.
+    """
+    from alexnet_tf.errors import AlexNetError
+    from pipeline.environment.processes import run_module
+
+    without = not has_git(root)
+    if without == is_no_scm(root):
+        return
+    change = ["core.no_scm", "true"] if without else ["--unset", "core.no_scm"]
+    done = run_module("dvc", "config", "--local", *change, cwd=root, capture_output=True)
+    if done.returncode:
+        raise AlexNetError(f"`dvc config --local {' '.join(change)}` failed: {done.stderr.strip()}")
 
 
 def has_git(root: Path) -> bool:

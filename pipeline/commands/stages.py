@@ -107,12 +107,14 @@ def run(name: str, entry: str, changes: tuple[str, ...], *, fresh: bool = False)
     from pipeline.environment.progress import progress_for
     from pipeline.environment.workspace import find_workspace
     from pipeline.runner import run_stage
+    from pipeline.stages import installed_code
     from pipeline.stages.source_state import USES_SOURCE, listed, remember, require_current
     from pipeline.tracking.tracker import MlflowTracker
 
     workspace = find_workspace()
     config = load(workspace.root / PARAMS_FILE, changes)
     item = config.item(name, entry)
+    installed_code.require_current(workspace.root)
     source, folder = config.values["download"]["source"], workspace.located(config.runtime.source_folder)
     listing = listed(source, folder) if name == "download" else None
     if name in USES_SOURCE and (told := require_current(workspace, source, folder).told):

@@ -1,11 +1,16 @@
-"""Keeps the code dependencies in dvc.yaml; `alexnet docs` renews them."""
+"""Keeps the code dependencies in dvc.yaml, and the dvc.yaml of projects; `alexnet docs` renews both."""
 
 import re
 from pathlib import Path
 
+from pipeline.stages.installed_code import CODE_FILE
 from pipeline.stages.table import STAGES
 
 _CODE_LINE = re.compile(r"^ +- (alexnet_tf|components)/\S+\.py$")
+_PROJECT_HEAD = f"""\
+# The pipeline as DVC runs it: `dvc repro`. Made by `alexnet init`; {CODE_FILE} stands for the code of the installed
+# alexnet-tf, and `alexnet setup` renews it after an upgrade.
+"""
 _STAGE_LINE = re.compile(r"^  (\w+):")
 
 
@@ -32,6 +37,23 @@ def refreshed(text: str, root: Path) -> str:
         else:
             lines.append(line)
     return "\n".join(lines) + "\n"
+
+
+def for_project(text: str) -> str:
+    """Turn the text of a clone's dvc.yaml into that of a project: each stage's Python files become one parameter."""
+    lines: list[str] = []
+    stage = ""
+    for line in text[text.index("stages:\n") :].splitlines():
+        stage = match[1] if (match := _STAGE_LINE.match(line)) else stage
+        if _CODE_LINE.match(line):
+            continue
+        if line.strip() == "deps:":
+            indent = line[: line.index("d")] + "  "
+            lines += [f"{indent}- {CODE_FILE}:", f"{indent}    - {stage}"]
+            if stage == "download":  # of nothing but code
+                continue
+        lines.append(line)
+    return _PROJECT_HEAD + "\n" + "\n".join(lines) + "\n"
 
 
 def write(root: Path) -> None:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from components.interfaces import StageParams
+from pipeline.stages.installed_code import code_root
 from pipeline.stages.table import Item
 
 
@@ -23,19 +24,21 @@ def fingerprint(root: Path, item: Item, params: StageParams) -> str:
     Raises:
         FileNotFoundError: An input is not there.
     """
+    code = code_root(root)
     made_from = {
         "stage": item.stage.name,
         "params": json.loads(params.model_dump_json()),
         "inputs": {field: content_digest(root / path) for field, path in item.inputs().items()},
-        "code": {path: _file_digest(root / path) for path in item.stage.code(root) if (root / path).is_file()},
+        "code": {path: _file_digest(code / path) for path in item.stage.code(code) if (code / path).is_file()},
     }
     return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
 
 
 def code_digest(root: Path) -> str:
     """Hash the Python files that stages are made of, those that no stage of now needs included."""
-    files = sorted(file for package in ("components", "alexnet_tf") for file in (root / package).rglob("*.py"))
-    listed = [f"{file.relative_to(root).as_posix()}\0{_file_digest(file)}\n" for file in files]
+    code = code_root(root)
+    files = sorted(file for package in ("components", "alexnet_tf") for file in (code / package).rglob("*.py"))
+    listed = [f"{file.relative_to(code).as_posix()}\0{_file_digest(file)}\n" for file in files]
     return hashlib.sha256("".join(listed).encode()).hexdigest()
 
 

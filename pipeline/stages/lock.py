@@ -10,6 +10,7 @@ from typing import Any
 from alexnet_tf.errors import ConfigError
 from pipeline.environment.dotted import at
 from pipeline.environment.yaml_file import parse, read
+from pipeline.stages.installed_code import CODE_FILE, pinned_code
 from pipeline.stages.table import Item
 
 LOCK_FILE = "dvc.lock"
@@ -76,6 +77,9 @@ class Lock:
         only looked for; of an input, what counts is the hash that its own stage has in the lock.
         """
         if not self.has_params(item, written):
+            return False
+        locked_code = self._entry(item)["params"].get(CODE_FILE, {})
+        if not locked_code.items() <= pinned_code(root).items():
             return False
         for dep in self._entry(item).get("deps", []):
             path = dep["path"]

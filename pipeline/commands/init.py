@@ -1,0 +1,31 @@
+"""`alexnet init`: makes a project for images of your own, outside a clone."""
+
+from pathlib import Path
+
+import click
+
+from pipeline.commands.base import Command, example
+
+_HELP = f"""Make a project for your own images in FOLDER, which `dvc repro` runs with the installed package.
+
+The images are in one folder for each class, in train/, val/ and test/ or without these. FOLDER gets params.yaml, dvc.yaml,
+.gitignore and a README.
+
+{example("alexnet init flowers --source-folder ~/pictures/flowers" + chr(10) + "cd flowers" + chr(10) + "dvc repro")}"""
+
+
+@click.command("init", cls=Command, help=_HELP, short_help="Make a project for your own images, outside a clone.")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--source-folder", metavar="DIR", type=click.Path(path_type=Path), help="Folder of the class folders.")
+def command(folder: Path, source_folder: Path | None) -> None:
+    """Write the files, and set up DVC."""
+    from pipeline.commands.setup import WITHOUT_GIT, has_git, match_git
+    from pipeline.project.create import create
+
+    create(folder.resolve(), source_folder.expanduser().resolve() if source_folder else None)
+    match_git(folder.resolve())
+    click.echo(f"{folder}: params.yaml, dvc.yaml and README.md are there; `cd {folder}` and `dvc repro` run them")
+    if source_folder is None:
+        click.echo("put the images into data/sources there, one folder for each class, or set runtime.source_folder")
+    if not has_git(folder.resolve()):
+        click.echo(WITHOUT_GIT)

@@ -1,0 +1,67 @@
+"""Makes a project: params.yaml, dvc.yaml and what they need, in an empty folder."""
+
+import importlib
+from pathlib import Path
+
+from alexnet_tf.errors import AlexNetError, ConfigError
+from pipeline.config import experiments
+from pipeline.config.load import PARAMS_FILE
+from pipeline.config.local_params import write_source_folder
+from pipeline.environment.workspace import Workspace, find_workspace
+from pipeline.stages import installed_code
+
+EXPERIMENT = "my_images"
+_FILES = Path(__file__).with_name("files")
+COPIES = {
+    "gitignore": ".gitignore",
+    "dvcignore": ".dvcignore",
+    "dvc_config": ".dvc/config",
+    "dvc_gitignore": ".dvc/.gitignore",
+    "my_images.yaml": f"experiments/{EXPERIMENT}.yaml",
+    "schemas.md": "schemas/README.md",
+    "champions.md": "results/champions/README.md",
+}
+"""File of `files/` -> its place in a project, which is also its place in the repository."""
+OWN = {"dvc.yaml": "dvc.yaml", "README.md": "README.md"}
+"""File of `files/` that is other than the repository's -> its place in a project."""
+
+
+def create(folder: Path, source: Path | None) -> None:
+    """Write a project.
+
+    Args:
+        folder: Where; is made. An empty one may be there.
+        source: A folder of class folders, which are checked now; None leaves that to the user.
+
+    Raises:
+        ConfigError: The folder is not empty, or belongs to a clone or another project.
+        DataError: The source is no folder of class folders.
+    """
+    _require_free(folder)
+    if source is not None:
+        importlib.import_module("components.sources.image_folder").image_folder_source(source)
+    for name, place in (COPIES | OWN).items():
+        (folder / place).parent.mkdir(parents=True, exist_ok=True)
+        (folder / place).write_bytes((_FILES / name).read_bytes())
+    workspace = Workspace(root=folder, home=folder)
+    params = experiments.applied(workspace, EXPERIMENT, None).new
+    (folder / PARAMS_FILE).write_text(params, encoding="utf-8")
+    if source is not None:
+        write_source_folder(folder, str(source))
+    installed_code.write(folder)
+
+
+def _require_free(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{folder}: expected a new or empty folder, found a file; choose another name")
+    if folder.is_dir() and (found := sorted(each.name for each in folder.iterdir())):
+        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+        raise ConfigError(f"{folder}: expected a new or empty folder, found {found[0]}{more} in it; choose another name")
+    try:
+        around = find_workspace(folder)
+    except AlexNetError:
+        return
+    raise ConfigError(
+        f"{folder}: is inside {around.root}, which has a pipeline of its own; choose a folder elsewhere, or in a clone "
+        f"`alexnet use {EXPERIMENT} --source-folder DIR`"
+    )
