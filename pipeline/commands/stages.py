@@ -114,7 +114,7 @@ def run(name: str, entry: str, changes: tuple[str, ...], *, fresh: bool = False)
     workspace = find_workspace()
     config = load(workspace.root / PARAMS_FILE, changes)
     item = config.item(name, entry)
-    installed_code.require_current(workspace.root)
+    installed_code.require_current(workspace.root, name)
     source, folder = config.values["download"]["source"], workspace.located(config.runtime.source_folder)
     listing = listed(source, folder) if name == "download" else None
     if name in USES_SOURCE and (told := require_current(workspace, source, folder).told):

@@ -2,9 +2,10 @@
 
 In a clone DVC sees the Python files of each stage. A project has none, and paths of an environment differ from machine
 to machine, so there each stage depends on its own line of code.json. `alexnet setup` renews the file after an upgrade;
-until then every stage refuses, so that no result is of other code than its dvc.lock says.
+until then a stage whose code changed refuses, so that no result is of other code than its dvc.lock says.
 """
 
+import functools
 import hashlib
 import json
 from pathlib import Path
@@ -26,13 +27,15 @@ def code_root(root: Path) -> Path:
 
 def installed_code() -> dict[str, str]:
     """Name the installed version, and of each stage the SHA-256 of the Python files that decide what it writes."""
-    digests = {}
-    for name, stage in STAGES.items():
-        total = hashlib.sha256()
-        for path in stage.code(code_folder()):
-            total.update(f"{path}\0".encode() + hashlib.sha256((code_folder() / path).read_bytes()).digest())
-        digests[name] = total.hexdigest()
-    return {_VERSION: alexnet_tf.__version__} | digests
+    return {_VERSION: alexnet_tf.__version__} | {name: _digest(name) for name in STAGES}
+
+
+@functools.cache  # the code of a process is what it has imported
+def _digest(stage: str) -> str:
+    total = hashlib.sha256()
+    for path in STAGES[stage].code(code_folder()):
+        total.update(f"{path}\0".encode() + hashlib.sha256((code_folder() / path).read_bytes()).digest())
+    return total.hexdigest()
 
 
 def pinned_code(root: Path) -> dict[str, str]:
@@ -51,28 +54,22 @@ def write(root: Path) -> None:
 
 def renew(root: Path) -> list[str]:
     """Bring code.json up to date; return the stages whose code changed, none in a clone."""
-    changed = _changed(root)
-    if changed:
-        write(root)
-    return [name for name in changed if name in STAGES]
+    if not (root / CODE_FILE).is_file() or (pinned := pinned_code(root)) == installed_code():
+        return []
+    write(root)
+    return [name for name in STAGES if pinned.get(name) != _digest(name)]
 
 
-def require_current(root: Path) -> None:
+def require_current(root: Path, stage: str) -> None:
     """Refuse to run a stage with other code than code.json names.
 
     Raises:
         AlexNetError: The package was upgraded, or changed, since code.json was written.
     """
-    if _changed(root):
-        raise AlexNetError(
-            f"{CODE_FILE}: expected the code of the installed alexnet-tf {alexnet_tf.__version__}, found that of "
-            f"{pinned_code(root).get(_VERSION, 'no version')}; `alexnet setup` renews it, and `dvc repro` then reruns "
-            "the stages that changed"
-        )
-
-
-def _changed(root: Path) -> list[str]:
-    if not (root / CODE_FILE).is_file():
-        return []
-    pinned = pinned_code(root)
-    return [name for name, digest in installed_code().items() if pinned.get(name) != digest]
+    if not (root / CODE_FILE).is_file() or pinned_code(root).get(stage) == _digest(stage):
+        return
+    raise AlexNetError(
+        f"{CODE_FILE}: expected the code of {stage} in the installed alexnet-tf {alexnet_tf.__version__}, found that of "
+        f"{pinned_code(root).get(_VERSION, 'no version')}; `alexnet setup` renews it, and `dvc repro` then reruns the "
+        "stages that changed"
+    )

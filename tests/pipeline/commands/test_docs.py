@@ -5,6 +5,7 @@ from click.testing import CliRunner
 
 from pipeline.cli import alexnet
 from pipeline.commands.docs import rendered
+from pipeline.project.create import COPIES
 
 
 def test_everything_that_is_rendered_is_current(root, monkeypatch):
@@ -16,7 +17,8 @@ def test_everything_that_is_rendered_is_current(root, monkeypatch):
 @pytest.mark.parametrize("page", ["README.md", "docs/paper.md", "docs/img/figure1.png", "dvc.yaml"])
 def test_a_page_that_is_not_as_rendered_is_named_and_mended(root, tmp_path, monkeypatch, page):
     names = rendered(root)
-    for name in [*names, "params.yaml", "docs/paper.yaml"]:
+    copied = [place for place in COPIES.values() if not place.startswith(("results/", "experiments/"))]
+    for name in [*names, *copied, "params.yaml", "docs/paper.yaml"]:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(root / name, tmp_path / name)
     for folder in ("results", "experiments", "alexnet_tf", "components"):

@@ -1,0 +1,33 @@
+import json
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from pipeline.cli import alexnet
+from pipeline.commands.setup import is_no_scm
+
+
+def test_init_says_what_to_do_next_and_setup_renews_the_code(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(alexnet, ["init", "flowers"])
+    assert done.exit_code == 0, done.output
+    assert "`cd flowers` and `dvc repro`" in done.output
+    assert "put the images into data/sources" in done.output
+    assert is_no_scm(tmp_path / "flowers")
+    monkeypatch.chdir("flowers")
+    code = json.loads(Path("code.json").read_text())
+    Path("code.json").write_text(json.dumps(code | {"evaluate": "other"}))
+    stage = CliRunner().invoke(alexnet, ["evaluate", "faithful"])
+    assert (stage.exit_code, "`alexnet setup` renews it" in stage.output) == (1, True)
+    assert "`dvc repro` reruns evaluate" in CliRunner().invoke(alexnet, ["setup"]).output
+    assert json.loads(Path("code.json").read_text()) == code
+
+
+def test_init_refuses_in_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photo.jpg").touch()
+    for arguments, told in ((["."], "new or empty folder"), (["new", "--source-folder", "nowhere"], "no such folder")):
+        done = CliRunner().invoke(alexnet, ["init", *arguments])
+        assert done.exit_code in (1, 2)
+        assert told in done.output
+        assert len(done.output.strip().splitlines()) == 1

@@ -1,0 +1,63 @@
+import pytest
+from PIL import Image
+
+from alexnet_tf.errors import ConfigError, DataError
+from pipeline.config.load import load
+from pipeline.environment.workspace import find_workspace
+from pipeline.project.create import create
+from pipeline.stages.installed_code import CODE_FILE
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Class folders without train/."""
+    for name in ("rose", "tulip"):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        Image.new("RGB", (40, 50)).save(tmp_path / "pictures" / name / "1.png")
+    return tmp_path / "pictures"
+
+
+def test_a_project_has_valid_parameters_and_what_every_stage_reads(tmp_path, pictures):
+    create(tmp_path / "flowers", pictures)
+    workspace = find_workspace(tmp_path / "flowers")
+    config = load(workspace.root / "params.yaml")
+    assert config.values["download"]["source"] == "image_folder"
+    assert workspace.located(config.runtime.source_folder) == pictures
+    assert str(pictures) not in (workspace.root / "params.yaml").read_text()  # which Git keeps
+    for name in ("dvc.yaml", ".gitignore", ".dvcignore", ".dvc/config", "README.md", CODE_FILE):
+        assert (workspace.root / name).stat().st_size, name
+    assert (workspace.root / "schemas").is_dir()
+    assert (workspace.root / "results/champions").is_dir()
+
+
+def test_a_project_without_a_source_looks_for_it_inside(tmp_path):
+    (tmp_path / "empty").mkdir()
+    create(tmp_path / "empty", None)
+    assert not (tmp_path / "empty/params.local.yaml").exists()
+    assert load(tmp_path / "empty/params.yaml").runtime.source_folder == "data/sources"
+
+
+def test_a_folder_with_something_in_it_is_left_alone(tmp_path):
+    (tmp_path / "photo.jpg").touch()
+    with pytest.raises(ConfigError, match=r"expected a new or empty folder, found photo\.jpg in it"):
+        create(tmp_path, None)
+    with pytest.raises(ConfigError, match="expected a new or empty folder, found a file"):
+        create(tmp_path / "photo.jpg", None)
+    assert [path.name for path in tmp_path.iterdir()] == ["photo.jpg"]
+
+
+def test_no_project_is_made_inside_a_clone_or_another_project(tmp_path, root):
+    create(tmp_path / "one", None)
+    for folder in (tmp_path / "one/two", root / "docs/new"):
+        with pytest.raises(ConfigError, match=r"is inside .*; choose a folder elsewhere, .*use my_images"):
+            create(folder, None)
+        assert not folder.exists()
+
+
+def test_a_source_without_class_folders_is_refused_before_anything_is_written(tmp_path, pictures):
+    for path in list(pictures.rglob("*.png")):
+        path.rename(pictures / f"{path.parent.name}.png")
+        path.parent.rmdir()
+    with pytest.raises(DataError, match="expected train/ or a folder for each class"):
+        create(tmp_path / "flowers", pictures)
+    assert not (tmp_path / "flowers").exists()
