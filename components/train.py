@@ -94,6 +94,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     from alexnet_tf.models.classifier import Classifier, write_classifier
     from alexnet_tf.models.views import Views, colour_axes
     from alexnet_tf.models.weights import assign_arrays
+    from alexnet_tf.training import guards
     from alexnet_tf.training.history import charted
     from alexnet_tf.training.loop import TrainingLoop
     from alexnet_tf.training.step import TrainStep
@@ -142,6 +143,8 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     except ValueError as error:
         raise ConfigError(str(error)) from error
 
+    if told := guards.too_short(params.network, params.training, training.total_steps, len(train.class_names)):
+        runtime.progress.line(f"WARNING: {told}")
     epoch_seconds: list[float] = []
     epochs, steps_taken = params.training.epochs, 0
 

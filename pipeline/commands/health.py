@@ -58,6 +58,8 @@ def _python(_: Workspace) -> Finding:
 
 def _versions(workspace: Workspace) -> Finding:
     pins = workspace.root / "constraints.txt"
+    if not pins.is_file():  # a project of `alexnet init`
+        return _installed()
     lines = pins.read_text(encoding="utf-8").splitlines()
     wanted = dict(line.partition("#")[0].strip().split("==") for line in lines if "==" in line.partition("#")[0])
     missing, other = [], []
@@ -75,6 +77,14 @@ def _versions(workspace: Workspace) -> Finding:
         shown = ", ".join(other[:4]) + (f" and {len(other) - 4} more" if len(other) > 4 else "")
         return Finding("versions", "warn", shown, fix)
     return Finding("versions", "ok", f"{len(wanted) - len(missing)} packages as pinned in {pins.name}")
+
+
+def _installed() -> Finding:
+    installed = {each.name.lower(): each.version for each in metadata.distributions()}
+    if missing := [name for name in _IMPORTED if name not in installed]:
+        fix = "python -m pip install 'alexnet-tf[pipeline]'"
+        return Finding("versions", "fail", f"not installed: {', '.join(missing)}", fix)
+    return Finding("versions", "ok", ", ".join(f"{name} {installed[name]}" for name in _IMPORTED))
 
 
 def _git(workspace: Workspace) -> Finding:

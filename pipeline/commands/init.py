@@ -19,7 +19,7 @@ The images are in one folder for each class, in train/, val/ and test/ or withou
 @click.option("--source-folder", metavar="DIR", type=click.Path(path_type=Path), help="Folder of the class folders.")
 def command(folder: Path, source_folder: Path | None) -> None:
     """Write the files, and set up DVC."""
-    from pipeline.commands.setup import WITHOUT_GIT, has_git, match_git
+    from pipeline.commands.setup import has_git, match_git
     from pipeline.project.create import create
 
     create(folder.resolve(), source_folder.expanduser().resolve() if source_folder else None)
@@ -28,4 +28,4 @@ def command(folder: Path, source_folder: Path | None) -> None:
     if source_folder is None:
         click.echo("put the images into data/sources there, one folder for each class, or set runtime.source_folder")
     if not has_git(folder.resolve()):
-        click.echo(WITHOUT_GIT)
+        click.echo("there is no Git repository around it; `git init` and `alexnet setup` turn on `dvc exp`")

@@ -3,8 +3,11 @@ import math
 import numpy as np
 import pytest
 
+from alexnet_tf import alexnet_spec
 from alexnet_tf.errors import TrainingError
-from alexnet_tf.training.guards import check_stalled, check_steps, has_stalled
+from alexnet_tf.models.specs import AlexNetBNSpec
+from alexnet_tf.training.guards import check_stalled, check_steps, has_stalled, too_short, travel
+from alexnet_tf.training.recipe import OptimizerSpec, ScheduleSpec, TrainingSpec
 
 NAMES = ["conv1/kernel", "fc8/kernel", "fc8/bias"]
 
@@ -65,3 +68,41 @@ def test_a_stall_is_looked_for_once_the_training_is_old_enough(total_steps, from
 
 def test_one_bad_batch_is_no_stall():
     check_stalled([math.log(10), 1.0, 1.0], step=5_000, total_steps=5_000, num_classes=10)
+
+
+def of_three_epochs(steps_per_epoch, network=None, **schedule):
+    """The 2012 recipe with its drops at 25, 55 and 84 %, and what is said beforehand."""
+    drops = {"name": "steps", "drop_at": [0.25, 0.55, 0.84]}
+    chosen = TrainingSpec(epochs=3, global_batch_size=32, schedule=ScheduleSpec(**drops | schedule))
+    return too_short(network or alexnet_spec(), chosen, 3 * steps_per_epoch, 5)
+
+
+def test_travel_is_the_sum_of_the_rates_over_what_momentum_forgets():
+    optimizer = OptimizerSpec(learning_rate=0.01, momentum=0.75)
+    steps = ScheduleSpec(name="steps", drop_factor=0.5, drop_at=[0.5])
+    recipe = TrainingSpec(epochs=2, global_batch_size=32, optimizer=optimizer, schedule=steps)
+    assert travel(recipe, 8) == pytest.approx((4 * 0.01 + 4 * 0.005) / 0.25)
+    assert travel(recipe.model_copy(update={"schedule": ScheduleSpec()}), 8) == pytest.approx(8 * 0.01 / 0.25)
+
+
+def test_drops_squeezed_into_three_short_epochs_are_told_before_they_waste_time():
+    told = of_three_epochs(5)
+    assert "expect the error of guessing (0.80) after 15 steps, whose learning rates sum to 76 %" in told
+    assert told.endswith("raise training.epochs, have more images, or let schedule.drop_at begin later")
+    assert of_three_epochs(5, name="plateau") == ""  # the same steps at the full rate may do
+    assert of_three_epochs(50) == ""
+
+
+def test_networks_that_do_not_start_at_ln_k_are_not_warned():
+    assert of_three_epochs(5, AlexNetBNSpec()) == ""
+    assert of_three_epochs(5, alexnet_spec(weight_stddev=[0.1] * 8)) == ""
+
+
+def test_trainings_that_are_known_to_learn_are_not_warned(root):
+    """The sample's, and that of Imagenette in results/: 126 steps in three epochs."""
+    from pipeline.config.load import load
+
+    known = load(root / "params.yaml").params["train@faithful"]
+    assert travel(known.training, 148) == pytest.approx(2.2, abs=0.1)
+    assert too_short(known.network, known.training, 148, 10) == ""
+    assert of_three_epochs(42) == ""
