@@ -144,7 +144,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
         raise ConfigError(str(error)) from error
 
     if told := guards.too_short(params.network, params.training, training.total_steps, len(train.class_names)):
-        runtime.progress.line(f"WARNING: {told}")
+        runtime.progress.line(f"warning: {told}")
     epoch_seconds: list[float] = []
     epochs, steps_taken = params.training.epochs, 0
 

@@ -40,6 +40,7 @@ def test_every_example_of_the_page_runs(folder, capsys):
     assert variables["model"].evaluate(inputs, variables["labels"], verbose=0)[1] == 1.0
 
 
+@pytest.mark.slow
 def test_the_notebook_runs_and_holds_no_outputs(folder, capsys):
     notebook = json.loads((ROOT / "docs/library.ipynb").read_text())
     cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]

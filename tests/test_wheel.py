@@ -77,7 +77,9 @@ def test_the_library_imports_only_what_the_base_installs(project):
 
 def test_all_else_imports_only_what_the_extra_installs(project):
     extras = project["project"]["optional-dependencies"]
-    installed = modules_of([*project["project"]["dependencies"], *(each for extra in extras.values() for each in extra)])
+    installed = modules_of(
+        [*project["project"]["dependencies"], *(each for extra in extras.values() for each in extra)]
+    )
     assert foreign(sources(*PACKAGES)) - installed <= set(WITH_THEM)
 
 
@@ -145,5 +147,7 @@ def test_three_lines_in_an_empty_folder_of_a_fresh_environment(wheel, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "airplane" in done.stdout
     assert Path(done.stdout.splitlines()[-1]).is_relative_to(tmp_path / "environment")
-    told = subprocess.run([programs / "alexnet", "doctor"], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    told = subprocess.run(
+        [programs / "alexnet", "doctor"], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
     assert "pip install 'alexnet-tf[pipeline]'" in told.stderr

@@ -56,7 +56,9 @@ def _require_free(folder: Path) -> None:
         raise ConfigError(f"{folder}: expected a new or empty folder, found a file; choose another name")
     if folder.is_dir() and (found := sorted(each.name for each in folder.iterdir())):
         more = f" and {len(found) - 1} more" if len(found) > 1 else ""
-        raise ConfigError(f"{folder}: expected a new or empty folder, found {found[0]}{more} in it; choose another name")
+        raise ConfigError(
+            f"{folder}: expected a new or empty folder, found {found[0]}{more} in it; choose another name"
+        )
     try:
         around = find_workspace(folder)
     except AlexNetError:

@@ -153,7 +153,7 @@ def test_it_says_what_each_epoch_came_to_and_the_best(inputs, tmp_path):
 def test_a_training_that_must_stay_at_chance_says_so_before_it_begins(inputs, tmp_path):
     progress = NotingProgress()
     run(inputs, tmp_path / "a", parameters(alexnet(), epochs=1), Runtime(progress=progress))
-    assert progress.lines[0].startswith("WARNING: this training is too short to learn anything")
+    assert progress.lines[0].startswith("warning: this training is too short to learn anything")
     assert progress.lines[1].startswith("epoch 1 of 1")
 
 
