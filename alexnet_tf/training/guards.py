@@ -18,8 +18,8 @@ STALL_SHARE_OF_LN_K = 0.98  # a mean loss above this share of ln K has learnt no
 STALL_STEPS = (500, 5000)  # look for a stall after 10 % of the steps, held within these
 
 SMALL_STDDEV = 0.03  # of the initial weights: the largest of the 2012 code
-# `travel` before which the network of 2012 is still at ln K. On images of the sample (batches of 32, rate 0.002) its loss
-# was there until 0.6 and had left it at 0.9.
+# `travel` before which the network of 2012 is still at ln K. On images of the sample, in batches of 32 at a rate of
+# 0.002, its loss was there until 0.6 and had left it at 0.9.
 SHORTEST_TRAVEL = 0.6
 
 
@@ -81,8 +81,8 @@ def too_short(network: Network, recipe: TrainingSpec, total_steps: int, num_clas
         return ""
     return (
         f"this training is too short to learn anything: expect the error of guessing ({1 - 1 / num_classes:.2f}) after "
-        f"{total_steps} steps, whose learning rates sum to {100 * share:.0f} % of the least that the network of 2012 needs "
-        "to leave its small initial weights; raise training.epochs, add images, or let schedule.drop_at begin later"
+        f"{total_steps} steps, whose learning rates sum to {100 * share:.0f} % of the least that the network of 2012 "
+        "needs to leave its small initial weights; raise training.epochs, add images, or let schedule.drop_at begin later"
     )
 
 

@@ -10,8 +10,8 @@ FIGURE1 = "docs/img/figure1.png"
 _HELP = f"""Render the pages that depend on results, code and parameter models.
 
 These are the tables of README.md and docs/results.md, docs/paper.md, docs/profiles.md, docs/params.schema.json, figure
-1, the code files of each stage in dvc.yaml, and the copies in pipeline/project/files. `make docs` also renders the pages
-of benchmarks/.
+1, the code files of each stage in dvc.yaml, and the copies in pipeline/project/files. `make docs` also renders the
+pages of benchmarks/.
 
 {example("alexnet docs" + chr(10) + "alexnet docs --check")}"""
 

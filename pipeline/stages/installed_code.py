@@ -69,7 +69,7 @@ def require_current(root: Path, stage: str) -> None:
     if not (root / CODE_FILE).is_file() or pinned_code(root).get(stage) == _digest(stage):
         return
     raise AlexNetError(
-        f"{CODE_FILE}: expected the code of {stage} in the installed alexnet-tf {alexnet_tf.__version__}, found that of "
-        f"{pinned_code(root).get(_VERSION, 'no version')}; `alexnet setup` renews it, and `dvc repro` then reruns the "
+        f"{CODE_FILE}: expected the code of {stage} in the installed alexnet-tf {alexnet_tf.__version__}, found that "
+        f"of {pinned_code(root).get(_VERSION, 'no version')}; `alexnet setup` renews it, and `dvc repro` then reruns the "
         "stages that changed"
     )
