@@ -51,15 +51,22 @@ class ImageClassifier:
         self._classifier = classifier
 
     def predict(
-        self, files: FilePath | Iterable[FilePath], *, ten_crop: bool = True, max_pixels: int = 50_000_000
+        self,
+        files: FilePath | Iterable[FilePath],
+        *,
+        ten_crop: bool = True,
+        max_pixels: int = 50_000_000,
+        exif_orientation: bool = True,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Name the most probable classes of image files, prepared as in the pipeline.
+        """Name the most probable classes of image files, prepared as in the pipeline but for their orientation.
 
         Args:
             files: Path of a JPEG, PNG or other image that Pillow reads, or several paths.
             ten_crop: Average the probabilities of ten views (§4.1), as the published errors do; False looks at the
                 centre crop alone, a tenth of the work.
             max_pixels: A larger image is refused before it is decoded.
+            exif_orientation: Turn images as their EXIF orientation says, as programs that show them do; False takes
+                them as stored, as the pipeline does.
 
         Returns:
             Names (N, k) str and probabilities (N, k) float32, 0..1, the most probable first, k = min(5, K).
@@ -83,17 +90,24 @@ class ImageClassifier:
         nothing = (0, min(5, len(self.class_names)))
         classes, probabilities = [np.empty(nothing, np.int32)], [np.empty(nothing, np.float32)]
         for start in range(0, len(paths), _BATCH):
-            best, their = answer(self._stored(paths[start : start + _BATCH], max_pixels))
+            best, their = answer(self._stored(paths[start : start + _BATCH], max_pixels, exif_orientation))
             classes.append(best)
             probabilities.append(their)
         return np.array(self.class_names)[np.concatenate(classes)], np.concatenate(probabilities)
 
-    def inputs(self, files: FilePath | Iterable[FilePath], *, max_pixels: int = 50_000_000) -> np.ndarray:
+    def inputs(
+        self,
+        files: FilePath | Iterable[FilePath],
+        *,
+        max_pixels: int = 50_000_000,
+        exif_orientation: bool = True,
+    ) -> np.ndarray:
         """Return the centre crops of image files as `model` takes them.
 
         Args:
             files: As for `predict`.
             max_pixels: As for `predict`.
+            exif_orientation: As for `predict`.
 
         Returns:
             (N, crop, crop, 3) float32, RGB, minus the training images' mean and divided as in the training.
@@ -101,15 +115,16 @@ class ImageClassifier:
         Raises:
             DataError: As for `predict`.
         """
-        stored = self._stored(_paths(files), max_pixels)
+        stored = self._stored(_paths(files), max_pixels, exif_orientation)
         return self._classifier.center_view(self._classifier.inputs(stored)).numpy()
 
-    def _stored(self, paths: Sequence[Path], max_pixels: int) -> np.ndarray:
+    def _stored(self, paths: Sequence[Path], max_pixels: int, exif_orientation: bool) -> np.ndarray:
         side = self._classifier.stored_size
+        options = {"stored_size": side, "max_pixels": max_pixels, "exif_orientation": exif_orientation}
         images = np.empty((len(paths), side, side, 3), np.uint8)
         for image, path in zip(images, paths, strict=True):
             try:
-                image[...] = stored_image(path.read_bytes(), stored_size=side, max_pixels=max_pixels)
+                image[...] = stored_image(path.read_bytes(), **options)
             except (OSError, ImageRejected) as error:
                 reason = error.strerror or error if isinstance(error, OSError) else error.reason
                 raise DataError(f"{path}: {reason}; expected an image file") from error

@@ -1,8 +1,10 @@
 """Encoded images in, square RGB pixels out, with Pillow alone (§2: "a fixed resolution of 256 × 256").
 
 Anything that real ImageNet holds is read: grey, CMYK, palette, transparent, 16 bits a channel, PNG named
-JPEG; also AVIF, JPEG 2000 and PPM. EXIF orientation is ignored on purpose, as the 2012 code and TensorFlow do, but for
-TIFF: its orientation belongs to the format, and Pillow turns the image. What cannot be read raises `ImageRejected`.
+JPEG; also AVIF, JPEG 2000 and PPM. What cannot be read raises `ImageRejected`.
+
+EXIF orientation is ignored unless it is asked for: the stages take images as they are stored, as the 2012 code and
+TensorFlow do. TIFF is the exception, since its orientation belongs to the format and Pillow turns the image.
 """
 
 import io
@@ -32,6 +34,18 @@ FORMATS = {
 }
 """Pillow's name of each format that is read -> how its files' names end, in lower-case letters."""
 SUFFIXES = frozenset(suffix for suffixes in FORMATS.values() for suffix in suffixes)
+
+_EXIF_ORIENTATION = 0x0112
+_UINT16_MAX = 65_535
+_TURNS = {  # EXIF orientation -> what makes the image upright
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 # Pillow only warns between its own limit and twice that; `decode` has a limit that always holds.
 Image.MAX_IMAGE_PIXELS = None
@@ -75,7 +89,19 @@ def open_header(encoded: bytes, *, max_pixels: int) -> Image.Image:
     return image
 
 
-def decode(encoded: bytes, *, max_pixels: int) -> Image.Image:
+def orientation_of(image: Image.Image) -> int:
+    """Return the EXIF orientation, 1 is upright; 0 if there is none, or the block is broken.
+
+    Pillow gives the rotation and the mirror that AVIF's container has (`irot`, `imir`) as EXIF orientation, too.
+    """
+    try:
+        value = image.getexif().get(_EXIF_ORIENTATION, 0)
+    except Exception:  # a broken EXIF block raises whatever its parser met; the image may still be whole
+        return 0
+    return value if isinstance(value, int) and 0 <= value <= _UINT16_MAX else 0  # EXIF has it in two bytes
+
+
+def decode(encoded: bytes, *, max_pixels: int, exif_orientation: bool = False) -> Image.Image:
     """Decode an image to 8-bit RGB; of an animation the first frame, of transparency the colours without it.
 
     Damage in the middle of a JPEG that leaves its markers whole is not seen: libjpeg gives wrong pixels.
@@ -83,6 +109,7 @@ def decode(encoded: bytes, *, max_pixels: int) -> Image.Image:
     Args:
         encoded: The file's bytes.
         max_pixels: As in `open_header`.
+        exif_orientation: Turn and mirror the image as its EXIF orientation says, as programs that show it do.
 
     Returns:
         A Pillow image of mode RGB; `.size` is (width, height) in pixels.
@@ -95,6 +122,7 @@ def decode(encoded: bytes, *, max_pixels: int) -> Image.Image:
         if misreading := _misreading(image):
             raise ImageRejected(f"TIFF of {misreading}")
         image.load()
+        turn = _TURNS.get(orientation_of(image)) if exif_orientation else None  # none of a TIFF, which `load` turned
         if image.mode.startswith("I;16"):
             image = Image.fromarray(_high_bits(image))
         if isinstance(image, JpegImageFile) and image.mode == "CMYK" and "adobe" not in image.info:
@@ -102,7 +130,8 @@ def decode(encoded: bytes, *, max_pixels: int) -> Image.Image:
         if image.mode in ("I", "F"):
             raise ImageRejected(f"pixels of unknown range (mode {image.mode})")
         image.info.pop("transparency", None)
-        return image if image.mode == "RGB" else image.convert("RGB")
+        image = image if image.mode == "RGB" else image.convert("RGB")
+        return image if turn is None else image.transpose(turn)
     except OSError as error:
         raise ImageRejected(f"cannot be decoded ({error})") from error
     except ImageRejected:

@@ -1,4 +1,4 @@
-"""What a trained model says of any image files, prepared exactly as the stages prepare them."""
+"""What a trained model says of any image files, prepared as the stages prepare them."""
 
 from collections.abc import Callable
 
@@ -11,13 +11,20 @@ from alexnet_tf.metrics.top_k import require_finite, softmax
 from alexnet_tf.models.classifier import Classifier
 
 
-def stored_image(encoded: bytes, *, stored_size: int, max_pixels: int) -> np.ndarray:
+def stored_image(encoded: bytes, *, stored_size: int, max_pixels: int, exif_orientation: bool) -> np.ndarray:
     """Decode a file and make it a square, as `preprocess` does: (stored, stored, 3) uint8.
+
+    Args:
+        encoded: The file's bytes.
+        stored_size: Pixels.
+        max_pixels: As in `decode`.
+        exif_orientation: Turn the image as its EXIF orientation says; `preprocess` does not.
 
     Raises:
         ImageRejected: It is no image, broken, or has more than `max_pixels` pixels; nothing was decoded then.
     """
-    return np.asarray(to_square(decode(encoded, max_pixels=max_pixels), stored_size))
+    image = decode(encoded, max_pixels=max_pixels, exif_orientation=exif_orientation)
+    return np.asarray(to_square(image, stored_size))
 
 
 def predictor(classifier: Classifier, *, ten_crop: bool) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:

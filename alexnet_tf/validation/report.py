@@ -97,7 +97,7 @@ def oddities(surveys: Mapping[str, Survey]) -> list[ImageFinding]:
         "not RGB": ("Converted to RGB when decoded.", lambda survey: (survey.modes != "RGB") & survey.decodable),
         "named as another format": ("The format is taken from the content, not from the name.", _misnamed),
         "turned by EXIF": (
-            "The orientation is ignored, as in the 2012 code.",
+            "The stages take these as stored, as the 2012 code does; `alexnet predict` turns them.",
             lambda survey: (survey.orientations > 1) & (survey.formats != "TIFF"),  # Pillow turns these
         ),
     }

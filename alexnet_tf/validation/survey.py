@@ -13,13 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
-from alexnet_tf.data.images import ImageRejected, decode, open_header
+from alexnet_tf.data.images import ImageRejected, decode, open_header, orientation_of
 from alexnet_tf.validation.near_duplicates import perceptual_hash
-
-_EXIF_ORIENTATION = 0x0112
-_UINT16_MAX = 65_535
 
 
 @dataclass(frozen=True)
@@ -152,16 +148,8 @@ def _look_at(content: bytes, max_pixels: int) -> dict[str, Any]:
         header = open_header(content, max_pixels=max_pixels)
         found["widths"], found["heights"] = header.size
         found["formats"], found["modes"] = header.format or "", header.mode
-        found["orientations"] = _orientation(header)
+        found["orientations"] = orientation_of(header)
         found["hashes"] = perceptual_hash(decode(content, max_pixels=max_pixels))
     except ImageRejected as rejected:
         found["reasons"] = rejected.reason
     return found
-
-
-def _orientation(image: Image.Image) -> int:
-    try:
-        value = image.getexif().get(_EXIF_ORIENTATION, 0)
-    except Exception:  # a broken EXIF block raises whatever its parser met; the image may still be whole
-        return 0
-    return value if isinstance(value, int) and 0 <= value <= _UINT16_MAX else 0  # EXIF has it in two bytes

@@ -1,5 +1,7 @@
 """Finds the image files that paths on a command line mean, and reads them one by one."""
 
+import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from alexnet_tf.data.images import SUFFIXES
-from alexnet_tf.errors import AlexNetError, ConfigError
+from alexnet_tf.errors import AlexNetError
+from components.sources.files import OTHER_IMAGES, find_files, suffix
 
 
 @dataclass(frozen=True)
@@ -18,34 +21,66 @@ class Unreadable:
     reason: str
 
 
-def image_files(paths: Iterable[Path]) -> list[Path]:
-    """List the files that are meant: files as given, of folders all images below them, in order of name.
+@dataclass(frozen=True)
+class Found:
+    """What paths mean.
+
+    Attributes:
+        files: To be read, each once.
+        unreadable: Paths that do not exist, and folders that cannot be listed.
+        skipped: Images in folders whose names say that their format is not read.
+    """
+
+    files: list[Path]
+    unreadable: list[Unreadable]
+    skipped: list[Path]
+
+    def skipped_note(self) -> str:
+        """Say in a sentence what was skipped, or nothing."""
+        if not self.skipped:
+            return ""
+        kinds = Counter(suffix(path.name) for path in self.skipped).most_common()
+        return (
+            f"skipped {len(self.skipped)} images whose format is not read "
+            f"({', '.join(f'{count} {kind}' for kind, count in kinds)}), such as {self.skipped[0]}; save them as JPEG"
+        )
+
+
+def image_files(paths: Iterable[Path]) -> Found:
+    """Find the files that are meant: files as given, of folders all images below them, in order of name.
 
     Args:
-        paths: Files, which are taken whatever their suffix, and folders, in which hidden files and other
-            suffixes than those of images are passed over.
+        paths: Files, which are taken whatever their suffix, and folders, in which hidden files and files that are not
+            named like images are passed over.
 
     Raises:
-        ConfigError: A path does not exist.
-        AlexNetError: There is no image at all.
+        AlexNetError: There is nothing to read, and no path that could not be read.
     """
     found: dict[Path, None] = {}
+    unreadable: list[Unreadable] = []
+    skipped: list[Path] = []
     asked = list(paths)
     for path in asked:
-        if path.is_dir():
-            inside = (each for each in path.rglob("*") if each.suffix.lower() in SUFFIXES and each.is_file())
-            visible = (each for each in inside if not any(part[0] == "." for part in each.relative_to(path).parts))
-            found |= dict.fromkeys(sorted(visible))
-        elif path.exists():
+        if os.path.isdir(path):
+            try:
+                images, ignored = find_files(path)
+            except OSError as error:
+                unreadable.append(Unreadable(path, f"cannot be listed ({error.strerror})"))
+                continue
+            found |= dict.fromkeys(path / name for name in images)
+            skipped += [path / each.name for each in ignored if suffix(each.name) in OTHER_IMAGES]
+        elif os.path.lexists(path):
             found[path] = None
         else:
-            raise ConfigError(f"{path} does not exist; expected an image file or a folder of them")
-    if not found:
+            unreadable.append(Unreadable(path, "does not exist; expected an image file or a folder of them"))
+    result = Found(list(found), unreadable, skipped)
+    if not found and not unreadable:
         names = ", ".join(str(path) for path in asked)
         raise AlexNetError(
-            f"{names}: no image file in it or below; looked for names that end in {', '.join(sorted(SUFFIXES))}"
+            f"{names}: no image file in it or below; "
+            + (result.skipped_note() or f"looked for names that end in {', '.join(sorted(SUFFIXES))}")
         )
-    return list(found)
+    return result
 
 
 def batches(
@@ -77,6 +112,8 @@ def batches(
             read.append(path)
         except (ImageRejected, OSError) as error:
             reason = error.reason if isinstance(error, ImageRejected) else error.strerror or str(error)
+            if (kind := suffix(path.name)) in OTHER_IMAGES:
+                reason += f"; {kind} is not read, save it as JPEG"
             unreadable.append(Unreadable(path, reason))
         if len(read) == batch_size:
             yield read, np.stack(images), unreadable

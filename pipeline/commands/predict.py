@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from pipeline.commands.base import Command, as_json, example, say
 
 if TYPE_CHECKING:
     from alexnet_tf.models.classifier import Classifier
+    from pipeline.commands.image_files import Unreadable
 
 _BATCH = 32
 _MAX_FILE_BYTES = 2**28
@@ -22,8 +24,9 @@ alexnet predict photos/ --json > answers.jsonl
 alexnet predict photos/ --sheet sheet.png"""
 _HELP = f"""Name the five most probable classes of image files, or of all images in folders.
 
-Images are prepared as in the pipeline, and ten views of each are averaged. If a file cannot be read, it is reported on
-standard error, the others are still answered, and the exit code is 1.
+Images are prepared as in the pipeline, and ten views of each are averaged. Unlike the pipeline, which takes images as
+they are stored, this command first turns them as their EXIF orientation says. A file that does not exist or cannot be
+read is reported on standard error, the others are still answered, and the exit code is 1.
 
 {example(_EXAMPLES)}"""
 
@@ -33,6 +36,7 @@ standard error, the others are still answered, and the exit code is 1.
 @click.option("--variant", help="Model to use; by default the one trained here with the lowest test error.")
 @click.option("--pretrained", metavar="NAME", help="Use a model of results/pretrained instead, such as cifar10.")
 @click.option("--center", is_flag=True, help="Use only the centre crop: a tenth of the work.")
+@click.option("--ignore-orientation", is_flag=True, help="Take images as stored, as the stages of the pipeline do.")
 @click.option("--sheet", type=click.Path(path_type=Path), help=f"Also draw the first {_ON_SHEET} images, as a PNG.")
 @click.option(
     "--max-pixels",
@@ -49,6 +53,7 @@ def command(
     variant: str | None,
     pretrained: str | None,
     center: bool,
+    ignore_orientation: bool,
     sheet: Path | None,
     max_pixels: int,
     as_json: bool,
@@ -60,7 +65,7 @@ def command(
 
     if variant and pretrained:
         raise click.UsageError("--variant and --pretrained name two models; use one of them")
-    files = image_files(paths)
+    found = image_files(paths)
     if sheet and not sheet.resolve().parent.is_dir():
         raise click.UsageError(f"--sheet {sheet}: the folder {sheet.parent} does not exist; make it first")
     if sheet and sheet.is_dir():
@@ -69,10 +74,14 @@ def command(
         )
     root = find_workspace().root
     folder = folder_of(root, pretrained) if pretrained else _model(root, variant)
-    answers = _answers(folder, files, ten_crop=not center, max_pixels=max_pixels)
+    if note := found.skipped_note():
+        say(note)
+    options = {"ten_crop": not center, "max_pixels": max_pixels, "exif_orientation": not ignore_orientation}
+    answers = _answers(folder, found.files, **options) if found.files else ()
     failed, shown = 0, []
-    width = min(48, max(len(str(path)) for path in files))
-    for answer, image in answers:
+    asked = len(found.files) + len(found.unreadable)
+    width = min(48, max((len(str(path)) for path in found.files), default=0))
+    for answer, image in chain((_no_answer(each) for each in found.unreadable), answers):
         failed += "error" in answer
         if as_json:
             click.echo(json.dumps(answer))
@@ -84,10 +93,10 @@ def command(
             shown.append((image, answer))
     if sheet and shown:
         _draw(sheet, shown)
-        left = len(files) - failed - len(shown)
+        left = asked - failed - len(shown)
         say(f"{sheet}: {len(shown)} images" + (f", {left} more are not drawn" if left else ""))
     if failed:
-        say(f"{failed} of {len(files)} files could not be read", error=True)
+        say(f"{failed} of {asked} files could not be read", error=True)
         context.exit(1)
 
 
@@ -117,7 +126,7 @@ def _test_error(root: Path, variant: str) -> float:
 
 
 def _answers(
-    folder: Path, files: list[Path], *, ten_crop: bool, max_pixels: int
+    folder: Path, files: list[Path], *, ten_crop: bool, max_pixels: int, exif_orientation: bool
 ) -> Iterator[tuple[dict[str, Any], Any]]:
     """Yield for each file what is printed, and its image where there is one."""
     from alexnet_tf.evaluation.predict import predictor, stored_image
@@ -129,12 +138,17 @@ def _answers(
     predict = predictor(classifier, ten_crop=ten_crop)
 
     def prepare(encoded: bytes) -> Any:
-        return stored_image(encoded, stored_size=classifier.stored_size, max_pixels=max_pixels)
+        return stored_image(
+            encoded,
+            stored_size=classifier.stored_size,
+            max_pixels=max_pixels,
+            exif_orientation=exif_orientation,
+        )
 
     with progress_for().task("predict", total=len(files), unit="files") as task:
         for read, images, unreadable in batches(files, prepare, batch_size=_BATCH, max_bytes=_MAX_FILE_BYTES):
             for each in unreadable:
-                yield {"file": os.fspath(each.path), "error": each.reason}, None
+                yield _no_answer(each)
             if read:
                 for path, image, classes, probabilities in zip(read, images, *predict(images), strict=True):
                     top = [
@@ -143,6 +157,10 @@ def _answers(
                     ]
                     yield {"file": os.fspath(path), "top": top}, image
             task.advance(len(read) + len(unreadable))
+
+
+def _no_answer(unreadable: "Unreadable") -> tuple[dict[str, Any], None]:
+    return {"file": os.fspath(unreadable.path), "error": unreadable.reason}, None
 
 
 def _line(answer: dict[str, Any], width: int) -> str:

@@ -1,10 +1,32 @@
 """Image files as no library here writes them."""
 
+import io
 import struct
 
 import numpy as np
+from PIL import Image
 
 SHORT, LONG = 3, 4
+# EXIF orientation -> how a camera that was held so stores the upright picture (H, W) or (H, W, C).
+STORED = {
+    1: lambda upright: upright,
+    2: lambda upright: upright[:, ::-1],
+    3: lambda upright: upright[::-1, ::-1],
+    4: lambda upright: upright[::-1],
+    5: lambda upright: upright.swapaxes(0, 1),
+    6: lambda upright: upright[:, ::-1].swapaxes(0, 1),
+    7: lambda upright: upright[::-1, ::-1].swapaxes(0, 1),
+    8: lambda upright: upright[::-1].swapaxes(0, 1),
+}
+
+
+def stored_turned(upright: np.ndarray, orientation: int, format: str = "PNG", **options) -> bytes:
+    """Return a picture as a camera stores it that was held so, with the orientation in its EXIF block."""
+    exif, stream = Image.Exif(), io.BytesIO()
+    exif[0x0112] = orientation
+    stored = Image.fromarray(np.ascontiguousarray(STORED[orientation](upright)))
+    stored.save(stream, format, exif=exif, **options)
+    return stream.getvalue()
 
 
 def tiff(

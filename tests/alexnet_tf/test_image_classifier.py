@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from alexnet_tf.data.images import to_square
 from alexnet_tf.errors import TrainingError
 from alexnet_tf.metrics.top_k import softmax
 from alexnet_tf.models.classifier import write_classifier
+from tests.alexnet_tf.odd_files import STORED, stored_turned
 from tests.alexnet_tf.small_networks import CLASSES, classifier_of_six
 
 
@@ -62,6 +64,22 @@ def test_inputs_are_what_the_model_takes(folder, photos):
     np.testing.assert_allclose(probabilities[:, 0], softmax(logits).max(axis=1), atol=2e-6)
 
 
+def test_turned_photographs_give_the_logits_of_the_upright_one(folder, tmp_path):
+    picture = np.random.default_rng(3).integers(0, 256, (50, 40, 3), dtype=np.uint8)
+    for orientation in STORED:
+        (tmp_path / f"{orientation}.png").write_bytes(stored_turned(picture, orientation))
+    files = sorted(tmp_path.glob("*.png"))
+    classifier = an.load_pretrained(folder)
+    turned, stored = (classifier.inputs(files, exif_orientation=asked) for asked in (True, False))
+    upright = classifier.model(turned[:1])
+    for inputs in turned:
+        np.testing.assert_array_equal(classifier.model(inputs[None]), upright)
+    assert [np.array_equal(inputs, turned[0]) for inputs in stored] == [orientation == 1 for orientation in STORED]
+    probabilities = classifier.predict(files)[1]
+    np.testing.assert_allclose(probabilities, np.repeat(probabilities[:1], len(files), axis=0), atol=1e-6)
+    assert np.abs(classifier.predict(files, exif_orientation=False)[1] - probabilities).max() > 1e-3
+
+
 def test_one_path_is_one_file_and_no_files_are_no_answers(folder, photos):
     classifier = an.load_pretrained(folder)
     assert classifier.predict(str(photos[0]))[0].shape == (1, 5)
@@ -93,6 +111,15 @@ def test_a_name_is_that_of_a_model_of_the_package_where_no_folder_has_it(tmp_pat
     assert an.load_pretrained("cifar10").class_names == CLASSES
     with pytest.raises(an.ConfigError, match=r"such as models/optimized, or one of cifar10; did you mean cifar10\?"):
         an.load_pretrained("cifar100")
+
+
+def test_the_photographs_of_the_package_are_small_documented_and_of_a_cat():
+    folder = Path(an.__file__).with_name("photos")
+    names = sorted(path.name for path in folder.glob("*.jpg"))
+    assert all((folder / name).stat().st_size < 60_000 for name in names)
+    documented = (folder / "README.md").read_text()
+    assert [name for name in names if f"| `{name}` |" in documented] == names != []
+    assert an.load_pretrained("cifar10").predict(folder / "cat.jpg")[0][0, 0] == "cat"
 
 
 def test_a_folder_without_a_model_and_an_incomplete_model_are_refused(folder, tmp_path):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from alexnet_tf.data.images import ImageRejected, decode, to_square
-from tests.alexnet_tf.odd_files import tiff, without_adobe
+from tests.alexnet_tf.odd_files import STORED, stored_turned, tiff, without_adobe
 
 LIMIT = 1_000_000
 
@@ -133,9 +133,11 @@ def test_inks_without_adobes_marker_are_not_inverted():
     assert np.abs(found - expected).max() <= 2
 
 
-def test_a_tiff_is_turned_as_its_orientation_says():
+@pytest.mark.parametrize("exif_orientation", [False, True])
+def test_a_tiff_is_turned_once_as_its_orientation_says(exif_orientation):
     content = tiff(gradient(), bits=8, photometric=2, orientation=6)
-    np.testing.assert_array_equal(decode(content, max_pixels=LIMIT), np.rot90(gradient(), -1))
+    image = decode(content, max_pixels=LIMIT, exif_orientation=exif_orientation)
+    np.testing.assert_array_equal(image, np.rot90(gradient(), -1))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -146,6 +148,33 @@ def test_exif_orientation_is_ignored(orientation):
     assert turned != plain
     found, expected = (np.asarray(decode(content, max_pixels=LIMIT)) for content in (turned, plain))
     np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("orientation", STORED)
+@pytest.mark.parametrize("upright", [gradient(), gradient()[..., 0].astype(np.uint16) << 8], ids=["rgb", "grey16"])
+def test_exif_orientation_is_undone_where_asked_for(orientation, upright):
+    image = decode(stored_turned(upright, orientation), max_pixels=LIMIT, exif_orientation=True)
+    np.testing.assert_array_equal(image, decode(encoded(Image.fromarray(upright)), max_pixels=LIMIT))
+
+
+@pytest.mark.parametrize("orientation", STORED)
+def test_the_rotation_of_an_avif_file_counts_as_orientation(orientation):
+    """Pillow writes it as `irot` and `imir` of the container, and nothing into EXIF."""
+    content = stored_turned(gradient(), orientation, "AVIF", quality=100, subsampling="4:4:4")
+    assert (b"irot" in content or b"imir" in content) == (orientation > 1)
+    image = decode(content, max_pixels=LIMIT, exif_orientation=True)
+    assert image.size == RGB.size
+    assert np.abs(np.asarray(image, int) - gradient()).mean() < 6
+
+
+def test_a_broken_exif_block_leaves_the_image_as_it_is():
+    content = stored_turned(gradient(), 6).replace(b"MM\0*", b"XX\0*").replace(b"II*\0", b"XX\0*")
+    place = content.index(b"eXIf")
+    length = int.from_bytes(content[place - 4 : place], "big")
+    checksum = struct.pack(">I", zlib.crc32(content[place : place + 4 + length]))
+    content = content[: place + 4 + length] + checksum + content[place + 8 + length :]
+    image = decode(content, max_pixels=LIMIT, exif_orientation=True)
+    np.testing.assert_array_equal(image, STORED[6](gradient()))
 
 
 def test_an_animation_gives_its_first_frame():

@@ -99,6 +99,32 @@ def test_the_unreadable_are_named_and_the_others_predicted(workspace):
     assert "Traceback" not in result.output
 
 
+def test_a_missing_file_does_not_stop_the_others(workspace):
+    (workspace / "photos/a.heic").write_bytes(b"no image")
+    result = invoke("nothing.jpg", "photos/1.JPG", "photos/a.heic", "photos")
+    assert result.exit_code == 1
+    assert [line.split()[0] for line in result.stdout.splitlines()] == ["photos/1.JPG", "photos/0.JPG", "photos/2.JPG"]
+    assert "error: nothing.jpg: does not exist; expected an image file or a folder of them\n" in result.stderr
+    assert "error: photos/a.heic: no known image format; .heic is not read, save it as JPEG\n" in result.stderr
+    assert "skipped 1 images whose format is not read (1 .heic), such as photos/a.heic" in result.stderr
+    assert "2 of 5 files could not be read" in result.stderr
+    alone = invoke("nothing.jpg")
+    assert alone.exit_code == 1
+    assert alone.stderr.splitlines()[-1] == "error: 1 of 1 files could not be read"
+
+
+def test_photographs_are_turned_as_exif_says_unless_told_otherwise(workspace):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    photo(7).save(workspace / "upright.png")
+    photo(7).transpose(Image.Transpose.ROTATE_90).save(workspace / "turned.png", exif=exif)
+    upright, turned, stored = (
+        lines(invoke(*arguments, "--json"))[0]["top"]
+        for arguments in (["upright.png"], ["turned.png"], ["turned.png", "--ignore-orientation"])
+    )
+    assert turned == upright != stored
+
+
 def test_all_unreadable_is_no_crash(workspace):
     (workspace / "broken.png").write_bytes(b"no image")
     result = invoke("broken.png")
@@ -119,7 +145,6 @@ def test_a_sheet_is_drawn(workspace):
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
-        (["nothing.jpg"], 2, "nothing.jpg does not exist; expected an image file or a folder of them"),
         (["photos", "--variant", "optimised"], 2, "(faithful, optimized); did you mean optimized?"),
         (["reports"], 1, "reports: no image file in it or below; looked for names that end in .apng"),
     ],
