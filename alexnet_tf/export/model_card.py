@@ -1,5 +1,6 @@
 """What a person who meets an exported model should know, as Markdown made of its numbers."""
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -7,6 +8,7 @@ from alexnet_tf.text_tables import markdown_table
 
 if TYPE_CHECKING:
     from alexnet_tf.models.classifier import Classifier
+    from alexnet_tf.models.networks import Model
 
 
 def model_card(classifier: "Classifier", metrics: Mapping[str, Any], tflite: Mapping[str, Any] | None = None) -> str:
@@ -45,7 +47,7 @@ def model_card(classifier: "Classifier", metrics: Mapping[str, Any], tflite: Map
             "An image classifier after Krizhevsky, Sutskever and Hinton, *ImageNet Classification with Deep"
             " Convolutional Neural Networks*, 2012.",
             "",
-            f"- Parameters: {classifier.model.count_params():,}",
+            f"- Parameters: {_parameters(classifier.model)}",
             f"- Classes: {len(names)} ({shown})",
             f"- Input: an image file; its short side is scaled to {classifier.stored_size} pixels with"
             f" antialiasing, the central square kept{enlarged}, views of {crop_size} ×"
@@ -85,6 +87,12 @@ def model_card(classifier: "Classifier", metrics: Mapping[str, Any], tflite: Map
             *(_tflite_section(classifier, tflite) if tflite else ()),
         ]
     )
+
+
+def _parameters(model: "Model") -> str:
+    trainable = sum(math.prod(weight.shape) for weight in model.trainable_weights)
+    total = model.count_params()
+    return f"{total:,}" + (f", of which {trainable:,} trainable" if trainable < total else "")
 
 
 def _centred(classifier: "Classifier") -> str:

@@ -1,7 +1,7 @@
 """The arithmetic of the networks' layers: shapes, parameters, multiply-adds. No TensorFlow."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from alexnet_tf.models.four_layer_spec import CONV_SIZE, LOCAL_SIZE, POOL, FourLayerSpec
 from alexnet_tf.models.specs import LAYER_NAMES, AlexNetBNSpec, AlexNetSpec, Network
@@ -23,8 +23,10 @@ class LayerRow:
         name: The paper's name, such as `conv1`.
         kind: What it does, in words.
         output_shape: (H, W, C), or (units,).
-        parameters: Weights and biases.
+        parameters: All numbers that a file of the network holds of it: weights, biases, running statistics.
         multiply_adds: Multiply-adds of one image's forward pass.
+        untrained: Of the parameters those that no gradient changes: running statistics, and a first layer that is
+            computed.
     """
 
     name: str
@@ -32,6 +34,7 @@ class LayerRow:
     output_shape: tuple[int, ...]
     parameters: int
     multiply_adds: int
+    untrained: int = 0
 
 
 def layer_table(network: Network, crop_size: int, channels: int, num_classes: int) -> list[LayerRow]:
@@ -95,19 +98,21 @@ def _alexnet_bn_table(network: AlexNetBNSpec, crop_size: int, channels: int, num
         stride = network.conv1_stride if index == 0 else 1
         size = _windows(size, kernel, stride, _bn_padding(network, index, size, kernel, stride))
         kind = f"{kernel}x{kernel}/{stride} conv"
-        rows.append(_row(f"conv{index + 1}", kind, (size, size, filters), kernel * kernel * depth, filters, bias=False))
+        conv = _row(f"conv{index + 1}", kind, (size, size, filters), kernel * kernel * depth, filters, bias=False)
+        computed = index == 0 and network.conv1 != "learned"
+        rows.append(replace(conv, untrained=conv.parameters) if computed else conv)
         depth = filters
         pooled = size if pool == 1 else _windows(size, pool, pool, (0, 0))
         normed = pooled if network.pool_order == "before_norm" else size
         steps = [] if pool == 1 else [_layer(f"pool{index + 1}", f"{pool}x{pool}/{pool} max", pooled, depth)]
         if index > 0 or network.conv1 == "learned":
-            norm = _layer(f"norm{index + 1}", "batch norm", normed, depth, _norm_parameters(network, depth))
+            norm = _batch_norm(network, index + 1, (normed, normed, depth))
             steps = [*steps, norm] if network.pool_order == "before_norm" else [norm, *steps]
         rows += steps
         size = pooled
     dense = _dense_rows(bn_head_size(size) ** 2 * depth, network.dense_units, num_classes, bias=False)
     for index, units in ((2, network.dense_units[1]), (1, network.dense_units[0])):
-        dense.insert(index, LayerRow(f"norm{index + 5}", "batch norm", (units,), _norm_parameters(network, units), 0))
+        dense.insert(index, _batch_norm(network, index + 5, (units,)))
     return rows + dense
 
 
@@ -141,8 +146,9 @@ def _bn_padding(network: AlexNetBNSpec, index: int, size: int, kernel: int, stri
     return total // 2, total - total // 2
 
 
-def _norm_parameters(network: AlexNetBNSpec, maps: int) -> int:
-    return 2 * maps if network.batch_norm_scale else maps
+def _batch_norm(network: AlexNetBNSpec, number: int, shape: tuple[int, ...]) -> LayerRow:
+    learned, statistics = (2 if network.batch_norm_scale else 1) * shape[-1], 2 * shape[-1]
+    return LayerRow(f"norm{number}", "batch norm", shape, learned + statistics, 0, untrained=statistics)
 
 
 def _dense_rows(fan_in: int, dense_units: Sequence[int], num_classes: int, *, bias: bool = True) -> list[LayerRow]:
@@ -153,8 +159,8 @@ def _dense_rows(fan_in: int, dense_units: Sequence[int], num_classes: int, *, bi
     return rows
 
 
-def _layer(name: str, kind: str, size: int, depth: int, parameters: int = 0) -> LayerRow:
-    return LayerRow(name, kind, (size, size, depth), parameters, 0)
+def _layer(name: str, kind: str, size: int, depth: int) -> LayerRow:
+    return LayerRow(name, kind, (size, size, depth), 0, 0)
 
 
 def _row(name: str, kind: str, shape: tuple[int, ...], fan_in: int, units: int, *, bias: bool = True) -> LayerRow:

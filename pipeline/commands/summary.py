@@ -55,8 +55,12 @@ def as_table(rows: Sequence[Any]) -> str:
     for row in rows:
         shape = " x ".join(map(str, row.output_shape))
         cells.append((row.name, row.kind, shape, f"{row.parameters:,}", f"{row.multiply_adds:,}"))
-    total = (sum(row.parameters for row in rows), sum(row.multiply_adds for row in rows))
-    cells.append(("total", "", "", f"{total[0]:,}", f"{total[1]:,}"))
+    parameters, untrained, products = (
+        sum(getattr(row, name) for row in rows) for name in ("parameters", "untrained", "multiply_adds")
+    )
+    cells.append(("total", "", "", f"{parameters:,}", f"{products:,}"))
+    if untrained:
+        cells.append(("of which trainable", "", "", f"{parameters - untrained:,}", ""))
     widths = [max(len(line[column]) for line in cells) for column in range(5)]
     lines = []
     for line in cells:

@@ -179,6 +179,10 @@ def test_a_blessed_model_is_exported_and_asked_in_a_fresh_process(paths, model, 
     assert (folder / "class_names.txt").read_text() == "ash\nelm\nfir\n"
     card = (folder / "model_card.md").read_text()
     assert "| top-1, ten crops | 40.0 % (30.0 to 50.0) |" in card
+    fixed = sum(weight.numpy().size for weight in model.model.non_trainable_weights)
+    total = model.model.count_params()
+    trainable = f", of which {total - fixed:,} trainable" if fixed else ""
+    assert f"- Parameters: {total:,}{trainable}\n" in card
     assert "top-5" not in card
     assert "Lite" not in card
     assert "enlarged to 40 × 40" in card

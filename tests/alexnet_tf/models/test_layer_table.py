@@ -97,25 +97,25 @@ def test_the_optimized_network_counts_its_batch_normalization():
     assert rows == {
         "conv1": 9 * 3 * 4,
         "pool1": 0,
-        "norm1": 8,
+        "norm1": 16,  # γ, β, running mean and variance of 4 maps
         "conv2": 9 * 4 * 8,
         "pool2": 0,
-        "norm2": 16,
+        "norm2": 32,
         "conv3": 9 * 8 * 8,
-        "norm3": 16,
+        "norm3": 32,
         "conv4": 9 * 8 * 8,
-        "norm4": 16,
+        "norm4": 32,
         "conv5": 9 * 8 * 8,
         "pool5": 0,
-        "norm5": 16,
+        "norm5": 32,
         "fc6": 4 * 4 * 8 * 16,
-        "norm6": 32,
+        "norm6": 64,
         "fc7": 16 * 16,
-        "norm7": 32,
+        "norm7": 64,
         "fc8": 16 * 10,
     }
     plain = {row.name: row.parameters for row in layer_table(alexnet_bn(), 32, 3, 10)}
-    assert (plain["norm2"], plain["norm7"]) == (8, 16)  # β alone
+    assert (plain["norm2"], plain["norm7"]) == (24, 48)  # no γ
 
 
 def test_the_optimized_network_for_cifar_10_takes_105_million_multiply_adds():

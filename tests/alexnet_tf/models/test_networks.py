@@ -21,11 +21,6 @@ def draw(step=0, count=2):
     return RandomStreams(tf.constant([1, step]), tf.range(count), count)
 
 
-def parameters(layer):
-    """Count weights and biases, whitened kernels too, without moving statistics."""
-    return sum(int(np.prod(variable.shape)) for variable in layer.weights if "moving" not in variable.path)
-
-
 @pytest.mark.parametrize(
     ("spec", "crop_size"),
     [
@@ -46,13 +41,14 @@ def test_the_layer_table_describes_the_network_that_is_built(record, spec, crop_
     rows = {row.name: row for row in layer_table(spec, crop_size, 3, 10)}
     norms = model.norms if spec.name == "alexnet_bn" else []
     for layer in [*model.convs, *norms, *model.dense]:
-        assert parameters(layer) == rows[layer.name].parameters
+        assert layer.count_params() == rows[layer.name].parameters
+        assert sum(int(np.prod(each.shape)) for each in layer.non_trainable_weights) == rows[layer.name].untrained
     convs = [output.shape[1:] for _, output in record["conv"]]
     assert convs == [rows[f"conv{number}"].output_shape for number in range(1, 6)]
     towers = getattr(spec, "towers", 1)
     pools = [output.shape[1:3] for _, output in record["pool"]][::towers]
     assert pools == [row.output_shape[:2] for row in rows.values() if row.name.startswith("pool")]
-    assert sum(row.parameters for row in rows.values()) == parameters(model)
+    assert sum(row.parameters for row in rows.values()) == model.count_params()
 
 
 @pytest.mark.parametrize("spec", [alexnet(), alexnet_bn()])
