@@ -15,8 +15,8 @@ Writes:
 Guarantees: every image was decoded once, on Beam, shard by shard; equal data sets give equal files on any
 runner. Copies are found by content and, to the eye, by perceptual hash, within a split and across splits.
 
-Fails when: an anomaly is an ERROR (the report then goes to the tracker), or a shard is other than its
-manifest says.
+Fails when: an anomaly is an ERROR, or a shard is other than its manifest says. There is no report then; of an ERROR
+the page is left beside its place, as validation-failed.html, and the report goes to the tracker.
 """
 
 import json
@@ -45,6 +45,7 @@ from alexnet_tf.validation.metadata_protos import (
 )
 from alexnet_tf.validation.report import as_findings, oddities, page, validation_report
 from alexnet_tf.validation.survey import Survey, load_surveys
+from alexnet_tf.whole_file import write_whole
 from components.beam.run import run_shards
 from components.interfaces import Runtime, StageParams
 from components.validate_shards import SurveyTask, survey_shard
@@ -92,6 +93,8 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     manifest = read_manifest(inputs.dataset, stage="download")
     class_names = manifest["class_names"]
     outputs.report.mkdir()
+    failed = outputs.report.with_name("validation-failed.html")
+    failed.unlink(missing_ok=True)  # of an earlier run
     surveys = _survey(inputs.dataset, manifest, outputs.report, params.max_pixels, runtime)
     limits = Limits(**params.model_dump(exclude={"reference_schema", "max_pixels"}))
     anomalies = find_anomalies(surveys, class_names=class_names, limits=limits) + find_copies(surveys, limits=limits)
@@ -118,18 +121,19 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     runtime.tracker.metrics({"anomalies": len(anomalies), "errors": len(errors)})
     if errors:
         runtime.tracker.artifact(outputs.report)
-        raise DataError(_unfit(errors))
+        write_whole(failed, html)
+        raise DataError(_unfit(errors, f"{failed.parent.name}/{failed.name}"))
     _write_json(outputs.verdict, {"verdict": verdict})
     return _found(report, planted=manifest.get("source") == "sample")
 
 
-def _unfit(errors: Sequence[Anomaly]) -> str:
+def _unfit(errors: Sequence[Anomaly], page: str) -> str:
     described = " ".join(error.description for error in errors[:_ERRORS_SHOWN])
     more = f" And {len(errors) - _ERRORS_SHOWN} more errors." if len(errors) > _ERRORS_SHOWN else ""
     ways_out = list(dict.fromkeys(error.way_out for error in errors))
     mend = "Correct the source and run `dvc repro -f download`"
     mend += f", or {' and '.join(ways_out)}" if all(ways_out) else ""
-    return f"The data set is not fit for training: {described}{more} {mend}."
+    return f"The data set is not fit for training: {described}{more} {page} shows the images. {mend}."
 
 
 def _found(report: Mapping[str, Any], *, planted: bool) -> str:

@@ -64,6 +64,7 @@ def _range(values: np.ndarray) -> dict[str, float]:
 THUMBNAIL_PX = 96
 _THUMBNAIL_MAX_PIXELS = 178_956_970  # Pillow's own limit for a decompression bomb
 PER_FINDING = 12
+_UNFOLDED_CLASSES = 40  # the counts of more classes are shown on request
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; color: #222;
   background: #fff; }
@@ -74,6 +75,7 @@ section { margin: 1.5rem 0; } h2 { font-size: 1.1rem; } .ERROR { color: #a40000;
 figure img, figure .none { display: block; height: 96px; max-width: 9rem; background: #eee; }
 figure .none { width: 96px; font: 11px monospace; overflow: hidden; word-break: break-all; }
 figcaption { font-size: 12px; overflow-wrap: anywhere; }
+.scroll { overflow-x: auto; margin: 1rem 0; } summary { cursor: pointer; }
 """
 
 
@@ -134,10 +136,27 @@ def page(
     parts = "".join(_section(finding, surveys, read) for finding in found) or "<p>No anomalies.</p>"
     head = "<tr><th>split<th>images<th>corrupt<th>classes<th>width<th>height<th>formats<th>modes</tr>"
     return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Validation: {report["verdict"]}</title>'
-        f"<style>{_STYLE}</style></head><body><h1>Validation: {report['verdict']}</h1><table>{head}{rows}</table>"
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>Validation: {report['verdict']}</title><style>{_STYLE}</style></head><body>"
+        f"<h1>Validation: {report['verdict']}</h1>{_table(head + rows)}{_class_counts(report['splits'])}"
         f"{parts}</body></html>\n"
     )
+
+
+def _table(rows: str) -> str:
+    return f'<div class="scroll" tabindex="0"><table>{rows}</table></div>'
+
+
+def _class_counts(splits: Mapping[str, Mapping[str, Any]]) -> str:
+    """List how many images of each class each split has."""
+    classes = list(dict.fromkeys(name for content in splits.values() for name in content["classes"]))
+    rows = f"<tr><th>class{''.join(f'<th>{escape(split)}' for split in splits)}</tr>"
+    for name in classes:
+        counts = "".join(f"<td>{content['classes'].get(name, 0):,}" for content in splits.values())
+        rows += f"<tr><td>{escape(name)}{counts}</tr>"
+    shown = " open" if len(classes) <= _UNFOLDED_CLASSES else ""
+    return f"<details{shown}><summary>Images of each of the {len(classes)} classes</summary>{_table(rows)}</details>"
 
 
 def _row(split: str, content: Mapping[str, Any]) -> str:
@@ -151,8 +170,10 @@ def _row(split: str, content: Mapping[str, Any]) -> str:
 def _section(finding: ImageFinding, surveys: Mapping[str, Survey], read: Callable[[Place], bytes]) -> str:
     figures = "".join(_figure(place, surveys, read(place)) for place in finding.images[:PER_FINDING])
     label = f'<span class="{finding.severity}">{finding.severity}</span> ' if finding.severity else ""
+    more = len(finding.images) - PER_FINDING
+    shown = f" The first {PER_FINDING} images are shown, {more:,} are not." if more > 0 else ""
     return (
-        f"<section><h2>{label}{escape(finding.title)}</h2><p>{escape(finding.text)}</p>"
+        f"<section><h2>{label}{escape(finding.title)}</h2><p>{escape(finding.text)}{shown}</p>"
         f'<div class="images">{figures}</div></section>'
     )
 

@@ -2,6 +2,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -105,8 +106,12 @@ def test_a_few_corrupt_images_are_a_warning_and_many_an_error(tmp_path):
     assert report["verdict"] == "warn"
     assert names(report) == [("WARNING", "corrupt_images", "train")]
     assert [entry["key"] for entry in report["splits"]["train"]["corrupt"]] == ["train/3", "train/4"]
-    with pytest.raises(DataError, match=r"2 of 20 images cannot be decoded.*train/3.*empty file"):
+    with pytest.raises(DataError, match=r"2 of 20 images cannot be decoded.*train/3.*empty file") as failed:
         run(tmp_path, splits, max_corrupt_share=0.09, name="strict")
+    (page,) = re.findall(r"(\S+) shows the images\.", str(failed.value))
+    assert "<h1>Validation: fail</h1>" in (tmp_path.parent / page).read_text()
+    run(tmp_path, healthy(), name="whole")
+    assert not (tmp_path.parent / page).exists()
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+import json
+
 from tests.components.test_validate import healthy, run
 
 
@@ -12,3 +14,8 @@ def test_the_page_shows_what_is_odd_and_needs_no_network(tmp_path):
     assert b"<script".hex(" ") in html
     for foreign in ("<script", "http:", "https:"):
         assert foreign not in html
+    assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in html
+    counts = json.loads((tmp_path / "out" / "validation.json").read_text())["splits"]
+    shown = "".join(f"<td>{split['classes']['cat']}" for split in counts.values())  # in the order of their names
+    assert f"<tr><th>class{''.join(f'<th>{name}' for name in counts)}</tr>" in html
+    assert f"<tr><td>cat{shown}</tr>" in html
