@@ -16,6 +16,8 @@ Writes `export/`:
     model_card.md: what it is, how well it does, how to call it.
     model.tflite, tflite.json: where `export.tflite` asks for it, the network with half-precision weights, and how far
         its answers are from the trained one's on test images; see `alexnet_tf.export.tflite`.
+    model.onnx, onnx.json: where `export.onnx` asks for it, the network as ONNX, and the same of its answers in
+        onnxruntime, in a fresh process; see `alexnet_tf.export.onnx_graph`.
     A model that did not pass leaves blessing.json alone, and the stage succeeds.
 
 Guarantees:
@@ -24,7 +26,8 @@ Guarantees:
     No file holds a clock, a host or a path.
 
 Fails when:
-    an input is missing or broken, or the fresh process or the TensorFlow Lite file answers otherwise.
+    an input is missing or broken, the fresh process, the TensorFlow Lite file or the ONNX file answers otherwise, or
+    `export.onnx` is true and the packages of the extra `onnx` are not installed, which is checked first.
 """
 
 import csv
@@ -39,9 +42,7 @@ from pydantic import Field
 from components.interfaces import Runtime, StageParams
 
 if TYPE_CHECKING:
-    from alexnet_tf.data.record_dataset import RecordDataset
     from alexnet_tf.export.gate import Rule
-    from alexnet_tf.models.classifier import Classifier
 
 NUM_CHECKED = 4
 
@@ -84,9 +85,11 @@ class Package(StageParams):
 
     Attributes:
         tflite: `none`, or `float16`: also a TensorFlow Lite file with weights of that precision.
+        onnx: Whether to write an ONNX file too; needs the extra `onnx`.
     """
 
     tflite: Literal["none", "float16"]
+    onnx: bool
 
 
 class Params(StageParams):
@@ -100,6 +103,10 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     """Judge the model, and export it when it passed."""
     from alexnet_tf.export.gate import blessing
 
+    if params.export.onnx:
+        from alexnet_tf.export.onnx_check import require_packages
+
+        require_packages()
     metrics = _read_metrics(inputs.evaluation / "metrics.json")
     rules = _judge(inputs, params.gate, metrics)
     verdict = blessing(rules, confidence=params.gate.confidence)
@@ -109,7 +116,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     if not verdict["blessed"]:
         failed = [rule.sentence() for rule in rules if rule.verdict == "fail"]
         return f"not exported: {'; '.join(failed)}"
-    parts = 2 if params.export.tflite == "none" else 3
+    parts = 2 + (params.export.tflite != "none") + params.export.onnx
     with runtime.progress.task("export", total=parts, unit="parts") as task:
         _export(inputs, outputs.export, params.export, metrics, runtime, task)
     return f"passed its gate: {'; '.join(rule.sentence() for rule in rules if rule.verdict == 'pass')}"
@@ -146,23 +153,29 @@ def _export(inputs: Inputs, folder: Path, package: Package, metrics: dict[str, A
     task.advance()
     save_keras(classifier.model, folder / "model.keras")
     (folder / "class_names.txt").write_text("".join(f"{name}\n" for name in classifier.class_names), encoding="utf-8")
-    lite = None
+    extra = {}
     if package.tflite == "float16":
-        lite = _write_tflite(classifier, split, folder, runtime)
+        from alexnet_tf.export import tflite
+
+        content = tflite.convert(classifier)
+        extra["tflite"] = _write(folder, "tflite", content, tflite.measure(content, classifier, split), runtime)
         task.advance()
-    (folder / "model_card.md").write_text(model_card(classifier, metrics, lite), encoding="utf-8")
+    if package.onnx:
+        from alexnet_tf.export import onnx_check, onnx_graph
+
+        content = onnx_graph.convert(classifier)
+        extra["onnx"] = _write(folder, "onnx", content, onnx_check.measure(content, classifier, split), runtime)
+        task.advance()
+    (folder / "model_card.md").write_text(model_card(classifier, metrics, **extra), encoding="utf-8")
     runtime.tracker.metrics({"export/largest_logit_difference": difference})
 
 
-def _write_tflite(classifier: "Classifier", split: "RecordDataset", folder: Path, runtime: Runtime) -> dict[str, Any]:
-    from alexnet_tf.export import tflite
-
-    content = tflite.convert(classifier)
-    measured = tflite.measure(content, classifier, split)
-    (folder / "model.tflite").write_bytes(content)
-    (folder / "tflite.json").write_text(json.dumps(measured, indent=1, sort_keys=True) + "\n")
+def _write(folder: Path, kind: str, content: bytes, measured: dict[str, Any], runtime: Runtime) -> dict[str, Any]:
+    """Write a file that another runtime reads, and what was measured of it."""
+    (folder / f"model.{kind}").write_bytes(content)
+    (folder / f"{kind}.json").write_text(json.dumps(measured, indent=1, sort_keys=True) + "\n")
     tracked = ("bytes", "max_logit_difference", "top1_agreement")
-    runtime.tracker.metrics({f"export/tflite_{name}": float(measured[name]) for name in tracked})
+    runtime.tracker.metrics({f"export/{kind}_{name}": float(measured[name]) for name in tracked})
     return measured
 
 

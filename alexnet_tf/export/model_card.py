@@ -11,13 +11,20 @@ if TYPE_CHECKING:
     from alexnet_tf.models.networks import Model
 
 
-def model_card(classifier: "Classifier", metrics: Mapping[str, Any], tflite: Mapping[str, Any] | None = None) -> str:
+def model_card(
+    classifier: "Classifier",
+    metrics: Mapping[str, Any],
+    *,
+    tflite: Mapping[str, Any] | None = None,
+    onnx: Mapping[str, Any] | None = None,
+) -> str:
     """Describe an exported model.
 
     Args:
         classifier: The model with its preprocessing and class names.
         metrics: Of its evaluation, as metrics.json holds them.
         tflite: Of its TensorFlow Lite file, as `tflite.measure` returns them, where there is one.
+        onnx: Of its ONNX file, as `onnx_check.measure` returns them, where there is one.
 
     Returns:
         Markdown, the same for the same numbers.
@@ -85,6 +92,7 @@ def model_card(classifier: "Classifier", metrics: Mapping[str, Any], tflite: Map
             "```",
             "",
             *(_tflite_section(classifier, tflite) if tflite else ()),
+            *(_onnx_section(classifier, onnx) if onnx else ()),
         ]
     )
 
@@ -104,24 +112,51 @@ def _centred(classifier: "Classifier") -> str:
 
 def _tflite_section(classifier: "Classifier", measured: Mapping[str, Any]) -> list[str]:
     side = classifier.crop_size
-    enlarged = (
-        ""
-        if classifier.stored_size == classifier.size
-        else f", enlarged to {classifier.size} × {classifier.size} bilinearly"
-    )
-    which = f"{measured['images']:,} of the {measured['of']:,} test images, evenly spaced"
-    if measured["images"] == measured["of"]:
-        which = f"all {measured['of']:,} test images"
     return [
         "## TensorFlow Lite",
         "",
         f"`model.tflite` ({measured['bytes'] / 1e6:.1f} MB) holds the network alone, with float16 weights and float32"
-        f" arithmetic. Its input `images` is one image, (1, {side}, {side}, 3) float32, RGB, 0 to 255: short side"
-        f" scaled to {classifier.stored_size} pixels{enlarged}, the central {side} × {side} pixels cut out. It returns"
-        " `logits`, in the order of class_names.txt.",
+        f" arithmetic. Its input `images` is one image, (1, {side}, {side}, 3) float32, RGB, 0 to 255:"
+        f" {_crops(classifier)}. It returns `logits`, in the order of class_names.txt.",
         "",
-        f"On {which}, its logits are within {measured['max_logit_difference']:.3g} of the trained network's on the"
-        f" same crops, the largest of which is {measured['largest_logit']:.3g}; the most probable class is the same on"
-        f" {100 * measured['top1_agreement']:.1f} %.",
+        _agreement(measured),
         "",
     ]
+
+
+def _onnx_section(classifier: "Classifier", measured: Mapping[str, Any]) -> list[str]:
+    side = classifier.crop_size
+    return [
+        "## ONNX",
+        "",
+        f"`model.onnx` ({measured['bytes'] / 1e6:.1f} MB, float32) holds the network alone. Its input `images` is a"
+        f" batch of any size, (N, {side}, {side}, 3) float32, RGB, 0 to 255: {_crops(classifier)}. It returns `logits`,"
+        " in the order of class_names.txt.",
+        "",
+        "```python",
+        "import onnxruntime",
+        "",
+        'session = onnxruntime.InferenceSession("model.onnx")',
+        'logits = session.run(["logits"], {"images": crops})[0]',
+        "```",
+        "",
+        _agreement(measured, " in onnxruntime"),
+        "",
+    ]
+
+
+def _crops(classifier: "Classifier") -> str:
+    size, side = classifier.size, classifier.crop_size
+    enlarged = "" if classifier.stored_size == size else f", enlarged to {size} × {size} bilinearly"
+    return f"short side scaled to {classifier.stored_size} pixels{enlarged}, the central {side} × {side} pixels cut out"
+
+
+def _agreement(measured: Mapping[str, Any], where: str = "") -> str:
+    which = f"{measured['images']:,} of the {measured['of']:,} test images, evenly spaced"
+    if measured["images"] == measured["of"]:
+        which = f"all {measured['of']:,} test images"
+    return (
+        f"On {which}, its logits{where} are within {measured['max_logit_difference']:.3g} of the trained network's on"
+        f" the same crops, the largest of which is {measured['largest_logit']:.3g}; the most probable class is the same"
+        f" on {100 * measured['top1_agreement']:.1f} %."
+    )

@@ -6,34 +6,20 @@ float32. Weights are stored as float16, the arithmetic is float32.
 """
 
 import warnings
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
-from alexnet_tf.errors import AlexNetError
+from alexnet_tf.export import agreement
 from alexnet_tf.models import networks
+from alexnet_tf.models.alexnet_bn import AlexNetBN
 
 if TYPE_CHECKING:
     from alexnet_tf.models.classifier import Classifier
 
-MAX_IMAGES = 500
-_BATCH = 50
 # Shares of the largest logit. float16 keeps 11 bits of a weight; a bfloat16 network was trained with 8 of each product.
 TOLERANCES = {"float32": 1e-2, "bfloat16": 5e-2}
-
-
-class Images(Protocol):
-    """What is asked of a split of images; `record_dataset.RecordDataset` is one."""
-
-    @property
-    def num_examples(self) -> int:
-        """N."""
-        ...
-
-    def read(self, indices: np.ndarray) -> np.ndarray:
-        """Return images by position, (B, stored, stored, 3) uint8."""
-        ...
 
 
 def convert(classifier: "Classifier") -> bytes:
@@ -43,6 +29,9 @@ def convert(classifier: "Classifier") -> bytes:
     """
     spec, classes = classifier.model.spec, len(classifier.class_names)
     model = networks.build(spec, crop_size=classifier.crop_size, num_classes=classes, precision="float32")
+    if isinstance(model, AlexNetBN) and spec.activation == "gelu":
+        for each in (model, *model.norms):
+            each.activation = "gelu_as_swish"
     model.flatten.name = "flatten"  # Keras counts such layers in the process, and the file holds the name
     trained, fixed = (
         [variable.numpy() for variable in variables]
@@ -64,52 +53,34 @@ def convert(classifier: "Classifier") -> bytes:
     return converter.convert()
 
 
-def measure(content: bytes, classifier: "Classifier", images: Images) -> dict[str, Any]:
+def measure(content: bytes, classifier: "Classifier", images: agreement.Images) -> dict[str, Any]:
     """Compare the answers of a TensorFlow Lite file with those of the network it was made of, on the CPU.
 
     Args:
         content: The file.
         classifier: What was converted; it answers in the precision that it was trained in.
-        images: Those of which `MAX_IMAGES` at most are used, evenly spaced.
+        images: Those of which `agreement.MAX_IMAGES` at most are used, evenly spaced.
 
     Returns:
-        For JSON: `images` used and `of`, `bytes`, `max_logit_difference`, `largest_logit` (absolute values, rounded to
-        three digits) and `top1_agreement`, the share of images whose most probable class is the same.
+        For JSON, as of `agreement.measured`.
 
     Raises:
         AlexNetError: The difference is more than rounding explains.
     """
-    count = min(images.num_examples, MAX_IMAGES)
-    chosen = np.linspace(0, images.num_examples - 1, count).round().astype(int)
     runner = _interpreter(content).get_signature_runner("serving_default")
-    start = (classifier.size - classifier.crop_size) // 2
-    window = slice(start, start + classifier.crop_size)
     expected, received = [], []
-    # One function as in the evaluation: layer by layer, TensorFlow would trace each layer's own and warn of so many.
-    network = tf.function(lambda inputs: classifier.model(inputs, training=False))
-    with tf.device("CPU:0"):
-        for first in range(0, count, _BATCH):
-            inputs = classifier.inputs(images.read(chosen[first : first + _BATCH]))
-            expected.append(network(classifier.center_view(inputs)).numpy())
-            crops = inputs[:, window, window].numpy()
-            received += [runner(images=crops[index : index + 1])["logits"] for index in range(len(crops))]
-    theirs, ours = np.concatenate(expected), np.concatenate(received)
-    difference, largest = float(np.abs(ours - theirs).max()), float(np.abs(theirs).max())
-    allowed = TOLERANCES[classifier.precision] * max(largest, 1e-6)
-    if not difference <= allowed:  # not a number is no difference that is allowed
-        raise AlexNetError(
-            f"the TensorFlow Lite file and the trained model give different results: logits differ by {difference:.2g},"
-            f" at most {allowed:.2g} is allowed; nothing was exported. Set export.tflite of this variant to none, and"
-            " please report this with the versions that `alexnet doctor` prints."
-        )
-    return {
-        "images": count,
-        "of": images.num_examples,
-        "bytes": len(content),
-        "max_logit_difference": float(f"{difference:.3g}"),
-        "largest_logit": float(f"{largest:.3g}"),
-        "top1_agreement": float(np.mean(ours.argmax(axis=1) == theirs.argmax(axis=1))),
-    }
+    for crops, logits in agreement.answers(classifier, images):
+        expected.append(logits)
+        received += [runner(images=crops[index : index + 1])["logits"] for index in range(len(crops))]
+    return agreement.measured(
+        content,
+        expected=np.concatenate(expected),
+        received=np.concatenate(received),
+        of=images.num_examples,
+        tolerance=TOLERANCES[classifier.precision],
+        what="the TensorFlow Lite file",
+        switch="export.tflite of this variant to none",
+    )
 
 
 def _interpreter(content: bytes) -> tf.lite.Interpreter:

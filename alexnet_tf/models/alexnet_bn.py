@@ -30,6 +30,7 @@ class AlexNetBN(keras.Model):
         spec = specs.AlexNetBNSpec.model_validate(spec)
         self.spec, self.crop_size, self.num_classes, self.seed = spec, crop_size, num_classes, seed
         self._own_draws = OwnDraws(seed)
+        self.activation = spec.activation
         self.flatten = keras.layers.Flatten(dtype=self.dtype_policy)
         shared = {"use_bias": False, "kernel_initializer": "zeros", "dtype": self.dtype_policy}
         self.convs = [
@@ -92,7 +93,7 @@ class AlexNetBN(keras.Model):
 
     def _normalized(self, x, number: int, training: bool):
         if number < self._first_norm:  # whitened maps have unit variance already
-            return activation(x, self.spec.activation)
+            return activation(x, self.activation)
         return self.norms[number - self._first_norm](x, training=training)
 
     def get_config(self):

@@ -21,6 +21,15 @@ def gelu(z):
     return z * tf.sigmoid(GELU_SLOPE * z)
 
 
+def gelu_as_swish(z):
+    """Return `gelu` as u·σ(u) / 1.702 with u = 1.702 z, which rounds differently: for files that other runtimes read.
+
+    OpenVINO 2026.4 reads the form of `gelu` in a TensorFlow Lite file as an operator that it then refuses.
+    """
+    u = GELU_SLOPE * z
+    return u * tf.sigmoid(u) / GELU_SLOPE
+
+
 def _gelu_slope(z):
     s = tf.sigmoid(GELU_SLOPE * z)
     return s + GELU_SLOPE * z * s * (1.0 - s)
@@ -33,6 +42,7 @@ def _relu_slope(z):
 ACTIVATIONS: dict[str, tuple[Callable, Callable]] = {
     "relu": (tf.nn.relu, _relu_slope),
     "gelu": (gelu, _gelu_slope),
+    "gelu_as_swish": (gelu_as_swish, _gelu_slope),
 }
 
 

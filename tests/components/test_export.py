@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 import alexnet_tf as an
-from alexnet_tf.errors import DataError
+from alexnet_tf.errors import AlexNetError, DataError
 from alexnet_tf.metrics.correctness import Correctness, write_correctness
 from alexnet_tf.metrics.top_k import score_views
 from components import export
@@ -39,14 +39,14 @@ def paths(tmp_path):
     return tmp_path
 
 
-def _run(root, *, tflite="none", runtime=None, **changes):
+def _run(root, *, tflite="none", onnx=False, runtime=None, **changes):
     inputs = export.Inputs(
         model=root / "model",
         evaluation=root / "evaluate" / "faithful",
         records=root / "records",
         champions=root / "champions",
     )
-    params = export.Params(gate=export.Gate(**(GATE | changes)), export=export.Package(tflite=tflite))
+    params = export.Params(gate=export.Gate(**(GATE | changes)), export=export.Package(tflite=tflite, onnx=onnx))
     found = export.run(inputs, export.Outputs(export=root / "export"), params, runtime or Runtime())
     return root / "export", found
 
@@ -154,10 +154,33 @@ def test_a_tflite_file_comes_with_what_it_costs(paths, images, monkeypatch):
     assert f"On all 9 test images, its logits are within {measured['max_logit_difference']:.3g} of" in card
 
 
+def test_an_onnx_file_comes_with_what_onnxruntime_answers(paths, images, monkeypatch):
+    from alexnet_tf.export import check
+
+    monkeypatch.setattr(check, "compare_in_fresh_process", lambda *_: 0.0)
+    folder, _ = _run(paths, onnx=True)
+    measured = json.loads((folder / "onnx.json").read_text())
+    assert (measured["images"], measured["of"], measured["top1_agreement"]) == (9, 9, 1.0)
+    assert measured["bytes"] == (folder / "model.onnx").stat().st_size
+    card = (folder / "model_card.md").read_text()
+    assert "(N, 32, 32, 3) float32, RGB, 0 to 255" in card
+    assert f"its logits in onnxruntime are within {measured['max_logit_difference']:.3g} of" in card
+    assert "Lite" not in card
+
+
+def test_without_the_extra_nothing_is_begun(paths, monkeypatch):
+    from alexnet_tf.export import onnx_check
+
+    monkeypatch.setattr(onnx_check, "find_spec", lambda name: None)
+    with pytest.raises(AlexNetError, match=r"needs onnx and onnxruntime: .*pip install 'alexnet-tf\[onnx\]'"):
+        _run(paths, onnx=True)
+    assert not (paths / "export").exists()
+
+
 @pytest.mark.parametrize("value", ["int8", True, None])
 def test_another_kind_of_tflite_file_is_refused(value):
     with pytest.raises(ValidationError, match="'none' or 'float16'"):
-        export.Package(tflite=value)
+        export.Package(tflite=value, onnx=False)
 
 
 def test_a_blessed_model_is_exported_and_asked_in_a_fresh_process(paths, model, images):

@@ -37,10 +37,13 @@ def test_it_is_evaluated_and_exported(model, tmp_path):
     assert {"metrics.json", "conv1_kernels.png", "neighbours.png", "predictions.csv"} <= written
     (tmp_path / "champions").mkdir()
     inputs = export.Inputs(tmp_path / "model", report, tmp_path / "records", tmp_path / "champions")
-    params = export.Params(gate=export.Gate(**GATE | {"max_top1_error": 1.0}), export=export.Package(tflite="float16"))
+    params = export.Params(
+        gate=export.Gate(**GATE | {"max_top1_error": 1.0}), export=export.Package(tflite="float16", onnx=True)
+    )
     # Loads the SavedModel in a fresh process, compares it logit by logit, and with what the evaluation recorded.
     export.run(inputs, export.Outputs(tmp_path / "export"), params, Runtime())
     assert json.loads((tmp_path / "export" / "tflite.json").read_text())["top1_agreement"] == 1.0
+    assert json.loads((tmp_path / "export" / "onnx.json").read_text())["top1_agreement"] == 1.0
     again = keras.saving.load_model(tmp_path / "export" / "model.keras")
     images = np.random.default_rng(0).normal(size=(2, 24, 24, 3)).astype(np.float32)
     np.testing.assert_array_equal(again(images), model(images))

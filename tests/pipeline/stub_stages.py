@@ -114,6 +114,7 @@ class Compare(StageParams):
 
 class Package(StageParams):
     tflite: Literal["none", "float16"]
+    onnx: bool
 
 
 class Export(StageParams):
@@ -172,7 +173,7 @@ variants:
         name: profile
     evaluation: {batch_size: 64, neighbour_pool: 0}
     gate: {max_top1_error: 0.5}
-    export: {tflite: none}
+    export: {tflite: none, onnx: false}
   optimized:
     images: small
     profile: none
@@ -181,7 +182,7 @@ variants:
     training: {epochs: 30, learning_rate: 0.1, schedule: {name: one_cycle}}
     evaluation: {batch_size: 256, neighbour_pool: 0}
     gate: {max_top1_error: 0.3}
-    export: {tflite: none}
+    export: {tflite: none, onnx: false}
 compare:
   baseline: faithful
   confidence: 0.95

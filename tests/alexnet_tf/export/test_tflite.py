@@ -2,6 +2,7 @@ import dataclasses
 import hashlib
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,8 @@ import pytest
 import tensorflow as tf
 
 from alexnet_tf.errors import AlexNetError
-from alexnet_tf.export import tflite
+from alexnet_tf.export import agreement, tflite
+from alexnet_tf.models.batch_norm import GELU_SLOPE
 from alexnet_tf.models.classifier import Classifier
 from alexnet_tf.models.networks import build
 from alexnet_tf.models.views import Views
@@ -80,14 +82,27 @@ def test_a_file_takes_grey_levels_and_needs_nothing_else(classifier, content):
 
 def test_weights_are_the_nearest_half_precision_numbers(classifier, content):
     kernel = classifier.model.dense[2].kernel.numpy().T  # TensorFlow Lite keeps (units, inputs)
-    scaled = kernel * classifier.model.spec.logit_scale  # the converter may put the factor after fc8 into its kernel
+    # The converter may put factors around fc8 into its kernel: GELU's before it, the logits' after it.
+    scaled = kernel / np.float32(GELU_SLOPE) * classifier.model.spec.logit_scale
     assert any(each.astype(np.float16).tobytes() in content for each in (kernel, scaled))
     assert not any(each.tobytes() in content for each in (kernel, scaled))
 
 
+def test_gelu_is_written_as_openvino_reads_it(content):
+    """It takes z·σ(1.702 z) for a Swish whose factor it then refuses; so σ sees what it is multiplied with."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        interpreter = tf.lite.Interpreter(model_content=content)
+    steps = [step for step in interpreter._get_ops_details() if step["op_name"] in ("LOGISTIC", "MUL")]
+    sigmoids = [step for step in steps if step["op_name"] == "LOGISTIC"]
+    products = [set(step["inputs"]) for step in steps if step["op_name"] == "MUL"]
+    assert len(sigmoids) == 7
+    assert all({*step["inputs"], *step["outputs"]} in products for step in sigmoids)
+
+
 def test_at_most_so_many_images_are_used_from_first_to_last(classifier, content, monkeypatch):
-    monkeypatch.setattr(tflite, "MAX_IMAGES", 4)
-    monkeypatch.setattr(tflite, "_BATCH", 3)
+    monkeypatch.setattr(agreement, "MAX_IMAGES", 4)
+    monkeypatch.setattr(agreement, "BATCH", 3)
     asked = []
     whole = split(classifier, 10)
 
@@ -110,7 +125,7 @@ def test_the_network_answers_as_one_function(classifier, content, monkeypatch):
         eagerly.append(tf.executing_eagerly())
         return classifier.model(inputs, training=training)
 
-    monkeypatch.setattr(tflite, "_BATCH", 4)
+    monkeypatch.setattr(agreement, "BATCH", 4)
     tflite.measure(content, dataclasses.replace(classifier, model=watched), split(classifier))
     assert eagerly == [False, False]  # traced for whole batches and for the last
 

@@ -1,0 +1,98 @@
+"""How far the answers of an exported file are from those of the network that it was made of."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import tensorflow as tf
+
+from alexnet_tf.errors import AlexNetError
+
+if TYPE_CHECKING:
+    from alexnet_tf.models.classifier import Classifier
+
+MAX_IMAGES = 500
+BATCH = 50
+
+
+class Images(Protocol):
+    """What is asked of a split of images; `record_dataset.RecordDataset` is one."""
+
+    @property
+    def num_examples(self) -> int:
+        """N."""
+        ...
+
+    def read(self, indices: np.ndarray) -> np.ndarray:
+        """Return images by position, (B, stored, stored, 3) uint8."""
+        ...
+
+
+def answers(classifier: "Classifier", images: Images) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Give centre crops of at most `MAX_IMAGES` images, evenly spaced, with the network's logits, batch by batch.
+
+    Args:
+        classifier: It answers on the CPU, in the precision that it was trained in.
+        images: Where the crops are from.
+
+    Yields:
+        (B, crop, crop, 3) float32, 0..255, and (B, K) float32.
+    """
+    count = min(images.num_examples, MAX_IMAGES)
+    chosen = np.linspace(0, images.num_examples - 1, count).round().astype(int)
+    start = (classifier.size - classifier.crop_size) // 2
+    window = slice(start, start + classifier.crop_size)
+    # One function as in the evaluation: layer by layer, TensorFlow would trace each layer's own and warn of so many.
+    network = tf.function(lambda inputs: classifier.model(inputs, training=False))
+    for first in range(0, count, BATCH):
+        with tf.device("CPU:0"):
+            inputs = classifier.inputs(images.read(chosen[first : first + BATCH]))
+            logits = network(classifier.center_view(inputs)).numpy()
+            crops = inputs[:, window, window].numpy()
+        yield crops, logits
+
+
+def measured(
+    content: bytes,
+    *,
+    expected: np.ndarray,
+    received: np.ndarray,
+    of: int,
+    tolerance: float,
+    what: str,
+    switch: str,
+) -> dict[str, Any]:
+    """Compare logits, and refuse a difference that rounding does not explain.
+
+    Args:
+        content: The exported file.
+        expected: (N, K) float32, the network's.
+        received: (N, K) float32, the file's.
+        of: How many images there were.
+        tolerance: Share of the largest logit that is allowed.
+        what: Names the file in the error.
+        switch: Ends "Set ...": which parameter leaves the file out.
+
+    Returns:
+        For JSON: `images` used and `of`, `bytes`, `max_logit_difference`, `largest_logit` (absolute values, rounded to
+        three digits) and `top1_agreement`, the share of images whose most probable class is the same.
+
+    Raises:
+        AlexNetError: The difference is larger than allowed.
+    """
+    difference, largest = float(np.abs(received - expected).max()), float(np.abs(expected).max())
+    allowed = tolerance * max(largest, 1e-6)
+    if not difference <= allowed:  # not a number is no difference that is allowed
+        raise AlexNetError(
+            f"{what} and the trained model give different results: logits differ by {difference:.2g},"
+            f" at most {allowed:.2g} is allowed; nothing was exported. Set {switch}, and please report this with the"
+            " versions that `alexnet doctor` prints."
+        )
+    return {
+        "images": len(expected),
+        "of": of,
+        "bytes": len(content),
+        "max_logit_difference": float(f"{difference:.3g}"),
+        "largest_logit": float(f"{largest:.3g}"),
+        "top1_agreement": float(np.mean(received.argmax(axis=1) == expected.argmax(axis=1))),
+    }

@@ -1,0 +1,85 @@
+"""Whether an ONNX file answers as the network it was made of, when onnxruntime runs it in a process of its own."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from alexnet_tf.errors import AlexNetError
+from alexnet_tf.export import agreement, onnx_runner
+
+if TYPE_CHECKING:
+    from alexnet_tf.models.classifier import Classifier
+
+# Shares of the largest logit. Another engine sums float32 products in another order; bfloat16 keeps 8 bits.
+TOLERANCES = {"float32": 1e-4, "bfloat16": 5e-2}
+_SWITCH = "export.onnx of this variant to false"
+
+
+def require_packages() -> None:
+    """Raise an `AlexNetError` with the command that installs what the ONNX export needs, where that is missing."""
+    missing = [name for name in ("onnx", "onnxruntime") if find_spec(name) is None]
+    if missing:
+        raise AlexNetError(
+            f"export.onnx of this variant is true, which needs {' and '.join(missing)}: install it with"
+            " `pip install 'alexnet-tf[onnx]'`, or set it to false; nothing was exported."
+        )
+
+
+def measure(content: bytes, classifier: "Classifier", images: agreement.Images) -> dict[str, Any]:
+    """Compare the answers of an ONNX file with those of the network it was made of, on the CPU.
+
+    Args:
+        content: The file.
+        classifier: What was converted; it answers in the precision that it was trained in.
+        images: Those of which `agreement.MAX_IMAGES` at most are used, evenly spaced.
+
+    Returns:
+        For JSON, as of `agreement.measured`.
+
+    Raises:
+        AlexNetError: onnxruntime refuses the file, or the difference is more than rounding explains.
+    """
+    with tempfile.TemporaryDirectory() as place:
+        model, crops, logits = (Path(place) / name for name in ("model.onnx", "crops", "logits"))
+        model.write_bytes(content)
+        crops.mkdir()
+        logits.mkdir()
+        expected = []
+        for number, (batch, answered) in enumerate(agreement.answers(classifier, images)):
+            np.save(crops / f"{number:04}.npy", batch)
+            expected.append(answered)
+        _ask(model, crops, logits)
+        received = [np.load(path) for path in sorted(logits.iterdir())]
+    return agreement.measured(
+        content,
+        expected=np.concatenate(expected),
+        received=np.concatenate(received),
+        of=images.num_examples,
+        tolerance=TOLERANCES[classifier.precision],
+        what="the ONNX file, run by onnxruntime in a fresh process,",
+        switch=_SWITCH,
+    )
+
+
+def _ask(model: Path, crops: Path, logits: Path) -> None:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    finished = subprocess.run(
+        [sys.executable, "-I", onnx_runner.__file__, str(model), str(crops), str(logits)],
+        cwd=model.parent,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if finished.returncode != 0:
+        last = (finished.stderr.strip().splitlines() or [f"exit code {finished.returncode}"])[-1]
+        raise AlexNetError(
+            f"onnxruntime refuses the ONNX file in a fresh process ({last}): nothing was exported. Set {_SWITCH}, and"
+            " please report this with the versions that `alexnet doctor` prints."
+        )
