@@ -1,5 +1,7 @@
 import base64
 import hashlib
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -131,12 +133,17 @@ def test_what_the_evaluation_wrote_is_held_against_the_answers(saved, classifier
         check.compare_in_fresh_process(saved, classifier, CANARIES, rows)
 
 
-def test_the_served_model_answers_in_words(saved, classifier):
-    import pandas as pd
-
+@pytest.fixture(scope="module")
+def served(saved):
     from alexnet_tf.export.served_model import _load_pyfunc
 
-    served = _load_pyfunc(str(saved))
+    return _load_pyfunc(str(saved))
+
+
+def test_the_served_model_answers_in_words(served, saved):
+    import pandas as pd
+    from mlflow.exceptions import MlflowException
+
     images = pd.DataFrame({"image": [png(smooth_image(30, 44, seed)) for seed in range(2)]})
     answers = served.predict(images)
     assert [len(answer["classes"]) for answer in answers] == [5, 5]
@@ -145,8 +152,32 @@ def test_the_served_model_answers_in_words(saved, classifier):
     texts = pd.DataFrame({"image": [base64.b64encode(each).decode() for each in images["image"]]})
     assert served.predict(texts) == answers
     assert served.predict(images, {"view": "center"}) != answers
-    with pytest.raises(ValueError, match="view must be ten_crop or center, received 'both'"):
+    with pytest.raises(MlflowException, match="view must be ten_crop or center, received 'both'"):
         served.predict(images, {"view": "both"})
+
+
+BAD = {
+    "text": (b"no image, but a line of text\n", "expected JPEG, PNG, .*, found another file; convert it to PNG"),
+    "nothing": (b"", "expected JPEG, PNG, .*, found another file; convert it to PNG"),
+    "half a PNG": (png(CANARIES[0])[:600], "Invalid PNG data, size 600"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+@pytest.mark.parametrize("view", ["center", "ten_crop"])
+def test_a_bad_image_is_one_sentence_with_its_index(served, name, view):
+    import pandas as pd
+    from mlflow.exceptions import MlflowException
+
+    content, reason = BAD[name]
+    images = pd.DataFrame({"image": [png(CANARIES[0]), png(CANARIES[1]), content, b"another text"]})
+    with pytest.raises(MlflowException) as told:
+        served.predict(images, {"view": view})
+    told.value.message = f"Failed to predict data '{images}'. \nError: {told.value.message}"  # as MLflow's server does
+    body = json.loads(told.value.serialize_as_json())
+    assert set(body) == {"error_code", "message"}
+    assert re.fullmatch(rf"image 2 \(the first is 0\) cannot be read: {reason}", body["message"])
+    assert told.value.get_http_status_code() == 400
 
 
 def test_signatures_name_classes_and_average_probabilities(saved, classifier):

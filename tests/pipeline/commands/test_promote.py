@@ -135,6 +135,9 @@ def test_a_registered_model_is_served(workspace, free_port):
         pixels = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(file, "PNG")
         answer = ask(server, free_port, {"inputs": {"image": [base64.b64encode(file.getvalue()).decode()]}})
+        texts = [base64.b64encode(each).decode() for each in (file.getvalue(), b"a line of text")]
+        with pytest.raises(AssertionError) as refused:
+            ask(server, free_port, {"inputs": {"image": texts}})
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait(30)
@@ -143,6 +146,10 @@ def test_a_registered_model_is_served(workspace, free_port):
     (top,) = answer["predictions"]
     assert top["classes"] == [classifier.class_names[index] for index in np.argsort(-mean)[:5]]
     np.testing.assert_allclose(top["probabilities"], -np.sort(-mean)[:5], rtol=1e-4)
+    status, body = refused.value.args
+    assert status == 400
+    assert json.loads(body)["message"].startswith("image 1 (the first is 0) cannot be read: expected JPEG, PNG, ")
+    assert len(body) < 400
 
 
 def ask(server, port, body):
@@ -157,7 +164,7 @@ def ask(server, port, body):
             with urllib.request.urlopen(request, timeout=60) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
-            raise AssertionError(error.read()) from None
+            raise AssertionError(error.code, error.read()) from None
         except OSError:
             continue
     raise AssertionError("no answer within two minutes")
