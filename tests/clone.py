@@ -82,20 +82,24 @@ def edit(path: Path, values: dict[str, object]) -> None:
         yaml.dump(content, file)
 
 
+SMALL = {
+    "download.sample.train_images_per_class": 8,
+    "download.sample.validation_images_per_class": 2,
+    "download.sample.test_images_per_class": 2,
+    "validate.max_corrupt_share": 0.1,
+    "variants.faithful.network.filters": [8, 16, 16, 16, 16],
+    "variants.faithful.network.dense_units": [32, 32],
+    "variants.optimized.network.filters": [8, 8, 8, 8, 8],
+    "variants.optimized.network.dense_units": [16, 16],
+    "compare.bootstrap_samples": 100,
+} | {
+    f"variants.{variant}.{key}": value
+    for variant, epochs in EPOCHS.items()
+    for key, value in (("training.epochs", epochs), ("gate.max_top1_error", 1.0))
+}
+"""Keys of params.yaml -> values with which networks and data train in seconds; the images keep their sizes."""
+
+
 def make_small(path: Path) -> None:
-    """Shrink the sample run to networks and data that train in seconds; the images keep their sizes."""
-    small = {
-        "download.sample.train_images_per_class": 8,
-        "download.sample.validation_images_per_class": 2,
-        "download.sample.test_images_per_class": 2,
-        "validate.max_corrupt_share": 0.1,
-        "variants.faithful.network.filters": [8, 16, 16, 16, 16],
-        "variants.faithful.network.dense_units": [32, 32],
-        "variants.optimized.network.filters": [8, 8, 8, 8, 8],
-        "variants.optimized.network.dense_units": [16, 16],
-        "compare.bootstrap_samples": 100,
-    }
-    for variant, epochs in EPOCHS.items():
-        small[f"variants.{variant}.training.epochs"] = epochs
-        small[f"variants.{variant}.gate.max_top1_error"] = 1.0
-    edit(path, small)
+    """Shrink the sample run."""
+    edit(path, SMALL)

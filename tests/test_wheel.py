@@ -118,7 +118,7 @@ def wheel(tmp_path_factory):
 def test_the_wheel_has_the_model_and_the_projects_files(wheel, project):
     names = zipfile.ZipFile(wheel).namelist()
     assert "alexnet_tf/pretrained/cifar10/weights.safetensors" in names
-    assert "pipeline/project/files/dvc.yaml" in names
+    assert "pipeline/project/files/dvc_yaml" in names
     assert wheel.stat().st_size < 10_000_000
     [found] = importlib.metadata.Distribution.discover(path=[str(wheel)])
     base = {each.partition(";")[0].strip() for each in found.requires if "extra ==" not in each}

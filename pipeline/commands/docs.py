@@ -51,7 +51,7 @@ def rendered(root: Path) -> dict[str, bytes]:
     pages["docs/profiles.md"] = profiles.render()
     pages["docs/params.schema.json"] = schema_text()
     pages["dvc.yaml"] = dvc_yaml.refreshed(text("dvc.yaml"), root)
-    pages["pipeline/project/files/dvc.yaml"] = dvc_yaml.for_project(pages["dvc.yaml"])
+    pages["pipeline/project/files/dvc_yaml"] = dvc_yaml.for_project(pages["dvc.yaml"])
     pages |= {f"pipeline/project/files/{name}": text(place) for name, place in COPIES.items()}
     figure1 = plot(grouped(load(root / FOLDER / "relu_tanh")))
     return {name: page.encode() for name, page in pages.items()} | {FIGURE1: figure1}

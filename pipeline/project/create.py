@@ -22,8 +22,8 @@ COPIES = {
     "champions.md": "results/champions/README.md",
 }
 """File of `files/` -> its place in a project, which is also its place in the repository."""
-OWN = {"dvc.yaml": "dvc.yaml", "README.md": "README.md"}
-"""File of `files/` that is other than the repository's -> its place in a project."""
+OWN = {"dvc_yaml": "dvc.yaml", "README.md": "README.md"}
+"""File of `files/` that is not the repository's -> its place in a project. DVC reads all that are called dvc.yaml."""
 
 
 def create(folder: Path, source: Path | None) -> None:

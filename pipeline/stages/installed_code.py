@@ -70,6 +70,6 @@ def require_current(root: Path, stage: str) -> None:
         return
     raise AlexNetError(
         f"{CODE_FILE}: expected the code of {stage} in the installed alexnet-tf {alexnet_tf.__version__}, found that "
-        f"of {pinned_code(root).get(_VERSION, 'no version')}; `alexnet setup` renews it, and `dvc repro` then reruns "
-        "the stages that changed"
+        f"of {pinned_code(root).get(_VERSION, 'no version')}; `alexnet setup` renews it, and `dvc repro` then "
+        "reruns the stages that changed"
     )

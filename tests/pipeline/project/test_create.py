@@ -1,7 +1,11 @@
+import subprocess
+
 import pytest
+from clone import SMALL, edit
 from PIL import Image
 
 from alexnet_tf.errors import ConfigError, DataError
+from alexnet_tf.sample.generate import generate
 from pipeline.config.load import load
 from pipeline.environment.workspace import find_workspace
 from pipeline.project.create import create
@@ -61,3 +65,30 @@ def test_a_source_without_class_folders_is_refused_before_anything_is_written(tm
     with pytest.raises(DataError, match="expected train/ or a folder for each class"):
         create(tmp_path / "flowers", pictures)
     assert not (tmp_path / "flowers").exists()
+
+
+@pytest.mark.slow
+def test_dvc_runs_a_project_with_the_installed_package(tmp_path, monkeypatch):
+    """Every stage, then nothing; after an upgrade, the stages whose code is other."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
+    for label in (0, 7):
+        (tmp_path / f"pictures/{label}").mkdir(parents=True)
+        for index in range(20, 60):
+            name, content = generate("train", label, index, 1)
+            (tmp_path / f"pictures/{label}/{name}").write_bytes(content)
+
+    def run(*command, folder=tmp_path / "project"):
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return [line.split("'")[1] for line in done.stdout.splitlines() if line.startswith("Running stage '")]
+
+    run("alexnet", "init", "project", "--source-folder", "pictures", folder=tmp_path)
+    edit(tmp_path / "project/params.yaml", {k: v for k, v in SMALL.items() if not k.startswith("download.sample")})
+    assert len(run("dvc", "repro")) == 13
+    assert run("dvc", "repro") == []
+    run("alexnet", "report")
+    with_other_code = (tmp_path / "project/code.json").read_text().replace('"compare": "', '"compare": "other')
+    (tmp_path / "project/code.json").write_text(with_other_code)
+    run("alexnet", "setup")
+    assert run("dvc", "repro") == []  # the code is again that of the lock
