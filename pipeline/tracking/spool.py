@@ -14,6 +14,7 @@ from typing import Any
 from pipeline.environment.processes import writer_is_alive
 
 EVENTS = "events.jsonl"
+_UNREAD = "first.jsonl"
 LAST_EVENTS = ("end", "standing")
 
 
@@ -23,14 +24,17 @@ def now() -> int:
 
 
 def append(folder: Path, event: Mapping[str, Any]) -> None:
-    """Add an event to a spool folder.
+    """Add an event to a spool folder, the first one whole: of an empty file a reader would think that its writer died.
 
     Raises:
         OSError: The disk or its rights do not allow it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / EVENTS, "a", encoding="utf-8") as file:
+    is_first = not (folder / EVENTS).exists()
+    with open(folder / (_UNREAD if is_first else EVENTS), "w" if is_first else "a", encoding="utf-8") as file:
         file.write(json.dumps(event) + "\n")
+    if is_first:
+        (folder / _UNREAD).rename(folder / EVENTS)
 
 
 def waiting(scratch: Path) -> list[Path]:

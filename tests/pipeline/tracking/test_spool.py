@@ -1,3 +1,4 @@
+import json
 import os
 
 from pipeline.environment import processes
@@ -10,6 +11,20 @@ def test_events_are_lines_and_folders_wait_in_their_order(tmp_path):
         spool.append(tmp_path / "spool" / name, {"event": "end"})
     assert [folder.name for folder in spool.waiting(tmp_path)] == ["1-download", "2-train"]
     assert (tmp_path / "spool/1-download" / spool.EVENTS).read_text() == '{"event": "start"}\n{"event": "end"}\n'
+
+
+def test_a_reader_never_finds_a_folder_before_its_first_event(tmp_path, monkeypatch):
+    """It would take the writer for dead, and remove the folder while the stage goes on."""
+    seen, dumps = [], json.dumps
+
+    def looking(event):
+        seen.append([(path / spool.EVENTS).read_text() for path in spool.waiting(tmp_path)])
+        return dumps(event)
+
+    monkeypatch.setattr(spool.json, "dumps", looking)
+    spool.append(tmp_path / "spool/a", {"event": "start"})
+    spool.append(tmp_path / "spool/a", {"event": "end"})
+    assert seen == [[], ['{"event": "start"}\n']]
 
 
 def test_a_folder_grows_while_its_writer_lives_and_has_not_ended_it(tmp_path):
