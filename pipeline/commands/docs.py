@@ -24,6 +24,8 @@ def command(check: bool) -> None:
     from pipeline.environment.workspace import find_workspace
 
     root = find_workspace().root
+    if not (root / "docs").is_dir():
+        raise AlexNetError(f"{root}: has no docs/; run this in a clone of the repository")
     changed = {name: page for name, page in rendered(root).items() if (root / name).read_bytes() != page}
     if check and changed:
         raise AlexNetError(

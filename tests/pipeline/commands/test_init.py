@@ -21,6 +21,7 @@ def test_init_says_what_to_do_next_and_setup_renews_the_code(tmp_path, monkeypat
     assert (stage.exit_code, "`alexnet setup` renews it" in stage.output) == (1, True)
     assert "`dvc repro` reruns evaluate" in CliRunner().invoke(alexnet, ["setup"]).output
     assert json.loads(Path("code.json").read_text()) == code
+    assert "run this in a clone" in CliRunner().invoke(alexnet, ["docs"]).output
 
 
 def test_init_refuses_in_one_sentence(tmp_path, monkeypatch):
