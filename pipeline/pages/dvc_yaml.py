@@ -54,9 +54,3 @@ def for_project(text: str) -> str:
                 continue
         lines.append(line)
     return _PROJECT_HEAD + "\n" + "\n".join(lines) + "\n"
-
-
-def write(root: Path) -> None:
-    """Renew dvc.yaml in the folder `root`."""
-    dvc_yaml = root / "dvc.yaml"
-    dvc_yaml.write_text(refreshed(dvc_yaml.read_text(encoding="utf-8"), root), encoding="utf-8")

@@ -292,19 +292,23 @@ def make_repository(folder: Path) -> Path:
     return folder
 
 
+def refresh_code_lists(folder: Path) -> None:
+    """Give dvc.yaml the code files that the stages in a folder have."""
+    from pipeline.pages.dvc_yaml import refreshed
+
+    path = folder / "dvc.yaml"
+    path.write_text(refreshed(path.read_text(), folder))
+
+
 def make_dvc_repository(folder: Path) -> Path:
     """Lay out a repository of stub stages in which `dvc repro` works, with one commit."""
     make_repository(folder)
     for path in (".gitignore", ".dvcignore", ".dvc/config", ".dvc/.gitignore"):
         (folder / path).parent.mkdir(exist_ok=True)
         shutil.copyfile(ROOT / path, folder / path)
+    refresh_code_lists(folder)
     settings = [("user.name", "stub"), ("user.email", "stub@example.org"), ("commit.gpgsign", "false")]
     commands = [
-        [
-            sys.executable,
-            "-c",
-            "from pathlib import Path; from pipeline.pages import dvc_yaml; dvc_yaml.write(Path.cwd())",
-        ],
         ["git", "init", "-q", "-b", "main"],
         *(["git", "config", *setting] for setting in settings),
         ["git", "add", "-A"],

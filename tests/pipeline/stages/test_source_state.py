@@ -160,7 +160,7 @@ def test_dvc_trains_on_no_stale_data(tmp_path):
         ("_per_class: 4", "_per_class: 4\n    validation_images_per_class: 1\n    test_images_per_class: 1"),
     ):
         repository.edit(old, new)
-    repository.run("python", "-m", "pipeline.pages.dvc_yaml", "--write")
+    stub_stages.refresh_code_lists(root)
     write_source_folder(root, str(images))
     repository.commit()
 
@@ -183,8 +183,7 @@ def test_dvc_trains_on_no_stale_data(tmp_path):
         before = manifest()
         repository.run(*COMMAND.split())
         assert manifest() != before
-        said = ("Running stage 'preprocess@large'", "Stage 'preprocess@large' is cached")[number]
-        assert said in train(21 + number, works=True)
+        assert "Running stage 'preprocess@large'" in train(21 + number, works=True)
     _touch(images)
     assert COMMAND in train(30, works=False)
     before = manifest()
