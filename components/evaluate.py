@@ -19,7 +19,10 @@ Writes `report/`:
     predictions.csv: one row an image in the order of the records.
     slices.csv: ten-crop errors by size and shape of the original image and by brightness (`alexnet_tf.metrics.slices`).
     calibration.csv: of 15 bins of the highest probability the images, mean probability and accuracy.
-    gallery.json: what the four pictures show, in words: `unselected`, `best`, `worst` and `neighbours`.
+    gallery.json: what the pictures show, in words: `unselected`, `best`, `worst`, `neighbours`, and `occlusion`, how
+        the answers to the unselected change when a part of the image is hidden (`alexnet_tf.evaluation.occlusion`).
+    gallery.png: the pictures of gallery.json without words, small: a row a list in the alphabetical order of their
+        names, of `neighbours` a row a query.
     top5_unselected.png, top5_best.png, top5_worst.png: figure 4, left: eight images each with their five most
         probable classes; which, in `alexnet_tf.evaluation.gallery`.
     neighbours.png: figure 4, right: five test images and the training images nearest in the last hidden layer;
@@ -115,7 +118,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     figure_metrics = _figure_metrics(classifier, near)
     metrics = tables.write(outputs.report, evaluated, split, class_names, figure_metrics=figure_metrics)
     _draw(outputs.report, evaluated, classifier, split, metrics)
-    _write_gallery(outputs.report, evaluated, split, near)
+    _write_gallery(outputs.report, evaluated, classifier, split, near)
 
     for view in tables.VIEWS:
         runtime.tracker.metrics(
@@ -195,15 +198,29 @@ def _draw(folder: Path, evaluated: "Evaluated", classifier: "Classifier", split:
     (folder / "calibration.png").write_bytes(diagram)
 
 
-def _write_gallery(folder: Path, evaluated: "Evaluated", split: "RecordDataset", near: "Neighbourhood | None") -> None:
+def _write_gallery(
+    folder: Path,
+    evaluated: "Evaluated",
+    classifier: "Classifier",
+    split: "RecordDataset",
+    near: "Neighbourhood | None",
+) -> None:
+    import numpy as np
+
     from alexnet_tf.evaluation import figures, gallery
+    from alexnet_tf.evaluation.occlusion import occlusion
 
     names = {"labels": split.labels, "keys": split.keys(), "class_names": split.class_names}
     described: dict[str, Any] = {}
+    rows: dict[str, list[np.ndarray]] = {}
     for kind, positions in gallery.choose(evaluated, split.labels).items():
         described[kind] = gallery.describe(evaluated, positions, **names)
-        drawn = figures.top_five(split.read(positions), described[kind])
+        rows[kind] = [split.read(positions)]
+        drawn = figures.top_five(rows[kind][0], described[kind])
         (folder / f"top5_{kind}.png").write_bytes(drawn)
+    hidden = occlusion(classifier, rows["unselected"][0])
+    described["occlusion"] = gallery.describe_occlusion(hidden, described["unselected"], class_names=split.class_names)
+    rows["occlusion"] = [hidden.pictures]
     if near:
         asked = gallery.queries(split.labels)
         described["neighbours"] = gallery.describe_neighbours(
@@ -212,4 +229,7 @@ def _write_gallery(folder: Path, evaluated: "Evaluated", split: "RecordDataset",
         images = [near.pool.read(positions) for positions in near.shown.positions]
         drawn = figures.neighbours(split.read(asked), images, described["neighbours"])
         (folder / "neighbours.png").write_bytes(drawn)
+        rows["neighbours"] = [np.stack([query, *found]) for query, found in zip(split.read(asked), images, strict=True)]
+    sheet = figures.contact_sheet([row for kind in sorted(rows) for row in rows[kind]])
+    (folder / "gallery.png").write_bytes(sheet)
     (folder / "gallery.json").write_text(json.dumps(described, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

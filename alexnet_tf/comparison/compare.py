@@ -71,8 +71,8 @@ def compare(
 
     Returns:
         Plain values for JSON: `baseline`, `confidence`, `bootstrap_samples`, `num_examples`, `keys_sha256`,
-        `variants` (names in order), `errors`, `paired`, `training`, `curves`, `knobs`, `per_class`, `slices`,
-        `gallery`.
+        `variants` (names in order), `towers`, `errors`, `paired`, `training`, `curves`, `knobs`, `per_class`,
+        `slices`, `gallery`.
 
     Raises:
         DataError: Two variants were tested on different images.
@@ -87,6 +87,7 @@ def compare(
         "num_examples": reference.num_examples,
         "keys_sha256": reference.keys_sha256,
         "variants": names,
+        "towers": {name: variants[name].get("network", {}).get("towers", 1) for name in names},
         "errors": {name: _errors(evaluations[name], confidence) for name in names},
         "paired": {
             name: _paired(reference, evaluations[name], confidence, bootstrap_samples)

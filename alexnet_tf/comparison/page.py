@@ -1,16 +1,17 @@
 """A comparison for people: rows for the terminal, Markdown, and one HTML page that needs no network."""
 
-import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from html import escape
 from importlib.resources import files
 from string import Template
 from typing import Any
 
 from alexnet_tf.comparison.charts import Bar, Line, bar_chart, line_chart
+from alexnet_tf.comparison.gallery import pictures
 from alexnet_tf.comparison.tables import (
     Costs,
     Rows,
+    class_caption,
     class_rows,
     cost_rows,
     error_rows,
@@ -62,13 +63,19 @@ def markdown(comparison: Mapping[str, Any]) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def render(comparison: Mapping[str, Any], costs: Costs, figures: Mapping[str, bytes]) -> str:
+def render(
+    comparison: Mapping[str, Any],
+    costs: Costs,
+    figures: Mapping[str, bytes],
+    origin: Mapping[str, str],
+) -> str:
     """Write the comparison as one HTML page: no script, no network, light and dark, any width.
 
     Args:
         comparison: As `alexnet_tf.comparison.compare.compare` returns it, or read from comparison.json.
         costs: Variant -> number, keys as in `COSTS`; what is missing is shown as not measured.
         figures: File name -> PNG, of which the evaluations' pictures, NAME_VARIANT.png, are shown.
+        origin: Where and of what the page was made, such as `commit` -> its words; in this order.
 
     Returns:
         The page.
@@ -79,15 +86,16 @@ def render(comparison: Mapping[str, Any], costs: Costs, figures: Mapping[str, by
         title=escape(" and ".join(comparison["variants"])),
         headline="".join(f"<p>{escape(sentence)}</p>" for sentence in headline(comparison)),
         about=escape(_about(comparison)),
+        origin="".join(f"<div><dt>{escape(name)}</dt><dd>{escape(words)}</dd></div>" for name, words in origin.items()),
         error_charts=error_charts(comparison),
         error_table=html_table(error_rows(comparison), caption=f"Test errors with {_confidence(comparison)} intervals"),
         learning_charts=learning_charts(comparison),
         cost_table=html_table(cost_rows(comparison, costs), caption="Cost of each variant"),
-        class_table=html_table(class_rows(comparison), caption="Top-1 error by class, ten crops"),
+        class_table=html_table(class_rows(comparison), caption=class_caption(comparison)),
         num_parameters=len(parameters) - 1,
         parameter_table=html_table(parameters, caption="Parameters that differ", monospace=True),
         slice_table=html_table(slice_rows(comparison), caption="Top-1 error by image property, ten crops"),
-        pictures=pictures(comparison, {k: base64.b64encode(v).decode() for k, v in figures.items()}),
+        pictures=pictures(comparison, figures),
     )
 
 
@@ -181,63 +189,6 @@ def _curves(comparison: Mapping[str, Any], quantity: str, factor: float, label: 
                 )
             )
     return line_chart(lines, label=label, x_title="epoch", y_title=unit)
-
-
-_PICTURES = {
-    "top5_unselected": (
-        "Figure 4, left: eight test images, not selected, with the guesses of {}; the bar of the true class is red.",
-        "Eight test images and the guesses of {}",
-    ),
-    "top5_best": (
-        "The test image of each class that {} is most certain of.",
-        "The most certain answers of {}, one per class",
-    ),
-    "top5_worst": (
-        "The worst mistakes of {}; some of the images may be mislabelled or show several things.",
-        "The eight worst answers of {}",
-    ),
-    "neighbours": (
-        "Figure 4, right: five test images and the training images nearest to them in the last hidden layer of {}.",
-        "Five test images and their nearest training images, by {}",
-    ),
-    "conv1_kernels": (
-        "Figure 3: first-layer kernels of {}, each scaled to its full range; a gap separates the two towers.",
-        "Grid of the first-layer kernels of {}",
-    ),
-    "confusion": ("Confusion of {}, ten crops.", "Confusion matrix of {}"),
-    "calibration": ("How often {} is right, by the probability that it gives.", "Reliability diagram of {}"),
-}
-
-
-def pictures(comparison: Mapping[str, Any], encoded: Mapping[str, str]) -> str:
-    """Show what the evaluations drew, each picture with words for readers who do not see it.
-
-    Args:
-        comparison: As `alexnet_tf.comparison.compare.compare` returns it.
-        encoded: File name -> PNG in base 64; what is not there is left out.
-    """
-    figures = []
-    for kind, (caption, alternative) in _PICTURES.items():
-        for name in comparison["variants"]:
-            data = encoded.get(f"{kind}_{name}.png")
-            if data:
-                said = _in_words(comparison["gallery"].get(name, {}).get(kind.removeprefix("top5_"), []))
-                words = escape(f"{alternative.format(name)}{': ' if said else ''}{said}")
-                image = f'<img alt="{words}" loading="lazy" src="data:image/png;base64,{data}">'
-                figures.append(_figure(image, caption.format(name)))
-    return "".join(figures) or "<p>No pictures were made.</p>"
-
-
-def _in_words(shown: Sequence[Mapping[str, Any]]) -> str:
-    """Say what a picture of images shows: the true class, then the guess or the neighbours' classes."""
-    sentences = []
-    for each in shown:
-        if "top" in each:
-            best = each["top"][0]
-            sentences.append(f"{each['label']}, called {best['class']} with {percent(best['probability'])}")
-        else:
-            sentences.append(f"{each['label']}, near {', '.join(other['label'] for other in each['neighbours'])}")
-    return "; ".join(sentences)
 
 
 def _figure(content: str, caption: str) -> str:

@@ -88,21 +88,33 @@ def slice_rows(comparison: Mapping[str, Any]) -> Rows:
     return lines
 
 
-def class_rows(comparison: Mapping[str, Any], *, at_most: int = 40) -> Rows:
-    """List the classes' errors, header first; of many classes those on which the variants differ most."""
+_SHOWN_CLASSES = 40
+
+
+def class_rows(comparison: Mapping[str, Any]) -> Rows:
+    """List the classes' errors, header first; of many classes the 40 that `class_caption` names."""
     names = comparison["variants"]
 
-    def spread(entry: Mapping[str, Any]) -> float:
+    def rank(entry: Mapping[str, Any]) -> float:
         errors = [error for error in entry["errors"].values() if error is not None]
-        return max(errors, default=0) - min(errors, default=0)
+        return max(errors, default=0) - (min(errors, default=0) if len(names) > 1 else 0)
 
     entries = comparison["per_class"]
-    if len(entries) > at_most:
-        entries = sorted(entries, key=lambda entry: (-spread(entry), entry["class"]))[:at_most]
+    if len(entries) > _SHOWN_CLASSES:
+        entries = sorted(entries, key=lambda entry: (-rank(entry), entry["class"]))[:_SHOWN_CLASSES]
     return [["class", "images", *names]] + [
         [entry["class"], str(entry["num_examples"]), *(percent(entry["errors"][name]) for name in names)]
         for entry in entries
     ]
+
+
+def class_caption(comparison: Mapping[str, Any]) -> str:
+    """Say which classes `class_rows` lists."""
+    classes, caption = len(comparison["per_class"]), "Top-1 error by class, ten crops"
+    if classes <= _SHOWN_CLASSES:
+        return caption
+    which = "on which the variants differ most" if len(comparison["variants"]) > 1 else "with the highest error"
+    return f"{caption}: the {_SHOWN_CLASSES} of {classes:,} classes {which}; per_class.csv has all"
 
 
 def p_value(value: float, *, equals: str = "") -> str:

@@ -12,6 +12,7 @@ from alexnet_tf.plotting import COLOURS, new_figure, png
 
 RIGHT, WRONG = "#c44e52", "#9aa5b8"  # the paper's red bar is the correct label's
 _NAME_CHARACTERS = 24
+SHEET_PX = 96
 
 
 def top_five(images: np.ndarray, described: Sequence[Mapping[str, Any]], *, columns: int = 4) -> bytes:
@@ -67,6 +68,26 @@ def neighbours(
     return _in_256_colours(png(figure, dpi=80))
 
 
+def contact_sheet(rows: Sequence[np.ndarray]) -> bytes:
+    """Put images side by side without words, each at most 96 pixels wide, for pages that write the words themselves.
+
+    Args:
+        rows: Of each row its images (n, S, S, 3) uint8; S may differ between rows, the first row's is for all.
+
+    Returns:
+        A PNG, white where a row is shorter than others.
+    """
+    side = min(SHEET_PX, rows[0].shape[1])
+    sheet = Image.new("RGB", (side * max(map(len, rows)), side * len(rows)), "white")
+    for y, row in enumerate(rows):
+        for x, image in enumerate(row):
+            small = Image.fromarray(image).resize((side, side), Image.Resampling.BILINEAR)
+            sheet.paste(small, (x * side, y * side))
+    buffer = io.BytesIO()
+    sheet.save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
 def reliability_diagram(bins: Mapping[str, Sequence[Bin]], errors: Mapping[str, float]) -> bytes:
     """Draw accuracy against confidence, a line for each way of looking; the diagonal is a calibrated model.
 
@@ -77,7 +98,7 @@ def reliability_diagram(bins: Mapping[str, Sequence[Bin]], errors: Mapping[str, 
     Returns:
         A PNG, both axes in per cent.
     """
-    figure = new_figure(5, 5)
+    figure = new_figure(4, 4)
     axes = figure.add_subplot()
     axes.plot([0, 100], [0, 100], color="#888888", linewidth=1, linestyle=":")
     for colour, (name, found) in zip(COLOURS, bins.items(), strict=False):
@@ -187,7 +208,7 @@ def confusion_matrix(counts: np.ndarray, class_names: Sequence[str], *, title: s
     """
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     named = len(class_names) <= _MOST_NAMED_CLASSES
-    side = max(5.0, 0.32 * len(class_names) + 2) if named else 8.0
+    side = max(3.6, 0.26 * len(class_names) + 1.4) if named else 8.0  # small, so that a telephone shows the words
     figure = new_figure(side + 1, side)
     axes = figure.add_subplot()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")

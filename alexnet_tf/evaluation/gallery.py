@@ -7,6 +7,7 @@ import numpy as np
 
 from alexnet_tf.evaluation.evaluate import Evaluated
 from alexnet_tf.evaluation.neighbours import Nearest, spread
+from alexnet_tf.evaluation.occlusion import Occlusion
 
 NUM_SHOWN = 8  # figure 4, left
 NUM_QUERIES = 5  # figure 4, right
@@ -80,4 +81,28 @@ def describe_neighbours(found: Nearest, asked: Sequence[Mapping[str, Any]], *, p
             ],
         }
         for query, positions, distances in zip(asked, found.positions, found.distances, strict=True)
+    ]
+
+
+def describe_occlusion(
+    found: Occlusion, shown: Sequence[Mapping[str, Any]], *, class_names: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Say of each image its answer, and the answer's probability with nothing and with most hidden; plain values.
+
+    Args:
+        found: Of these images.
+        shown: `describe` of the images.
+        class_names: K names.
+    """
+    return [
+        {
+            "key": image["key"],
+            "label": image["label"],
+            "class": class_names[int(answer)],
+            "probability": round(float(probability), 6),
+            "lowest": round(float(lowest), 6),
+        }
+        for image, answer, probability, lowest in zip(
+            shown, found.classes, found.probabilities, found.lowest, strict=True
+        )
     ]

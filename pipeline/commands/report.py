@@ -36,7 +36,7 @@ def command(ctx: click.Context, revisions: tuple[str, ...], as_json: bool) -> No
     from pipeline.config.load import PARAMS_FILE, load
     from pipeline.environment.workspace import find_workspace
     from pipeline.results.expected import outcome
-    from pipeline.results.report import COMPARED, costs, read_comparison, write_page, write_report
+    from pipeline.results.report import COMPARED, costs, origin_of, read_comparison, write_page, write_report
     from pipeline.results.revisions import compare_with
     from pipeline.tracking.backfill import complete
 
@@ -53,7 +53,7 @@ def command(ctx: click.Context, revisions: tuple[str, ...], as_json: bool) -> No
         click.echo(json.dumps({"comparison": comparison, "costs": measured} | said, indent=1, sort_keys=True))
         ctx.exit(_exit_code(found))
     if revisions:
-        page = write_page(workspace.root / COMPARED, comparison, measured, figures)
+        page = write_page(workspace.root / COMPARED, comparison, measured, figures, origin_of(workspace.root))
     else:
         page = write_report(workspace, config)
     click.echo(table(comparison, measured))

@@ -4,11 +4,14 @@ It holds measured seconds, so it is no output of a stage: DVC would see it chang
 """
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from alexnet_tf.errors import AlexNetError
+from alexnet_tf.data.record_dataset import read_manifest
+from alexnet_tf.errors import AlexNetError, DataError
 from pipeline.config.load import Config
+from pipeline.environment.provenance import provenance_tags
 from pipeline.environment.workspace import Workspace
 from pipeline.stages.cost import read_timings
 from pipeline.stages.fingerprint import fingerprint
@@ -29,6 +32,7 @@ _SHOWN = (
     "paired",
     "per_class",
     "slices",
+    "towers",
     "training",
     "variants",
 )
@@ -88,14 +92,45 @@ def write_report(workspace: Workspace, config: Config) -> Path:
     comparison = read_comparison(workspace)
     folder = (workspace.root / COMPARISON).parent
     figures = {path.name: path.read_bytes() for path in sorted(folder.glob("*.png"))}
-    return write_page(workspace.root / PAGE, comparison, costs(workspace, config), figures)
+    origin = {"data set": data_set(workspace, config)} | origin_of(workspace.root)
+    return write_page(workspace.root / PAGE, comparison, costs(workspace, config), figures, origin)
 
 
 def write_page(
-    page: Path, comparison: dict[str, Any], measured: dict[str, dict[str, float]], figures: dict[str, bytes]
+    page: Path,
+    comparison: dict[str, Any],
+    measured: dict[str, dict[str, float]],
+    figures: dict[str, bytes],
+    origin: dict[str, str],
 ) -> Path:
     """Write a comparison as a page, whole or not at all, and return its path."""
     from alexnet_tf.comparison.page import render
 
-    write_text(page, render(comparison, measured, figures))
+    write_text(page, render(comparison, measured, figures, origin))
     return page
+
+
+def data_set(workspace: Workspace, config: Config) -> str:
+    """Name the data set of the parameters, with its size where it is here."""
+    source = config.values["download"]["source"]
+    try:
+        manifest = read_manifest(workspace.root / "data/dataset", stage="download")
+    except DataError:
+        return source
+    found = manifest["splits"]
+    splits = [name for name in ("train", "validation", "test") if name in found]
+    sizes = ", ".join(f"{found[name]['num_examples']:,} {name}" for name in splits)
+    return f"{source}: {len(manifest['class_names'])} classes, {sizes} images"
+
+
+def origin_of(root: Path) -> dict[str, str]:
+    """Say when, at which commit and on which machine a page is made."""
+    tags = provenance_tags(root)
+    commit = tags.get("mlflow.source.git.commit", "none")[:10]
+    dirty = ", with uncommitted changes" if tags.get("git.dirty") == "true" else ""
+    machine = f"{tags['host.cpu']}; {tags['host.cpus']} cores, {tags['host.memory_gib']} GiB"
+    return {
+        "page written": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        "at commit": f"{commit}{dirty}",
+        "on machine": "; ".join(filter(None, (machine, tags.get("host.gpus")))),
+    }

@@ -102,6 +102,7 @@ def test_writes_what_its_contract_says(evaluated):
         "slices.csv",
         "calibration.csv",
         "gallery.json",
+        "gallery.png",
         "conv1_kernels.png",
         "confusion.png",
         "calibration.png",
@@ -125,12 +126,18 @@ def test_writes_what_its_contract_says(evaluated):
 
 
 def test_the_page_shows_every_picture_that_is_written(evaluated):
-    from alexnet_tf.comparison.page import pictures
+    from alexnet_tf.comparison.gallery import pictures
 
-    written = [path.stem for path in evaluated[0].glob("*.png")]
-    page = pictures({"variants": ["one"], "gallery": {}}, {f"{name}_one.png": f"({name})" for name in written})
-    assert len(written) == 7
-    assert all(f"base64,({name})" in page for name in written)
+    written = {path.stem: path.read_bytes() for path in evaluated[0].glob("*.png")}
+    assert len(written) == 8
+    gallery = json.loads((evaluated[0] / "gallery.json").read_text())
+    comparison = {"variants": ["one"], "gallery": {"one": gallery}, "per_class": [], "towers": {"one": 2}}
+    page = pictures(comparison, {f"{name}_one.png": content for name, content in written.items()})
+    assert page.count("<figure>") == len(written)  # of which the sheet has no figure of its own, and occlusion has one
+    tiles = sum(len(gallery[kind]) for kind in gallery) + sum(len(each["neighbours"]) for each in gallery["neighbours"])
+    assert page.count('src="data:image/jpeg') == tiles
+    drawings = [path for path in written if not path.startswith(("top5", "neighbours", "gallery"))]
+    assert page.count('src="data:image/png') == len(drawings) == 3
     assert {name.removesuffix(".png") for name in paper_figures.PICTURES} <= set(written)
 
 
@@ -180,6 +187,11 @@ def test_the_gallery_says_what_the_pictures_show(evaluated):
             assert shown["top"][0]["probability"] == pytest.approx(float(row["ten_crop_probability"]), abs=1e-6)
     worst = [-np.log(float(by_key[shown["key"]]["ten_crop_label_probability"])) for shown in gallery["worst"]]
     assert worst == sorted(worst, reverse=True)
+    for hidden, shown in zip(gallery["occlusion"], gallery["unselected"], strict=True):
+        row = by_key[hidden["key"]]
+        assert (hidden["key"], hidden["label"], hidden["class"]) == (shown["key"], row["label"], row["center_class"])
+        assert hidden["probability"] == pytest.approx(float(row["center_probability"]), abs=1e-5)
+        assert hidden["lowest"] > 0
     for query in gallery["neighbours"]:
         assert query["key"].startswith("test/")
         distances = [found["distance"] for found in query["neighbours"]]

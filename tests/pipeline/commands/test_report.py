@@ -1,7 +1,11 @@
+import re
+
 import pytest
 from click.testing import CliRunner
 
 from pipeline.cli import alexnet
+from pipeline.config.load import load
+from pipeline.results import report
 
 
 @pytest.mark.parametrize(
@@ -23,3 +27,17 @@ def test_a_missing_or_foreign_comparison_is_one_sentence(workspace, monkeypatch,
     assert result.exit_code == 1
     assert result.stderr.startswith(f"error: reports/compare/comparison.json {reason}")
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_the_page_names_data_set_commit_machine_and_time(workspace, monkeypatch):
+    tags = {"host.cpu": "Abacus", "host.cpus": "2", "host.memory_gib": "4.0", "mlflow.source.git.commit": "c0ffee" * 7}
+    monkeypatch.setattr(report, "provenance_tags", lambda root: tags | {"git.dirty": "true"})
+    origin = report.origin_of(workspace.root)
+    assert origin["at commit"] == "c0ffeec0ff, with uncommitted changes"
+    assert origin["on machine"] == "Abacus; 2 cores, 4.0 GiB"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", origin["page written"])
+    config = load(workspace.root / "params.yaml")
+    assert report.data_set(workspace, config) == "sample"
+    manifest = {"splits": {"test": {"num_examples": 7}, "train": {"num_examples": 1200}}, "class_names": ["ash", "elm"]}
+    monkeypatch.setattr(report, "read_manifest", lambda folder, stage: manifest)
+    assert report.data_set(workspace, config) == "sample: 2 classes, 1,200 train, 7 test images"

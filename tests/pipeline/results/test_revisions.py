@@ -130,7 +130,7 @@ def test_errors_stand_beside_errors_where_the_reports_are_gone(folder):
     shown = table(comparison, {})
     assert "12.5 %" in shown
     assert "50.0 %" in shown
-    assert "faithful@past" in render(comparison, {}, {})
+    assert "faithful@past" in render(comparison, {}, {}, {})
 
 
 def test_a_fresh_clone_shows_what_is_claimed(folder):
@@ -139,7 +139,7 @@ def test_a_fresh_clone_shows_what_is_claimed(folder):
     assert comparison["variants"] == ["faithful@HEAD"]
     assert comparison["errors"]["faithful@HEAD"]["center"]["top1_error"]["value"] == 0.5
     assert headline(comparison) == ["faithful@HEAD has a top-1 error of 50.0 %."]
-    assert "50.0 % (39.3 to 60.7)" in render(comparison, {}, {})
+    assert "50.0 % (39.3 to 60.7)" in render(comparison, {}, {}, {})
     assert [note.partition(",")[0] for note in notes] == [
         "nothing was run here",
         "HEAD: DVC's cache does not have its reports of faithful",
