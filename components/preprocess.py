@@ -11,7 +11,8 @@ Writes, in `records`:
 
 Guarantees: equal bytes whatever the Beam runner, its workers or their order, with equal Pillow and libjpeg.
 The order is that of a salted hash of the keys, so any slice is a fair mix of classes. An image that cannot be
-decoded is listed in the manifest, never dropped in silence. Memory does not grow with the images: a shard is
+decoded is listed in the manifest, never dropped in silence. Images are taken as stored: EXIF orientation is ignored, as
+in the 2012 code, but for TIFF. Memory does not grow with the images: a shard is
 the unit.
 
 Fails when: more than `max_corrupt_share` of a split is rejected, which the stage validate has found before by the same
