@@ -49,9 +49,9 @@ def draw_mlflow() -> None:
         if problem := uploads.send_all(home):
             raise SystemExit(f"the results of CIFAR-10 cannot be imported: {problem}")
         uri = f"sqlite:///{home / 'mlflow.db'}"
-        board, runs = board_path(uri, home), Runs(uri, home)
+        board, runs = board_path(uri, home, "cifar10"), Runs(uri, home)
         rows = sorted(runs.search("tags.`alexnet.row` LIKE '%'"), key=lambda run: str(run.info.run_name))
-        chosen = {"runs": [run.info.run_id for run in rows], "experiments": [runs.experiment]}
+        chosen = {"runs": [run.info.run_id for run in rows], "experiments": [rows[0].info.experiment_id]}
         both = urllib.parse.urlencode({key: json.dumps(ids) for key, ids in chosen.items()})
         pages = {
             "mlflow-runs": (board.replace("=CHART", "=TABLE"), "optimized", {"desktop": 560, "phone": 860}),

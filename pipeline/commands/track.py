@@ -25,7 +25,8 @@ remove it, run `make setup` and activate it first.
 _REBUILD_HELP = f"""Recreate missing runs of the current state in MLflow.
 
 Every stage that is up to date in dvc.lock is linked to the stage run that made its outputs. If there is no such run (a
-fresh clone after `dvc pull`, a lost store), it is recreated from dvc.lock and the stage's reports.
+fresh clone after `dvc pull`, a lost store), it is recreated from dvc.lock and the stage's reports. Before that, runs of
+earlier versions, which were all in one experiment of mlflow.db, move to the experiments of their data sets.
 
 {example("alexnet track rebuild")}"""
 _KEEP_HELP = f"""Write the results of this repository to results/, to be committed.
@@ -109,21 +110,22 @@ def rebuild(as_json: bool) -> None:
     from pipeline.config.load import PARAMS_FILE, load
     from pipeline.environment.workspace import find_workspace
     from pipeline.stages.table import all_items, served_variants
-    from pipeline.tracking import backfill, uploads
-    from pipeline.tracking import uploads as tracking_uploads
+    from pipeline.tracking import backfill, old_layout, uploads
     from pipeline.tracking.tracking_uri import tracking_uri
 
     workspace = find_workspace()
     config = load(workspace.root / PARAMS_FILE)
     uploads.wait(workspace.home, backfill.PATIENCE_SECONDS)
+    if moved := old_layout.move(workspace.home):
+        say(f"{moved} parent runs moved to experiments of their data sets; backup: {old_layout.BACKUP}")
     event = backfill.describe(workspace, config)
     if event is None:
         raise AlexNetError(
             "no stage is up to date in dvc.lock, so there is nothing to backfill; `dvc repro` runs the stages, "
             "`dvc pull` or `dvc checkout` restores outputs that were made before"
         )
-    backfill.put(workspace.home, event)
-    if problem := tracking_uploads.send_all(workspace.home):
+    backfill.put(workspace.home, backfill.with_files(workspace.root, event))
+    if problem := uploads.send_all(workspace.home):
         raise AlexNetError(f"MLflow: {problem}; the rows wait in .alexnet/spool, `alexnet track sync` sends them")
     found = {row["variant"]: [stage["stage"] for stage in row["standing"]] for row in event["rows"]}
     wanted = {
@@ -163,6 +165,7 @@ def keep(as_json: bool) -> None:
 def import_(folder: Path | None, as_json: bool) -> None:
     """Send the results."""
     from alexnet_tf.errors import AlexNetError
+    from pipeline.environment.progress import progress_for
     from pipeline.environment.workspace import find_workspace
     from pipeline.results import kept
     from pipeline.tracking import uploads as tracking_uploads
@@ -172,7 +175,7 @@ def import_(folder: Path | None, as_json: bool) -> None:
     found = kept.load(folder or workspace.root / kept.FOLDER)
     say(f"{len(found)} results go to {tracking_uri(workspace.home)}")
     kept.put(workspace.home, found)
-    if problem := tracking_uploads.send_all(workspace.home):
+    if problem := tracking_uploads.send_all(workspace.home, progress_for()):
         raise AlexNetError(f"MLflow: {problem}; the rows wait in .alexnet/spool, `alexnet track sync` sends them")
     uri = tracking_uri(workspace.home)
     if as_json:

@@ -25,10 +25,11 @@ def command(port: int | None, browser: bool | None) -> None:
     from pipeline.environment.workspace import find_workspace
     from pipeline.tracking.backfill import complete
     from pipeline.tracking.mlflow_server import board_path, serve
+    from pipeline.tracking.origins import current_data_set
     from pipeline.tracking.tracking_uri import is_server, tracking_uri
 
     workspace = find_workspace()
-    uri = tracking_uri(workspace.home)
+    uri, data_set = tracking_uri(workspace.home), current_data_set(workspace.root)
     chosen = None if is_server(uri) else _usable(port)
     if problem := complete(workspace, load(workspace.root / PARAMS_FILE)):
         say(f"MLflow: {problem}; the records are in .alexnet/spool, `alexnet track sync` sends them")
@@ -37,7 +38,7 @@ def command(port: int | None, browser: bool | None) -> None:
         return
 
     def ready(address: str) -> None:
-        page = f"{address}/{board_path(uri, workspace.home)}"
+        page = f"{address}/{board_path(uri, workspace.home, data_set)}"
         click.echo(f"faithful against optimized: {page}")
         click.echo(f"all of MLflow:              {address}")
         click.echo(

@@ -1,5 +1,6 @@
 """Making one of the files in experiments/ the active params.yaml, and telling what was changed since."""
 
+import contextlib
 import difflib
 import json
 import re
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple
 
 from alexnet_tf.errors import AlexNetError, ConfigError
 from alexnet_tf.nearest import nearest
+from alexnet_tf.profiles import resolve
 from pipeline.config.load import PARAMS_FILE, check
 from pipeline.config.local_params import DEFAULTS_FILE, defaults, with_source_folder
 from pipeline.config.schema import RuntimeParams
@@ -150,9 +152,8 @@ def active_name(workspace: Workspace) -> str:
     Raises:
         AlexNetError: Its first line names none.
     """
-    first = (workspace.root / PARAMS_FILE).read_text(encoding="utf-8").partition("\n")[0]
-    name = first.removeprefix("# EXPERIMENT ").partition(":")[0]
-    if not (workspace.root / "experiments" / f"{name}.yaml").is_file():
+    name = named_experiment(workspace.root, (workspace.root / PARAMS_FILE).read_text(encoding="utf-8"))
+    if name is None:
         raise AlexNetError(
             f"{PARAMS_FILE}: the first line names no experiment (expected `# EXPERIMENT NAME: …`), so the result "
             "could not be started again; copy it to experiments/NAME.yaml and `alexnet use NAME`"
@@ -160,16 +161,33 @@ def active_name(workspace: Workspace) -> str:
     return name
 
 
+def named_experiment(root: Path, text: str) -> str | None:
+    """Name the experiment in the first line of a params.yaml; None if that names none of experiments/."""
+    name = text.partition("\n")[0].removeprefix("# EXPERIMENT ").partition(":")[0]
+    return name if (root / "experiments" / f"{name}.yaml").is_file() else None
+
+
 def changes(workspace: Workspace, experiment: str, variant: str) -> dict[str, Any]:
     """Return what params.yaml has other than its experiment, by dotted key; other variants and `runtime` aside."""
-    text = (workspace.root / "experiments" / f"{experiment}.yaml").read_text(encoding="utf-8")
-    active, original = (
-        _of_variant(content, variant) for content in (read(workspace.root / PARAMS_FILE), parse(text, experiment))
-    )
+    return changes_of(workspace.root, experiment, variant, read(workspace.root / PARAMS_FILE))
+
+
+def changes_of(root: Path, experiment: str, variant: str, content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return as `changes` does what the sections of a params.yaml have other than an experiment.
+
+    A profile's values are those of the profile that `content` names, so another profile is one change.
+    """
+    text = (root / "experiments" / f"{experiment}.yaml").read_text(encoding="utf-8")
+    profile = content["variants"][variant].get("profile")
+    active, original = (_of_variant(each, variant, profile) for each in (content, parse(text, experiment)))
+    named = parse(text, experiment)["variants"].get(variant, {}).get("profile")
+    original |= {f"variants.{variant}.profile": named} if named else {}
     return {key: value for key, value in active.items() if key not in original or original[key] != value}
 
 
-def _of_variant(content: Mapping[str, Any], variant: str) -> dict[str, Any]:
+def _of_variant(content: Mapping[str, Any], variant: str, profile: str | None) -> dict[str, Any]:
     sections = {name: section for name, section in content.items() if name != "runtime"}
-    own = {name: section for name, section in content["variants"].items() if name == variant}
-    return flatten(sections | {"variants": own})
+    own = dict(content["variants"].get(variant, {}))
+    with contextlib.suppress(ConfigError):  # it follows a profile that has no value for that switch: the word stays
+        own = resolve(own | {"profile": profile}) if profile and own else own
+    return flatten(sections | {"variants": {variant: own}})

@@ -16,7 +16,7 @@ from pipeline.config.load import Config
 from pipeline.environment.workspace import Workspace
 from pipeline.results.report import costs, read_comparison
 from pipeline.stages.outputs import write_text
-from pipeline.tracking import spool
+from pipeline.tracking import origins, spool
 from pipeline.tracking.backfill import describe
 
 FOLDER = "results"
@@ -85,17 +85,21 @@ class Result:
     @property
     def command(self) -> str:
         """What starts it again, in a clean clone; FOLDER is that of images that nothing downloads."""
-        sets = "".join(f" -S '{key}={json.dumps(value)}'" for key, value in self.changes.items())
-        run = f"dvc exp run{sets}" if sets else "dvc repro"
-        commit = self.row["tags"].get("mlflow.source.git.commit", "COMMIT")
-        downloaded = self.row["params"]["download.source"] not in ("image_folder", "imagenet2012")
-        folder = "" if downloaded else " --source-folder FOLDER"
-        return f"git checkout {commit[:12]} && alexnet use {self.experiment}{folder} && {run} evaluate@{self.variant}"
+        return origins.command(self._tags)
+
+    @property
+    def _tags(self) -> dict[str, str]:
+        source = self.row["params"]["download.source"]
+        return self.row["tags"] | origins.result_tags(self.experiment, self.changes, self.variant, source)
 
     def event(self) -> dict[str, Any]:
         """Describe it to MLflow, as a state that no pipeline run has just made."""
-        tags = {**self.row["state_tags"], "alexnet.result": self.path}
-        return {"event": "standing", "time": self.time, "rows": [{**self.row, "state_tags": tags}]}
+        state = {**self.row["state_tags"], "alexnet.result": self.path}
+        return {
+            "event": "standing",
+            "time": self.time,
+            "rows": [{**self.row, "tags": self._tags, "state_tags": state}],
+        }
 
 
 def collect(workspace: Workspace, config: Config) -> list[Result]:

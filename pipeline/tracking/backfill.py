@@ -8,7 +8,6 @@ from typing import Any
 
 from pipeline.config.load import PARAMS_FILE, Config, check
 from pipeline.environment.git import committed
-from pipeline.environment.provenance import provenance_tags
 from pipeline.environment.workspace import Workspace
 from pipeline.environment.yaml_file import parse
 from pipeline.stages.lock import LOCK_FILE, parse_lock, read_lock
@@ -20,6 +19,7 @@ from pipeline.tracking.tracking_uri import default_store, tracking_uri
 from pipeline.tracking.uploads import send_all
 
 _RECORDED = "linked.json"
+_FIGURES = ("errors.png", "learning_curves.png")
 PATIENCE_SECONDS = 60.0
 
 
@@ -36,9 +36,9 @@ def describe(workspace: Workspace, config: Config, pipeline: str = "") -> dict[s
         # What was made from something that is out of date is as DVC locked it, and yet not of these parameters.
         current = all(described[earlier.address] for earlier in ancestors(item, config.values))
         described[item.address] = current_stage(workspace, item, config) if current else None
-    tags = provenance_tags(workspace.root)
-    event = _event(state_rows(config, described, read_lock(workspace.root), pipeline, tags))
-    return event and event | {"identity": run_identity(workspace.root, config)}
+    root, text = workspace.root, (workspace.root / PARAMS_FILE).read_text(encoding="utf-8")
+    event = _event(state_rows(root, text, config, described, read_lock(root), pipeline))
+    return event and event | {"identity": run_identity(root, config)}
 
 
 def describe_experiment(home: Path, revision: str, pipeline: str) -> dict[str, Any] | None:
@@ -54,7 +54,7 @@ def describe_experiment(home: Path, revision: str, pipeline: str) -> dict[str, A
         return None
     config, lock = check(parse(params, PARAMS_FILE)), parse_lock(locked)
     described = {item.address: locked_stage(lock, item) for item in all_items(config.values)}
-    return _event(state_rows(config, described, lock, pipeline, provenance_tags(home)))
+    return _event(state_rows(home, params, config, described, lock, pipeline))
 
 
 def _event(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
@@ -73,6 +73,28 @@ def is_recorded(home: Path, event: Mapping[str, Any]) -> bool:
     return known == _summary(tracking_uri(home), event)
 
 
+def with_files(root: Path, event: Mapping[str, Any]) -> dict[str, Any]:
+    """Name for each row what its page in MLflow is to hold: the report, the main figures and the model card.
+
+    Args:
+        root: Folder of the repository, which made them.
+        event: A description of its stages.
+    """
+    return {**event, "rows": [{**row, "files": _files(root, row)} for row in event["rows"]]}
+
+
+def _files(root: Path, row: Mapping[str, Any]) -> list[list[str]]:
+    current, variant = {stage["stage"] for stage in row["standing"]}, row["variant"]
+    found: list[list[str]] = []
+    if "compare" in current:
+        report = root / "reports/compare"
+        figures = [*map(report.joinpath, _FIGURES), *sorted(report.glob(f"*_{variant}.png"))]
+        found += [[str(root / "reports/report.html"), ""], *([str(figure), "figures"] for figure in figures)]
+    if f"export@{variant}" in current:
+        found.append([str(root / "exports" / variant / "model_card.md"), ""])
+    return [pair for pair in found if Path(pair[0]).is_file()]
+
+
 def put(home: Path, event: Mapping[str, Any]) -> Path:
     """Put a description into the spool, and remember the state that it describes."""
     folder = home / ".alexnet" / "spool" / f"{event['time']}-standing-{uuid.uuid4().hex[:8]}"
@@ -86,7 +108,7 @@ def complete(workspace: Workspace, config: Config) -> str | None:
     uploads.wait(workspace.home, PATIENCE_SECONDS)
     event = describe(workspace, config)
     if event and not is_recorded(workspace.home, event):
-        put(workspace.home, event)
+        put(workspace.home, with_files(workspace.root, event))
     return send_all(workspace.home)
 
 

@@ -1,11 +1,11 @@
-"""The runs of this project's experiment in MLflow. It imports MLflow, so stages never import it."""
+"""The runs of this project's experiments in MLflow, one for each data set; it imports MLflow, so stages never do."""
 
 import contextlib
 import fcntl
+import functools
 import getpass
-import os
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +13,21 @@ from mlflow.entities import Metric, Run, ViewType
 from mlflow.tracking import MlflowClient
 
 from pipeline.tracking import mlflow_entities as entities
-from pipeline.tracking.mlflow_view import SAVED_VIEWS
+from pipeline.tracking.mlflow_view import NAME, SAVED_VIEWS, view_path
 from pipeline.tracking.relocation import ARTIFACTS
+from pipeline.tracking.tracking_uri import experiment_name
 
-_EXPERIMENT = "alexnet"
 _EXPERIMENT_TAGS = {
     "mlflow.experimentKind": "custom_model_development",
     "mlflow.experiment.primaryMetric.name": "test/ten_crop/top1_error",
     "mlflow.experiment.primaryMetric.greaterIsBetter": "false",
-    "mlflow.note.content": (
-        "*Model training* (top left), then *Runs*, then the saved view *Faithful against optimized*; "
-        "`alexnet ui` opens it at once.\n\n"
-        "Each variant of each pipeline run is a parent run; the runs of its stages are its children. The tag "
-        "`skipped.STAGE` names the run that made the outputs of a skipped stage."
-    ),
 }
-_MAX_METRICS = 1000
+_TAGS: dict[str, Any] = _EXPERIMENT_TAGS | SAVED_VIEWS
+_NOTE = "mlflow.note.content"
+_MAX_ENTITIES = 1000
 _MAX_PARAMS = 100
+_MAX_TAGS = 100
+_MAX_ROWS = 10_000
 
 
 class Runs:
@@ -42,9 +40,10 @@ class Runs:
 
     def __init__(self, uri: str, home: Path) -> None:
         self._home = home
+        self._place = (home / ARTIFACTS).as_uri() if uri.startswith("sqlite") else None
         with self.locked():
             self.client = MlflowClient(uri)
-            self.experiment = self._find_experiment(local=uri.startswith("sqlite"))
+            self._experiments = self._find_experiments()
             self.clone = self._find_clone()
 
     @contextlib.contextmanager
@@ -62,41 +61,52 @@ class Runs:
         return found[0] if found else None
 
     def search(self, filters: str, limit: int = 1000) -> list[Run]:
-        """List runs, the newest first."""
-        return list(
-            self.client.search_runs(
-                [self.experiment], filters, ViewType.ACTIVE_ONLY, limit, order_by=["attributes.start_time DESC"]
-            )
-        )
+        """List runs of all data sets, the newest first."""
+        places = list(self._experiments.values())
+        newest = ["attributes.start_time DESC"]
+        return list(self.client.search_runs(places, filters, ViewType.ACTIVE_ONLY, limit, newest)) if places else []
 
-    def make(self, name: str, time: int, tags: Mapping[str, str], params: Mapping[str, str]) -> str:
-        """Make a run and return its id."""
+    @functools.cached_property
+    def results(self) -> set[str]:
+        """Paths of the kept results that have rows, as this version makes them."""
+        found = self.search("tags.`alexnet.result` LIKE '%' and tags.`alexnet.command` LIKE '%'", limit=_MAX_ROWS)
+        return {run.data.tags["alexnet.result"] for run in found}
+
+    def make(
+        self,
+        experiment: str,
+        name: str,
+        time: int,
+        tags: Mapping[str, str],
+        params: Mapping[str, str],
+        points: Sequence[Metric] = (),
+    ) -> str:
+        """Make a run in an experiment and return its id."""
         about = {"mlflow.source.name": "alexnet", "mlflow.source.type": "LOCAL", "mlflow.user": _user()}
         named = about | entities.short_tags(tags)
-        run = self.client.create_run(self.experiment, start_time=time, tags=named, run_name=name)
-        self.log_params(run.info.run_id, params)
+        run = self.client.create_run(experiment, start_time=time, tags=named, run_name=name)
+        self.log(run.info.run_id, params=params, points=points)
         return run.info.run_id
 
-    def log_params(self, run_id: str, params: Mapping[str, str]) -> None:
-        """Log parameters, as many at a time as MLflow takes."""
-        pairs = entities.params(params)
-        for first in range(0, len(pairs), _MAX_PARAMS):
-            self.client.log_batch(run_id, params=pairs[first : first + _MAX_PARAMS])
+    def log(
+        self,
+        run_id: str,
+        *,
+        tags: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+        points: Sequence[Metric] = (),
+    ) -> None:
+        """Log to a run, in as few calls as MLflow's limits allow: each costs several commits of its database."""
+        words, pairs, rest = entities.tags(tags or {}), entities.params(params or {}), list(points)
+        while words or pairs or rest:
+            room = _MAX_ENTITIES - len(words[:_MAX_TAGS]) - len(pairs[:_MAX_PARAMS])
+            self.client.log_batch(run_id, metrics=rest[:room], params=pairs[:_MAX_PARAMS], tags=words[:_MAX_TAGS])
+            words, pairs, rest = words[_MAX_TAGS:], pairs[_MAX_PARAMS:], rest[room:]
 
     def complete_params(self, run: Run, params: Mapping[str, str]) -> None:
         """Give a run that was found the parameters that a connection cut short did not let it have."""
         if len(run.data.params) < len(params):
-            self.log_params(run.info.run_id, params)
-
-    def log_metrics(self, run_id: str, points: list[Metric]) -> None:
-        """Log metrics, as many at a time as MLflow takes."""
-        for first in range(0, len(points), _MAX_METRICS):
-            self.client.log_batch(run_id, metrics=points[first : first + _MAX_METRICS])
-
-    def tag(self, run_id: str, values: Mapping[str, str]) -> None:
-        """Set tags of a run."""
-        if values:
-            self.client.log_batch(run_id, tags=entities.tags(values))
+            self.log(run.info.run_id, params=params)
 
     def history(self, run: Run) -> list[Metric]:
         """Read every point of every metric of a run."""
@@ -113,24 +123,44 @@ class Runs:
             path.write_text(uuid.uuid4().hex[:16], encoding="utf-8")
         return path.read_text(encoding="utf-8")
 
-    def _find_experiment(self, *, local: bool) -> str:
-        name = experiment_name()
-        tags: dict[str, Any] = _EXPERIMENT_TAGS | SAVED_VIEWS
-        if found := self.client.get_experiment_by_name(name):
-            if found.lifecycle_stage == "deleted":
-                self.client.restore_experiment(found.experiment_id)
-            for key, word in tags.items():
-                if found.tags.get(key) != word:
-                    self.client.set_experiment_tag(found.experiment_id, key, word)
-            return found.experiment_id
-        # Left open, a local store would put artifacts below whatever folder this process runs in.
-        place = (self._home / ARTIFACTS).as_uri() if local else None
-        return self.client.create_experiment(name, artifact_location=place, tags=tags)
+    def experiment(self, data_set: str) -> str:
+        """Find or make the experiment of a data set; `locked` has to be held. Charts never mix two experiments."""
+        name = f"{experiment_name()}/{data_set}"
+        if name not in self._experiments:
+            self._experiments[name] = self._find_or_make(name)
+        return self._experiments[name]
+
+    def _find_or_make(self, name: str) -> str:
+        found = self.client.get_experiment_by_name(name)
+        if found is None:
+            # Left open, a local store would put artifacts below whatever folder this process runs in.
+            made = self.client.create_experiment(name, artifact_location=self._place, tags=_TAGS)
+            self.client.set_experiment_tag(made, _NOTE, _note(made))
+            return made
+        if found.lifecycle_stage == "deleted":  # its name is taken all the same
+            self.client.restore_experiment(found.experiment_id)
+        return found.experiment_id
+
+    def _find_experiments(self) -> dict[str, str]:
+        """Name -> id, their views renewed; the one of the bare name is where earlier versions put all runs."""
+        base = experiment_name()
+        found = self.client.search_experiments(ViewType.ACTIVE_ONLY, filter_string=f"name LIKE '{base}%'")
+        own = [each for each in found if each.name == base or each.name.startswith(f"{base}/")]
+        for experiment in own:
+            for key, word in {**_TAGS, _NOTE: _note(experiment.experiment_id)}.items():
+                if experiment.tags.get(key) != word:
+                    self.client.set_experiment_tag(experiment.experiment_id, key, word)
+        return {each.name: each.experiment_id for each in own}
 
 
-def experiment_name() -> str:
-    """The experiment that runs go to."""
-    return os.environ.get("MLFLOW_EXPERIMENT_NAME") or _EXPERIMENT
+def _note(experiment: str) -> str:
+    """What MLflow shows above the runs: the plain table has no errors, so links to one that has."""
+    return (
+        f"[Errors and curves as charts]({view_path(experiment, 'CHART')}) or as "
+        f"[a table]({view_path(experiment, 'TABLE')}): the saved view *{NAME}*.\n\n"
+        "Each variant of each pipeline run is a parent run; the runs of its stages are its children. The tag "
+        "`skipped.STAGE` names the run that made the outputs of a skipped stage."
+    )
 
 
 def _user() -> str:

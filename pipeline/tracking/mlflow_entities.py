@@ -12,14 +12,20 @@ from pipeline.stages.cost import PREFIX
 
 _MAX_PARAM_CHARACTERS = 6000
 _MAX_TAG_CHARACTERS = 5000
+_NO_BRANCH = ("mlflow.source.git.branch", "HEAD")  # in older results: what DVC detaches has no branch
 
 
 def metrics(values: Mapping[str, float], time: int, step: int = 0) -> list[Metric]:
     """Name -> number as metrics of one step, `time` in milliseconds since 1970.
 
-    What is not finite is left out: MLflow makes the largest float of infinity, and sorts NaN as 0.
+    What is not finite is left out: MLflow makes the largest float of infinity, and sorts NaN as 0. Of a fraction six
+    digits stay, as MLflow's table shows all that there are: 0.067, not 0.06699999999999995.
     """
-    return [Metric(_key(name), value, time, step) for name, value in values.items() if math.isfinite(value)]
+    return [Metric(_key(name), _rounded(value), time, step) for name, value in values.items() if math.isfinite(value)]
+
+
+def _rounded(value: float) -> float:
+    return value if value == round(value) else float(f"{value:.6g}")
 
 
 def params(values: Mapping[str, str]) -> list[Param]:
@@ -34,7 +40,7 @@ def tags(values: Mapping[str, str]) -> list[RunTag]:
 
 def short_tags(values: Mapping[str, str]) -> dict[str, str]:
     """Name -> word as MLflow takes tags of a run that is being made."""
-    return {_key(name): word[:_MAX_TAG_CHARACTERS] for name, word in values.items()}
+    return {_key(name): word[:_MAX_TAG_CHARACTERS] for name, word in values.items() if (name, word) != _NO_BRANCH}
 
 
 def dataset_input(entry: Mapping[str, str]) -> DatasetInput:

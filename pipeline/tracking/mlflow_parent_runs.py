@@ -12,6 +12,7 @@ from mlflow.entities import Run
 
 from pipeline.environment.processes import is_alive
 from pipeline.tracking import mlflow_entities as entities
+from pipeline.tracking import origins
 from pipeline.tracking.mlflow_client import Runs
 
 _HEADLINES = {"train/kept_epoch", "test/center/top1_error", "test/ten_crop/top1_error"}
@@ -47,7 +48,7 @@ class ParentRuns:
         if _is_live(started):
             return None
         keys = [*_keys(started)[1 - _MAX_KEYS :], row["key"]]
-        self._runs.tag(started.info.run_id, _own_tags(row, event) | {"alexnet.row": " ".join(keys)})
+        self._runs.log(started.info.run_id, tags=_own_tags(row, event) | {"alexnet.row": " ".join(keys)})
         self._runs.client.update_run(started.info.run_id, status="RUNNING")
         return started.info.run_id
 
@@ -103,14 +104,16 @@ class ParentRuns:
         if identity := self._identity(event):
             tags["alexnet.identity"] = identity
         began = event["time"] - (0 if row["pipeline"] else entities.took(row["standing"]))
-        name = f"{row['variant']} {row['params']['download.source'].rpartition(':')[2]}"
-        return self._runs.make(name, began, tags | _own_tags(row, event), row["params"])
+        own = tags | _own_tags(row, event)
+        name = origins.row_name(row["variant"], own, row["params"])
+        return self._runs.make(self._runs.experiment(own[origins.DATA_SET]), name, began, own, row["params"])
 
 
 def _own_tags(row: Mapping[str, Any], event: Mapping[str, Any]) -> dict[str, str]:
     """Tags that tell which pipeline run works on a row."""
     process = {"alexnet.process": " ".join(map(str, event["process"]))} if "process" in event else {}
-    return {"alexnet.pipeline": row["pipeline"], **process, **row["tags"]}
+    data_set = origins.data_set(row["params"], row["tags"].get(origins.EXPERIMENT, ""))
+    return {"alexnet.pipeline": row["pipeline"], **process, **row["tags"], origins.DATA_SET: data_set}
 
 
 def _keys(run: Run) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from alexnet_tf.errors import AlexNetError
-from pipeline.tracking.mlflow_view import SHARE_KEY
+from pipeline.tracking.mlflow_view import view_path
 
 _PATIENCE_SECONDS = 120.0
 
@@ -57,14 +57,14 @@ def serve(uri: str, home: Path, port: int, ready: Callable[[str], None]) -> None
         _end(server)
 
 
-def board_path(uri: str, home: Path) -> str:
-    """The part of the address that opens the runs of this project's experiment in the prepared view."""
+def board_path(uri: str, home: Path, data_set: str) -> str:
+    """The part of the address that opens the runs of a data set in the prepared view."""
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     from pipeline.tracking.mlflow_client import Runs
 
-    # MLflow 3.17 keeps its switch between GenAI and model training in the browser; only the address overrules it.
-    query = f"workflowType=machine_learning&compareRunsMode=CHART&viewStateShareKey={SHARE_KEY}"
-    return f"#/experiments/{Runs(uri, home).experiment}/runs?{query}"
+    runs = Runs(uri, home)
+    with runs.locked():
+        return view_path(runs.experiment(data_set), "CHART")
 
 
 def _await(server: "subprocess.Popen[bytes]", address: str, log: Path) -> None:

@@ -1,5 +1,6 @@
 """Writes recorded events to MLflow: parent runs, stage runs, links to the runs of skipped stages."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from pipeline.stages.cost import PREFIX, cost_metrics
 from pipeline.tracking import mlflow_entities as entities
 from pipeline.tracking.mlflow_client import Runs
 from pipeline.tracking.mlflow_parent_runs import ParentRuns
+from pipeline.tracking.mlflow_run_pages import RunPages
 
 
 class MlflowWriter:
@@ -21,6 +23,7 @@ class MlflowWriter:
     def __init__(self, runs: Runs) -> None:
         self._runs = runs
         self._parents = ParentRuns(runs)
+        self._pages = RunPages(runs)
         self._stage: dict[str, Any] = {}
         self._is_alone = False
         self._rows: dict[str, str] = {}  # key -> id
@@ -64,17 +67,17 @@ class MlflowWriter:
         with self._runs.locked():
             for row in event["rows"]:
                 if row_id := self._parents.of_run(row, event):
-                    self._adopt(row_id, row["before"])
+                    self._adopt(row_id, row["before"], {})
                     self._rows[row["key"]] = row_id
                     self._children.append(self._child(row_id, row, event))
         for run_id in [*self._rows.values(), *self._children] if datasets else []:
             self._runs.client.log_inputs(run_id, datasets=datasets)
         for run_id in self._children[1:]:
-            self._runs.tag(run_id, {"artifacts_of": self._children[0]})
+            self._runs.log(run_id, tags={"artifacts_of": self._children[0]})
 
     def _tags(self, values: dict[str, str]) -> None:
         for run_id in self._children:
-            self._runs.tag(run_id, values)
+            self._runs.log(run_id, tags=values)
 
     def _artifact(self, file: Path, folder: str) -> None:
         if self._children:
@@ -82,30 +85,34 @@ class MlflowWriter:
 
     def _end(self, status: str, cost: dict[str, float], time: int) -> None:
         for run_id in self._children:
-            self._runs.log_metrics(run_id, entities.metrics(entities.costs(cost), time))
+            self._runs.log(run_id, points=entities.metrics(entities.costs(cost), time))
             self._runs.client.set_terminated(run_id, status, time)
         on_row = cost_metrics(self._stage["name"].partition("@")[0], cost) if status == "FINISHED" else {}
         for key, row_id in self._rows.items():
-            self._runs.log_metrics(row_id, entities.metrics(on_row, time))
+            self._runs.log(row_id, points=entities.metrics(on_row, time))
             if not self._parents.is_latest(row_id, key):
                 continue
             if status != "FINISHED":
                 self._runs.client.set_terminated(row_id, status, time)
             elif self._is_alone:  # below `dvc`, other stages follow
                 self._parents.end(row_id, "SCHEDULED", time)
+                self._pages.describe(row_id)
 
     def _complete(self, event: dict[str, Any]) -> None:
         """Complete the rows of a pipeline run that is over, or of a state that none of them has."""
         pipeline, time = event.get("pipeline", ""), event["time"]
         with self._runs.locked():
             for row in event["rows"]:
+                if row["state_tags"].get("alexnet.result") in self._runs.results:
+                    continue
                 find = self._parents.of_run if pipeline else self._parents.of_state
                 if not (row_id := find(row, event)):
                     continue
-                self._adopt(row_id, row["standing"])
+                is_latest = not pipeline or self._parents.is_latest(row_id, row["key"])
                 self._runs.client.log_inputs(row_id, [entities.dataset_input(entry) for entry in row["datasets"]])
-                if not pipeline or self._parents.is_latest(row_id, row["key"]):
-                    self._runs.tag(row_id, row["state_tags"])
+                self._adopt(row_id, row["standing"], row["state_tags"] if is_latest else {})
+                if is_latest:
+                    self._pages.add(row_id, row)
                 if not pipeline:
                     self._parents.end_state(row_id, time)
             if pipeline:
@@ -114,7 +121,7 @@ class MlflowWriter:
     def _metrics(self, points: list[tuple[bool, Metric]]) -> None:
         for run_ids, wanted in ((self._children, points), (self._rows.values(), [each for each in points if each[0]])):
             for run_id in run_ids:
-                self._runs.log_metrics(run_id, [metric for _, metric in wanted])
+                self._runs.log(run_id, points=[metric for _, metric in wanted])
 
     def _child(self, row_id: str, row: dict[str, Any], event: dict[str, Any]) -> str:
         """Find or make the run of the stage below a row; found again only when a spool is sent twice."""
@@ -129,25 +136,38 @@ class MlflowWriter:
             "alexnet.fingerprint": stage["fingerprint"],
             "alexnet.variant": row["variant"],
         }
-        return self._runs.make(stage["name"], event["time"], tags | stage["tags"], stage["params"])
+        place = self._runs.client.get_run(row_id).info.experiment_id
+        return self._runs.make(place, stage["name"], event["time"], tags | stage["tags"], stage["params"])
 
-    def _adopt(self, row_id: str, stages: list[dict[str, Any]]) -> None:
-        """Complete a row by stages that are up to date: those skipped, and hashes of outputs known only now."""
+    def _adopt(self, row_id: str, stages: list[dict[str, Any]], state: dict[str, str]) -> None:
+        """Complete a row by stages that are up to date: those skipped, and hashes of outputs known only now.
+
+        Args:
+            row_id: MLflow's id of the row.
+            stages: Descriptions of the stages.
+            state: Tags that the row gets when it has all the rest.
+        """
         below = self._runs.search(f"tags.`mlflow.parentRunId` = '{row_id}'")
         made = [run for run in reversed(below) if run.info.status not in ("KILLED", "FAILED")]
         own = {run.data.tags.get("dvc.stage"): run for run in made}  # of several, the newest
         row = self._runs.client.get_run(row_id)
+        tags: dict[str, str] = {}
+        points: list[Metric] = []
         for stage in stages:
             tag = f"skipped.{stage['stage'].partition('@')[0]}"
             if run := own.get(stage["stage"]):
                 missing = {name: word for name, word in stage["outs"].items() if name not in run.data.tags}
-                self._runs.tag(run.info.run_id, missing)
+                self._runs.log(run.info.run_id, tags=missing)
             elif tag in row.data.tags:
-                self._runs.tag(row_id, {key: word for key, word in stage["outs"].items() if key not in row.data.tags})
+                tags |= {key: word for key, word in stage["outs"].items() if key not in row.data.tags}
             elif producer := self._producer(stage):
-                self._take_over(row, stage, producer, {tag: producer.info.run_id})
+                points += self._taken_over(row, stage, producer, self._history)
+                tags |= stage["outs"] | {tag: producer.info.run_id}
             elif "remake" in stage:
-                self._take_over(row, stage, self._remade(row, stage), {})
+                producer, curve = self._remade(row, stage)
+                points += self._taken_over(row, stage, producer, lambda _run, known=curve: known)
+                tags |= stage["outs"]
+        self._runs.log(row_id, tags=tags | state, points=points)
 
     def _producer(self, stage: dict[str, Any]) -> Run | None:
         """Find the run that made a stage's outputs: by what it was made from, else by what came out."""
@@ -159,17 +179,16 @@ class MlflowWriter:
         found = self._runs.search(" and ".join([*filters, "attributes.status = 'FINISHED'"]), limit=1)
         return found[0] if found else None
 
-    def _take_over(self, row: Run, stage: dict[str, Any], producer: Run, tags: dict[str, str]) -> None:
-        """Give a row what a stage that did not run for it adds to one: its numbers, in training all of them."""
-        run_id, time = row.info.run_id, row.info.start_time
+    def _taken_over(
+        self, row: Run, stage: dict[str, Any], producer: Run, history: Callable[[Run], list[Metric]]
+    ) -> list[Metric]:
+        """What a stage that did not run for a row adds to one: its numbers, in training all of them."""
         points: list[Metric] = []
         if stage["stage"].startswith("train@"):
-            points = [point for point in self._history(producer) if not point.key.startswith(PREFIX)]
+            points = [point for point in history(producer) if not point.key.startswith(PREFIX)]
         known = {point.key for point in points}
         values = stage["metrics"] or self._read_off(stage["stage"].partition("@")[0], producer)
-        points += [point for point in entities.metrics(values, time) if point.key not in known]
-        self._runs.tag(run_id, stage["outs"] | tags)
-        self._runs.log_metrics(run_id, points)
+        return points + [point for point in entities.metrics(values, row.info.start_time) if point.key not in known]
 
     def _history(self, producer: Run) -> list[Metric]:
         """Every point of a training, of one that was resumed also those of its earlier processes: its row has them."""
@@ -189,8 +208,8 @@ class MlflowWriter:
             values |= {key: value for key, value in row.data.metrics.items() if key.startswith("test/")}
         return values
 
-    def _remade(self, row: Run, stage: dict[str, Any]) -> Run:
-        """Make the run of a stage again from what it left behind."""
+    def _remade(self, row: Run, stage: dict[str, Any]) -> tuple[Run, list[Metric]]:
+        """Make the run of a stage again from what it left behind; return it and all its points."""
         made = stage["remake"]
         time = made["time"]
         tags = {
@@ -199,15 +218,15 @@ class MlflowWriter:
             "alexnet.variant": row.data.tags["alexnet.variant"],
             "alexnet.remade": "from dvc.lock and the stage's outputs",
         }
-        began = time - entities.took([stage])
-        run_id = self._runs.make(stage["stage"], began, tags | made["tags"] | stage["outs"], made["params"])
         headline = {name: value for name, value in stage["metrics"].items() if not name.startswith(PREFIX)}
         points = entities.metrics(headline | entities.costs(made["cost"]), time)
         for epoch in made["curves"]:
             points += entities.metrics(epoch["values"], time, epoch["step"])
-        self._runs.log_metrics(run_id, points)
+        began = time - entities.took([stage])
+        own = tags | made["tags"] | stage["outs"]
+        run_id = self._runs.make(row.info.experiment_id, stage["stage"], began, own, made["params"], points)
         for report in made["reports"]:
             if Path(report).exists():
                 self._runs.client.log_artifacts(run_id, report, Path(report).name)
         self._runs.client.set_terminated(run_id, "FINISHED", time)
-        return self._runs.client.get_run(run_id)
+        return self._runs.client.get_run(run_id), points

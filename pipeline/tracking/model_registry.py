@@ -123,8 +123,10 @@ def _new_version(runs: "Runs", name: str, folder: Path, tags: dict[str, str]) ->
 
     client = runs.client
     export = runs.find(dvc__stage=f"export@{tags['alexnet.variant']}")
-    run_id = export.info.run_id if export else None
-    model = client.create_logged_model(runs.experiment, name=name, source_run_id=run_id, tags=tags)
+    # Its parent run is the page that people open, so the version is linked there.
+    run_id = export.data.tags["mlflow.parentRunId"] if export else None
+    experiment = export.info.experiment_id if export else _experiment(runs, folder)
+    model = client.create_logged_model(experiment, name=name, source_run_id=run_id, tags=tags)
     with tempfile.TemporaryDirectory() as place:
         served(folder, Path(place) / "model")
         client.log_model_artifacts(model.model_id, str(Path(place) / "model"))
@@ -140,6 +142,14 @@ def _new_version(runs: "Runs", name: str, folder: Path, tags: dict[str, str]) ->
         description=(folder / "model_card.md").read_text(encoding="utf-8")[:_MAX_DESCRIPTION],
     )
     return str(made.version)
+
+
+def _experiment(runs: "Runs", folder: Path) -> str:
+    """The experiment of the data set in params.yaml, for an export without a run."""
+    from pipeline.tracking.origins import current_data_set
+
+    with runs.locked():
+        return runs.experiment(current_data_set(folder.parent.parent))
 
 
 def main() -> int:

@@ -67,7 +67,7 @@ def astray(home: Path) -> Astray | None:
     store = default_store(home)
     if store is None or not store.is_file():
         return None
-    with _opened(store) as database:
+    with opened(store) as database:
         roots, places = _former_roots(database, home), _places(database, home)
     if not roots:
         return None
@@ -110,11 +110,11 @@ def relocate(home: Path) -> tuple[int, Path]:
     if not uploads.wait(home, _PATIENCE_SECONDS):
         raise AlexNetError("a pipeline run is being recorded; run `alexnet track relocate` again when it has ended")
     backup = store.with_name(f"{store.name}.before-relocate")
-    with _opened(store) as database:
+    with opened(store) as database:
         database.execute("BEGIN IMMEDIATE")
         changed = [each for each in _places(database, home) if each.table == "experiments" or not each.is_elsewhere]
         if changed:
-            with _opened(store) as source, contextlib.closing(sqlite3.connect(backup)) as target:
+            with opened(store) as source, contextlib.closing(sqlite3.connect(backup)) as target:
                 source.backup(target)
         for place in changed:
             database.execute(
@@ -126,7 +126,7 @@ def relocate(home: Path) -> tuple[int, Path]:
 
 
 @contextlib.contextmanager
-def _opened(store: Path) -> Iterator[sqlite3.Connection]:
+def opened(store: Path) -> Iterator[sqlite3.Connection]:
     """Open a database; what is not committed when the body ends is undone."""
     with contextlib.closing(sqlite3.connect(store, timeout=_LOCK_SECONDS, isolation_level=None)) as database:
         yield database

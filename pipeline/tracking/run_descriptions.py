@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.config.load import Config
+from pipeline.config.load import PARAMS_FILE, Config
 from pipeline.environment.dotted import at, words
 from pipeline.environment.processes import pipeline_key
 from pipeline.environment.provenance import provenance_tags
@@ -20,6 +20,7 @@ from pipeline.environment.workspace import Workspace
 from pipeline.stages.fingerprint import code_digest, content_digest
 from pipeline.stages.lock import Lock, dvc_md5, read_lock
 from pipeline.stages.table import Item, all_items, ancestors, served_variants
+from pipeline.tracking.origins import origin_tags
 from pipeline.tracking.stage_runs import earlier_stage
 
 
@@ -56,7 +57,8 @@ def row_entries(workspace: Workspace, item: Item, config: Config) -> list[dict[s
             for each in ancestors(item, config.values)
             if variant in served_variants(each, config.values)
         ]
-        row = _row_entry(config, variant, pipeline_key(), provenance_tags(workspace.root))
+        text = (workspace.root / PARAMS_FILE).read_text(encoding="utf-8")
+        row = _row_entry(workspace.root, text, config, variant, pipeline_key())
         rows.append(row | {"before": [each for each in before if each]})
     return rows
 
@@ -68,21 +70,23 @@ def run_identity(root: Path, config: Config) -> str:
 
 
 def state_rows(
+    root: Path,
+    text: str,
     config: Config,
     described: Mapping[str, dict[str, Any] | None],
     lock: Lock,
     pipeline: str,
-    tags: Mapping[str, str],
 ) -> list[dict[str, Any]]:
     """Describe the row of each variant with every stage that is up to date.
 
     Args:
-        config: The checked params.yaml.
+        root: Folder of the repository.
+        text: The text of params.yaml.
+        config: The same, checked.
         described: Address -> description of the stage, None where it is not up to date.
         lock: What DVC locked.
         pipeline: The pipeline run that has just ended; "" where none has, and the rows are those of the present
             state, which is found again by what it is.
-        tags: Tags of a row that is made now.
 
     Returns:
         One description a variant of which any stage is up to date.
@@ -93,7 +97,7 @@ def state_rows(
         current = [each for item in own if (each := described[item.address])]
         if not current:
             continue
-        row = _row_entry(config, variant, pipeline, tags)
+        row = _row_entry(root, text, config, variant, pipeline)
         state = _digest([row["params"], [[each["stage"], each["outs"]] for each in current]])
         complete = len(current) == len(own)
         rows.append(
@@ -114,14 +118,14 @@ def state_rows(
     return rows
 
 
-def _row_entry(config: Config, variant: str, pipeline: str, tags: Mapping[str, str]) -> dict[str, Any]:
-    params = row_params(config.values, variant)
+def _row_entry(root: Path, text: str, config: Config, variant: str, pipeline: str) -> dict[str, Any]:
+    params, tags = row_params(config.values, variant), provenance_tags(root)
     return {
         "variant": variant,
         "key": _digest([pipeline, variant, params]),
         "pipeline": pipeline,
         "params": params,
-        "tags": dict(tags),
+        "tags": tags | origin_tags(root, text, config.values, variant),
     }
 
 

@@ -39,3 +39,8 @@ def probe(uri: str) -> str | None:
         return None  # it answers; what it lets us do shows later
     except (OSError, ValueError, http.client.HTTPException) as error:
         return f"{uri} does not answer ({getattr(error, 'reason', None) or error})"
+
+
+def experiment_name() -> str:
+    """What the names of the experiments begin with, before the data set; the whole name in earlier versions."""
+    return os.environ.get("MLFLOW_EXPERIMENT_NAME") or "alexnet"

@@ -7,7 +7,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.environment.processes import is_under_dvc, pipeline_key, pipeline_process, run_module, start_module
+from components.interfaces import Progress, SilentProgress
+from pipeline.environment.processes import is_under_dvc, pipeline_key, pipeline_process, start_module
 from pipeline.environment.provenance import dvc_command
 from pipeline.environment.workspace import Workspace
 from pipeline.stages.table import STAGES
@@ -91,12 +92,30 @@ def _is_held(path: Path) -> bool:
     return False
 
 
-def send_all(home: Path) -> str | None:
-    """Send all that waits in the spool, in its order; return None, or why not everything was sent."""
+def send_all(home: Path, progress: Progress | None = None) -> str | None:
+    """Send all that waits in the spool, in its order; return None, or why not everything was sent.
+
+    Args:
+        home: Folder of the tracking store.
+        progress: Shows how many spool folders have been sent.
+    """
     if problem := relocation.problem(home):  # known without MLflow, and worth saying also where nothing waits
         return problem
     folders = spool.waiting(home / ".alexnet")
     if not folders:
         return None
-    done = run_module("pipeline.tracking.flush", home, *folders, cwd=home, capture_output=True)
-    return (done.stdout.strip().splitlines() or ["the upload stopped"])[-1] if done.returncode else None
+    pipe, done = subprocess.PIPE, 0
+    with (
+        start_module(
+            "pipeline.tracking.flush", home, *folders, cwd=home, stdout=pipe, stderr=pipe, text=True
+        ) as process,
+        (progress or SilentProgress()).task("MLflow", total=len(folders), unit="runs") as task,
+    ):
+        said = None
+        while said is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                said, _ = process.communicate(timeout=_POLL_SECONDS)
+            gone = sum(not folder.exists() for folder in folders)
+            task.advance(gone - done)
+            done = gone
+    return (said.strip().splitlines() or ["the upload stopped"])[-1] if process.returncode else None

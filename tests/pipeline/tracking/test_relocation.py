@@ -26,7 +26,7 @@ from pathlib import Path
 from pipeline.tracking.mlflow_client import Runs
 home = Path.cwd()
 runs = Runs(f"sqlite:///{home}/mlflow.db", home)
-model = runs.client.create_logged_model(runs.experiment, name="net")
+model = runs.client.create_logged_model(runs.experiment("sample"), name="net")
 runs.client.finalize_logged_model(model.model_id, "READY")
 runs.client.create_registered_model("net")
 runs.client.create_model_version("net", model.artifact_location, model_id=model.model_id)
