@@ -95,7 +95,7 @@ def _cards(kind: str, gallery: Mapping[str, Any], sheet: bytes) -> str:
     for entry, images in zip(gallery[kind], _tiles(sheet, gallery, kind), strict=True):
         label = entry["label"]
         if kind == "neighbours":
-            cards.append(_card(images[0], f"test image of {label}", f"<b>{escape(label)}</b>", style="query"))
+            cards.append(_card(images[0], f"test image of {label}", f"<b>{escape(label)}</b>"))
             for other, image in zip(entry["neighbours"], images[1:], strict=True):
                 word = escape(other["label"])
                 words = f'<b class="right">{word}</b>' if other["label"] == label else word
@@ -109,8 +109,9 @@ def _cards(kind: str, gallery: Mapping[str, Any], sheet: bytes) -> str:
             cards.append(_card(images[0], f"test image of {label}, darkened in part", words))
         else:
             cards.append(_card(images[0], f"test image of {label}", f"{escape(label)}{_guesses(entry)}"))
-    style = "shots small" if kind == "neighbours" else "shots"
-    return f'<ul class="{style}">{"".join(cards)}</ul>'
+    rows = len(gallery[kind])  # each query's images are a row of their own
+    style = f'"shots small" style="--columns:{len(cards) // rows}"' if kind == "neighbours" else '"shots"'
+    return f"<ul class={style}>{''.join(cards)}</ul>"
 
 
 def _guesses(entry: Mapping[str, Any]) -> str:
@@ -123,9 +124,8 @@ def _guesses(entry: Mapping[str, Any]) -> str:
     return f'<ol class="guesses">{lines}</ol>'
 
 
-def _card(image: str, alternative: str, words: str, *, style: str = "") -> str:
-    kind = f' class="{style}"' if style else ""
-    return f'<li{kind}><img alt="{escape(alternative)}" src="{image}"><div>{words}</div></li>'
+def _card(image: str, alternative: str, words: str) -> str:
+    return f'<li><img alt="{escape(alternative)}" src="{image}"><div>{words}</div></li>'
 
 
 def _source(content: bytes, kind: str) -> str:

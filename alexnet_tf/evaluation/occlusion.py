@@ -36,7 +36,7 @@ class Occlusion:
 
 
 def occlusion(classifier: Classifier, images: np.ndarray) -> Occlusion:
-    """Hide a square of the mean training colour at 7 x 7 places of each image's centre crop.
+    """Hide a square of each image's centre crop behind the training images' mean, at 7 x 7 places.
 
     Args:
         classifier: The model.

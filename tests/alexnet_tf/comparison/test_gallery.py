@@ -52,6 +52,7 @@ def test_every_list_shows_its_own_images_in_order_with_its_words(comparison):
     assert '<li class="right" style="--p:25.0%"><span>ash</span> 25 %</li>' in page
     assert "<b>elm &amp; co</b> 50.0 %, at least 12.5 % with a part hidden" in page
     assert '<div><b class="right">ash</b></div></li>' in page
+    assert '<ul class="shots small" style="--columns:3">' in page
     assert page.count("<figure>") == 5
 
 
