@@ -15,12 +15,13 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from alexnet_tf.models import four_layer_spec, specs
+from alexnet_tf.models import four_layer_spec
 from alexnet_tf.models.alexnet import AlexNet
 from alexnet_tf.models.alexnet_bn import AlexNetBN
 from alexnet_tf.models.batch_norm import EPSILON, GELU_SLOPE
 from alexnet_tf.models.four_layer import FourLayer
 from alexnet_tf.models.layer_table import layer_table
+from alexnet_tf.models.window_geometry import pool_geometry, pool_padding
 
 if TYPE_CHECKING:
     from alexnet_tf.models.classifier import Classifier
@@ -98,8 +99,8 @@ class _Graph:
 
     def max_pool(self, x: str, window: int, stride: int, after: int = 0) -> str:
         """Take maxima; the last window may overrun by `after` pixels, which count as nothing."""
-        shape = {"kernel_shape": [window] * 2, "strides": [stride] * 2, "pads": [0, 0, after, after]}
-        return self.add("MaxPool", x, **shape)
+        pads = [0, 0, after, after]
+        return self.add("MaxPool", x, kernel_shape=[window] * 2, strides=[stride] * 2, pads=pads)
 
     def response_norm(self, x: str, layer: Any, parts: int = 1) -> str:
         """Normalize over neighbouring maps (§3.3), within each of `parts` equal parts of the maps."""
@@ -130,10 +131,10 @@ class _Graph:
 
 def _alexnet(graph: _Graph, model: AlexNet, x: str, sides: dict[str, int]) -> str:
     spec = model.spec
-    window, stride = specs.pool_geometry(spec.pooling)
+    window, stride = pool_geometry(spec.pooling)
 
     def pool(x: str, index: int) -> str:
-        return graph.max_pool(x, window, stride, specs.pool_padding(sides[f"conv{index + 1}"], window, stride)[1])
+        return graph.max_pool(x, window, stride, pool_padding(sides[f"conv{index + 1}"], window, stride)[1])
 
     for index, conv in enumerate(model.convs):
         before, after = conv.padding
@@ -207,7 +208,7 @@ def _four_layer(graph: _Graph, model: FourLayer, x: str, sides: dict[str, int]) 
     window, stride = four_layer_spec.POOL
     for index, conv in enumerate(model.convs):
         x = graph.activation(graph.conv(x, conv, auto_pad="SAME_UPPER"), spec.activation)
-        after = specs.pool_padding(sides[f"conv{index + 1}"], window, stride)[1]
+        after = pool_padding(sides[f"conv{index + 1}"], window, stride)[1]
         norm_last = index == 0 and spec.lrn_order == "after_pool"
         if spec.lrn and not norm_last:
             x = graph.response_norm(x, model.norms[index])

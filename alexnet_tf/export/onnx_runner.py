@@ -19,7 +19,7 @@ def main(model: str, images: str, logits: str) -> None:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     for path in sorted(Path(images).iterdir()):
-        np.save(Path(logits) / path.name, session.run(["logits"], {"images": np.load(path)})[0])
+        np.save(Path(logits) / path.name, np.asarray(session.run(["logits"], {"images": np.load(path)})[0]))
 
 
 if __name__ == "__main__":
