@@ -14,7 +14,7 @@ from alexnet_tf.text_tables import markdown_table
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGENET = 1_281_167 + 50_000  # ILSVRC-2012, training and validation
-PAGES = ("docs/results.md", "docs/scale.md")
+PAGES = ("docs/models.md", "docs/results.md", "docs/scale.md")
 _BLOCK = re.compile(r"<!-- benchmark: (\w+) -->\n.*?<!-- end -->", re.DOTALL)
 Row = dict[str, str]
 
@@ -187,11 +187,28 @@ def _by_cores(rows: Sequence[Row]) -> dict[tuple[str, int, int], list[Row]]:
     return groups
 
 
+def interchange(rows: Sequence[Row]) -> str:
+    """Return a line for each format and runtime: what each variant gave there."""
+    variants = list(dict.fromkeys(row["variant"] for row in rows))
+    groups: dict[tuple[str, str, str], dict[str, str]] = defaultdict(dict)
+    for row in rows:
+        found = row["reason"] and f"{row['outcome']}: {row['reason']}"
+        if row["outcome"] == "answers":
+            found = f"{row['difference']} of {row['largest_logit']}"
+        groups[row["format"], row["runtime"], row["version"]][row["variant"]] = found
+    lines = [("format", "runtime", *(f"`{variant}`" for variant in variants))]
+    for (file, runtime, version), found in groups.items():
+        lines.append((f"`{file}`", f"{runtime} {version}", *(found[variant] for variant in variants)))
+    return markdown_table(lines)
+
+
 _FIGURES = ("seconds", "mib", "bytes")
 _INPUT_FIGURES = ("images_per_second", "cpu_seconds_per_1000")
 TABLES = {
     "record_bytes": lambda: record_bytes(load("record_bytes")[1]),
     "stall_rate": lambda: stall_rate(load("stall_rate")[1]),
+    "interchange": lambda: interchange(load("interchange")[1]),
+    "interchange_machine": lambda: machine("interchange"),
     "data_side": lambda: data_side(load("data_side")[1]),
     "data_side_wanted": lambda: data_side_wanted(load("data_side")[1]),
     "data_side_machine": lambda: machine("data_side"),

@@ -69,3 +69,31 @@ def test_a_stall_is_counted_and_the_errors_stand_by_seed():
     assert table.splitlines()[-1] == "| `paper` |  | 1 of 2 | 1.50 to 2.30 | 60.0 ± 42.4 % | 30.0, 90.0 |"
     alone = pages.stall_rate([dict(zip(names, measured[0], strict=True))])
     assert alone.splitlines()[-1] == "| `paper` |  | 0 of 1 | 1.50 to 1.50 | 30.0 % | 30.0 |"
+
+
+def test_every_variant_has_a_column_and_a_refusal_its_reason():
+    names = ("variant", "format", "runtime", "version", "outcome", "difference", "largest_logit", "reason")
+    measured = [
+        ("a", "model.onnx", "opencv", "5.0", "answers", "1e-06", "4.9", ""),
+        ("b", "model.onnx", "opencv", "5.0", "crashes", "", "", "signal 11"),
+    ]
+    table = pages.interchange([dict(zip(names, row, strict=True)) for row in measured])
+    assert table.splitlines() == [
+        "| format | runtime | `a` | `b` |",
+        "| --- | --- | --- | --- |",
+        "| `model.onnx` | opencv 5.0 | 1e-06 of 4.9 | crashes: signal 11 |",
+    ]
+
+
+def test_a_runtime_that_fails_is_a_row_and_no_end(tmp_path):
+    import numpy as np
+
+    from benchmarks import interchange
+
+    (tmp_path / "model.onnx").write_bytes(b"no model")
+    np.save(tmp_path / "crops.npy", np.zeros((1, 4, 4, 3), np.float32))
+    found = interchange.ask("onnxruntime", tmp_path / "model.onnx", np.zeros((1, 2)), 60)
+    assert found["outcome"] == "refuses"
+    assert "rotobuf" in found["reason"]
+    assert str(tmp_path) not in found["reason"]
+    assert interchange.ask("onnxruntime", tmp_path / "model.onnx", np.zeros((1, 2)), 0.01)["outcome"] == "hangs"

@@ -120,9 +120,7 @@ class _Graph:
         """Apply `relu`, `tanh` or `gelu`."""
         if name != "gelu":
             return self.add({"relu": "Relu", "tanh": "Tanh"}[name], x)
-        # u·σ(u) / 1.702 for u = 1.702 z: of z·σ(1.702 z) OpenVINO makes an operator that it then refuses.
-        u = self.scaled(x, GELU_SLOPE)
-        return self.scaled(self.add("Mul", u, self.add("Sigmoid", u)), 1 / GELU_SLOPE)
+        return self.add("Mul", x, self.add("Sigmoid", self.scaled(x, GELU_SLOPE)))
 
     def flat(self, x: str) -> str:
         """Flatten maps in the order that Keras does: by position, then by map."""
