@@ -24,7 +24,7 @@ def gelu(z):
 def gelu_as_swish(z):
     """Return `gelu` as u·σ(u) / 1.702 with u = 1.702 z, which rounds differently: for files that other runtimes read.
 
-    OpenVINO 2026.4 reads the form of `gelu` in a TensorFlow Lite file with float16 weights as an operator that it refuses.
+    OpenVINO 2026.4 refuses what it makes of `gelu` in a TensorFlow Lite file with float16 weights.
     """
     u = GELU_SLOPE * z
     return u * tf.sigmoid(u) / GELU_SLOPE
