@@ -135,7 +135,7 @@ class Runs:
         if found is None:
             # Left open, a local store would put artifacts below whatever folder this process runs in.
             made = self.client.create_experiment(name, artifact_location=self._place, tags=_TAGS)
-            self.client.set_experiment_tag(made, _NOTE, _note(made))
+            self.client.set_experiment_tag(made, _NOTE, _note(name, made))
             return made
         if found.lifecycle_stage == "deleted":  # its name is taken all the same
             self.client.restore_experiment(found.experiment_id)
@@ -147,19 +147,19 @@ class Runs:
         found = self.client.search_experiments(ViewType.ACTIVE_ONLY, filter_string=f"name LIKE '{base}%'")
         own = [each for each in found if each.name == base or each.name.startswith(f"{base}/")]
         for experiment in own:
-            for key, word in {**_TAGS, _NOTE: _note(experiment.experiment_id)}.items():
+            for key, word in {**_TAGS, _NOTE: _note(experiment.name, experiment.experiment_id)}.items():
                 if experiment.tags.get(key) != word:
                     self.client.set_experiment_tag(experiment.experiment_id, key, word)
         return {each.name: each.experiment_id for each in own}
 
 
-def _note(experiment: str) -> str:
-    """What MLflow shows above the runs: the plain table has no errors, so links to one that has."""
+def _note(name: str, experiment: str) -> str:
+    """What MLflow shows above the runs: its plain table cannot have errors, so there are links to one that has."""
+    charts, table = (view_path(experiment, mode) for mode in ("CHART", "TABLE"))
     return (
-        f"[Errors and curves as charts]({view_path(experiment, 'CHART')}) or as "
-        f"[a table]({view_path(experiment, 'TABLE')}): the saved view *{NAME}*.\n\n"
-        "Each variant of each pipeline run is a parent run; the runs of its stages are its children. The tag "
-        "`skipped.STAGE` names the run that made the outputs of a skipped stage."
+        f"Runs of {name}, with errors and curves as [charts]({charts}) or with errors in [a table]({table}).\n\n"
+        f"Both are the saved view *{NAME}*. Each variant of each pipeline run is a parent run; the runs of its stages "
+        "are its children. The tag `skipped.STAGE` names the run that made the outputs of a skipped stage."
     )
 
 

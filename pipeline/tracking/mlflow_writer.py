@@ -167,6 +167,7 @@ class MlflowWriter:
                 producer, curve = self._remade(row, stage)
                 points += self._taken_over(row, stage, producer, lambda _run, known=curve: known)
                 tags |= stage["outs"]
+        points.sort(key=lambda point: point.key.startswith(PREFIX))  # a run's page lists them in this order
         self._runs.log(row_id, tags=tags | state, points=points)
 
     def _producer(self, stage: dict[str, Any]) -> Run | None:

@@ -151,20 +151,16 @@ def description(metrics: Mapping[str, float], tags: Mapping[str, str], versions:
 
 def _errors(metrics: Mapping[str, float]) -> str:
     lines = [
-        f"| {words} | {_interval(metrics, f'{view}/top1_error')} | {_interval(metrics, f'{view}/top5_error')} |"
+        f"- {words}: top-1 {_interval(metrics, f'{view}/top1_error')}, top-5 {_interval(metrics, f'{view}/top5_error')}"
         for view, words in _VIEWS.items()
         if f"{view}/top1_error" in metrics
     ]
-    if not lines:
-        return ""
-    images = f" of {metrics['test/num_examples']:,.0f} images" if "test/num_examples" in metrics else ""
-    return "\n".join([f"| test error{images} | top-1 | top-5 |", "| --- | --- | --- |", *lines])
+    images = f"{metrics['test/num_examples']:,.0f} " if "test/num_examples" in metrics else ""
+    return "\n".join([f"Error on {images}test images, with 95 % intervals:\n", *lines]) if lines else ""
 
 
 def _interval(metrics: Mapping[str, float], name: str) -> str:
     if name not in metrics:
-        return "none"
-    ends = [metrics.get(f"{name}_{end}") for end in ("low", "high")]
-    return f"{100 * metrics[name]:.2f} %" + (
-        f" ({100 * ends[0]:.2f} to {100 * ends[1]:.2f})" if ends[0] is not None and ends[1] is not None else ""
-    )
+        return "not measured"
+    ends = [f"{100 * metrics[key]:.2f}" for end in ("low", "high") if (key := f"{name}_{end}") in metrics]
+    return f"{100 * metrics[name]:.2f} %" + (f" ({' to '.join(ends)})" if ends else "")

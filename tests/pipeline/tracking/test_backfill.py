@@ -142,7 +142,7 @@ def test_a_lost_store_is_made_again_from_the_lock_and_the_reports(repository):
         assert row["tags"]["alexnet.complete"] == "true"
         assert row["params"] == old[row["variant"]]["params"]
         assert row["metrics"]["test/center/top1_error"] == 0.25
-        assert row["name"] == f"{row['variant']} sample"
+        assert row["name"] == f"{row['variant']} seed 2012"
         train = row["below"][f"train@{row['variant']}"]
         assert train["tags"]["alexnet.remade"]
         assert train["end"] - train["start"] == pytest.approx(1000 * train["metrics"]["cost/wall_seconds"], abs=1)

@@ -58,8 +58,8 @@ def test_a_variant_is_one_row_with_its_stages_below(workspace, said, one_pipelin
 
     runs = read_runs(workspace.root)
     rows = sorted((run for run in runs if "mlflow.parentRunId" not in run["tags"]), key=lambda run: run["start"])
-    assert [row["name"] for row in rows].count("optimized sample") == 1
-    row, second = (row for row in rows if row["name"] == "faithful sample")
+    assert [row["name"] for row in rows].count("optimized first seed 2012") == 1
+    row, second = (row for row in rows if row["name"].startswith("faithful first"))
     below = [run["name"] for run in runs if run["tags"].get("mlflow.parentRunId") == row["id"]]
     assert sorted(below) == ["download", "download", "evaluate@faithful", "train@faithful"]
     assert sorted(run["status"] for run in runs if run["name"] == "download") == ["FINISHED"] * 2 + ["KILLED"] * 2
