@@ -5,15 +5,20 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+_RUNS = """
+    select run_uuid, runs.name, status, start_time, end_time, experiments.name
+    from runs join experiments using (experiment_id)"""
+
 
 def read_runs(home: Path) -> list[dict[str, Any]]:
     """List all runs with their tags, params, metrics, points of metrics and datasets."""
     connection = sqlite3.connect(home / "mlflow.db")
     try:
         found: dict[str, dict[str, Any]] = {}
-        for row in connection.execute("select run_uuid, name, status, start_time, end_time from runs"):
-            identity, name, status, start, end = row
+        for row in connection.execute(_RUNS):
+            identity, name, status, start, end, experiment = row
             found[identity] = {"id": identity, "name": name, "status": status, "start": start, "end": end}
+            found[identity]["experiment"] = experiment
             found[identity] |= {"datasets": [], "digests": {}}
             found[identity] |= {"tags": {}, "params": {}, "metrics": {}, "points": defaultdict(list)}
         for kind in ("tags", "params"):

@@ -43,6 +43,7 @@ def test_after_dvc_has_ended_every_row_has_every_stage_with_its_hashes(repositor
     for row in rows:
         assert row["tags"]["alexnet.complete"] == "true"
         assert row["status"] == "FINISHED"
+        assert {run["experiment"] for run in (row, *row["runs"])} == {"alexnet/sample"}
         assert sorted(name.partition("@")[0] for name in row["below"]) == sorted(STAGES)
         for run in row["below"].values():
             outs = {
@@ -251,7 +252,10 @@ def test_results_that_are_kept_make_the_rows_again(repository, tmp_path):
             assert row["end"] - row["start"] == pytest.approx(1000 * took, abs=1)
             assert row["params"] == each["row"]["params"]
             evaluate = next(stage for stage in each["row"]["standing"] if stage["stage"].startswith("evaluate@"))
-            assert row["metrics"].items() >= evaluate["metrics"].items()
+            found = {name: row["metrics"][name] for name in evaluate["metrics"]}
+            assert found == {name: float(f"{value:.6g}") for name, value in evaluate["metrics"].items()}
+            assert row["name"] == row["variant"], "nothing differs from experiments/stub.yaml"
+            assert f"alexnet use stub && dvc repro evaluate@{row['variant']}" in row["tags"]["mlflow.note.content"]
             assert evaluate["metrics"]["test/center/top1_error"] == 0.25
             assert row["tags"]["alexnet.result"].startswith("results/stub/")
             # A stage that serves both variants stands below one row and is linked from the other.
