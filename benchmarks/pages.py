@@ -180,6 +180,27 @@ def input_cores(rows: Sequence[Row]) -> str:
     return markdown_table(lines)
 
 
+def near_copies(rows: Sequence[Row]) -> str:
+    """Return how many changed copies each hash finds, and how many pairs that are none."""
+    lines = [("changed copy", "images", "found", "found by the plain hash")]
+    found = {(row["subject"], row["hash"]): row for row in rows if row["hash"]}
+    for subject in dict.fromkeys(subject for subject, _ in found):
+        ours, plain = (found[subject, name] for name in ("ours", "plain"))
+        column = "others" if subject == "no copies" else "found"
+        name = "none: pairs of different images" if subject == "no copies" else subject
+        lines.append((name, f"{int(ours['images']):,}", ours[column], plain[column]))
+    return markdown_table(lines)
+
+
+def near_search(rows: Sequence[Row]) -> str:
+    """Return what the search for near pairs costs, by number of hashes."""
+    lines = [("images", "pairs found", "seconds", "additional memory, MiB")]
+    for row in rows:
+        if row["subject"] == "search":
+            lines.append((f"{int(row['images']):,}", f"{int(row['found']):,}", row["seconds"], row["mib"]))
+    return markdown_table(lines)
+
+
 def _by_cores(rows: Sequence[Row]) -> dict[tuple[str, int, int], list[Row]]:
     groups: dict[tuple[str, int, int], list[Row]] = defaultdict(list)
     for row in rows:
@@ -215,6 +236,9 @@ TABLES = {
     "imagenet_minutes": lambda: imagenet_minutes(load("data_side")[1]),
     "input_side": lambda: input_side(load("input_side")[1]),
     "input_cores": lambda: input_cores(load("input_side")[1]),
+    "near_copies": lambda: near_copies(load("near_copies")[1]),
+    "near_search": lambda: near_search(load("near_copies")[1]),
+    "near_machine": lambda: machine("near_copies"),
     "input_machine": lambda: machine("input_side"),
 }
 

@@ -106,7 +106,12 @@ def _dataset(workspace: Workspace) -> Path:
 
 
 def _manifest(workspace: Workspace) -> dict:
-    return json.loads((_dataset(workspace) / "manifest.json").read_text(encoding="utf-8"))
+    """Read the manifest; a broken one is empty here, and the stage that reads the data set says what is wrong."""
+    try:
+        content = json.loads((_dataset(workspace) / "manifest.json").read_text(encoding="utf-8"))
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def _record(workspace: Workspace) -> Path | None:

@@ -122,6 +122,12 @@ def test_a_data_set_of_another_content_has_no_record(made, workspace):
     assert COMMAND in told
 
 
+@pytest.mark.parametrize("content", ["{", "[]", ""])
+def test_a_broken_manifest_is_left_to_the_stage_that_reads_it(made, workspace, content):
+    (workspace.root / "data/dataset/manifest.json").write_text(content)
+    assert made[1]().name == "nothing"
+
+
 def test_commands_that_use_the_data_stop_and_others_tell(made, workspace):
     images, _ = made
     assert "data/dataset was made from it" in CliRunner().invoke(alexnet, ["doctor"]).output
