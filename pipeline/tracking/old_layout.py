@@ -46,14 +46,19 @@ _CLOSE = """
         SELECT 1 FROM runs WHERE runs.experiment_id = experiments.experiment_id AND lifecycle_stage = 'active')"""
 
 
+def rows_left(home: Path) -> int:
+    """How many parent runs of the default store are still where earlier versions put them; read without MLflow."""
+    store = default_store(home)
+    return len(_rows(store)) if store and store.is_file() else 0
+
+
 def move(home: Path) -> int:
-    """Move the runs of the default store, in a process of its own, which imports MLflow; return how many rows.
+    """Move the runs of the default store, in a process of its own, which imports MLflow; return how many parent runs.
 
     Raises:
         AlexNetError: It could not be done; the store is as it was.
     """
-    store = default_store(home)
-    if store is None or not store.is_file() or not _rows(store):
+    if not rows_left(home):
         return 0
     done = run_module("pipeline.tracking.old_layout", home, cwd=home, capture_output=True)
     if done.returncode:

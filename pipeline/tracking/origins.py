@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from alexnet_tf.errors import ConfigError
 from pipeline.config.experiments import changes_of, named_experiment
 from pipeline.config.load import PARAMS_FILE
 from pipeline.environment.dotted import words
@@ -23,6 +24,7 @@ TAGS = (EXPERIMENT, CHANGES, COMMAND)  # of `origin_tags`
 _FOLDER_SOURCES = ("image_folder",)  # any folder: only the experiment's name tells one from another
 _NOT_DOWNLOADED = ("image_folder", "imagenet2012")
 _MAX_CHANGES = 4  # in a name
+_MAX_NAME = 120  # of MLflow's 250
 _VIEWS = {"test/ten_crop": "ten crops", "test/center": "centre crop"}
 
 
@@ -46,7 +48,7 @@ def current_data_set(root: Path) -> str:
 
 
 def origin_tags(root: Path, text: str, content: Mapping[str, Any], variant: str) -> dict[str, str]:
-    """Tags of a row that say what it started from; none where params.yaml names no experiment.
+    """Tags of a row that say what it started from; none if params.yaml names no experiment that can be read.
 
     Args:
         root: Folder of the repository.
@@ -57,8 +59,17 @@ def origin_tags(root: Path, text: str, content: Mapping[str, Any], variant: str)
     experiment = named_experiment(root, text)
     if experiment is None:
         return {}
-    source = content["download"]["source"]
-    return result_tags(experiment, changes_of(root, experiment, variant, content), variant, source)
+    try:
+        changes = changes_of(root, experiment, variant, content)
+    except (
+        ConfigError,
+        OSError,
+        LookupError,
+        TypeError,
+        AttributeError,
+    ):  # whatever it holds, no stage fails for a name
+        return {}
+    return result_tags(experiment, changes, variant, content["download"]["source"])
 
 
 def result_tags(experiment: str, changes: Mapping[str, Any], variant: str, source: str) -> dict[str, str]:
@@ -101,7 +112,7 @@ def row_name(variant: str, tags: Mapping[str, str], params: Mapping[str, str]) -
     changed = tags[CHANGES].split() if CHANGES in tags else [f"seed={params['seed']}"]
     shown = [_short(word, changed) for word in changed[:_MAX_CHANGES]]
     more = [f"and {len(changed) - len(shown)} more"] if len(changed) > len(shown) else []
-    return " ".join(filter(None, [variant, tags.get("dvc.exp_name"), *shown, *more]))
+    return " ".join(filter(None, [variant, tags.get("dvc.exp_name"), *shown, *more]))[:_MAX_NAME]
 
 
 def earlier_name(variant: str, params: Mapping[str, str]) -> str:

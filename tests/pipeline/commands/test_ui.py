@@ -73,7 +73,14 @@ def test_the_prepared_view_shows_both_variants_side_by_side(workspace, free_port
         run_stage(workspace, config, item, recorder=MlflowTracker(workspace, print, send=False))
     with _serving(workspace, free_port) as (_, said), chromium.screen(width=1600, height=1600) as screen:
         text = screen.show(said[0].split(": ", 1)[1], "What differs")
-    for part in ("Errors on the test split", "Training", "Cost", "What differs", "faithful", "optimized"):
+    for part in (
+        "Errors on the test split",
+        "Training",
+        "Cost",
+        "What differs",
+        "faithful seed 2012",
+        "optimized seed 2012",
+    ):
         assert part in text
     assert "Something went wrong" not in text
 

@@ -57,6 +57,14 @@ def test_what_differs_is_told_from_params_yaml_and_another_profile_is_one_change
     assert origins.origin_tags(ROOT, "# mine", changed, "faithful") == {}
 
 
+@pytest.mark.parametrize("broken", ["a: [", "[]", "variants: 1", ""])
+def test_a_broken_experiment_costs_the_row_its_tags_and_nothing_else(tmp_path, broken):
+    content = parse((ROOT / "experiments/sample.yaml").read_text(), "sample")
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments/mine.yaml").write_text(broken)
+    assert origins.origin_tags(tmp_path, "# EXPERIMENT mine: x", content, "faithful") == {}
+
+
 def test_the_description_has_errors_with_intervals_the_model_the_command_and_the_commit():
     metrics = {
         f"test/ten_crop/top1_error{end}": value for end, value in (("", 0.067), ("_low", 0.0623), ("_high", 0.0721))
