@@ -66,7 +66,7 @@ lock:  ## resolve the newest versions that pyproject.toml allows into constraint
 
 clean:  ## remove the environment and all that the pipeline wrote, but not the tracked runs
 	rm -rf $(VENV) data/dataset data/records data/statistics data/verdict.json models reports exports .dvc/cache .dvc/tmp
-	rm -rf .alexnet/checkpoints .alexnet/chaos .alexnet/verify .alexnet/timings .alexnet/sources
+	rm -rf .alexnet/checkpoints .alexnet/chaos .alexnet/verify .alexnet/averages .alexnet/timings .alexnet/sources
 
 $(READY): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "make: no Python 3.11, 3.12 or 3.13 with venv found; install one, or say make PYTHON=/path/to/python"; exit 1; }

@@ -29,7 +29,7 @@ THROUGH = {
     "alexnet_tf/export/check.py": "tests/alexnet_tf/export/test_saved_model.py",
     "alexnet_tf/export/keras_file.py": "tests/components/test_export.py",
     "alexnet_tf/export/model_card.py": "tests/components/test_export.py",
-    "alexnet_tf/export/served_model.py": "tests/alexnet_tf/export/test_saved_model.py",
+    "pipeline/tracking/served_model.py": "tests/alexnet_tf/export/test_saved_model.py",
     "alexnet_tf/export/standalone.py": "tests/alexnet_tf/export/test_saved_model.py",
     "pipeline/tracking/model_registry.py": "tests/pipeline/commands/test_promote.py",
     # A source is tested as a whole: placed files in, images out.

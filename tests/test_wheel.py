@@ -17,8 +17,8 @@ from packaging.requirements import Requirement
 
 PACKAGES = ("alexnet_tf", "components", "pipeline")
 IMPORTED_AS = {"Pillow": "PIL", "ImageHash": "imagehash", "ruamel.yaml": "ruamel"}
-WITH_THE_EXTRA = ("alexnet_tf/validation/", "alexnet_tf/plotting.py", "alexnet_tf/export/served_model.py")
-"""The parts of the library that only stages and MLflow use: protos and perceptual hashes, figures, the served model."""
+WITH_THE_EXTRA = ("alexnet_tf/validation/", "alexnet_tf/plotting.py")
+"""The parts of the library that only stages use: protos and perceptual hashes, and figures."""
 WITH_THEM = {"google": "tensorflow-metadata", "pydantic_core": "pydantic", "typing_extensions": "pydantic"}
 """Modules of packages that a dependency brings."""
 

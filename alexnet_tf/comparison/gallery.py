@@ -1,4 +1,4 @@
-"""The pictures of the evaluations on the page: their images small, all words as text, which a telephone can show."""
+"""The pictures of the evaluations on the page: their images small, all words as text, which a phone can show."""
 
 import base64
 import io
@@ -9,6 +9,7 @@ from typing import Any
 from PIL import Image
 
 from alexnet_tf.comparison.tables import percent
+from alexnet_tf.plotting import MOST_NAMED_CLASSES
 
 SHEET = "gallery"  # of the evaluation, NAME_VARIANT.png: the images of all lists
 _KINDS = {  # what is shown, in this order -> the evaluation's drawing of it, with the list in its gallery that tells it
@@ -21,7 +22,6 @@ _KINDS = {  # what is shown, in this order -> the evaluation's drawing of it, wi
     "confusion": None,
     "calibration": None,
 }
-_NAMED_CLASSES = 40  # `confusion_matrix` names no more
 
 
 def pictures(comparison: Mapping[str, Any], figures: Mapping[str, bytes]) -> str:
@@ -52,7 +52,7 @@ def _caption(kind: str, name: str, comparison: Mapping[str, Any]) -> str:
     classes, towers = len(comparison["per_class"]), comparison["towers"][name]
     among = f"each of the {classes} classes" if shown == classes else f"a class, for {shown} of the {classes} classes"
     gap = "; a gap separates the two towers" if towers == 2 else ""
-    unnamed = f"; the {classes} classes are too many to name" if classes > _NAMED_CLASSES else ""
+    unnamed = f"; the {classes} classes are too many to name" if classes > MOST_NAMED_CLASSES else ""
     return {
         "top5_unselected": f"Figure 4, left: {shown} test images, not selected, with the guesses of {name} from ten "
         "crops; the bar of the true class is red, its name bold.",

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from alexnet_tf.metrics.calibration import Bin
-from alexnet_tf.plotting import COLOURS, new_figure, png
+from alexnet_tf.plotting import COLOURS, MOST_NAMED_CLASSES, new_figure, png
 
 RIGHT, WRONG = "#c44e52", "#9aa5b8"  # the paper's red bar is the correct label's
 _NAME_CHARACTERS = 24
@@ -133,9 +133,6 @@ def _show(axes: Any, image: np.ndarray, title: str, *, size: float = 9, colour: 
     axes.set(xticks=[], yticks=[])
 
 
-_MOST_NAMED_CLASSES = 40  # beyond, names on the axes of a confusion matrix cannot be read
-
-
 def kernel_grid(kernels: np.ndarray, towers: int) -> bytes:
     """Draw first-layer kernels as in figure 3 of the paper: rows of one tower, a gap, rows of the other.
 
@@ -207,8 +204,8 @@ def confusion_matrix(counts: np.ndarray, class_names: Sequence[str], *, title: s
         A PNG.
     """
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    named = len(class_names) <= _MOST_NAMED_CLASSES
-    side = max(3.6, 0.26 * len(class_names) + 1.4) if named else 8.0  # small, so that a telephone shows the words
+    named = len(class_names) <= MOST_NAMED_CLASSES
+    side = max(3.6, 0.26 * len(class_names) + 1.4) if named else 8.0  # small, so that a phone shows the words
     figure = new_figure(side + 1, side)
     axes = figure.add_subplot()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")

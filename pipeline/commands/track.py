@@ -115,7 +115,8 @@ def rebuild(as_json: bool) -> None:
 
     workspace = find_workspace()
     config = load(workspace.root / PARAMS_FILE)
-    uploads.wait(workspace.home, backfill.PATIENCE_SECONDS)
+    if not uploads.wait(workspace.home, backfill.PATIENCE_SECONDS):
+        raise AlexNetError("a pipeline run is being recorded; run `alexnet track rebuild` again when it has ended")
     if moved := old_layout.move(workspace.home):
         say(f"{moved} parent runs moved to experiments of their data sets; backup: {old_layout.BACKUP}")
     event = backfill.describe(workspace, config)

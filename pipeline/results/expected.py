@@ -97,7 +97,7 @@ class Outcome:
 
 
 def outcome(workspace: Workspace, config: Config, comparison: Mapping[str, Any]) -> Outcome:
-    """Hold the run that lies here against what is committed.
+    """Compare the run that is here with what is committed.
 
     Args:
         workspace: With the outputs of a run.

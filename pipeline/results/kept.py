@@ -139,7 +139,7 @@ def collect(workspace: Workspace, config: Config) -> list[Result]:
 def keep(workspace: Workspace, config: Config, results: list[Result]) -> list[str]:
     """Write results, and the comparison where there is one; return their paths in the repository."""
     contents = {result.path: asdict(result) for result in results}
-    # Where one variant alone was run, what lies there is an older comparison or none.
+    # Where one variant alone was run, what is there is an older comparison or none.
     if all("compare" in [stage["stage"] for stage in result.row["standing"]] for result in results):
         comparison = read_comparison(workspace)
         kept = {name: comparison[name] for name in _COMPARED}

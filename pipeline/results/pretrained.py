@@ -20,8 +20,8 @@ _MAX_BYTES = 10_000_000
 
 
 def names(root: Path) -> list[str]:
-    """Name the models that are kept, sorted."""
-    return sorted(path.parent.name for path in (root / FOLDER).glob("*/model.json"))
+    """Name the models that are kept, sorted; in a project, those that come with the package."""
+    return sorted(path.parent.name for path in _shelf(root).glob("*/model.json"))
 
 
 def folder_of(root: Path, name: str) -> Path:
@@ -33,10 +33,18 @@ def folder_of(root: Path, name: str) -> Path:
     known = names(root)
     if name not in known:
         raise ConfigError(
-            f"--pretrained {name}: expected one of {FOLDER} ({', '.join(known) or 'which is empty'})"
+            f"--pretrained {name}: expected one of the trained models here ({', '.join(known) or 'there are none'})"
             f"{nearest(name, known)}"
         )
-    return root / FOLDER / name
+    return _shelf(root) / name
+
+
+def _shelf(root: Path) -> Path:
+    if (root / FOLDER).is_dir():
+        return root / FOLDER
+    from alexnet_tf.image_classifier import pretrained_shelf  # TensorFlow
+
+    return pretrained_shelf()
 
 
 def sentence(root: Path, name: str) -> str:

@@ -1,4 +1,4 @@
-"""Brings the reports of past runs back: any Git revision or DVC experiment, compared with what lies here.
+"""Brings the reports of past runs back: any Git revision or DVC experiment, compared with what is here.
 
 DVC's cache still holds them, so nothing is trained or evaluated again: the bits in correct.npz are enough for a
 paired test. Where the cache does not, in a fresh clone for example, the errors are in the metrics.json of the commit.

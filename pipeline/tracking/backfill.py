@@ -20,6 +20,7 @@ from pipeline.tracking.uploads import send_all
 
 _RECORDED = "linked.json"
 _FIGURES = ("errors.png", "learning_curves.png")
+_PICTURES = ("top5_unselected", "top5_best", "top5_worst", "neighbours", "conv1_kernels", "confusion", "calibration")
 PATIENCE_SECONDS = 60.0
 
 
@@ -88,7 +89,7 @@ def _files(root: Path, row: Mapping[str, Any]) -> list[list[str]]:
     found: list[list[str]] = []
     if "compare" in current:
         report = root / "reports/compare"
-        figures = [*map(report.joinpath, _FIGURES), *sorted(report.glob(f"*_{variant}.png"))]
+        figures = [report / name for name in (*_FIGURES, *(f"{kind}_{variant}.png" for kind in _PICTURES))]
         found += [[str(root / "reports/report.html"), ""], *([str(figure), "figures"] for figure in figures)]
     if f"export@{variant}" in current:
         found.append([str(root / "exports" / variant / "model_card.md"), ""])

@@ -117,7 +117,7 @@ class Runs:
         ]
 
     def _find_clone(self) -> str:
-        """Read the name of this clone, which lies where its checkpoints do: what one can resume, it can continue."""
+        """Read the name of this clone, which is where its checkpoints are: what one can resume, it can continue."""
         path = self._home / ".alexnet" / "clone"
         if not path.exists():
             path.write_text(uuid.uuid4().hex[:16], encoding="utf-8")
@@ -144,7 +144,7 @@ class Runs:
     def _find_experiments(self) -> dict[str, str]:
         """Name -> id, their views renewed; the one of the bare name is where earlier versions put all runs."""
         base = experiment_name()
-        found = self.client.search_experiments(ViewType.ACTIVE_ONLY, filter_string=f"name LIKE '{base}%'")
+        found = self.client.search_experiments(ViewType.ACTIVE_ONLY)
         own = [each for each in found if each.name == base or each.name.startswith(f"{base}/")]
         for experiment in own:
             for key, word in {**_TAGS, _NOTE: _note(experiment.name, experiment.experiment_id)}.items():

@@ -34,7 +34,7 @@ class MlflowWriter:
 
         Args:
             events: Lines of the spool.
-            folder: The spool folder, in which the artifacts lie.
+            folder: The spool folder, of the artifacts.
         """
         points: list[tuple[bool, Metric]] = []
         for event in events:

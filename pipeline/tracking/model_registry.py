@@ -87,7 +87,7 @@ def served(folder: Path, target: Path) -> None:
         inputs=Schema([ColSpec(DataType.binary, "image")]),
         params=ParamSchema([ParamSpec("view", DataType.string, "ten_crop")]),
     )
-    code = code_folder() / "alexnet_tf/export/served_model.py"
+    code = code_folder() / "pipeline/tracking/served_model.py"
     mlflow.pyfunc.save_model(
         target,
         loader_module="served_model",

@@ -87,8 +87,8 @@ def _move(home: Path, store: Path) -> int:
             tags = _tags(data.tags, data.params)
             targets.append((identity, old, int(runs.experiment(tags[origins.DATA_SET]))))
             given += [(name, word, identity) for name, word in tags.items()]
-        with opened(store) as database, contextlib.closing(sqlite3.connect(store.with_name(BACKUP))) as backup:
-            database.backup(backup)
+        _back_up(store)
+        with opened(store) as database:
             database.execute("CREATE TEMP TABLE moved (run TEXT PRIMARY KEY, old INTEGER, new INTEGER)")
             database.execute("BEGIN IMMEDIATE")
             database.executemany("INSERT INTO moved VALUES (?, ?, ?)", targets)
@@ -121,3 +121,14 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+
+
+def _back_up(store: Path) -> None:
+    """Copy the store, unless a move before this one has left a copy: that has what neither has changed."""
+    copy = store.with_name(BACKUP)
+    if copy.exists():
+        return
+    partial = copy.with_name(f".{copy.name}.partial")
+    with opened(store) as database, contextlib.closing(sqlite3.connect(partial)) as backup:
+        database.backup(backup)
+    partial.replace(copy)

@@ -133,7 +133,7 @@ def opened(store: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _former_roots(database: sqlite3.Connection, home: Path) -> list[Path]:
-    """Name the other folders where `mlflow_client` made experiments; what is recorded lies in `mlruns`."""
+    """Name the other folders where `mlflow_client` made experiments; what is recorded is in `mlruns`."""
     if ("experiments", "artifact_location") not in _columns(database):
         return []
     places = (_path(place) for (place,) in database.execute("SELECT artifact_location FROM experiments"))

@@ -135,7 +135,7 @@ def test_what_the_evaluation_wrote_is_held_against_the_answers(saved, classifier
 
 @pytest.fixture(scope="module")
 def served(saved):
-    from alexnet_tf.export.served_model import _load_pyfunc
+    from pipeline.tracking.served_model import _load_pyfunc
 
     return _load_pyfunc(str(saved))
 

@@ -57,9 +57,8 @@ class ServedModel:
             try:
                 self._model.signatures["center"](images=tf.constant([file]))
             except tf.errors.InvalidArgumentError as alone:
-                cause = alone.message.partition("\n\t [[")[0].rpartition("\n")[
-                    2
-                ]  # its other lines name nodes of a graph
+                # Its other lines name nodes of a graph.
+                cause = alone.message.partition("\n\t [[")[0].rpartition("\n")[2]
                 cause = cause.removeprefix("assertion failed: [images: ").rstrip("].")
                 return RefusedError(f"image {index} (the first is 0) cannot be read: {cause}")
         return error
