@@ -82,7 +82,8 @@ def too_short(network: Network, recipe: TrainingSpec, total_steps: int, num_clas
     return (
         f"this training is too short to learn anything: expect the error of guessing ({1 - 1 / num_classes:.2f}) after "
         f"{total_steps} steps, whose learning rates sum to {100 * share:.0f} % of the least that the network of 2012 "
-        "needs to leave its small initial weights; raise training.epochs, add images, or begin training.schedule.drop_at later"
+        "needs to leave its small initial weights; raise training.epochs, add images, or begin "
+        "training.schedule.drop_at later"
     )
 
 
