@@ -33,7 +33,7 @@ def folder_of(root: Path, name: str) -> Path:
     known = names(root)
     if name not in known:
         raise ConfigError(
-            f"--pretrained {name}: expected one of the trained models here ({', '.join(known) or 'there are none'})"
+            f"--pretrained {name}: expected a model that comes with the package ({', '.join(known) or 'there is none'})"
             f"{nearest(name, known)}"
         )
     return _shelf(root) / name

@@ -67,7 +67,6 @@ def test_every_command_has_help_with_an_example(name):
         (["train", "faithful", "-S", "sed=1"], ["did you mean seed?"]),
         (["params", "-S", "variants.faithful.training.epochs=x"], ["a whole number", "'x'"]),
         (["convert", "nowhere", "squares"], ["nowhere: expected a folder of images, found none"]),
-        (["predict", "nowhere.png"], ["nowhere.png does not exist"]),
         (["promote", "optimised"], ["did you mean optimized?"]),
         (["verify", "--tolerance", "-1"], ["--tolerance", "-1"]),
         (["track", "import", "nowhere"], ["nowhere", "does not exist"]),

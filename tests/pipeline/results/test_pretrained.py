@@ -3,7 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from alexnet_tf.errors import AlexNetError
+from alexnet_tf.errors import AlexNetError, ConfigError
+from pipeline.results import pretrained
 
 
 def test_a_model_that_is_kept_is_rounded_and_scored_before_and_after(tmp_path, classifier, monkeypatch):
@@ -29,6 +30,17 @@ def test_a_model_that_is_kept_is_rounded_and_scored_before_and_after(tmp_path, c
             assert np.any(new[name] != array)
         else:
             np.testing.assert_array_equal(new[name], array)
+
+
+def test_a_project_has_the_models_of_the_package(tmp_path):
+    assert pretrained.names(tmp_path) == ["cifar10"]
+    assert (pretrained.folder_of(tmp_path, "cifar10") / "model.json").is_file()
+    with pytest.raises(
+        ConfigError, match=r"expected a model that comes with the package \(cifar10\); did you mean cifar10"
+    ):
+        pretrained.folder_of(tmp_path, "cifar1")
+    (tmp_path / pretrained.FOLDER).mkdir(parents=True)
+    assert pretrained.names(tmp_path) == []
 
 
 def test_a_model_that_is_too_large_is_told_before_it_is_scored(tmp_path, classifier, monkeypatch):
