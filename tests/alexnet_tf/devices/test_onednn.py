@@ -21,7 +21,12 @@ def printed(program: str, said: str | None, root) -> str:
 
 
 @pytest.mark.parametrize(
-    ("said", "named"), [(None, "float32 with oneDNN"), ("1", "float32 with oneDNN"), ("0", "float32 without oneDNN")]
+    ("said", "named"),
+    [
+        (None, "float32 with oneDNN"),
+        pytest.param("1", "float32 with oneDNN", marks=pytest.mark.slow),
+        ("0", "float32 without oneDNN"),
+    ],
 )
 def test_onednn_is_on_unless_it_is_switched_off(root, said, named):
     program = "from alexnet_tf.devices.precision import arithmetic; print(arithmetic('float32'))"
