@@ -194,7 +194,7 @@ def near_copies(rows: Sequence[Row]) -> str:
 
 def near_search(rows: Sequence[Row]) -> str:
     """Return what the search for near pairs costs, by number of hashes."""
-    lines = [("images", "pairs found", "seconds", "additional memory, MiB")]
+    lines = [("images", "pairs found", "seconds", "memory of the process, MiB")]
     for row in rows:
         if row["subject"] == "search":
             lines.append((f"{int(row['images']):,}", f"{int(row['found']):,}", row["seconds"], row["mib"]))

@@ -17,7 +17,7 @@ from pipeline.stages.fingerprint import fingerprint
 from pipeline.stages.table import Item, all_items, producers
 from pipeline.tracking.tracker import MlflowTracker, StageTracker
 
-_MOST_PARALLEL_CALLS = 16  # each holds a batch in memory, and reading is limited by the disk long before
+_MOST_PARALLEL_CALLS = 4  # one copies thousands of raw images a second; of JPEGs each has a pool of threads
 
 
 def run_stage(

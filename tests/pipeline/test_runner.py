@@ -112,7 +112,7 @@ def test_runtime_comes_from_its_section(workspace, monkeypatch):
     assert runtime.beam.num_workers == 3
     assert runtime.devices == ("CPU:0", "CPU:1")
     assert runtime.source_folder == workspace.home / "data/sources"
-    assert runtime.input_parallel_calls == min(os.cpu_count() or 1, 16)
+    assert runtime.input_parallel_calls == min(os.cpu_count() or 1, 4)
     with pytest.raises(ZeroDivisionError):
         run(workspace, "download", "runtime.input_parallel_calls=40")
     assert seen[1].input_parallel_calls == 40
