@@ -160,7 +160,7 @@ def errors_of(comparison, variant):
 def test_the_report_is_an_artifact_of_the_rows(clone):
     assert uploads.wait(clone.root, 120)
     pages = list(clone.root.glob("mlruns/*/artifacts/report.html"))
-    assert len(pages) == len(VARIANTS)
+    assert len(pages) >= len(VARIANTS)  # each row has the page; a commit of the same state may have made more rows
     for page in pages:
         assert "What the models see" in page.read_text()
 

@@ -88,7 +88,7 @@ def test_travel_is_the_sum_of_the_rates_over_what_momentum_forgets():
 def test_drops_squeezed_into_three_short_epochs_are_told_before_they_waste_time():
     told = of_three_epochs(5)
     assert "expect the error of guessing (0.80) after 15 steps, whose learning rates sum to 76 %" in told
-    assert told.endswith("raise training.epochs, add images, or begin schedule.drop_at later")
+    assert told.endswith("raise training.epochs, add images, or begin training.schedule.drop_at later")
     assert of_three_epochs(5, name="plateau") == ""  # the same steps at the full rate may do
     assert of_three_epochs(50) == ""
 
