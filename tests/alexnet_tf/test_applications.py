@@ -176,9 +176,8 @@ def test_two_replicas_drop_different_units(two_replicas):
     assert np.all(np.abs(one - two).max(axis=1) > 0)
 
 
-@pytest.mark.parametrize(
-    ("make", "learning_rate"), [(small, 1e-4), pytest.param(small_bn, 1e-2, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("make", "learning_rate"), [(small, 1e-4), (small_bn, 1e-2)])
 def test_fit_works_on_two_replicas(two_replicas, make, learning_rate):
     with two_replicas.scope():
         model = compiled(make(), learning_rate)

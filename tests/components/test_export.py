@@ -183,6 +183,7 @@ def test_another_kind_of_tflite_file_is_refused(value):
         export.Package(tflite=value, onnx=False)
 
 
+@pytest.mark.slow  # the end-to-end test does it by the stage
 def test_a_blessed_model_is_exported_and_asked_in_a_fresh_process(paths, model, images):
     import keras
 

@@ -182,6 +182,7 @@ def test_fresh_ignores_a_checkpoint(inputs, tmp_path):
     run(inputs, tmp_path / "b", parameters(), Runtime(scratch=scratch, fresh=True))
 
 
+@pytest.mark.slow  # the step's own test does it for three networks
 def test_two_devices_train_the_same_model_to_rounding(inputs, tmp_path, two_devices):
     from alexnet_tf.models.weights import load_arrays
 

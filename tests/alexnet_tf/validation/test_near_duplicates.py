@@ -57,5 +57,5 @@ def test_a_hundred_thousand_hashes_are_all_kept_apart():
     """Python's `hash` of an ImageHash takes about a thousand values; ours are all of its 64 bits."""
     hashes = np.unique(np.random.default_rng(0).integers(0, 2**63, 100_000).astype(np.uint64))
     planted = hashes[:50] ^ np.uint64(0b1011)
-    pairs = near_pairs(np.concatenate([hashes, planted]), 3)
+    pairs = near_pairs(np.concatenate([hashes, planted]), 4)
     assert {(number, len(hashes) + number) for number in range(50)} <= {tuple(pair) for pair in pairs.tolist()}
