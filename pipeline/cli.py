@@ -46,7 +46,8 @@ class Group(click.Group):
         """Find a command, or the nearest name."""
         from alexnet_tf.nearest import nearest
 
-        if args and not args[0].startswith("-") and args[0] not in self.commands:
+        typing = ctx.resilient_parsing  # of the shell's completion, which has no place for a message
+        if not typing and args and not args[0].startswith("-") and args[0] not in self.commands:
             known = ", ".join(self.commands)
             ctx.fail(f"no command {args[0]!r}; the commands are {known}{nearest(args[0], self.commands)}")
         return super().resolve_command(ctx, args)

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from pipeline.commands import completion
 from pipeline.environment.quiet_tensorflow import quiet_tensorflow
 
 overrides = click.option(
@@ -14,6 +15,7 @@ overrides = click.option(
     "overrides",
     multiple=True,
     metavar="KEY=VALUE",
+    shell_complete=completion.overrides,
     help="Use VALUE for a key of params.yaml, for example -S seed=7. Can be repeated.",
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.commands import completion
 from pipeline.commands.base import Command, as_json, example, say
 
 if TYPE_CHECKING:
@@ -33,8 +34,17 @@ read is reported on standard error, the others are still answered, and the exit 
 
 @click.command("predict", cls=Command, help=_HELP, short_help="Classify image files.")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--variant", help="Model to use; by default the one trained here with the lowest test error.")
-@click.option("--pretrained", metavar="NAME", help="Use a model that comes with the package instead, such as cifar10.")
+@click.option(
+    "--variant",
+    shell_complete=completion.entries("variants"),
+    help="Model to use; by default the one trained here with the lowest test error.",
+)
+@click.option(
+    "--pretrained",
+    metavar="NAME",
+    shell_complete=completion.pretrained,
+    help="Use a model that comes with the package instead, such as cifar10.",
+)
 @click.option("--center", is_flag=True, help="Use only the centre crop: a tenth of the work.")
 @click.option("--ignore-orientation", is_flag=True, help="Take images as stored, as the stages of the pipeline do.")
 @click.option("--sheet", type=click.Path(path_type=Path), help=f"Also draw the first {_ON_SHEET} images, as a PNG.")

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from pipeline.commands import completion
 from pipeline.commands.base import Command, example
 
 _HELP = f"""Make the exported model of VARIANT its champion, which later exports are compared with.
@@ -19,7 +20,7 @@ _FILES = ("metrics.json", "correct.npz")
 
 
 @click.command("promote", cls=Command, help=_HELP, short_help="Make an exported model the champion.")
-@click.argument("variant")
+@click.argument("variant", shell_complete=completion.entries("variants"))
 def command(variant: str) -> None:
     """Register the export as champion, then keep its evaluation."""
     from pipeline.config.load import PARAMS_FILE, load

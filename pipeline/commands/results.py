@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from pipeline.commands import completion
 from pipeline.commands.base import Command, example
 
 _HELP = f"""Average kept results, publish a model, or draw figure 1.
@@ -48,8 +49,8 @@ def average(results: tuple[Path, ...]) -> None:
 
 
 @command.command("publish", cls=Command, help=_PUBLISH_HELP, short_help="Add a trained model to results/pretrained.")
-@click.argument("variant")
-@click.argument("name")
+@click.argument("variant", shell_complete=completion.entries("variants"))
+@click.argument("name", shell_complete=completion.pretrained)
 def publish(variant: str, name: str) -> None:
     """Keep a model."""
     from alexnet_tf.errors import ConfigError
@@ -66,7 +67,7 @@ def publish(variant: str, name: str) -> None:
 
 
 @command.command("figure1", cls=Command, help=_FIGURE1_HELP, short_help="Compare ReLU and tanh in kept results.")
-@click.argument("experiment")
+@click.argument("experiment", shell_complete=completion.experiments)
 @click.option(
     "--plot", "picture", type=click.Path(dir_okay=False, path_type=Path), help="Also write the curves as a PNG."
 )

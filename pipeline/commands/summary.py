@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from pipeline.commands import completion
 from pipeline.commands.base import Command, as_json, example, overrides
 
 _HELP = f"""Print the layers of a variant with output shapes, parameters and multiply-adds per image.
@@ -16,7 +17,7 @@ _HELP = f"""Print the layers of a variant with output shapes, parameters and mul
 
 
 @click.command("summary", cls=Command, help=_HELP, short_help="Print the layers of a variant as a table.")
-@click.argument("variant", required=False)
+@click.argument("variant", required=False, shell_complete=completion.entries("variants"))
 @click.option(
     "--num-classes", type=click.IntRange(min=1), help="Number of classes; by default that of the data, else 1000."
 )

@@ -2,6 +2,7 @@
 
 import click
 
+from pipeline.commands import completion
 from pipeline.commands.base import Command, example
 
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
@@ -13,7 +14,7 @@ Without EXPERIMENT, list them. The folder of data sets is kept in params.local.y
 
 
 @click.command("use", cls=Command, help=_HELP, short_help="Make an experiment the active params.yaml.")
-@click.argument("experiment", required=False)
+@click.argument("experiment", required=False, shell_complete=completion.experiments)
 @click.option("--source-folder", metavar="DIR", help="Folder of data sets that are already on this machine.")
 @click.option("--dry-run", is_flag=True, help="Print the difference, change nothing.")
 @click.option("--force", is_flag=True, help="Also discard uncommitted edits of params.yaml, or a broken file.")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipeline.commands import completion
 from pipeline.commands.base import Command, as_json, example, say
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ The exit code is 1 for `not reproduced`, else 0.
 
 
 @click.command("verify", cls=Command, help=_HELP, short_help="Rerun committed results and compare every output.")
-@click.argument("claim", metavar="[STAGE|RESULT]", required=False, default="")
+@click.argument("claim", metavar="[STAGE|RESULT]", required=False, default="", shell_complete=completion.claims)
 @click.option(
     "--tolerance",
     type=click.FloatRange(min=0),

@@ -9,6 +9,7 @@ are scored on the test split; loss.json beside the model says what compression c
 import json
 import shutil
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 from alexnet_tf.errors import AlexNetError, ConfigError
@@ -40,11 +41,11 @@ def folder_of(root: Path, name: str) -> Path:
 
 
 def _shelf(root: Path) -> Path:
-    if (root / FOLDER).is_dir():
-        return root / FOLDER
-    from alexnet_tf.image_classifier import pretrained_shelf  # TensorFlow
-
-    return pretrained_shelf()
+    """Find the models; those of the package without `image_classifier.pretrained_shelf`, which brings TensorFlow."""
+    own, package = root / FOLDER, find_spec("alexnet_tf.pretrained")
+    if own.is_dir() or package is None or package.origin is None:
+        return own
+    return Path(package.origin).parent
 
 
 def sentence(root: Path, name: str) -> str:

@@ -1,0 +1,121 @@
+import os
+import subprocess
+import sys
+
+import pytest
+from click.shell_completion import get_completion_class
+
+from pipeline.cli import alexnet
+
+HEAVY = ("tensorflow", "keras", "mlflow", "apache_beam", "pandas", "dvc")
+
+
+def offered(*words):
+    """What Tab offers after the last of `words`, which is the beginning of the next one."""
+    *complete, incomplete = words
+    shell = get_completion_class("bash")(alexnet, {}, "alexnet", "_ALEXNET_COMPLETE")
+    return [item.value for item in shell.get_completions(complete, incomplete)]
+
+
+@pytest.fixture
+def here(workspace, monkeypatch):
+    monkeypatch.chdir(workspace.root)
+    for name in ("cifar10", "cifar100", "sample"):
+        (workspace.root / f"experiments/{name}.yaml").parent.mkdir(exist_ok=True)
+        (workspace.root / f"experiments/{name}.yaml").touch()
+    for name in ("mine", "yours"):
+        (workspace.root / f"results/pretrained/{name}").mkdir(parents=True)
+        (workspace.root / f"results/pretrained/{name}/model.json").touch()
+    return workspace.root
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("tr",), ["train", "track"]),
+        (("track", "re"), ["rebuild", "relocate"]),
+        (("train", ""), ["faithful", "optimized"]),
+        (("evaluate", "f"), ["faithful"]),
+        (("preprocess", ""), ["large", "small"]),
+        (("promote", "o"), ["optimized"]),
+        (("summary", "o"), ["optimized"]),
+        (("predict", "--variant", "o"), ["optimized"]),
+        (("use", "cifar"), ["cifar10", "cifar100"]),
+        (("results", "figure1", "s"), ["sample"]),
+        (("predict", "--pretrained", ""), ["mine", "yours"]),
+        (("results", "publish", "optimized", "m"), ["mine"]),
+        (("verify", "train@"), ["train@faithful", "train@optimized"]),
+        (("params", "-S", "se"), ["seed="]),
+        (("train", "faithful", "-S", "variants.faithful.training.sch"), ["variants.faithful.training.schedule.name="]),
+        (("train", "faithful", "--set", "images.l"), ["images.large.size=", "images.large.stored_size="]),
+        (("train", "faithful", ""), []),
+        (("trian", "tra"), ["train", "track"]),
+    ],
+)
+def test_tab_offers_what_the_repository_has(here, words, expected):
+    assert offered(*words) == expected
+
+
+def test_a_result_is_completed_as_a_file(here):
+    shell = get_completion_class("bash")(alexnet, {}, "alexnet", "_ALEXNET_COMPLETE")
+    (item,) = shell.get_completions(["verify"], "results/")
+    assert (item.type, item.value) == ("file", "results/")
+
+
+def test_a_key_shows_its_value(here):
+    shell = get_completion_class("zsh")(alexnet, {}, "alexnet", "_ALEXNET_COMPLETE")
+    (item,) = shell.get_completions(["params", "-S"], "seed")
+    assert (item.value, item.help) == ("seed=", "2012")
+
+
+def test_a_params_yaml_that_is_being_edited_offers_nothing(here):
+    (here / "params.yaml").write_text("variants: {")
+    assert offered("train", "") == offered("params", "-S", "") == []
+
+
+def _complete(folder, root, *words):
+    """Press Tab as bash does: a process of its own."""
+    code = f"""
+import sys
+sys.path.insert(0, {str(root)!r})
+from pipeline.cli import main
+try:
+    main()
+finally:
+    print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)
+"""
+    asked = {"_ALEXNET_COMPLETE": "bash_complete", "COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, env=os.environ | asked, capture_output=True, text=True, check=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("alexnet", "use", "tiny"), "plain,tiny_imagenet\n"),
+        (("alexnet", "predict", "--pretrained", "cif"), "plain,cifar10\n"),
+        (("alexnet", "train", "faithful", "-S", "see"), "plain,seed=\n"),
+    ],
+)
+def test_tab_is_quick_and_silent_outside_a_repository(tmp_path, root, words, expected):
+    done = _complete(root, root, *words)
+    assert (done.stdout, done.stderr) == (expected, "[]\n")
+    done = _complete(tmp_path, root, *words)
+    assert (done.stdout, done.stderr) == ("\n", "[]\n")
+
+
+def test_bash_leaves_no_space_after_a_key(here):
+    """The value follows; a variant is followed by a space."""
+    script = get_completion_class("bash")(alexnet, {}, "alexnet", "_ALEXNET_COMPLETE").source()
+    pressed = """
+    compopt() { echo "$@"; }
+    COMP_WORDS=(alexnet train %s); COMP_CWORD=%d
+    _alexnet_completion alexnet; echo "${COMPREPLY[@]}"
+    """
+    # The function asks the command that it was registered for, here one of this environment.
+    for words, last, expected in (("faithful -S see", 4, "-o nospace\nseed=\n"), ("f", 2, "faithful\n")):
+        text = script + pressed % (words, last)
+        done = subprocess.run(["bash", "--norc", "-c", text], capture_output=True, text=True, check=True)
+        assert done.stdout == expected
+        assert done.stderr == ""
