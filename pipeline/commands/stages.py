@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipeline.commands import completion
 from pipeline.commands.base import Command, example, overrides, say
 from pipeline.environment.typed import typed
-from pipeline.stages.table import STAGES, Stage
+from pipeline.stages.table import STAGES, Item, Stage
 
 if TYPE_CHECKING:
     from components.interfaces import Tracker
@@ -56,7 +57,8 @@ def _command(stage: Stage) -> click.Command:
     params: list[click.Parameter] = []
     if stage.foreach:
         metavar = "VARIANT" if stage.foreach == "variants" else "IMAGES"
-        params.append(click.Argument(["entry"], metavar=metavar, help=f"An entry of `{stage.foreach}`."))
+        about_entry, offered = f"An entry of `{stage.foreach}`.", completion.entries(stage.foreach)
+        params.append(click.Argument(["entry"], metavar=metavar, help=about_entry, shell_complete=offered))
     if stage.name == "train":
         params += [
             click.Option(["--fresh"], is_flag=True, help="Ignore and delete an earlier checkpoint of this training."),
@@ -133,7 +135,21 @@ def run(name: str, entry: str, changes: tuple[str, ...], *, fresh: bool = False)
     run_stage(workspace, config, item, progress=progress_for(), recorder=recorder, fresh=fresh, after=after)
     if not os.environ.get("DVC_STAGE"):
         written = ", ".join(item.outputs().values())
-        say(f"{item.address}: wrote {written}; `dvc status` shows a change until `dvc commit {item.address}`")
+        say(
+            f"{item.address}: wrote {written}; `dvc status` shows a change until `dvc commit {item.address}`"
+            + _way_back(workspace, item)
+        )
+
+
+def _way_back(workspace: "Workspace", item: Item) -> str:
+    """Say how the outputs come back that the run has replaced, if DVC has them."""
+    from pipeline.stages.dvc_cache import holds
+    from pipeline.stages.lock import read_lock
+
+    locked = read_lock(workspace.root).outputs(item)
+    if not locked or not holds(workspace, locked.values()):
+        return ""
+    return f", and `dvc checkout --force {item.address}` brings back those of dvc.lock"
 
 
 def _write_page(workspace: "Workspace", config: "Config", tracker: "Tracker") -> None:

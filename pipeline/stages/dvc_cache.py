@@ -3,6 +3,7 @@
 import functools
 import json
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from pipeline.environment.processes import run_module
@@ -61,6 +62,11 @@ def link(workspace: Workspace, digest: str, place: Path) -> bool:
         (place / entry["relpath"]).parent.mkdir(parents=True, exist_ok=True)
         (place / entry["relpath"]).symlink_to(source)
     return True
+
+
+def holds(workspace: Workspace, hashes: Iterable[str]) -> bool:
+    """Whether the cache has an output of each hash; of a folder its list counts, which goes with the files."""
+    return all(_cached(workspace, digest).is_file() for digest in hashes)
 
 
 def _cached(workspace: Workspace, digest: str) -> Path:

@@ -4,6 +4,7 @@ import pytest
 from click.testing import CliRunner
 
 from pipeline.cli import alexnet
+from pipeline.stages import dvc_cache
 from pipeline.verify import kill_test
 from pipeline.verify.kill_test import Verdict
 
@@ -36,3 +37,20 @@ def test_a_stage_that_was_run_by_hand_says_what_it_wrote_and_how_dvc_learns_of_i
     assert result.exit_code == 0, result.output
     assert "download: wrote data/dataset; `dvc status` shows a change until `dvc commit download`" in result.stderr
     assert json.loads((workspace.root / "data/dataset/params.json").read_text())["seed"] == 7
+
+
+@pytest.mark.parametrize("has_cache", [True, False])
+def test_a_stage_by_hand_says_how_the_former_outputs_come_back(workspace, monkeypatch, tmp_path, has_cache):
+    """That `dvc checkout` does it is in tests/test_daily_page.py."""
+    monkeypatch.chdir(workspace.root)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setattr(dvc_cache, "_folder", lambda root: tmp_path / "cache")
+    former = {"path": "data/dataset", "md5": "0123.dir"}
+    (workspace.root / "dvc.lock").write_text(json.dumps({"stages": {"download": {"outs": [former]}}}))
+    if has_cache:
+        (tmp_path / "cache/files/md5/01").mkdir(parents=True)
+        (tmp_path / "cache/files/md5/01/23.dir").write_text("[]")
+    said = CliRunner().invoke(alexnet, ["download"]).stderr
+    way_back = "until `dvc commit download`, and `dvc checkout --force download` brings back those of dvc.lock"
+    assert (way_back in said) == has_cache
+    assert "until `dvc commit download`" in said
