@@ -1,0 +1,109 @@
+"""docs/daily.md: every command on it exists with its options, and those of its examples run one after the other."""
+
+import re
+import shlex
+import time
+
+import pytest
+from clone import ROOT
+from dvc_repository import Repository
+
+PAGE = (ROOT / "docs/daily.md").read_text()
+EXAMPLES = [line for block in re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()]
+NAMED = re.findall(r"`((?:dvc|alexnet|make) [^`]+)`", PAGE)
+COMPLETION = [line for line in EXAMPLES if line.startswith("eval ")]
+DOCKER = [line for line in EXAMPLES if "docker " in line]
+RUN = [line for line in EXAMPLES if line not in COMPLETION + DOCKER]
+
+
+@pytest.mark.parametrize("command", [line for line in [*RUN, *NAMED] if line.startswith("dvc ")])
+def test_dvc_knows_a_command_with_its_options(command):
+    from dvc.cli.parser import get_main_parser
+
+    words = shlex.split(command)[1:]
+    assert get_main_parser().parse_args(words).cmd in words[:2]  # it raises at an option that is unknown
+
+
+@pytest.mark.parametrize("command", [line for line in [*RUN, *NAMED] if line.startswith("alexnet ")])
+def test_alexnet_knows_a_command_with_its_options(command):
+    from pipeline.cli import alexnet
+
+    _, name, *arguments = shlex.split(command)
+    alexnet.commands[name].make_context(name, arguments)
+
+
+def test_every_key_of_the_page_is_one_of_params_yaml():
+    from pipeline.environment.yaml_file import read, with_overrides
+
+    keys = re.findall(r"-S '?([\w.]+)=", PAGE)
+    assert len(keys) > 3
+    with_overrides(read(ROOT / "params.yaml"), [f"{key}=1" for key in keys])
+
+
+def test_plots_of_dvc_need_the_network_that_the_page_names():
+    from dvc_render.vega import VegaRenderer
+
+    (host,) = set(re.findall(r"https://([\w.]+)/", VegaRenderer.SCRIPTS))
+    assert f"scripts from {host}, so it is empty without a network" in PAGE
+
+
+def test_the_image_takes_the_steps_of_the_makefile():
+    """No Docker is needed: what it adds to Python is make, and what it runs are targets."""
+    text = (ROOT / "docs/docker/repro.Dockerfile").read_text()
+    assert re.findall(r"```dockerfile\n(.*?)```", PAGE, re.DOTALL) == [text]
+    steps = dict(re.findall(r"^(FROM|COPY|WORKDIR|CMD) (.*)$", text, re.MULTILINE))
+    makefile = (ROOT / "Makefile").read_text()
+    version = re.fullmatch(r"python:(3\.\d+)-slim", steps["FROM"])[1]
+    assert f"python{version} " in re.search(r"foreach name,(.*?),", makefile)[1] + " "
+    assert steps["COPY"] == f". {steps['WORKDIR']}"
+    installed, made = re.findall(r"^RUN (.*)$", text, re.MULTILINE)
+    assert installed.split()[-1] == "make"
+    assert [made, steps["CMD"]] == ["make setup", '["make", "repro"]']
+    for target in ("setup", "repro"):
+        assert re.search(rf"^{target}: \$\(READY\)", makefile, re.MULTILINE)
+    assert next(line for line in DOCKER if "build" in line).split()[-2] == "docs/docker/repro.Dockerfile"
+    assert f":{steps['WORKDIR']}/reports/report.html" in DOCKER[-1]
+
+
+def test_the_lines_for_completion_are_taken_by_bash(tmp_path):
+    shell = Repository(tmp_path)
+    said = shell.run("bash", "--norc", "-ec", "\n".join([*COMPLETION, "complete -p alexnet dvc"])).stdout
+    assert [line.split()[-1] for line in said.splitlines()] == ["alexnet", "dvc"]
+
+
+@pytest.mark.slow
+def test_the_examples_run_one_after_the_other(tmp_path):
+    """With stub stages and the real `dvc`, from a committed run on, as the page has them."""
+    repository = Repository(tmp_path)
+    repository.run("dvc", "repro")
+    repository.commit()
+    params, model = repository.root / "params.yaml", repository.root / "models/optimized/params.json"
+    former = params.read_text(), model.read_text()
+    said = {}
+    for command in RUN:
+        done = repository.run("bash", "-c", command)
+        said[command] = done.stdout + done.stderr
+        if command == "dvc queue start":
+            _wait_for_the_queue(repository)
+        if command == "alexnet train optimized -S variants.optimized.training.epochs=2":
+            assert RUN[RUN.index(command) + 1] in said[command]
+            assert model.read_text() != former[1]
+    assert (params.read_text(), model.read_text()) == former
+    assert repository.run("git", "status", "--porcelain").stdout == ""
+    table = said["dvc exp show --only-changed --hide-workspace"]
+    assert re.search(r"longer.* 15 ", table), table
+    names = repository.run("dvc", "exp", "list", "--name-only").stdout.split()
+    assert sorted(names) == ["epochs-1", "epochs-2", "longer"]
+    cached = [path for path in (repository.root / ".dvc/cache/files").rglob("*") if path.is_file()]
+    assert model.is_symlink() or any(path.samefile(model) for path in cached)
+
+
+def _wait_for_the_queue(repository: Repository) -> None:
+    deadline = time.monotonic() + 600
+    while time.monotonic() < deadline:
+        status = repository.run("dvc", "queue", "status").stdout
+        assert "Failed" not in status, status
+        if status.count("Success") == 2:
+            return
+        time.sleep(2)
+    raise AssertionError("the queue did not end")
