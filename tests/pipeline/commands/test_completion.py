@@ -3,6 +3,7 @@ import subprocess
 import sys
 
 import pytest
+import stub_stages
 from click.shell_completion import get_completion_class
 
 from pipeline.cli import alexnet
@@ -17,16 +18,21 @@ def offered(*words):
     return [item.value for item in shell.get_completions(complete, incomplete)]
 
 
-@pytest.fixture
-def here(workspace, monkeypatch):
-    monkeypatch.chdir(workspace.root)
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    made = stub_stages.make_repository(tmp_path_factory.mktemp("completion") / "repository")
+    (made / "experiments").mkdir()
     for name in ("cifar10", "cifar100", "sample"):
-        (workspace.root / f"experiments/{name}.yaml").parent.mkdir(exist_ok=True)
-        (workspace.root / f"experiments/{name}.yaml").touch()
+        (made / f"experiments/{name}.yaml").touch()
     for name in ("mine", "yours"):
-        (workspace.root / f"results/pretrained/{name}").mkdir(parents=True)
-        (workspace.root / f"results/pretrained/{name}/model.json").touch()
-    return workspace.root
+        (made / f"results/pretrained/{name}").mkdir(parents=True)
+        (made / f"results/pretrained/{name}/model.json").touch()
+    return made
+
+
+@pytest.fixture
+def here(folder, monkeypatch):
+    monkeypatch.chdir(folder)
 
 
 @pytest.mark.parametrize(
@@ -68,8 +74,10 @@ def test_a_key_shows_its_value(here):
     assert (item.value, item.help) == ("seed=", "2012")
 
 
-def test_a_params_yaml_that_is_being_edited_offers_nothing(here):
-    (here / "params.yaml").write_text("variants: {")
+def test_a_params_yaml_that_is_being_edited_offers_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dvc.yaml").touch()
+    (tmp_path / "params.yaml").write_text("variants: {")
     assert offered("train", "") == offered("params", "-S", "") == []
 
 
