@@ -161,7 +161,7 @@ def load_pretrained(path_or_name: FilePath) -> ImageClassifier:
 
 def _pretrained(name: FilePath) -> Path:
     """Find a model that comes with the package."""
-    shelf = pretrained_shelf()
+    shelf = _shelf()
     known = sorted(path.parent.name for path in shelf.glob("*/model.json"))
     if os.fspath(name) in known:
         return shelf / name
@@ -172,7 +172,7 @@ def _pretrained(name: FilePath) -> Path:
     )
 
 
-def pretrained_shelf() -> Path:
+def _shelf() -> Path:
     """Return the folder of the models that come with the package; it may be missing."""
     try:
         return Path(str(resources.files("alexnet_tf.pretrained")))

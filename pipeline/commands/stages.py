@@ -135,10 +135,10 @@ def run(name: str, entry: str, changes: tuple[str, ...], *, fresh: bool = False)
     run_stage(workspace, config, item, progress=progress_for(), recorder=recorder, fresh=fresh, after=after)
     if not os.environ.get("DVC_STAGE"):
         written = ", ".join(item.outputs().values())
-        say(
-            f"{item.address}: wrote {written}; `dvc status` shows a change until `dvc commit {item.address}`"
-            + _way_back(workspace, item)
-        )
+        told = f"`dvc status` shows a change until `dvc commit {item.address}`"
+        if any(not change.startswith("runtime.") for change in changes):  # DVC would take it for a run of params.yaml
+            told = "params.yaml lacks the values of -S, so do not `dvc commit` it; `dvc repro` makes it without them"
+        say(f"{item.address}: wrote {written}; {told}{_way_back(workspace, item)}")
 
 
 def _way_back(workspace: "Workspace", item: Item) -> str:

@@ -2,7 +2,7 @@
 
 TensorFlow's C++ code writes to the descriptor of standard error before its log has a level, so that no setting
 silences it. Keras imports scikit-learn, pandas and matplotlib wherever they are installed, for wrappers and pictures
-that nothing here uses: that is half the time of `import tensorflow`.
+that nothing here uses: a large part of the time of `import tensorflow`.
 """
 
 import os

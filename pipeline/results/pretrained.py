@@ -41,7 +41,7 @@ def folder_of(root: Path, name: str) -> Path:
 
 
 def _shelf(root: Path) -> Path:
-    """Find the models; those of the package without `image_classifier.pretrained_shelf`, which brings TensorFlow."""
+    """Find the models; those of the package without `alexnet_tf.image_classifier`, which brings TensorFlow."""
     own, package = root / FOLDER, find_spec("alexnet_tf.pretrained")
     if own.is_dir() or package is None or package.origin is None:
         return own
