@@ -23,7 +23,7 @@ class Inference:
         self._strategy = strategy
         self._num_replicas = len(strategy.extended.worker_devices)
         self._per_replica = -(-batch_size // self._num_replicas)
-        self._step = tf.function(lambda images: strategy.run(forward, args=(images,)))
+        self._step = tf.function(lambda images: strategy.run(forward, args=(images,)), autograph=False)
 
     def logits(self, split: RecordDataset) -> Iterator[np.ndarray]:
         """Yield the logits (n, V, K) float32 of a split in its order, the last batch perhaps smaller.

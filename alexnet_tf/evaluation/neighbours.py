@@ -28,7 +28,7 @@ def hidden_activations(classifier: Classifier) -> Callable[[np.ndarray], np.ndar
         view = classifier.center_view(classifier.inputs(images))
         return tf.cast(classifier.model.hidden(classifier.model.features(view)), tf.float32)
 
-    compiled = tf.function(forward, input_signature=[tf.TensorSpec([None, side, side, 3], tf.uint8)])
+    compiled = tf.function(forward, autograph=False, input_signature=[tf.TensorSpec([None, side, side, 3], tf.uint8)])
     return lambda images: compiled(tf.constant(images)).numpy()
 
 

@@ -46,7 +46,7 @@ def predictor(classifier: Classifier, *, ten_crop: bool) -> Callable[[np.ndarray
             return ten_view_logits(classifier, images)
         return classifier.model(classifier.center_view(classifier.inputs(images)), training=False)[:, None]
 
-    compiled = tf.function(forward, input_signature=[tf.TensorSpec([None, side, side, 3], tf.uint8)])
+    compiled = tf.function(forward, autograph=False, input_signature=[tf.TensorSpec([None, side, side, 3], tf.uint8)])
 
     def predict(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         logits = compiled(tf.constant(images)).numpy()

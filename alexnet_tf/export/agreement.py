@@ -43,7 +43,7 @@ def answers(classifier: "Classifier", images: Images) -> Iterator[tuple[np.ndarr
     start = (classifier.size - classifier.crop_size) // 2
     window = slice(start, start + classifier.crop_size)
     # One function as in the evaluation: layer by layer, TensorFlow would trace each layer's own and warn of so many.
-    network = tf.function(lambda inputs: classifier.model(inputs, training=False))
+    network = tf.function(lambda inputs: classifier.model(inputs, training=False), autograph=False)
     for first in range(0, count, BATCH):
         with tf.device("CPU:0"):
             inputs = classifier.inputs(images.read(chosen[first : first + BATCH]))

@@ -42,7 +42,7 @@ def compare_in_fresh_process(
     """
     answers = ask(saved_model, images)
     # One function as in the evaluation: layer by layer, TensorFlow would trace each layer's own and warn of so many.
-    network = tf.function(lambda inputs: classifier.model(inputs, training=False))
+    network = tf.function(lambda inputs: classifier.model(inputs, training=False), autograph=False)
     with tf.device("CPU:0"):
         x = classifier.inputs(images)
         views = classifier.ten_views(x)

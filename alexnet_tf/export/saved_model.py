@@ -41,8 +41,8 @@ class Server(tf.Module):
             logits = tf.reshape(classifier.model(flat, training=False), [-1, 10, len(names)])
             return _answer(logits, tf.reduce_mean(tf.nn.softmax(tf.cast(logits, tf.float32)), axis=1), names)
 
-        self.center = tf.function(center, input_signature=[images])
-        self.ten_crop = tf.function(ten_crop, input_signature=[images])
+        self.center = tf.function(center, autograph=False, input_signature=[images])
+        self.ten_crop = tf.function(ten_crop, autograph=False, input_signature=[images])
 
 
 def save(classifier: "Classifier", folder: Path) -> None:

@@ -45,7 +45,7 @@ def convert(classifier: "Classifier") -> bytes:
         answered: Any = model.stateless_call(*weights, classifier.views.centred(images), training=False)
         return {"logits": answered[0]}
 
-    function = tf.function(answer, input_signature=[pixels]).get_concrete_function()
+    function = tf.function(answer, autograph=False, input_signature=[pixels]).get_concrete_function()
     # The module holds nothing; without one the converter forgets the names of the signature.
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function], tf.Module(name="alexnet"))
     converter.optimizations = [tf.lite.Optimize.DEFAULT]

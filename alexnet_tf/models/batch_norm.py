@@ -62,25 +62,25 @@ def _programs(activation: str, shape: tuple, dtype: tf.DType) -> _Programs:
     function, slope = ACTIVATIONS[activation]
     axes = list(range(len(shape) - 1))
 
-    @tf.function(jit_compile=True)
+    @tf.function(jit_compile=True, autograph=False)
     def sums(x, shift):
         centred = tf.cast(x, tf.float32) - shift
         return tf.reduce_sum(centred, axes), tf.reduce_sum(tf.square(centred), axes)
 
-    @tf.function(jit_compile=True)
+    @tf.function(jit_compile=True, autograph=False)
     def forward(x, scale, offset):
         return tf.cast(function(tf.cast(x, tf.float32) * scale + offset), x.dtype)
 
     def through_activation(x, upstream, scale, offset):
         return tf.cast(upstream, tf.float32) * slope(x * scale + offset)
 
-    @tf.function(jit_compile=True)
+    @tf.function(jit_compile=True, autograph=False)
     def slopes(x, upstream, scale, offset, mean):
         x = tf.cast(x, tf.float32)
         d = through_activation(x, upstream, scale, offset)
         return tf.reduce_sum(d, axes), tf.reduce_sum(d * (x - mean), axes)
 
-    @tf.function(jit_compile=True)
+    @tf.function(jit_compile=True, autograph=False)
     def backward(x, upstream, scale, offset, a, b):
         x32 = tf.cast(x, tf.float32)
         return tf.cast(scale * through_activation(x32, upstream, scale, offset) + a * x32 + b, x.dtype)

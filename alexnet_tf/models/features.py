@@ -35,7 +35,7 @@ class Features(keras.Model):
     def compute_output_shape(self, input_shape):
         """Return (N, units)."""
         inputs = tf.TensorSpec((1, *input_shape[1:]), tf.float32)
-        return (input_shape[0], tf.function(self.call).get_concrete_function(inputs).output_shapes[-1])
+        return (input_shape[0], tf.function(self.call, autograph=False).get_concrete_function(inputs).output_shapes[-1])
 
     def get_config(self):
         """Return the arguments of the constructor."""

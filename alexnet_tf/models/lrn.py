@@ -35,12 +35,12 @@ def _program(alpha: float, beta: float, k: float, radius: int, shape: tuple, dty
     """Return the normalization for one kind of input; compiled programs are kept, one for each kind."""
     del shape, dtype  # only in the key: a program that saw many shapes would be traced again and again
 
-    @tf.function(jit_compile=True)
+    @tf.function(jit_compile=True, autograph=False)
     def forward(a):
         a32 = tf.cast(a, tf.float32)
         return tf.cast(a32 * _scale(a32, alpha, beta, k, radius)[1], a.dtype)
 
-    @tf.function(jit_compile=True)
+    @tf.function(jit_compile=True, autograph=False)
     def backward(a, upstream):
         a32, g = tf.cast(a, tf.float32), tf.cast(upstream, tf.float32)
         d, r = _scale(a32, alpha, beta, k, radius)

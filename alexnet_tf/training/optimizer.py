@@ -5,7 +5,7 @@ import tensorflow as tf
 from alexnet_tf.training.recipe import OptimizerSpec
 
 
-@tf.function(jit_compile=True)
+@tf.function(jit_compile=True, autograph=False)
 def momentum_update(
     weights, velocity, gradient, learning_rate, momentum, coupled_decay, decoupled_decay, nesterov: bool
 ):

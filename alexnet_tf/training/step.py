@@ -178,6 +178,7 @@ class TrainStep:
             sums = sums.write(index, self.strategy.experimental_local_results(total)[0])  # replicas are equal
         return losses.stack(), errors.stack(), sums.stack()
 
+    @tf.autograph.experimental.do_not_convert  # only the loop around it needs that, and it takes a second or two
     def _replica_step(self, images, labels, rows, mirrored, step, rate, conv1_rate):
         recipe, batch_size = self.recipe, self.recipe.global_batch_size
         draw = RandomStreams(tf.stack([self.seed, step]), rows, batch_size)
