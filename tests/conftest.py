@@ -22,6 +22,7 @@ os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"  # as `import alexnet_tf` has it; some
 # the same but for rounding; the clones of the end-to-end tests have their own environment, without this flag.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+os.environ["DVC_NO_ANALYTICS"] = "1"  # a process of its own after each command
 for _name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "DVC_ROOT", "DVC_STAGE", "DVC_EXP_NAME", "CALLER_PATH"):
     os.environ.pop(_name, None)
 # As `make test` and an activated environment have it, so that messages name commands without a path.
