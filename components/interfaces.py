@@ -4,7 +4,7 @@ This module is in the import closure of every stage, so an edit here reruns the 
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +28,10 @@ class Tracker(Protocol):
         """Record numbers, for example `{"train/loss": 2.1}`, at a step (an epoch, counted from 1) or once."""
         ...
 
+    def step_metrics(self, values: Mapping[str, Sequence[float]], *, first: int) -> None:
+        """Offer numbers of successive training steps, counted from 1; a tracker may find them too many to record."""
+        ...
+
     def tags(self, values: Mapping[str, str]) -> None:
         """Record words, for example the devices that were used."""
         ...
@@ -41,6 +45,9 @@ class SilentTracker:
     """Records nothing."""
 
     def metrics(self, values: Mapping[str, float], *, step: int | None = None) -> None:
+        """Ignore `values`."""
+
+    def step_metrics(self, values: Mapping[str, Sequence[float]], *, first: int) -> None:
         """Ignore `values`."""
 
     def tags(self, values: Mapping[str, str]) -> None:

@@ -35,6 +35,8 @@ from alexnet_tf.training.recipe import TrainingSpec
 from components.interfaces import Runtime, StageParams
 
 if TYPE_CHECKING:  # TensorFlow takes seconds to import
+    import numpy as np
+
     from alexnet_tf.training.history import Epoch
     from alexnet_tf.training.loop import TrainingResult
 
@@ -159,11 +161,15 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     started = time.perf_counter()
     with runtime.progress.task("train", total=training.total_steps, unit="steps") as task:
 
-        def advance(num_steps: int, **figures: float) -> None:
+        def advance(num_steps: int, **figures: "np.ndarray") -> None:
             nonlocal steps_taken
+            if figures:
+                named = {f"train/{name}": each.tolist() for name, each in figures.items()}
+                runtime.tracker.step_metrics(named, first=steps_taken + 1)
             steps_taken += num_steps
             epoch = -(-steps_taken // training.batches.steps_per_epoch)
-            task.advance(num_steps, epoch=f"{max(epoch, 1)} of {epochs}", **figures)
+            means = {name: float(each.mean()) for name, each in figures.items()}
+            task.advance(num_steps, epoch=f"{max(epoch, 1)} of {epochs}", **means)
 
         fit = TrainingLoop(
             training,

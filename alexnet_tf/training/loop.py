@@ -58,7 +58,8 @@ class TrainingLoop:
         folder: Where the checkpoint goes, of several workers the chief's alone; None keeps none. It must belong to
             this training alone: whoever names it makes sure that other params, data or code get another name.
         checkpoint_interval_seconds: Time between two checkpoints.
-        advance: Called with a number of steps and figures to show.
+        advance: Called with a number of steps and the figures of each, float32: `loss` in nats and `top1_error`, a
+            fraction; first with the number of the steps before a resume, without figures.
         on_epoch: Called with each epoch's row and its seconds; after a resume first with the rows of the epochs before,
             whose seconds, like those of an epoch of which a part was trained before, are None.
         stop: Ends the training early, with a checkpoint. It is heeded once a first call of steps is through: until
@@ -134,7 +135,7 @@ class TrainingLoop:
         state.step += num_steps
         state.losses += losses.tolist()
         state.errors += errors.tolist()
-        self._advance(num_steps, loss=float(losses[-1]), top1_error=float(np.mean(errors)))
+        self._advance(num_steps, loss=losses, top1_error=errors)
         seconds_per_step = (time.monotonic() - started) / num_steps
         return max(1, min(100, round(SECONDS_PER_CALL / max(seconds_per_step, 1e-6))))
 

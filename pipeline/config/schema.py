@@ -43,6 +43,7 @@ class RuntimeParams(StageParams):
     devices: tuple[str, ...] = Field(description="TensorFlow device names; empty: every GPU, else the CPU.")
     checkpoint_interval_seconds: float = Field(gt=0, description="Seconds of training between two checkpoints.")
     input_parallel_calls: int = Field(ge=0, description="Training batches read at once; 0: one a core, 4 at most.")
+    tensorboard: bool = Field(description="Whether trainings write event files, to .alexnet/tensorboard.")
     beam_runner: Annotated[str, AfterValidator(_runner)] = Field(description="Beam runner; never left open.")
     beam_workers: int = Field(ge=0, description="Beam workers; 0: one a core.")
     beam_options: tuple[str, ...] = Field(description="Further Beam flags, for example --flink_master=HOST:PORT.")

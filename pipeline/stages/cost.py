@@ -5,7 +5,7 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from components.interfaces import Tracker
@@ -78,6 +78,10 @@ class CostTracker:
             if name.startswith(PREFIX):
                 self._meter.reported[name.removeprefix(PREFIX)] = float(value)
         self._tracker.metrics(values, step=step)
+
+    def step_metrics(self, values: Mapping[str, Sequence[float]], *, first: int) -> None:
+        """Pass the numbers of steps on."""
+        self._tracker.step_metrics(values, first=first)
 
     def tags(self, values: Mapping[str, str]) -> None:
         """Pass words on."""

@@ -9,7 +9,7 @@ import shutil
 import socket
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,7 +20,7 @@ from pipeline.environment.git import uncommitted_changes
 from pipeline.environment.processes import is_under_dvc, pipeline_key, pipeline_process
 from pipeline.environment.workspace import Workspace
 from pipeline.stages.table import Item
-from pipeline.tracking import spool, uploads
+from pipeline.tracking import event_files, spool, uploads
 from pipeline.tracking.run_descriptions import dataset_entries, row_entries, run_identity, stage_entry
 from pipeline.tracking.spool import now
 from pipeline.tracking.stage_runs import headline_metrics
@@ -55,7 +55,7 @@ class MlflowTracker:
         self._tell = tell
         self._send = send
 
-    def open(self, item: Item, config: Config, fingerprint: str) -> "SpoolTracker":
+    def open(self, item: Item, config: Config, fingerprint: str) -> StageTracker:
         """Start recording one run."""
         start = {
             "event": "start",
@@ -69,7 +69,12 @@ class MlflowTracker:
             "rows": row_entries(self._workspace, item, config),
             "datasets": dataset_entries(self._workspace, item, config),
         }
-        return SpoolTracker(self._workspace, item, start, self._tell, send=self._send)
+        tracker = SpoolTracker(self._workspace, item, start, self._tell, send=self._send)
+        if not config.runtime.tensorboard or item.stage.name != "train":  # no other stage has steps
+            return tracker
+        folder = event_files.run_folder(self._workspace.scratch / event_files.FOLDER, start["rows"][0], fingerprint)
+        self._tell(f"{item.address}: {event_files.where(self._workspace.home, folder)}")
+        return event_files.EventFiles(tracker, folder, self._tell)
 
 
 class SpoolTracker:
@@ -101,6 +106,9 @@ class SpoolTracker:
         """Record numbers at a step, or once."""
         numbers = {name: float(value) for name, value in values.items()}
         self._record({"event": "metrics", "time": now(), "step": step or 0, "values": numbers})
+
+    def step_metrics(self, values: Mapping[str, Sequence[float]], *, first: int) -> None:
+        """Ignore the numbers of steps: MLflow has those of epochs."""
 
     def tags(self, values: Mapping[str, str]) -> None:
         """Record words."""

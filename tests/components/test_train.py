@@ -83,11 +83,17 @@ def run(inputs, folder, params, runtime=None):
 
 
 class NotingTracker(SilentTracker):
-    def __init__(self):
-        self.noted = []
+    def __init__(self, break_at=0):
+        self.noted, self.steps, self.break_at = [], {}, break_at
 
     def metrics(self, values, *, step=None):
         self.noted.append((step, dict(values)))
+
+    def step_metrics(self, values, *, first):
+        if first == self.break_at:
+            raise KeyboardInterrupt
+        for name, figures in values.items():
+            self.steps.setdefault(name, {}).update(enumerate(figures, start=first))
 
     def values(self, name):
         return [values[name] for _, values in self.noted if name in values]
@@ -118,6 +124,26 @@ def test_it_writes_a_model_and_its_history(inputs, tmp_path):
     by_epoch = {step: values for step, values in tracker.noted if step}
     assert sorted(by_epoch) == [1, 2]
     assert {"train/loss", "validation/top1_error", "learning_rate"} <= by_epoch[1].keys()
+    for name in ("train/loss", "train/top1_error"):
+        assert sorted(tracker.steps[name]) == [1, 2, 3, 4, 5, 6]
+        of_first_epoch = [tracker.steps[name][step] for step in (1, 2, 3)]
+        assert by_epoch[1][name] == pytest.approx(np.mean(of_first_epoch), rel=1e-6)
+
+
+@pytest.mark.slow
+def test_a_resumed_training_reports_the_steps_after_its_checkpoint_and_they_are_the_same(inputs, tmp_path, monkeypatch):
+    from alexnet_tf.training import loop
+
+    monkeypatch.setattr(loop, "SECONDS_PER_CALL", 0.0)
+    whole, killed, resumed = NotingTracker(), NotingTracker(break_at=5), NotingTracker()
+    run(inputs, tmp_path / "a", parameters(), Runtime(tracker=whole))
+    runtime = Runtime(tracker=killed, scratch=tmp_path / "scratch", checkpoint_interval_seconds=1e-9)
+    with pytest.raises(KeyboardInterrupt):
+        run(inputs, tmp_path / "b", parameters(), runtime)
+    run(inputs, tmp_path / "b", parameters(), replace(runtime, tracker=resumed))
+    assert sorted(resumed.steps["train/loss"]) == [5, 6]
+    for name, steps in whole.steps.items():
+        assert killed.steps[name] | resumed.steps[name] == steps
 
 
 class NotingProgress(SilentProgress):

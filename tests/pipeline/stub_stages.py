@@ -193,6 +193,7 @@ runtime:  # of this machine
   devices: []
   checkpoint_interval_seconds: 120.0
   input_parallel_calls: 0
+  tensorboard: false
   beam_runner: FnApiRunner
   beam_workers: 0
   beam_options: []
