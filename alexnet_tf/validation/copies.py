@@ -105,18 +105,13 @@ def _exact(surveys: Mapping[str, Survey], limits: Limits) -> list[Anomaly]:
             contradictory.append(group)
     found = []
     for split, groups in within.items():
-        if groups:
-            text = f"{split}: {len(groups)} images occur more than once: {_named(surveys, groups)}."
-            found.append(Anomaly("copies", split, "WARNING", text, "image", _copy_places(groups)))
-    if across:
-        text = f"{len(across)} images occur in more than one split with the same bytes: {_named(surveys, across)}."
-        severity = "WARNING" if limits.allow_split_leakage else "ERROR"
-        way_out = "set validate.allow_split_leakage to true"
-        found.append(Anomaly("split_leakage", "", severity, text, "image", _copy_places(across), way_out))
-    if contradictory:
-        text = f"{len(contradictory)} images have more than one label: {_named(surveys, contradictory)}."
-        found.append(Anomaly("contradictory_labels", "", "WARNING", text, "label", _copy_places(contradictory)))
-    return found
+        found += _anomalies(surveys, "copies", groups, "images occur more than once", split=split)
+    told = "images occur in more than one split with the same bytes"
+    found += _anomalies(
+        surveys, "split_leakage", across, told, allowed=limits.allow_split_leakage, switch="allow_split_leakage"
+    )
+    told = "images have more than one label"
+    return found + _anomalies(surveys, "contradictory_labels", contradictory, told, feature="label")
 
 
 def _near(surveys: Mapping[str, Survey], limits: Limits) -> list[Anomaly]:
@@ -125,20 +120,29 @@ def _near(surveys: Mapping[str, Survey], limits: Limits) -> list[Anomaly]:
     found = []
     for split in surveys:
         within = [pair for pair in pairs if pair[0][0] == pair[1][0] == split]
-        if within:
-            text = f"{split}: {len(within)} pairs of images look alike: {_named(surveys, within)}."
-            found.append(Anomaly("near_copies", split, "WARNING", text, "image", _copy_places(within)))
-    if across:
-        text = f"{len(across)} pairs of images in two splits look alike: {_named(surveys, across)}."
-        severity = "WARNING" if limits.allow_near_leakage else "ERROR"
-        way_out = "set validate.allow_near_leakage to true"
-        found.append(Anomaly("near_leakage", "", severity, text, "image", _copy_places(across), way_out))
-    return found
+        found += _anomalies(surveys, "near_copies", within, "pairs of images look alike", split=split)
+    told = "pairs of images in two splits look alike"
+    return found + _anomalies(
+        surveys, "near_leakage", across, told, allowed=limits.allow_near_leakage, switch="allow_near_leakage"
+    )
 
 
-def _named(surveys: Mapping[str, Survey], groups: Sequence[Sequence[Place]]) -> str:
-    return some([" = ".join(surveys[split].keys[row] for split, row in group) for group in groups])
-
-
-def _copy_places(groups: Sequence[Sequence[Place]]) -> tuple[Place, ...]:
-    return tuple(place for group in groups for place in group)[:IMAGES_KEPT]
+def _anomalies(
+    surveys: Mapping[str, Survey],
+    name: str,
+    groups: Sequence[Sequence[Place]],
+    told: str,
+    *,
+    split: str = "",
+    feature: str = "image",
+    allowed: bool = True,
+    switch: str = "",
+) -> list[Anomaly]:
+    """Make groups of images one anomaly, if there are any; one that `switch` does not allow is an ERROR."""
+    if not groups:
+        return []
+    named = some([" = ".join(surveys[split].keys[row] for split, row in group) for group in groups])
+    text = f"{split}: " * bool(split) + f"{len(groups)} {told}: {named}."
+    places = tuple(place for group in groups for place in group)[:IMAGES_KEPT]
+    way_out = f"set validate.{switch} to true" if switch else ""
+    return [Anomaly(name, split, "WARNING" if allowed else "ERROR", text, feature, places, way_out)]
