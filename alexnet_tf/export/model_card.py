@@ -1,7 +1,7 @@
 """What a person who meets an exported model should know, as Markdown made of its numbers."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from alexnet_tf.text_tables import markdown_table
@@ -111,28 +111,14 @@ def _centred(classifier: "Classifier") -> str:
 
 
 def _tflite_section(classifier: "Classifier", measured: Mapping[str, Any]) -> list[str]:
-    side = classifier.crop_size
-    return [
-        "## TensorFlow Lite",
-        "",
-        f"`model.tflite` ({measured['bytes'] / 1e6:.1f} MB) holds the network alone, with float16 weights and float32"
-        f" arithmetic. Its input `images` is one image, (1, {side}, {side}, 3) float32, RGB, 0 to 255:"
-        f" {_crops(classifier)}. It returns `logits`, in the order of class_names.txt.",
-        "",
-        _agreement(measured),
-        "",
-    ]
+    holds = (
+        f"`model.tflite` ({_megabytes(measured)}) holds the network alone, with float16 weights and float32 arithmetic"
+    )
+    return _network_section("TensorFlow Lite", holds, ("one image", "1"), classifier, measured)
 
 
 def _onnx_section(classifier: "Classifier", measured: Mapping[str, Any]) -> list[str]:
-    side = classifier.crop_size
-    return [
-        "## ONNX",
-        "",
-        f"`model.onnx` ({measured['bytes'] / 1e6:.1f} MB, float32) holds the network alone. Its input `images` is a"
-        f" batch of any size, (N, {side}, {side}, 3) float32, RGB, 0 to 255: {_crops(classifier)}. It returns `logits`,"
-        " in the order of class_names.txt.",
-        "",
+    example = [
         "```python",
         "import onnxruntime",
         "",
@@ -140,9 +126,39 @@ def _onnx_section(classifier: "Classifier", measured: Mapping[str, Any]) -> list
         'logits = session.run(["logits"], {"images": crops})[0]',
         "```",
         "",
-        _agreement(measured, " in onnxruntime"),
+    ]
+    holds = f"`model.onnx` ({_megabytes(measured)}, float32) holds the network alone"
+    return _network_section(
+        "ONNX", holds, ("a batch of any size", "N"), classifier, measured, example=example, where=" in onnxruntime"
+    )
+
+
+def _network_section(
+    title: str,
+    holds: str,
+    batch: tuple[str, str],
+    classifier: "Classifier",
+    measured: Mapping[str, Any],
+    *,
+    example: Sequence[str] = (),
+    where: str = "",
+) -> list[str]:
+    """Describe a file that has the network alone; `batch` says how many images it takes, in words and in the shape."""
+    side = classifier.crop_size
+    return [
+        f"## {title}",
+        "",
+        f"{holds}. Its input `images` is {batch[0]}, ({batch[1]}, {side}, {side}, 3) float32, RGB, 0 to 255:"
+        f" {_crops(classifier)}. It returns `logits`, in the order of class_names.txt.",
+        "",
+        *example,
+        _agreement(measured, where),
         "",
     ]
+
+
+def _megabytes(measured: Mapping[str, Any]) -> str:
+    return f"{measured['bytes'] / 1e6:.1f} MB"
 
 
 def _crops(classifier: "Classifier") -> str:
@@ -151,7 +167,7 @@ def _crops(classifier: "Classifier") -> str:
     return f"short side scaled to {classifier.stored_size} pixels{enlarged}, the central {side} × {side} pixels cut out"
 
 
-def _agreement(measured: Mapping[str, Any], where: str = "") -> str:
+def _agreement(measured: Mapping[str, Any], where: str) -> str:
     which = f"{measured['images']:,} of the {measured['of']:,} test images, evenly spaced"
     if measured["images"] == measured["of"]:
         which = f"all {measured['of']:,} test images"
