@@ -1,6 +1,6 @@
 """How far the answers of an exported file are from those of the network that it was made of."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -54,22 +54,23 @@ def answers(classifier: "Classifier", images: Images) -> Iterator[tuple[np.ndarr
 
 def measured(
     content: bytes,
+    classifier: "Classifier",
+    images: Images,
+    ask: Callable[[Iterable[np.ndarray]], Iterable[np.ndarray]],
     *,
-    expected: np.ndarray,
-    received: np.ndarray,
-    of: int,
-    tolerance: float,
+    tolerances: Mapping[str, float],
     what: str,
     switch: str,
 ) -> dict[str, Any]:
-    """Compare logits, and refuse a difference that rounding does not explain.
+    """Compare the file's logits with the network's, and refuse a difference that rounding does not explain.
 
     Args:
         content: The exported file.
-        expected: (N, K) float32, the network's.
-        received: (N, K) float32, the file's.
-        of: How many images there were.
-        tolerance: Share of the largest logit that is allowed.
+        classifier: As for `answers`.
+        images: Those of which `MAX_IMAGES` at most are used, evenly spaced.
+        ask: Gives the file's logits of batches of crops (B, crop, crop, 3), in their order: arrays (n, K) float32 of
+            any n.
+        tolerances: Precision of the training -> share of the largest logit that is allowed.
         what: Names the file in the error.
         switch: Ends "Set ...": which parameter leaves the file out.
 
@@ -80,8 +81,17 @@ def measured(
     Raises:
         AlexNetError: The difference is larger than allowed.
     """
+    logits: list[np.ndarray] = []
+
+    def crops() -> Iterator[np.ndarray]:
+        for batch, answered in answers(classifier, images):
+            logits.append(answered)
+            yield batch
+
+    received = np.concatenate(list(ask(crops())))
+    expected = np.concatenate(logits)
     difference, largest = float(np.abs(received - expected).max()), float(np.abs(expected).max())
-    allowed = tolerance * max(largest, 1e-6)
+    allowed = tolerances[classifier.precision] * max(largest, 1e-6)
     if not difference <= allowed:  # not a number is no difference that is allowed
         raise AlexNetError(
             f"{what} and the trained model give different results: logits differ by {difference:.2g},"
@@ -90,7 +100,7 @@ def measured(
         )
     return {
         "images": len(expected),
-        "of": of,
+        "of": images.num_examples,
         "bytes": len(content),
         "max_logit_difference": float(f"{difference:.3g}"),
         "largest_logit": float(f"{largest:.3g}"),

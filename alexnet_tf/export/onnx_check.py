@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,29 +46,30 @@ def measure(content: bytes, classifier: "Classifier", images: agreement.Images) 
     Raises:
         AlexNetError: onnxruntime refuses the file, or the difference is more than rounding explains.
     """
-    with tempfile.TemporaryDirectory() as place:
-        model, crops, logits = (Path(place) / name for name in ("model.onnx", "crops", "logits"))
-        model.write_bytes(content)
-        crops.mkdir()
-        logits.mkdir()
-        expected = []
-        for number, (batch, answered) in enumerate(agreement.answers(classifier, images)):
-            np.save(crops / f"{number:04}.npy", batch)
-            expected.append(answered)
-        _ask(model, crops, logits)
-        received = [np.load(path) for path in sorted(logits.iterdir())]
     return agreement.measured(
         content,
-        expected=np.concatenate(expected),
-        received=np.concatenate(received),
-        of=images.num_examples,
-        tolerance=TOLERANCES[classifier.precision],
+        classifier,
+        images,
+        lambda batches: _ask(content, batches),
+        tolerances=TOLERANCES,
         what="the ONNX file, run by onnxruntime in a fresh process,",
         switch=_SWITCH,
     )
 
 
-def _ask(model: Path, crops: Path, logits: Path) -> None:
+def _ask(content: bytes, batches: Iterable[np.ndarray]) -> list[np.ndarray]:
+    with tempfile.TemporaryDirectory() as place:
+        model, crops, logits = (Path(place) / name for name in ("model.onnx", "crops", "logits"))
+        model.write_bytes(content)
+        crops.mkdir()
+        logits.mkdir()
+        for number, batch in enumerate(batches):
+            np.save(crops / f"{number:04}.npy", batch)
+        _run(model, crops, logits)
+        return [np.load(path) for path in sorted(logits.iterdir())]
+
+
+def _run(model: Path, crops: Path, logits: Path) -> None:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
     finished = subprocess.run(
         [sys.executable, "-I", onnx_runner.__file__, str(model), str(crops), str(logits)],

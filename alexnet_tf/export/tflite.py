@@ -8,7 +8,6 @@ float32. Weights are stored as float16, the arithmetic is float32.
 import warnings
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import tensorflow as tf
 
 from alexnet_tf.export import agreement
@@ -68,16 +67,12 @@ def measure(content: bytes, classifier: "Classifier", images: agreement.Images) 
         AlexNetError: The difference is more than rounding explains.
     """
     runner = _interpreter(content).get_signature_runner("serving_default")
-    expected, received = [], []
-    for crops, logits in agreement.answers(classifier, images):
-        expected.append(logits)
-        received += [runner(images=crops[index : index + 1])["logits"] for index in range(len(crops))]
     return agreement.measured(
         content,
-        expected=np.concatenate(expected),
-        received=np.concatenate(received),
-        of=images.num_examples,
-        tolerance=TOLERANCES[classifier.precision],
+        classifier,
+        images,
+        lambda batches: (runner(images=crop[None])["logits"] for crops in batches for crop in crops),
+        tolerances=TOLERANCES,
         what="the TensorFlow Lite file",
         switch="export.tflite of this variant to none",
     )
