@@ -5,7 +5,6 @@ import os
 import platform
 import shlex
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from importlib import metadata
@@ -15,6 +14,7 @@ from alexnet_tf.devices.processor import NAMES, processor_features, processor_ha
 from alexnet_tf.errors import AlexNetError
 from pipeline.commands.kept_checkpoints import kept_checkpoints
 from pipeline.commands.setup import IDENTITY, has_git, has_identity, is_no_scm
+from pipeline.environment.provenance import gpus
 from pipeline.environment.workspace import Workspace
 from pipeline.tracking.relocation import astray
 from pipeline.tracking.tracking_uri import probe, tracking_uri
@@ -130,14 +130,10 @@ def _cpu(_: Workspace) -> Finding:
 
 
 def _gpus(_: Workspace) -> Finding:
-    tool = shutil.which("nvidia-smi")
-    if tool is None:
-        return Finding("gpu", "ok", "none; training uses the CPU")
-    command = [tool, "--query-gpu=name,memory.total", "--format=csv,noheader"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
-    if done.returncode:
+    found = gpus("name,memory.total")
+    if found is None:
         return Finding("gpu", "warn", "nvidia-smi fails", "repair the driver, or train on the CPU")
-    return Finding("gpu", "ok", "; ".join(done.stdout.strip().splitlines()))
+    return Finding("gpu", "ok", "; ".join(found) or "none; training uses the CPU")
 
 
 def _store(workspace: Workspace) -> Finding:

@@ -80,14 +80,20 @@ def _machine() -> dict[str, str]:
         "host.cpu": processor(),
         "host.memory_gib": f"{gibibytes:.1f}",
     }
-    if tool := shutil.which("nvidia-smi"):
-        command = [tool, "--query-gpu=name", "--format=csv,noheader"]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
-        except (OSError, subprocess.TimeoutExpired):
-            return tags
-        tags["host.gpus"] = ", ".join(done.stdout.split("\n")).strip(", ")
-    return tags
+    return tags | ({"host.gpus": ", ".join(found)} if (found := gpus("name")) else {})
+
+
+def gpus(fields: str) -> list[str] | None:
+    """List NVIDIA's GPUs, each by fields of `nvidia-smi --query-gpu`; none without that tool, None where it fails."""
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return []
+    command = [tool, f"--query-gpu={fields}", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip().splitlines()
 
 
 def dvc_command() -> list[str]:

@@ -52,3 +52,19 @@ def test_a_detached_checkout_as_dvc_makes_it_names_no_branch(tmp_path, detached,
     tags = provenance_tags(tmp_path)
     assert len(tags["mlflow.source.git.commit"]) == 40
     assert tags.get("mlflow.source.git.branch") == branch
+
+
+def test_gpus_are_listed_by_the_driver_s_tool(tmp_path, monkeypatch):
+    from pipeline.commands.health import _gpus
+    from pipeline.environment.provenance import gpus
+
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert gpus("name") == []
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text('#!/bin/sh\n[ "$1" = --query-gpu=name ] && echo "H200\nH100" || echo "H200, 143771 MiB"\n')
+    tool.chmod(0o755)
+    assert gpus("name") == ["H200", "H100"]
+    assert _gpus(None).found == "H200, 143771 MiB"  # pyright: ignore[reportArgumentType]
+    tool.write_text("#!/bin/sh\necho NVIDIA-SMI has failed\nexit 9\n")
+    assert gpus("name") is None
+    assert _gpus(None).level == "warn"  # pyright: ignore[reportArgumentType]
