@@ -5,7 +5,7 @@ A page marks the place of a table with `<!-- results: KIND EXPERIMENT -->` and `
     comparison  what `alexnet report` prints
     runs        one line for each set of parameters, all its seeds together
     commands    what starts each of them again
-    aims        the targets of results/aims.yaml and the results
+    targets     the targets of results/targets.yaml and the results
     summary     the result of each variant, one short line each
     figures34   figures 3 and 4 as numbers
     pretrained  the cost of compressing the model in results/pretrained
@@ -94,7 +94,7 @@ def _content(root: Path, block: re.Match[str]) -> str:
         comparison = content["comparison"]
         lines = [table(comparison, content["costs"]), "", *headline(comparison), _machines(comparison, load(folder))]
         return "\n".join(["```text", *lines, "```"])
-    if kind == "aims":
+    if kind == "targets":
         return targets_table(root, experiment)
     if kind == "summary":
         return summary_table(root, experiment)
@@ -116,7 +116,7 @@ def _content(root: Path, block: re.Match[str]) -> str:
     if kind == "differences":
         return differences(groups, read(root / "experiments" / f"{experiment}.yaml")["compare"]["baseline"])
     kinds = (
-        "comparison, runs, commands, aims, summary, figures34, figure1, differences, verified, averages or pretrained"
+        "comparison, runs, commands, targets, summary, figures34, figure1, differences, verified, averages or pretrained"
     )
     raise DataError(f"{_opening(block)}: expected {kinds}, found {kind}")
 

@@ -1,4 +1,4 @@
-"""Targets and results: results/aims.yaml against the kept results, for docs/results.md."""
+"""Targets and results: results/targets.yaml against the kept results, for docs/results.md."""
 
 import statistics
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from pipeline.environment.yaml_file import parse
 from pipeline.results.groups import grouped, shown_difference
 from pipeline.results.kept import FOLDER, Result, load
 
-FILE = "aims.yaml"
+FILE = "targets.yaml"
 Quantity = Literal["ten-crop error", "seconds per epoch", "CPU-minutes of training"]
 
 _METRICS: dict[Quantity, tuple[str, float, str]] = {
@@ -51,7 +51,7 @@ _TARGETS = TypeAdapter(dict[str, list[Target]])
 
 
 def read_targets(root: Path) -> dict[str, list[Target]]:
-    """Read results/aims.yaml: experiment -> its targets.
+    """Read results/targets.yaml: experiment -> its targets.
 
     Raises:
         AlexNetError: It is missing or not YAML.

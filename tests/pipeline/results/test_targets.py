@@ -65,23 +65,23 @@ def test_the_first_aim_of_a_variant_chooses_the_runs_of_its_others(tmp_path):
     assert "| 0.5 (`training.epochs=2`, float32" in lines(tmp_path, aim(**cost))[0]
 
 
-def test_a_table_without_aims_is_one_sentence(tmp_path):
+def test_a_table_without_targets_is_one_sentence(tmp_path):
     write(tmp_path, result())
     with pytest.raises(DataError, match="no targets for sample"):
         lines(tmp_path, "other: []")
     (tmp_path / "results" / targets.FILE).unlink()
-    with pytest.raises(AlexNetError, match=r"aims.yaml: cannot be read"):
+    with pytest.raises(AlexNetError, match=r"targets.yaml: cannot be read"):
         targets.targets_table(tmp_path, "sample")
 
 
 @pytest.mark.parametrize("wrong", [{"at_most": "few"}, {"quantity": "charm"}, {"seeds": 0}, {"color": "red"}])
 def test_another_file_is_one_sentence(tmp_path, wrong):
     write(tmp_path, result())
-    with pytest.raises(DataError, match=r"results/aims.yaml: sample.0.\w+: .*; correct it there"):
+    with pytest.raises(DataError, match=r"results/targets.yaml: sample.0.\w+: .*; correct it there"):
         lines(tmp_path, aim(**wrong))
 
 
-def test_the_aims_are_of_variants_that_there_are():
+def test_the_targets_are_of_variants_that_there_are():
     for experiment, wanted in targets.read_targets(ROOT).items():
         variants = read(ROOT / "experiments" / f"{experiment}.yaml")["variants"]
         assert {each.variant for each in wanted} <= variants.keys()
