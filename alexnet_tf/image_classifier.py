@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterable, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from alexnet_tf.evaluation.predict import predictor, stored_image
 from alexnet_tf.models.classifier import Classifier, read_classifier
 from alexnet_tf.models.features import Features
 from alexnet_tf.nearest import nearest
+from alexnet_tf.packaged_models import model_names, packaged_models
 
 if TYPE_CHECKING:
     import keras
@@ -161,23 +161,15 @@ def load_pretrained(path_or_name: FilePath) -> ImageClassifier:
 
 def _pretrained(name: FilePath) -> Path:
     """Find a model that comes with the package."""
-    shelf = _shelf()
-    known = sorted(path.parent.name for path in shelf.glob("*/model.json"))
+    folder = packaged_models()
+    known = model_names(folder)
     if os.fspath(name) in known:
-        return shelf / name
+        return folder / name
     listed = f", or one of {', '.join(known)}" if known else "; this version comes with no model of its own"
     raise ConfigError(
         f"{os.fspath(name)} is not a folder; expected the folder of a trained model, such as models/optimized{listed}"
         f"{nearest(os.fspath(name), known)}"
     )
-
-
-def _shelf() -> Path:
-    """Return the folder of the models that come with the package; it may be missing."""
-    try:
-        return Path(str(resources.files("alexnet_tf.pretrained")))
-    except ModuleNotFoundError:  # a checkout that is on the path, but not installed
-        return Path(__file__).with_name("pretrained")
 
 
 def _paths(files: FilePath | Iterable[FilePath]) -> list[Path]:

@@ -9,11 +9,11 @@ are scored on the test split; loss.json beside the model says what compression c
 import json
 import shutil
 import tempfile
-from importlib.util import find_spec
 from pathlib import Path
 
 from alexnet_tf.errors import AlexNetError, ConfigError
 from alexnet_tf.nearest import nearest
+from alexnet_tf.packaged_models import model_names, packaged_models
 
 FOLDER = "results/pretrained"
 _LOSS = "loss.json"
@@ -22,7 +22,7 @@ _MAX_BYTES = 10_000_000
 
 def names(root: Path) -> list[str]:
     """Name the models that are kept, sorted; in a project, those that come with the package."""
-    return sorted(path.parent.name for path in _shelf(root).glob("*/model.json"))
+    return model_names(_models(root))
 
 
 def folder_of(root: Path, name: str) -> Path:
@@ -37,15 +37,12 @@ def folder_of(root: Path, name: str) -> Path:
             f"--pretrained {name}: expected a model that comes with the package ({', '.join(known) or 'there is none'})"
             f"{nearest(name, known)}"
         )
-    return _shelf(root) / name
+    return _models(root) / name
 
 
-def _shelf(root: Path) -> Path:
-    """Find the models; those of the package without `alexnet_tf.image_classifier`, which brings TensorFlow."""
-    own, package = root / FOLDER, find_spec("alexnet_tf.pretrained")
-    if own.is_dir() or package is None or package.origin is None:
-        return own
-    return Path(package.origin).parent
+def _models(root: Path) -> Path:
+    own = root / FOLDER
+    return own if own.is_dir() else packaged_models()
 
 
 def sentence(root: Path, name: str) -> str:
