@@ -71,6 +71,7 @@ def ours(precision: str, batch_size: int, images: int, *, real: bool) -> Callabl
         num_classes=CLASSES,
         seed=0,
         strategy=make_strategy(),
+        parallel_calls=2,
     )
     batches = training.iterator(0)
     if not real:

@@ -69,7 +69,7 @@ class Batches:
     split: RecordDataset
     global_batch_size: int
     seed: int
-    parallel_calls: int = 2
+    parallel_calls: int
     failures: list[Exception] = field(default_factory=list, compare=False, repr=False)
 
     @property

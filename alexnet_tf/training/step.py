@@ -54,7 +54,7 @@ class TrainStep:
         num_classes: int,
         seed: int,
         strategy: tf.distribute.Strategy,
-        parallel_calls: int = 2,
+        parallel_calls: int,
     ):
         self.recipe, self.views, self.strategy, self.seed = recipe, views, strategy, seed
         self.precision: Precision = choose_precision(recipe.precision, strategy)

@@ -203,6 +203,7 @@ def training(network=None, *, strategy=None, train=None, seed: int = 3, crop_siz
         num_classes=len(train.class_names),
         seed=seed,
         strategy=strategy or tf.distribute.OneDeviceStrategy("CPU:0"),
+        parallel_calls=2,
     )
 
 

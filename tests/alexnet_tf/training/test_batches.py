@@ -30,7 +30,7 @@ def collected(strategy, batches, first_step, last_step):
 
 @given(st.integers(8, 60), st.integers(1, 8), st.integers(0, 2**31 - 1), st.integers(0, 3))
 def test_an_epoch_visits_distinct_images_in_full_batches(count, size, seed, epoch):
-    batches = Batches(numbered(count), size, seed)
+    batches = Batches(numbered(count), size, seed, 2)
     steps = batches.steps_per_epoch
     assert steps == count // size
     seen = np.concatenate([batches.indices(epoch * steps + step) for step in range(steps)])
@@ -40,23 +40,23 @@ def test_an_epoch_visits_distinct_images_in_full_batches(count, size, seed, epoc
 
 
 def test_a_batch_is_a_function_of_seed_and_step_alone():
-    batches = Batches(numbered(50), 8, 3)
+    batches = Batches(numbered(50), 8, 3, 2)
     forwards = [batches.indices(step) for step in range(40)]
-    backwards = [Batches(numbered(50), 8, 3).indices(step) for step in reversed(range(40))][::-1]
+    backwards = [Batches(numbered(50), 8, 3, 2).indices(step) for step in reversed(range(40))][::-1]
     np.testing.assert_array_equal(forwards, backwards)
-    assert not np.array_equal(forwards[0], Batches(numbered(50), 8, 4).indices(0))
+    assert not np.array_equal(forwards[0], Batches(numbered(50), 8, 4, 2).indices(0))
     assert not np.array_equal(forwards[0], forwards[6])  # the first batches of two epochs
 
 
 def test_over_the_epochs_every_image_is_left_out_equally_often():
-    batches = Batches(numbered(10), 4, 0)
+    batches = Batches(numbered(10), 4, 0, 2)
     counts = np.bincount(np.concatenate([batches.indices(step) for step in range(2 * 500)]), minlength=10)
     # Each epoch shows 8 of 10: 400 of 500, give or take 9.
     np.testing.assert_allclose(counts, 400, atol=45)
 
 
 def test_the_data_set_yields_the_images_labels_and_rows_of_its_steps():
-    batches = Batches(numbered(50), 8, 3)
+    batches = Batches(numbered(50), 8, 3, 2)
     steps = collected(tf.distribute.get_strategy(), batches, 4, 9)
     assert len(steps) == 5
     for step, (images, labels, rows, mirrored) in enumerate(steps, start=4):
@@ -67,7 +67,7 @@ def test_the_data_set_yields_the_images_labels_and_rows_of_its_steps():
 
 
 def test_two_successive_epochs_mirror_every_image_once():
-    batches = Batches(numbered(400), 100, 3)
+    batches = Batches(numbered(400), 100, 3, 2)
     sides = [np.zeros(400, bool) for _ in range(4)]
     for epoch, side in enumerate(sides):
         for step in range(epoch * 4, epoch * 4 + 4):
@@ -79,7 +79,7 @@ def test_two_successive_epochs_mirror_every_image_once():
 
 
 def test_two_replicas_together_see_the_same_batches(two_replicas):
-    batches = Batches(numbered(50), 8, 3)
+    batches = Batches(numbered(50), 8, 3, 2)
     one = collected(tf.distribute.get_strategy(), batches, 3, 8)
     two = collected(two_replicas, batches, 3, 8)
     for expected, found in zip(one, two, strict=True):
@@ -89,7 +89,7 @@ def test_two_replicas_together_see_the_same_batches(two_replicas):
 
 @pytest.mark.parametrize("calls", [1, 5])
 def test_the_number_of_parallel_calls_changes_no_batch(calls):
-    expected = collected(tf.distribute.get_strategy(), Batches(numbered(50), 8, 3), 3, 20)
+    expected = collected(tf.distribute.get_strategy(), Batches(numbered(50), 8, 3, 2), 3, 20)
     batches = Batches(numbered(50), 8, 3, calls)
     running, most, lock, read = 0, 0, threading.Lock(), batches.split.read
 
@@ -115,7 +115,7 @@ def test_the_number_of_parallel_calls_changes_no_batch(calls):
 @pytest.mark.parametrize("replicas", [1, 2])
 def test_nothing_tunes_the_pipeline_by_a_thread_that_the_end_of_a_training_would_wait_for(replicas, request):
     strategy = make_strategy([]) if replicas == 1 else request.getfixturevalue("two_replicas")
-    iterator = iter(Batches(numbered(50), 8, 3).dataset(strategy, 0, 9))
+    iterator = iter(Batches(numbered(50), 8, 3, 2).dataset(strategy, 0, 9))
     next(iterator)
     for each in iterator._iterators:  # what TensorFlow reads from is nowhere else
         with pytest.raises(tf.errors.NotFoundError, match="disable autotune"):
@@ -124,7 +124,7 @@ def test_nothing_tunes_the_pipeline_by_a_thread_that_the_end_of_a_training_would
 
 @pytest.mark.parametrize("steps", [(0, 0), (7, 7)])
 def test_no_step_is_no_batch(steps):
-    assert collected(tf.distribute.get_strategy(), Batches(numbered(20), 4, 0), *steps) == []
+    assert collected(tf.distribute.get_strategy(), Batches(numbered(20), 4, 0, 2), *steps) == []
 
 
 KEPT = """
@@ -140,7 +140,7 @@ class Slow(MemorySplit):
         time.sleep(0.5)
         return super().read(indices)
 
-batches = Batches(Slow(images(50, 8), 8), 8, 3)
+batches = Batches(Slow(images(50, 8), 8), 8, 3, 2)
 builtins.kept = iter(batches.dataset(make_strategy(sys.argv[1:]), 0, 1000))
 next(builtins.kept)
 print("a batch", flush=True)
