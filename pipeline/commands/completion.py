@@ -4,11 +4,13 @@ Nothing heavy is imported, as a person waits. Outside a repository, or with a pa
 nothing is offered: a prompt has no place for a message.
 """
 
+import os
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import click
-from click.shell_completion import BashComplete, CompletionItem, add_completion_class
+from click.shell_completion import BashComplete, CompletionItem, add_completion_class, split_arg_string
 
 Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
@@ -40,12 +42,25 @@ def entries(section: str) -> Completer:
     return _completer(lambda root: _params(root)[section])
 
 
-@_completer
-def overrides(root: Path) -> Iterable[CompletionItem]:
-    """Offer the keys of params.yaml; a shell that shows help shows their values."""
+def _values(root: Path) -> dict[str, str]:
     from pipeline.environment.dotted import words
 
-    return [CompletionItem(f"{key}=", help=value) for key, value in words(_params(root)).items()]
+    return words(_params(root))
+
+
+@_completer
+def _keys(root: Path) -> Iterable[CompletionItem]:
+    return [CompletionItem(f"{key}=", help=value) for key, value in _values(root).items()]
+
+
+@_completer
+def _settings(root: Path) -> Iterable[str]:
+    return [f"{key}={value}" for key, value in _values(root).items() if re.fullmatch(r"[\w.+-]+", value)]
+
+
+def overrides(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Offer the keys of params.yaml, after KEY= its value; a shell that shows help shows it before."""
+    return (_settings if "=" in incomplete else _keys)(ctx, param, incomplete)
 
 
 @_completer
@@ -77,11 +92,30 @@ def claims(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
 
 
 class _Bash(BashComplete):
-    """Bash without the space after `KEY=`, where the value follows."""
+    """Bash, which divides train@optimized and seed=7 into words and puts what is offered after the last `@` or `=`.
+
+    After `KEY=` there is no space, as the value follows.
+    """
 
     source_template = BashComplete.source_template.replace(
-        "COMPREPLY+=($value)", "COMPREPLY+=($value)\n            [[ $value == *= ]] && compopt -o nospace"
-    )
+        "env COMP_WORDS=", 'env COMP_LINE="${COMP_LINE:0:COMP_POINT}" COMP_WORDBREAKS="$COMP_WORDBREAKS" COMP_WORDS='
+    ).replace("COMPREPLY+=($value)", 'COMPREPLY+=("$value")\n            [[ $value == *= ]] && compopt -o nospace')
+
+    _in_place = 0
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        """Return the words before the cursor, and the beginning of the one at it."""
+        line = os.environ["COMP_LINE"]
+        words = split_arg_string(line)
+        incomplete = "" if line[-1:].isspace() else words.pop()
+        breaks = set(os.environ["COMP_WORDBREAKS"]) & set("@=:")
+        if line.split()[-1][0] not in "'\"":  # in quotes, bash divides nothing
+            self._in_place = max((incomplete.rfind(each) + 1 for each in breaks), default=0)
+        return words[1:], incomplete
+
+    def format_completion(self, item: CompletionItem) -> str:
+        """Return what bash is to put in place of the part that it sees."""
+        return f"{item.type},{item.value[self._in_place :]}"
 
 
 add_completion_class(_Bash)

@@ -1,4 +1,5 @@
 import os
+import shlex
 import subprocess
 import sys
 
@@ -52,6 +53,8 @@ def here(folder, monkeypatch):
         (("results", "publish", "optimized", "m"), ["mine"]),
         (("verify", "train@"), ["train@faithful", "train@optimized"]),
         (("params", "-S", "se"), ["seed="]),
+        (("params", "-S", "seed="), ["seed=2012"]),
+        (("params", "-S", "seed=7"), []),
         (("train", "faithful", "-S", "variants.faithful.training.sch"), ["variants.faithful.training.schedule.name="]),
         (("train", "faithful", "--set", "images.l"), ["images.large.size=", "images.large.stored_size="]),
         (("train", "faithful", ""), []),
@@ -92,7 +95,7 @@ try:
 finally:
     print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)
 """
-    asked = {"_ALEXNET_COMPLETE": "bash_complete", "COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
+    asked = {"_ALEXNET_COMPLETE": "bash_complete", "COMP_LINE": " ".join(words), "COMP_WORDBREAKS": "=@"}
     return subprocess.run(
         [sys.executable, "-c", code], cwd=folder, env=os.environ | asked, capture_output=True, text=True, check=True
     )
@@ -113,17 +116,28 @@ def test_tab_is_quick_and_silent_outside_a_repository(tmp_path, root, words, exp
     assert (done.stdout, done.stderr) == ("\n", "[]\n")
 
 
-def test_bash_leaves_no_space_after_a_key(here):
-    """The value follows; a variant is followed by a space."""
+@pytest.mark.parametrize(
+    ("line", "point", "divided", "expected"),
+    [
+        ("alexnet train faithful -S see", None, "train faithful -S see", "-o nospace\nseed=\n"),
+        ("alexnet train f", None, "train f", "faithful\n"),
+        ("alexnet verify train@", None, "verify train @", "faithful optimized\n"),
+        ("alexnet verify train@op --json", 23, "verify train @ op", "optimized\n"),  # the cursor in the middle
+        ("alexnet verify 'train@op", None, "verify 'train@op", "train@optimized\n"),
+        ("alexnet params -S seed=", None, "params -S seed =", "2012\n"),
+    ],
+)
+def test_bash_puts_what_is_offered_after_the_last_of_its_own_word_breaks(here, line, point, divided, expected):
+    """It divides `train@op` into three words; the value follows `KEY=` without a space, and a variant has one."""
     script = get_completion_class("bash")(alexnet, {}, "alexnet", "_ALEXNET_COMPLETE").source()
-    pressed = """
-    compopt() { echo "$@"; }
-    COMP_WORDS=(alexnet train %s); COMP_CWORD=%d
-    _alexnet_completion alexnet; echo "${COMPREPLY[@]}"
+    words = ["alexnet", *divided.split(" ")]
+    text = f"""{script}
+    compopt() {{ echo "$@"; }}
+    COMP_LINE={shlex.quote(line)}; COMP_POINT={len(line) if point is None else point}
+    COMP_WORDS=({shlex.join(words)}); COMP_CWORD={len(words) - 1}
+    _alexnet_completion alexnet; echo "${{COMPREPLY[@]}}"
     """
     # The function asks the command that it was registered for, here one of this environment.
-    for words, last, expected in (("faithful -S see", 4, "-o nospace\nseed=\n"), ("f", 2, "faithful\n")):
-        text = script + pressed % (words, last)
-        done = subprocess.run(["bash", "--norc", "-c", text], capture_output=True, text=True, check=True)
-        assert done.stdout == expected
-        assert done.stderr == ""
+    done = subprocess.run(["bash", "--norc", "-c", text], capture_output=True, text=True, check=True)
+    assert done.stdout == expected
+    assert done.stderr == ""
