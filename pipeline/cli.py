@@ -30,7 +30,7 @@ _HELP = f"""AlexNet (2012) as a pipeline: one command per stage, and commands to
 
 `dvc repro` runs all stages that are out of date. Each stage can also be run by hand.
 
-{example("alexnet use sample" + chr(10) + "dvc repro" + chr(10) + "alexnet report")}"""
+{example("alexnet doctor" + chr(10) + "dvc repro" + chr(10) + "alexnet report")}"""
 
 
 class Group(click.Group):

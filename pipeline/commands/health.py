@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 from alexnet_tf.devices.processor import NAMES, processor_features, processor_has_bfloat16
 from alexnet_tf.errors import AlexNetError
 from pipeline.commands.kept_checkpoints import kept_checkpoints
-from pipeline.commands.setup import IDENTITY, has_git, has_identity, is_no_scm
+from pipeline.commands.setup import DVC_FOLDER, IDENTITY, has_git, has_identity, is_no_scm
 from pipeline.environment.provenance import gpus
 from pipeline.environment.workspace import Workspace
 from pipeline.tracking.relocation import astray
@@ -93,13 +93,15 @@ def _git(workspace: Workspace) -> Finding:
             return Finding("git", "warn", "Git does not know your name, which `dvc exp` needs", IDENTITY)
         return Finding("git", "ok", "repository found")
     if is_no_scm(workspace.root):
-        return Finding("git", "warn", "no repository; DVC works without one", "`dvc exp` needs one: git init")
+        return Finding(
+            "git", "warn", "no repository; DVC works without one", "`dvc exp` needs one: git init && alexnet setup"
+        )
     return Finding("git", "fail", "no repository, so DVC refuses to run", "alexnet setup")
 
 
 def _dvc(workspace: Workspace) -> Finding:
     if not (workspace.root / ".dvc/config").is_file():
-        return Finding("dvc", "fail", ".dvc/config is missing", "copy or clone the repository again, with hidden files")
+        return Finding("dvc", "fail", ".dvc/config is missing", DVC_FOLDER)
     if has_git(workspace.root) and is_no_scm(workspace.root):
         return Finding("dvc", "warn", "configured for use without Git, although there is a repository", "alexnet setup")
     if not shutil.which("alexnet"):
@@ -191,7 +193,12 @@ def _params(workspace: Workspace) -> Finding:
     try:
         variants = config.load(workspace.root / config.PARAMS_FILE).values["variants"]
     except AlexNetError as error:
-        return Finding("params", "fail", str(error), "correct params.yaml, or `alexnet use sample --force`")
+        return Finding(
+            "params",
+            "fail",
+            str(error),
+            "correct params.yaml, or `alexnet use NAME --force`; `alexnet use` lists the names",
+        )
     slow = [name for name, variant in variants.items() if variant.get("training", {}).get("precision") == "bfloat16"]
     if slow and not processor_has_bfloat16() and not shutil.which("nvidia-smi"):
         found = f"{', '.join(slow)}: training.precision is bfloat16, which this processor has no instructions for"

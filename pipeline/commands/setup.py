@@ -19,8 +19,10 @@ Fails if the source of the data set has changed since `download`, which `dvc rep
 # Of this clone alone: it works where there is no home folder, and changes no settings of other repositories.
 IDENTITY = 'git config user.name "Your Name" && git config user.email you@example.org'
 
+DVC_FOLDER = "copy .dvc from a clone, or from a new project that `alexnet init FOLDER` makes elsewhere"
+
 WITHOUT_GIT = (
-    "no Git repository here (a zip download?): DVC is set to do without. `dvc repro` and `dvc metrics show` "
+    "no Git repository here: DVC is set to do without. `dvc repro` and `dvc metrics show` "
     "work; `dvc exp`, `dvc params diff` and `dvc metrics diff` do not, and runs carry no commit. "
     "`git init` and `alexnet setup` bring them back."
 )
@@ -38,7 +40,7 @@ def command() -> None:
     workspace = find_workspace()
     root = workspace.root
     if not (root / ".dvc").is_dir():
-        raise AlexNetError(f"{root}: the folder .dvc is missing; fetch the repository again, with its hidden files")
+        raise AlexNetError(f"{root}: the folder .dvc is missing; {DVC_FOLDER}")
     match_git(root)
     click.echo("ready: Git and DVC both work here" if has_git(root) else WITHOUT_GIT)
     if has_git(root) and not has_identity(root):

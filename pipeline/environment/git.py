@@ -81,7 +81,11 @@ def check_out(root: Path, commit: str, folder: Path) -> None:
             )
             if done.returncode:
                 told = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-                raise AlexNetError(f"{folder}: the files of commit {commit[:12]} cannot be written here ({told})")
+                raise AlexNetError(
+                    f"{folder}: the files of commit {commit[:12]} cannot be written here ({told}); `df -h {folder}` "
+                    "shows whether the disk is full, `git fsck` whether the repository has all of the commit, and "
+                    "`git fetch --refetch` brings what is missing from a remote"
+                )
 
 
 def git(root: Path, *arguments: str, exact: bool = False) -> str | None:

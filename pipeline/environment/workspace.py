@@ -42,7 +42,7 @@ def find_workspace(start: Path | None = None) -> Workspace:
             return Workspace(root=folder, home=home_of(folder))
     raise AlexNetError(
         f"{here}: neither this folder nor a parent contains params.yaml and dvc.yaml; "
-        "change into the folder of the repository, or make a project with `alexnet init FOLDER`"
+        "change into a clone or a project, or make a project with `alexnet init FOLDER`"
     )
 
 

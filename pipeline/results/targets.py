@@ -61,7 +61,9 @@ def read_targets(root: Path) -> dict[str, list[Target]]:
     try:
         return _TARGETS.validate_python(parse(path.read_text(encoding="utf-8"), f"{FOLDER}/{FILE}"))
     except OSError as error:
-        raise AlexNetError(f"{path}: cannot be read ({error.strerror}); it is part of the repository") from error
+        raise AlexNetError(
+            f"{path}: cannot be read ({error.strerror}); it is part of the repository: `git restore {FOLDER}/{FILE}`"
+        ) from error
     except ValidationError as error:
         first = error.errors()[0]
         raise DataError(

@@ -1,10 +1,15 @@
 import json
+import shutil
 from pathlib import Path
 
 from click.testing import CliRunner
 
 from pipeline.cli import alexnet
 from pipeline.commands.setup import is_no_scm
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(alexnet, arguments)
 
 
 def test_init_says_what_to_do_next_and_setup_renews_the_code(tmp_path, monkeypatch):
@@ -22,6 +27,22 @@ def test_init_says_what_to_do_next_and_setup_renews_the_code(tmp_path, monkeypat
     assert "`dvc repro` reruns evaluate" in CliRunner().invoke(alexnet, ["setup"]).output
     assert json.loads(Path("code.json").read_text()) == code
     assert "run this in a clone" in CliRunner().invoke(alexnet, ["docs"]).output
+
+
+def test_what_a_project_has_lost_comes_back_as_the_message_says(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("flowers", "another"):
+        assert invoke("init", name).exit_code == 0
+    monkeypatch.chdir("flowers")
+    Path("params.yaml").unlink()
+    assert "`alexnet use NAME --force` writes a new one, `alexnet use` lists the names" in invoke("params").output
+    assert invoke("use").output.startswith("my_images: ")
+    assert invoke("use", "my_images", "--force").exit_code == 0
+    assert invoke("params").exit_code == 0
+    shutil.rmtree(".dvc")
+    assert "copy .dvc from a clone, or from a new project" in invoke("setup").output
+    shutil.copytree("../another/.dvc", ".dvc")
+    assert invoke("setup").exit_code == 0
 
 
 def test_init_refuses_in_one_sentence(tmp_path, monkeypatch):

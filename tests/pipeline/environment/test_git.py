@@ -59,7 +59,9 @@ def test_a_setting_that_is_not_there_is_empty(project):
 
 def test_a_commit_that_is_none_cannot_be_checked_out(project, tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(AlexNetError, match="the files of commit nosuch cannot be written here"):
+    with pytest.raises(
+        AlexNetError, match=r"the files of commit nosuch cannot be written here \(.*\); `df -h .*git fsck`"
+    ):
         git.check_out(project, "nosuch", tmp_path / "empty")
 
 
