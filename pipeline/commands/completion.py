@@ -1,7 +1,7 @@
 """What the shell offers when Tab is pressed: the names of this repository, for click's own completion.
 
-Nothing heavy is imported, as a person waits. Outside a repository, or with a params.yaml that is just being edited,
-nothing is offered: a prompt has no place for a message.
+Nothing heavy is imported, as a person waits. Outside a repository only the names of `--pretrained` are offered, with a
+params.yaml that is just being edited not even those of its keys: a prompt has no place for a message.
 """
 
 import os
@@ -19,10 +19,10 @@ def _completer(offered: Callable[[Path], Iterable[str | CompletionItem]]) -> Com
     """Make what click asks of what the repository in a folder has."""
 
     def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        from pipeline.environment.workspace import find_workspace
+        from pipeline.environment.workspace import workspace_around
 
         try:
-            found = list(offered(find_workspace().root))
+            found = list(offered(workspace.root if (workspace := workspace_around()) else Path.cwd()))
         except Exception:
             return []
         items = [each if isinstance(each, CompletionItem) else CompletionItem(each) for each in found]

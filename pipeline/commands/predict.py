@@ -70,7 +70,7 @@ def command(
 ) -> None:
     """Predict file by file, in batches."""
     from pipeline.commands.image_files import image_files
-    from pipeline.environment.workspace import find_workspace
+    from pipeline.environment.workspace import find_workspace, workspace_around
     from pipeline.results.pretrained import folder_of
 
     if variant and pretrained:
@@ -82,8 +82,10 @@ def command(
         raise click.UsageError(
             f"--sheet {sheet}: expected a file to write, found a folder; add a name such as sheet.png"
         )
-    root = find_workspace().root
-    folder = folder_of(root, pretrained) if pretrained else _model(root, variant)
+    if pretrained:
+        folder = folder_of(workspace.root if (workspace := workspace_around()) else Path.cwd(), pretrained)
+    else:
+        folder = _model(find_workspace().root, variant)
     if note := found.skipped_note():
         say(note)
     options = {"ten_crop": not center, "max_pixels": max_pixels, "exif_orientation": not ignore_orientation}

@@ -36,14 +36,21 @@ def find_workspace(start: Path | None = None) -> Workspace:
     Raises:
         AlexNetError: Neither `start` nor a folder above it holds params.yaml and dvc.yaml.
     """
+    if found := workspace_around(start):
+        return found
+    raise AlexNetError(
+        f"{(start or Path.cwd()).resolve()}: neither this folder nor a parent contains params.yaml and dvc.yaml; "
+        "change into a clone or a project, or make a project with `alexnet init FOLDER`"
+    )
+
+
+def workspace_around(start: Path | None = None) -> Workspace | None:
+    """Find what `find_workspace` finds, or None where it would raise: some commands need no project."""
     here = (start or Path.cwd()).resolve()
     for folder in (here, *here.parents):
         if _is_root(folder):
             return Workspace(root=folder, home=home_of(folder))
-    raise AlexNetError(
-        f"{here}: neither this folder nor a parent contains params.yaml and dvc.yaml; "
-        "change into a clone or a project, or make a project with `alexnet init FOLDER`"
-    )
+    return None
 
 
 def home_of(root: Path) -> Path:

@@ -3,11 +3,11 @@
 import importlib
 from pathlib import Path
 
-from alexnet_tf.errors import AlexNetError, ConfigError
+from alexnet_tf.errors import ConfigError
 from pipeline.config import experiments
 from pipeline.config.load import PARAMS_FILE
 from pipeline.config.local_params import write_source_folder
-from pipeline.environment.workspace import Workspace, find_workspace
+from pipeline.environment.workspace import Workspace, workspace_around
 from pipeline.stages import installed_code
 
 EXPERIMENT = "my_images"
@@ -59,11 +59,8 @@ def _require_free(folder: Path) -> None:
         raise ConfigError(
             f"{folder}: expected a new or empty folder, found {found[0]}{more} in it; choose another name"
         )
-    try:
-        around = find_workspace(folder)
-    except AlexNetError:
-        return
-    raise ConfigError(
-        f"{folder}: is inside {around.root}, which has a pipeline of its own; choose a folder elsewhere, or in a clone "
-        f"`alexnet use {EXPERIMENT} --source-folder DIR`"
-    )
+    if around := workspace_around(folder):
+        raise ConfigError(
+            f"{folder}: is inside {around.root}, which has a pipeline of its own; choose a folder elsewhere, or there "
+            f"`alexnet use {EXPERIMENT} --source-folder DIR`"
+        )

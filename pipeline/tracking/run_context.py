@@ -6,10 +6,9 @@ MLflow finds it by the entry point `mlflow.run_context_provider`, and asks it at
 import hashlib
 from pathlib import Path
 
-from alexnet_tf.errors import AlexNetError
 from pipeline.config.load import PARAMS_FILE
 from pipeline.environment.provenance import provenance_tags
-from pipeline.environment.workspace import Workspace, find_workspace
+from pipeline.environment.workspace import workspace_around
 from pipeline.stages.lock import LOCK_FILE, read_lock
 
 
@@ -21,24 +20,17 @@ class RepositoryContext:
 
     def in_context(self) -> bool:
         """Whether the current folder is in a checkout of this repository."""
-        return _workspace() is not None
+        return workspace_around() is not None
 
     def tags(self) -> dict[str, str]:
         """Return the tags; none outside of a checkout."""
-        workspace = _workspace()
+        workspace = workspace_around()
         if workspace is None:
             return {}
         files = {"params.sha256": PARAMS_FILE, "dvc.lock.sha256": LOCK_FILE}
         digests = {tag: _digest(workspace.root / name) for tag, name in files.items()}
         outs = {f"dvc.out.{path}": digest for path, digest in read_lock(workspace.root).hashes.items()}
         return provenance_tags(workspace.root) | outs | {tag: word for tag, word in digests.items() if word}
-
-
-def _workspace() -> Workspace | None:
-    try:
-        return find_workspace()
-    except AlexNetError:
-        return None
 
 
 def _digest(path: Path) -> str | None:

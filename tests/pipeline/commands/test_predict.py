@@ -169,6 +169,17 @@ def test_a_model_of_another_version_and_no_model_are_named(workspace):
     assert "models/ holds no trained model; run `dvc repro`" in invoke("photos").stderr
 
 
+def test_the_models_of_the_package_need_no_project(tmp_path, monkeypatch):
+    photo(0).save(tmp_path / "photo.png")
+    monkeypatch.chdir(tmp_path)
+    result = invoke("--pretrained", "cifar10", "photo.png", "--center", "--json")
+    assert result.exit_code == 0, result.stderr
+    (answer,) = lines(result)
+    assert answer["file"] == "photo.png"
+    assert "error" not in answer
+    assert "change into a clone or a project" in invoke("photo.png").stderr
+
+
 def test_a_model_that_is_kept_needs_no_training(workspace, classifier):
     from alexnet_tf.models.classifier import write_classifier
 
