@@ -140,6 +140,61 @@ def bar_chart(bars: Sequence[Bar], *, label: str, x_title: str) -> str:
     return "".join(parts)
 
 
+@dataclass(frozen=True)
+class Point:
+    """A group of images at a place in per cent.
+
+    Attributes:
+        x: From the left.
+        y: From below.
+        num_images: Decides the area of its disc.
+    """
+
+    x: float
+    y: float
+    num_images: int
+
+
+def scatter_chart(series: Sequence[Sequence[Point]], *, label: str, x_title: str, y_title: str) -> str:
+    """Draw discs on two axes from 0 to 100, with the diagonal; those of a series are joined by a line.
+
+    Args:
+        series: Points of each, from left to right.
+        label: What the chart shows, for readers who do not see it.
+        x_title: Under the horizontal axis.
+        y_title: Above the vertical axis.
+
+    Returns:
+        An `<svg>` element.
+    """
+    side = HEIGHT - TOP
+    width, height = LEFT + side + RIGHT, TOP + side + BOTTOM
+    most = max((point.num_images for points in series for point in points), default=1)
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        return LEFT + x / 100 * side, TOP + (1 - y / 100) * side
+
+    parts = [_open(label, width, height)]
+    for tick in range(0, 101, 20):
+        x, y = place(tick, tick)
+        parts.append(f'<line class="grid" x1="{LEFT}" x2="{LEFT + side}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        parts.append(f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{TOP + side}"/>')
+        parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{tick}</text>')
+        parts.append(f'<text x="{x:.1f}" y="{TOP + side + 15}" text-anchor="middle">{tick}</text>')
+    parts.append(f'<path class="whisker" stroke-dasharray="2 3" d="M{LEFT} {TOP + side}L{LEFT + side} {TOP}"/>')
+    for index, points in enumerate(series):
+        drawn = [(*place(point.x, point.y), point.num_images) for point in points]
+        shape = " ".join(f"{x:.1f},{y:.1f}" for x, y, _ in drawn)
+        parts.append(f'<polyline class="line s{index}" points="{shape}"/>')
+        for x, y, number in drawn:
+            radius = 2 + 5 * math.sqrt(number / most)
+            tip = f"<title>{number:,} images</title>"
+            parts.append(f'<circle class="dot s{index}" cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}">{tip}</circle>')
+    parts.append(f'<text x="{LEFT + side / 2}" y="{height - 6}" text-anchor="middle">{escape(x_title)}</text>')
+    parts.append(f'<text x="{LEFT - 6}" y="{TOP - 14}">{escape(y_title)}</text></svg>')
+    return "".join(parts)
+
+
 def nice_ticks(highest: float) -> list[float]:
     """Return four to seven round numbers from 0 to the first at or above `highest`."""
     if highest <= 0:

@@ -8,6 +8,7 @@ from typing import Any
 
 from PIL import Image
 
+from alexnet_tf.comparison.drawings import calibration_chart, confusion_table
 from alexnet_tf.comparison.tables import percent
 from alexnet_tf.plotting import MOST_NAMED_CLASSES
 
@@ -29,7 +30,8 @@ def pictures(comparison: Mapping[str, Any], figures: Mapping[str, bytes]) -> str
 
     Args:
         comparison: As `alexnet_tf.comparison.compare.compare` returns it.
-        figures: File name -> PNG; what is not there is left out.
+        figures: File name -> content, NAME_VARIANT.png of a drawing and NAME_VARIANT.csv of the tables that are drawn
+            here; what is not there is left out.
     """
     shown = []
     for kind, key in _KINDS.items():
@@ -37,7 +39,12 @@ def pictures(comparison: Mapping[str, Any], figures: Mapping[str, bytes]) -> str
             gallery = comparison["gallery"].get(name, {})
             sheet, drawing = (figures.get(f"{each}_{name}.png") for each in (SHEET, kind))
             caption = escape(_caption(kind, name, comparison))
-            if key in gallery and sheet:
+            table = figures.get(f"{kind}_{name}.csv", b"").decode()
+            if table and kind == "calibration":
+                content = calibration_chart(table, comparison["errors"][name], label=caption)
+            elif table and len(comparison["per_class"]) <= MOST_NAMED_CLASSES:
+                content = confusion_table(table, [each["class"] for each in comparison["per_class"]])
+            elif key in gallery and sheet:
                 content = _cards(key, gallery, sheet)
             elif drawing:
                 content = f'<img alt="{caption}" src="{_source(drawing, "png")}">'

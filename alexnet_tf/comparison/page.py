@@ -74,7 +74,8 @@ def render(
     Args:
         comparison: As `alexnet_tf.comparison.compare.compare` returns it, or read from comparison.json.
         costs: Variant -> number, keys as in `COSTS`; what is missing is shown as not measured.
-        figures: File name -> PNG, of which the evaluations' pictures, NAME_VARIANT.png, are shown.
+        figures: File name -> content, of which the evaluations' pictures, NAME_VARIANT.png, are shown; with
+            confusion_VARIANT.csv and calibration_VARIANT.csv these two are drawn from the tables, with words as text.
         origin: Where and of what the page was made, such as `commit` -> its words; in this order.
 
     Returns:

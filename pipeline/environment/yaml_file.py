@@ -44,7 +44,8 @@ def read(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise ConfigError(
-            f"{path.name}: cannot be read ({reason}); `alexnet use NAME --force` writes a new one, `alexnet use` lists the names"
+            f"{path.name}: cannot be read ({reason}); `alexnet use NAME --force` writes a new one, `alexnet use` "
+            "lists the names"
         ) from error
     content = parse(text, path.name)
     if not isinstance(content, dict):

@@ -14,6 +14,7 @@ from pipeline.config.load import PARAMS_FILE, Config
 from pipeline.environment.git import commit_of, committed, experiments_named
 from pipeline.environment.workspace import Workspace
 from pipeline.environment.yaml_file import parse
+from pipeline.results.report import figures_of
 from pipeline.stages.claims import claimed_lock, claimed_metrics
 from pipeline.stages.dvc_cache import bring
 from pipeline.stages.lock import read_lock
@@ -64,7 +65,7 @@ def compare_with(workspace: Workspace, config: Config, revisions: tuple[str, ...
         training, evaluation = (folder / "reports" / stage / name.partition("@")[0] for stage in _STAGES)
         trainings[name], evaluations[name] = read_training(training), read_evaluation(evaluation)
         variants[name] = params
-        figures.update({f"{path.stem}_{name}.png": path.read_bytes() for path in evaluation.glob("*.png")})
+        figures.update(figures_of(evaluation, name))
 
     commits = {revision: _commit(workspace.root, revision) for revision in revisions}
     past = {revision: _variants(workspace.root, revision, commit) for revision, commit in commits.items()}

@@ -7,6 +7,7 @@ import pytest
 
 from alexnet_tf.comparison import page as report
 from alexnet_tf.comparison.compare import Evaluation, TrainingReport, compare
+from alexnet_tf.comparison.gallery import pictures
 from alexnet_tf.comparison.tables import NOT_MEASURED
 
 ORIGIN = {"data set": "sample: 10 classes", "on machine": "<abacus>"}
@@ -114,6 +115,42 @@ def test_every_picture_of_an_evaluation_is_on_the_page(comparison):
     shown = [base64.b64decode(each["src"].partition(",")[2]).decode() for each in outline.attributes["img"]]
     assert sorted(shown) == sorted(pictures)
     assert len({each["alt"] for each in outline.attributes["img"]}) == len(pictures)
+
+
+CONFUSION = "label,predicted,num_examples\nash,ash,60\nash,elm,20\n"
+CALIBRATION = """view,low,high,num_examples,mean_probability,accuracy
+center,0.533333,0.600000,20,0.550000,0.500000
+ten_crop,0.533333,0.600000,80,0.560000,0.250000
+"""
+
+
+def test_confusion_and_calibration_have_their_words_as_text(comparison):
+    """Those of a picture cannot be read on a phone."""
+    figures = {f"{name}_plain.png": b"a picture" for name in ("confusion", "calibration")}
+    tables = {"confusion_plain.csv": CONFUSION.encode(), "calibration_plain.csv": CALIBRATION.encode()}
+    outline = Outline()
+    page = report.render(comparison, {}, figures | tables, ORIGIN)
+    outline.feed(page)
+    assert outline.open == []
+    assert "img" not in outline.tags
+    assert outline.tags.count("table") == outline.tags.count("caption") == 6
+    assert '<th scope="col"><span>ash</span></th><th scope="col"><span>elm</span></th>' in page
+    row = '<td class="right" style="--p:75%">60</td><td style="--p:25%">20</td>'
+    assert f'<th scope="row">ash</th>{row}</tr><tr><th scope="row">elm</th><td></td><td></td></tr>' in page
+    assert "ten crops, off by 3.1 points</li>" in page
+    assert "centre crop</li>" in page
+    ten_crops = re.search(r'<circle class="dot s0" cx="([\d.]+)" cy="([\d.]+)" r="7.0"><title>80 images', page)
+    centre = re.search(r'<circle class="dot s1" cx="([\d.]+)" cy="([\d.]+)" r="4.5"><title>20 images', page)
+    across, down = (float(centre[axis]) - float(ten_crops[axis]) for axis in (1, 2))
+    assert down / across == pytest.approx(25, rel=0.02)  # 25 points higher, 1 point to the left
+
+
+def test_a_confusion_of_too_many_classes_to_name_stays_a_picture(comparison):
+    many = comparison | {"per_class": [{"class": str(i), "num_examples": 1, "errors": {}} for i in range(41)]}
+    (figure,) = re.findall(
+        "<figure>.*?</figure>", pictures(many, {"confusion_plain.png": b"p", "confusion_plain.csv": b"c"})
+    )
+    assert "<img" in figure
 
 
 def test_errors_by_class_are_on_the_page(comparison):

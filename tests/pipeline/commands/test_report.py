@@ -41,3 +41,21 @@ def test_the_page_names_data_set_commit_machine_and_time(workspace, monkeypatch)
     manifest = {"splits": {"test": {"num_examples": 7}, "train": {"num_examples": 1200}}, "class_names": ["ash", "elm"]}
     monkeypatch.setattr(report, "read_manifest", lambda folder, stage: manifest)
     assert report.data_set(workspace, config) == "sample: 2 classes, 1,200 train, 7 test images"
+
+
+def test_the_page_is_given_the_tables_that_it_draws(workspace, monkeypatch):
+    for place in (
+        "compare/confusion_optimized.png",
+        "evaluate/optimized/confusion.csv",
+        "evaluate/optimized/slices.csv",
+    ):
+        path = workspace.root / "reports" / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(place.encode())
+    monkeypatch.setattr(report, "read_comparison", lambda workspace: {"variants": ["faithful", "optimized"]})
+    monkeypatch.setattr(report, "write_page", lambda page, comparison, costs, figures, origin: figures)
+    found = report.write_report(workspace, load(workspace.root / "params.yaml"))
+    assert found == {
+        "confusion_optimized.png": b"compare/confusion_optimized.png",
+        "confusion_optimized.csv": b"evaluate/optimized/confusion.csv",
+    }
