@@ -131,8 +131,8 @@ def _alexnet(graph: _Graph, model: AlexNet, x: str, sides: dict[str, int]) -> st
     spec = model.spec
     window, stride = pool_geometry(spec.pooling)
 
-    def pool(x: str, index: int) -> str:
-        return graph.max_pool(x, window, stride, pool_padding(sides[f"conv{index + 1}"], window, stride)[1])
+    def pool(x: str, conv: Any) -> str:
+        return graph.max_pool(x, window, stride, pool_padding(sides[conv.name], window, stride)[1])
 
     for index, conv in enumerate(model.convs):
         before, after = conv.padding
@@ -145,8 +145,8 @@ def _alexnet(graph: _Graph, model: AlexNet, x: str, sides: dict[str, int]) -> st
             x = graph.response_norm(x, model.norms[index], spec.towers if spec.lrn_scope == "tower" else 1)
         if index == 1 and spec.lrn and spec.same_map_normalization:
             x = _same_map_norm(graph, x)
-        if index in (0, 1, 4):
-            x = pool(x, index)
+        if index < 2 or conv is model.convs[-1]:
+            x = pool(x, conv)
         if first:
             x = graph.activation(x, spec.activation)
     x = graph.flat(x)

@@ -38,7 +38,7 @@ class AlexNet(keras.Model):
         paddings = (window_geometry.conv1_padding(crop_size), *window_geometry.conv_paddings(spec)[1:])
         self.convs = [
             TowerConv2D(
-                name=f"conv{index + 1}",
+                name=specs.LAYER_NAMES[index],
                 filters=filters,
                 kernel_size=(11, 5, 3, 3, 3)[index],  # §3.5
                 strides=(4, 1, 1, 1, 1)[index],  # §3.5
@@ -49,6 +49,7 @@ class AlexNet(keras.Model):
                 dtype=self.dtype_policy,
             )
             for index, filters in enumerate(spec.filters)
+            if specs.LAYER_NAMES[index] != spec.left_out
         ]
         norm = {"alpha": spec.lrn_alpha, "beta": spec.lrn_beta, "k": spec.lrn_k, "size": spec.lrn_size}
         self.norms = [

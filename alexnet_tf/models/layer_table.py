@@ -73,13 +73,14 @@ def _alexnet_table(network: AlexNetSpec, crop_size: int, channels: int, num_clas
     own_tower = (False, True, False, True, True)
     window, stride = pool_geometry(network.pooling)
     for index, filters in enumerate(network.filters):
-        kernel = kernels[index]
-        size = _windows(size, kernel, strides[index], paddings[index])
-        fan_in = kernel * kernel * depth // (network.towers if own_tower[index] else 1)
-        groups = f", {network.towers} towers" if own_tower[index] and network.towers > 1 else ""
-        kind = f"{kernel}x{kernel}/{strides[index]} conv{groups}"
-        rows.append(_row(f"conv{index + 1}", kind, (size, size, filters), fan_in, filters))
-        depth = filters
+        if (name := LAYER_NAMES[index]) != network.left_out:
+            kernel = kernels[index]
+            size = _windows(size, kernel, strides[index], paddings[index])
+            fan_in = kernel * kernel * depth // (network.towers if own_tower[index] else 1)
+            groups = f", {network.towers} towers" if own_tower[index] and network.towers > 1 else ""
+            kind = f"{kernel}x{kernel}/{strides[index]} conv{groups}"
+            rows.append(_row(name, kind, (size, size, filters), fan_in, filters))
+            depth = filters
         if index < 2 and network.lrn:
             kind = "LRN, same-map" if index == 1 and network.same_map_normalization else "LRN"
             rows.append(LayerRow(f"norm{index + 1}", kind, (size, size, depth), 0, 0))

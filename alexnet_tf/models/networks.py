@@ -28,8 +28,9 @@ def build(
         spec: What to build.
         crop_size: Height and width of the input in pixels.
         num_classes: K.
-        seed: Fixes the initial weights: variable i draws from (seed, i), whatever the strategy. Also the seed of the
-            dropout of calls without a `RandomStreams`. 0 to 2^31 - 1.
+        seed: Fixes the initial weights: variable i draws from (seed, i), whatever the strategy, and so does variable i
+            of a network that lacks a layer before it. Also the seed of the dropout of calls without a `RandomStreams`.
+            0 to 2^31 - 1.
         precision: `float32`, or `bfloat16` layers over float32 variables.
 
     Returns:
@@ -54,6 +55,8 @@ def build(
     model(tf.zeros((1, crop_size, crop_size, 3)))
     for position, variable in enumerate(model.weights):
         if variable.path.endswith("/kernel"):
+            if isinstance(spec, specs.AlexNetSpec):
+                position = 2 * specs.LAYER_NAMES.index(variable.path.split("/")[-2])  # a kernel and a bias each
             variable.assign(_initial_weights(variable, spec, (seed, position)))
     return model
 

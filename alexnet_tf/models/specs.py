@@ -28,6 +28,8 @@ class AlexNetSpec(Spec):
         filters: Kernels of conv1..conv5, both towers together.
         dense_units: Units of fc6 and fc7.
         towers: 2 as in §3.2, where conv2, conv4 and conv5 see their own tower only; 1 sees everything.
+        left_out: The middle layer that the network lacks (§7), or `none`. The others stay as they are, initial weights
+            included, but for the maps that the next one sees: without conv3 the towers first meet in fc6.
         activation: `relu` (§3.1) or `tanh`.
         lrn: Whether conv1 and conv2 are followed by local response normalization (§3.3). Without it there is no
             same-map normalization either: the 2012 ablation took out both (layers-148.cfg).
@@ -63,6 +65,7 @@ class AlexNetSpec(Spec):
     filters: Five = [96, 256, 384, 384, 256]
     dense_units: Two = [4096, 4096]
     towers: Annotated[int, Field(ge=1, le=2)] = 2  # a literal would take `true` and 1.0 for 1
+    left_out: Literal["none", "conv3", "conv4", "conv5"] = "none"
     activation: Literal["relu", "tanh"] = "relu"
     lrn: bool = True
     lrn_alpha: Annotated[float, Field(ge=0)] = 1e-4

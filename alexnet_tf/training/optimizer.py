@@ -1,4 +1,4 @@
-"""Stochastic gradient descent with the paper's momentum and weight decay (§5), one pass over the weights."""
+"""Stochastic gradient descent with the paper's momentum and weight decay (§5), one pass over the weights; and Adam."""
 
 import tensorflow as tf
 
@@ -42,14 +42,22 @@ class MomentumSGD:
     Args:
         spec: Rates and decay.
         variables: The trainable variables, in the order in which gradients come. Made under the same strategy.
+
+    Attributes:
+        slots: What the rule remembers: name -> one variable for each trainable one.
     """
+
+    slot_names = ("velocities",)
 
     def __init__(self, spec: OptimizerSpec, variables):
         self.spec = spec
-        self.velocities = [
-            tf.Variable(tf.zeros(variable.shape), trainable=False, name=f"velocity/{variable.path}")
-            for variable in variables
-        ]
+        self.slots = {
+            name: [
+                tf.Variable(tf.zeros(variable.shape), trainable=False, name=f"{name}/{variable.path}")
+                for variable in variables
+            ]
+            for name in self.slot_names
+        }
         self._variables = [variable.value for variable in variables]
         self._is_bias = [not variable.path.endswith("/kernel") for variable in variables]
         layers = [variable.path.split("/")[-2] for variable in variables]
@@ -59,37 +67,73 @@ class MomentumSGD:
             for is_bias, layer in zip(self._is_bias, layers, strict=True)
         ]
 
-    def apply(self, gradients, learning_rate, conv1_learning_rate):
+    def apply(self, gradients, learning_rate, conv1_learning_rate, step=0):
         """Update all variables once; call it in replica context, where it sums the gradients over the replicas.
 
         Args:
             gradients: One tensor for each variable: this replica's share of the gradient of the mean loss.
             learning_rate: ε of this step, a scalar.
             conv1_learning_rate: ε of conv1, which the 2012 code lowered to 0 late in training.
+            step: Number of the step, from 0 on, of which §5's rule is no function and Adam's is.
         """
         context = tf.distribute.get_replica_context()
         gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
-        context.merge_call(self._update_all, args=(gradients, learning_rate, conv1_learning_rate))
+        context.merge_call(self._update_all, args=(gradients, learning_rate, conv1_learning_rate, step))
 
-    def _update_all(self, strategy, gradients, learning_rate, conv1_learning_rate):
-        for index, (variable, velocity) in enumerate(zip(self._variables, self.velocities, strict=True)):
+    def _update_all(self, strategy, gradients, learning_rate, conv1_learning_rate, step):
+        for index, (variable, *slots) in enumerate(zip(self._variables, *self.slots.values(), strict=True)):
             rate = conv1_learning_rate if self._is_conv1[index] else learning_rate
-            arguments = (velocity, gradients[index], rate, self._is_bias[index], self._decays[index])
+            arguments = (tuple(slots), gradients[index], rate, step, self._is_bias[index], self._decays[index])
             strategy.extended.update(variable, self._update, args=arguments, group=True)
 
-    def _update(self, variable, velocity, gradient, learning_rate, is_bias: bool, decays: bool):
+    def _update(self, variable, slots, gradient, learning_rate, step, is_bias: bool, decays: bool):
+        rate = learning_rate * (self.spec.bias_learning_rate_factor if is_bias else 1.0)
+        present = [each.read_value() for each in (variable, *slots)]
+        updated = self._updated(present, gradient, rate, step, self.spec.weight_decay if decays else 0.0)
+        return tf.group(*(each.assign(value) for each, value in zip((variable, *slots), updated, strict=True)))
+
+    def _updated(self, present, gradient, rate, step, decay: float):
+        """Return the values after a step of (weights, slots) before it."""
         spec = self.spec
-        decay = spec.weight_decay if decays else 0.0
         coupled, decoupled = (decay, 0.0) if spec.decay_form == "coupled" else (0.0, decay)
-        rate = learning_rate * (spec.bias_learning_rate_factor if is_bias else 1.0)
-        updated, moved = momentum_update(
-            variable.read_value(),
-            velocity.read_value(),
-            gradient,
-            rate,
-            spec.momentum,
-            coupled,
-            decoupled,
-            spec.nesterov,
-        )
-        return tf.group(variable.assign(updated), velocity.assign(moved))
+        return momentum_update(*present, gradient, rate, spec.momentum, coupled, decoupled, spec.nesterov)
+
+
+@tf.function(jit_compile=True)
+def adam_update(weights, mean, square, gradient, learning_rate, momentum, decay, step):
+    """Return (weights, mean, square) after one step of Adam with β₂ = 0.999 and ε̂ = 1e-7, as Keras has it.
+
+    With the gradient g + decay·w; at a rate of 0 all three stay as they are.
+
+    Args:
+        weights: float32.
+        mean: First moment, like `weights`.
+        square: Second moment, like `weights`.
+        gradient: g, of the mean loss of the global batch.
+        learning_rate: Of this step, a scalar.
+        momentum: β₁.
+        decay: Weight decay, as a part of the gradient.
+        step: Number of this step, from 0 on.
+
+    References:
+        Kingma and Ba, "Adam: a method for stochastic optimization", 2015: section 2, in its more efficient order.
+    """
+    slope = gradient + decay * weights
+    count = tf.cast(step, tf.float32) + 1.0
+    rate = learning_rate * tf.sqrt(1.0 - 0.999**count) / (1.0 - momentum**count)
+    moved = momentum * mean + (1.0 - momentum) * slope
+    squared = 0.999 * square + 0.001 * slope * slope
+    after = (weights - rate * moved / (tf.sqrt(squared) + 1e-7), moved, squared)
+    return tuple(tf.where(learning_rate > 0, new, old) for new, old in zip(after, (weights, mean, square), strict=True))
+
+
+class Adam(MomentumSGD):
+    """The rule of `adam_update` for each variable, in place of §5's; the paper has none. Arguments as `MomentumSGD`."""
+
+    slot_names = ("means", "squares")
+
+    def _updated(self, present, gradient, rate, step, decay: float):
+        return adam_update(*present, gradient, rate, self.spec.momentum, decay, step)
+
+
+OPTIMIZERS = {"momentum": MomentumSGD, "adam": Adam}

@@ -14,9 +14,11 @@ from alexnet_tf.models.specs import AugmentationSpec, Share
 
 
 class OptimizerSpec(Spec):
-    """Stochastic gradient descent with momentum (§5).
+    """Stochastic gradient descent with momentum (§5), or Adam in its place.
 
     Attributes:
+        name: `momentum` (§5); or `adam` (Kingma and Ba 2015), whose first moment keeps the share `momentum`, whose second
+            keeps 0.999, and whose weight decay enters the gradient.
         learning_rate: The initial rate ε, for the batch size that the recipe names.
         momentum: Share of the velocity that a step keeps.
         nesterov: Look ahead by one velocity.
@@ -29,6 +31,7 @@ class OptimizerSpec(Spec):
             conv2 in layer-params-conv-local-11pct.cfg).
     """
 
+    name: Literal["momentum", "adam"] = "momentum"
     learning_rate: Annotated[float, Field(gt=0)] = 0.01
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     nesterov: bool = False
@@ -42,6 +45,11 @@ class OptimizerSpec(Spec):
     def _combine(self) -> Self:
         if self.nesterov and self.momentum == 0:
             raise ValueError("nesterov looks ahead by the velocity, so it needs a momentum above 0, got 0")
+        if self.name == "adam" and (self.nesterov or self.decay_form == "decoupled"):
+            raise ValueError(
+                f"adam is made with nesterov: false and decay_form: coupled, got {str(self.nesterov).lower()} and "
+                f"{self.decay_form}"
+            )
         return self
 
 

@@ -23,7 +23,7 @@ from alexnet_tf.random_streams import RandomStreams
 from alexnet_tf.training import guards
 from alexnet_tf.training.batches import Batches
 from alexnet_tf.training.ema import WeightAverages
-from alexnet_tf.training.optimizer import MomentumSGD
+from alexnet_tf.training.optimizer import OPTIMIZERS
 from alexnet_tf.training.recipe import TrainingSpec
 from alexnet_tf.training.schedule import Plateau, conv1_factor, learning_rate_factor
 
@@ -76,7 +76,7 @@ class TrainStep:
             )
             if isinstance(network, AlexNetBNSpec) and network.conv1 == "whitening":
                 networks.whiten(self.model, views.center(views.enlarged(train.read(chosen_images(train.num_examples)))))
-            self.optimizer = MomentumSGD(recipe.optimizer, self.model.trainable_variables)
+            self.optimizer = OPTIMIZERS[recipe.optimizer.name](recipe.optimizer, self.model.trainable_variables)
             weights = [variable.value for variable in self.model.trainable_variables]
             self._averages = WeightAverages(weights, recipe.weight_averaging)
         self._run: Callable | None = None
@@ -156,7 +156,8 @@ class TrainStep:
     def variables(self) -> dict[str, tf.Variable]:
         """All variables that a step reads and changes, by name."""
         named = {f"weights/{name}": variable.value for name, variable in named_variables(self.model).items()}
-        named |= {f"velocities/{index}": variable for index, variable in enumerate(self.optimizer.velocities)}
+        for name, slots in self.optimizer.slots.items():
+            named |= {f"{name}/{index}": variable for index, variable in enumerate(slots)}
         return named | {f"averages/{index}": variable for index, variable in enumerate(self._averages.variables)}
 
     def _traced(self, iterator) -> Callable:
@@ -189,7 +190,7 @@ class TrainStep:
             tape.watch(weights)
             logits = self.model(inputs, training=True, draw=draw)
             loss = tf.reduce_sum(cross_entropy(logits, labels, recipe.label_smoothing)) / batch_size
-        self.optimizer.apply(tape.gradient(loss, weights), rate, conv1_rate)
+        self.optimizer.apply(tape.gradient(loss, weights), rate, conv1_rate, step)
         self._averages.update(step)
         wrong = tf.cast(tf.argmax(logits, axis=-1, output_type=tf.int32) != labels, tf.float32)
         # A loss does not show that weights are NaN: oneDNN's fused ReLU makes zeros of them. A sum does, in one pass.

@@ -19,6 +19,7 @@ def alexnet(**changes) -> AlexNetSpec:
         "filters": [8, 16, 16, 16, 16],
         "dense_units": [32, 32],
         "towers": 2,
+        "left_out": "none",
         "activation": "relu",
         "lrn": True,
         "lrn_alpha": 1e-4,
@@ -87,6 +88,7 @@ def input_spec(**changes) -> InputSpec:
 
 def optimizer(**changes) -> OptimizerSpec:
     values = {
+        "name": "momentum",
         "learning_rate": 0.01,
         "momentum": 0.9,
         "nesterov": False,

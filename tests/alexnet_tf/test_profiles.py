@@ -88,6 +88,7 @@ def test_rates_of_the_2012_run_fall_at_a_quarter_55_and_84_percent():
 def test_an_ablation_is_one_change(profile):
     for change in (
         {"towers": 1},
+        {"left_out": "conv3"},
         {"activation": "tanh"},
         {"lrn": False},
         {"lrn_scope": "layer"},

@@ -20,6 +20,8 @@ NETWORKS = {
         alexnet(**LOUD, towers=1, activation="tanh", pooling="paired", dropout_scaling="in_training", lrn=False),
         63,
     ),
+    "without conv3": (alexnet(**LOUD, left_out="conv3"), 63),
+    "without conv5": (alexnet(**LOUD, left_out="conv5"), 63),
     "batch norm": (alexnet_bn(activation="relu", batch_norm_scale=True, conv1_stride=2), 45),
     "whitening, GELU": (alexnet_bn(conv1="whitening", kernel_sizes=[2, 3, 3, 3, 3], activation="gelu"), 31),
     "pools after norms, a pool before fc6": (

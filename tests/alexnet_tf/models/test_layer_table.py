@@ -30,6 +30,22 @@ def test_the_half_net_has_59_798_312_parameters():
     assert totals(full_alexnet(towers=1, filters=[48, 128, 192, 192, 256]))[0] == 59_798_312
 
 
+@pytest.mark.parametrize(
+    ("left_out", "parameters"),
+    [
+        ("conv3", 60_965_224 - 885_120 - 3 * 3 * (192 - 128) * 384),  # conv4 sees the 128 maps of its tower of conv2
+        ("conv4", 60_965_224 - 663_936),
+        ("conv5", 60_965_224 - 442_624 + 6 * 6 * (384 - 256) * 4096),  # fc6 sees the 384 maps of conv4
+    ],
+)
+def test_without_a_middle_layer_the_next_sees_the_one_before(left_out, parameters):
+    assert totals(full_alexnet(left_out=left_out))[0] == parameters
+    whole, found = shapes(full_alexnet()), shapes(full_alexnet(left_out=left_out))
+    assert whole.keys() - found.keys() == {left_out}
+    assert found["pool5"] == ((6, 6, 384) if left_out == "conv5" else (6, 6, 256))
+    assert all(found[name] == whole[name] for name in found if name != "pool5")
+
+
 def test_ten_classes_leave_56_909_194_parameters():
     assert totals(full_alexnet(), num_classes=10)[0] == 56_909_194
 

@@ -27,6 +27,9 @@ def draw(step=0, count=2):
         (alexnet(), 63),
         (alexnet(towers=1, lrn=False), 71),
         (alexnet(pooling="paired", lrn_scope="layer"), 96),
+        (alexnet(left_out="conv3"), 63),
+        (alexnet(left_out="conv4", pooling="paired"), 96),
+        (alexnet(left_out="conv5", filters=[8, 16, 16, 24, 16]), 112),
         (alexnet(filters=[96, 256, 384, 384, 256]), 224),
         (alexnet_bn(), 32),
         (alexnet_bn(), 56),
@@ -44,7 +47,7 @@ def test_the_layer_table_describes_the_network_that_is_built(record, spec, crop_
         assert layer.count_params() == rows[layer.name].parameters
         assert sum(int(np.prod(each.shape)) for each in layer.non_trainable_weights) == rows[layer.name].untrained
     convs = [output.shape[1:] for _, output in record["conv"]]
-    assert convs == [rows[f"conv{number}"].output_shape for number in range(1, 6)]
+    assert convs == [row.output_shape for row in rows.values() if row.name.startswith("conv")]
     towers = getattr(spec, "towers", 1)
     pools = [output.shape[1:3] for _, output in record["pool"]][::towers]
     assert pools == [row.output_shape[:2] for row in rows.values() if row.name.startswith("pool")]
@@ -62,6 +65,21 @@ def test_initial_weights_depend_on_the_seed_and_not_on_the_strategy(two_replicas
     other = build(spec, seed=6)
     assert not np.array_equal(alone.convs[0].kernel, other.convs[0].kernel)
     assert not np.array_equal(np.ravel(alone.convs[3].kernel), np.ravel(alone.convs[2].kernel))
+
+
+@pytest.mark.parametrize("left_out", ["conv3", "conv4", "conv5"])
+def test_the_layers_that_stay_start_as_those_of_the_whole_network(left_out):
+    widths = {"filters": [8, 16, 12, 12, 12]}
+    whole, lacking = (build(alexnet(**widths, **kind), seed=5) for kind in ({}, {"left_out": left_out}))
+    before = {variable.path: variable.numpy() for variable in whole.weights}
+    after = {variable.path: variable.numpy() for variable in lacking.weights}
+    assert {path.split("/")[1] for path in before.keys() - after.keys()} == {left_out}
+    for path, found in after.items():
+        if left_out == "conv3" and path.endswith("conv4/kernel"):
+            assert found.shape == (3, 3, 8, 12)  # half of conv2's maps in place of half of conv3's
+            assert np.ptp(found) > 0
+        else:
+            np.testing.assert_array_equal(found, before[path], err_msg=path)
 
 
 @pytest.mark.parametrize("spec", [alexnet(weight_stddev=[0.1] * 8), alexnet_bn()])

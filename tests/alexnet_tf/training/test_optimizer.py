@@ -5,7 +5,7 @@ import tensorflow as tf
 from pydantic import ValidationError
 
 from alexnet_tf.profiles import PROFILES
-from alexnet_tf.training.optimizer import MomentumSGD, momentum_update
+from alexnet_tf.training.optimizer import Adam, MomentumSGD, adam_update, momentum_update
 from tests.alexnet_tf.small_training import optimizer
 from tests.reference.sgd import momentum_step
 
@@ -157,6 +157,41 @@ def test_a_frozen_conv1_stops_at_once_whatever_its_velocity(model):
 def test_nesterov_without_momentum_is_refused():
     with pytest.raises(ValidationError, match="needs a momentum above 0, got 0"):
         optimizer(nesterov=True, momentum=0.0)
+
+
+def test_two_steps_of_adam_by_hand():
+    # β₁ 1/2, β₂ 0.999, rate 0.1, decay 1/4: gradients 1 and -2 + decay, from w = 2.
+    w, mean, square = (tf.constant(value, tf.float32) for value in (2.0, 0.0, 0.0))
+    w, mean, square = adam_update(w, mean, square, tf.constant(1.0), tf.constant(0.1), 0.5, 0.25, tf.constant(0))
+    # g = 1.5, mean 0.75, square 0.00225; corrected both are g and g²: a step of the rate, whatever the gradient
+    assert [float(each) for each in (w, mean, square)] == pytest.approx([1.9, 0.75, 0.00225])
+    w, mean, square = adam_update(w, mean, square, tf.constant(-2.0), tf.constant(0.1), 0.5, 0.25, tf.constant(1))
+    # g = -1.525, mean 0.375 - 0.7625 = -0.3875, over 1 - 1/4: -0.516667; square 0.00457338, over 1 - 0.998001: 2.287832
+    assert float(w) == pytest.approx(1.9 + 0.1 * 0.516667 / 2.287832**0.5, rel=1e-5)
+    assert float(mean) == pytest.approx(-0.3875)
+
+
+def test_adam_is_that_of_keras_and_stops_at_a_rate_of_0(model):
+    spec = optimizer(name="adam", weight_decay=0.0, bias_learning_rate_factor=1.0)
+    theirs = keras.models.clone_model(model)
+    theirs.set_weights(model.get_weights())
+    adam, ours = keras.optimizers.Adam(0.01), Adam(spec, model.trainable_variables)
+    for step, gradient in enumerate(np.random.default_rng(0).normal(size=30)):
+        slopes = [tf.fill(variable.shape, np.float32(gradient)) for variable in theirs.trainable_variables]
+        adam.apply(slopes, theirs.trainable_variables)
+        ours.apply(slopes, tf.constant(0.01), tf.constant(0.01 if step < 20 else 0.0), tf.constant(step))
+        if step == 19:
+            frozen = values(model)
+    for name, found in values(model).items():
+        expected = frozen[name] if name.startswith("conv1") else values(theirs)[name]
+        np.testing.assert_allclose(found, expected, rtol=1e-5, err_msg=name)
+    assert not np.allclose(frozen["conv1/kernel"], values(theirs)["conv1/kernel"], rtol=1e-4)
+
+
+@pytest.mark.parametrize("change", [{"nesterov": True}, {"decay_form": "decoupled"}])
+def test_an_adam_that_is_not_made_is_refused(change):
+    with pytest.raises(ValidationError, match="adam is made with nesterov: false and decay_form: coupled, got"):
+        optimizer(name="adam", **change)
 
 
 def test_replicas_add_up_their_shares_of_the_gradient(two_replicas):
