@@ -3,7 +3,8 @@
     python -m benchmarks.subjects ours float32 128 5
 
 Prints one line of JSON: seconds of each timed step, and the peak memory of the process in bytes. Every subject trains
-the network of 2012 (two towers, LRN, 224-pixel crops, 1,000 classes) with momentum and weight decay.
+the network of 2012 (two towers, LRN, 224-pixel crops, 1,000 classes) with momentum and weight decay; `ours, ablations`
+that of experiments/ablations_cifar10.yaml, with 1,000 classes.
 """
 
 import json
@@ -33,7 +34,15 @@ def product(precision: str, *_: int) -> Callable[[], float]:
     return lambda: float(multiply())
 
 
-def ours(precision: str, batch_size: int, images: int, *, real: bool) -> Callable[[], float]:
+def ours(
+    precision: str,
+    batch_size: int,
+    images: int,
+    *,
+    real: bool,
+    experiment: str = "imagenet2012",
+    name: str = "faithful",
+) -> Callable[[], float]:
     """Return our whole step: augmentation, forward, backward, update; of one batch in memory, or of records on disk."""
     import tensorflow as tf
 
@@ -49,7 +58,7 @@ def ours(precision: str, batch_size: int, images: int, *, real: bool) -> Callabl
     from pipeline.environment.workspace import find_workspace
     from pipeline.environment.yaml_file import read
 
-    variant = profiles.resolve(read(find_workspace().root / "experiments/imagenet2012.yaml")["variants"]["faithful"])
+    variant = profiles.resolve(read(find_workspace().root / f"experiments/{experiment}.yaml")["variants"][name])
     recipe = TrainingSpec.model_validate(
         variant["training"] | {"precision": precision, "global_batch_size": batch_size, "epochs": 1000}
     )
@@ -179,6 +188,9 @@ SUBJECTS: dict[str, Callable[[str, int, int], Callable[[], float]]] = {
     "matrix product": product,
     "ours": lambda precision, batch_size, images: ours(precision, batch_size, images, real=False),
     "ours, real data": lambda precision, batch_size, images: ours(precision, batch_size, images, real=True),
+    "ours, ablations": lambda precision, batch_size, images: ours(
+        precision, batch_size, images, real=False, experiment="ablations_cifar10", name="full"
+    ),
     "Keras fit": keras_fit,
     "PyTorch": torch_step,
 }

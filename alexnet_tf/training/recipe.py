@@ -17,8 +17,8 @@ class OptimizerSpec(Spec):
     """Stochastic gradient descent with momentum (§5), or Adam in its place.
 
     Attributes:
-        name: `momentum` (§5); or `adam` (Kingma and Ba 2015), whose first moment keeps the share `momentum`, whose second
-            keeps 0.999, and whose weight decay enters the gradient.
+        name: `momentum` (§5); or `adam` (Kingma and Ba 2015): its first moment keeps the share `momentum`, its second
+            0.999, and weight decay enters the gradient.
         learning_rate: The initial rate ε, for the batch size that the recipe names.
         momentum: Share of the velocity that a step keeps.
         nesterov: Look ahead by one velocity.

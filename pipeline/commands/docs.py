@@ -9,9 +9,9 @@ from pipeline.commands.base import Command, example
 FIGURE1 = "docs/img/figure1.png"
 _HELP = f"""Render the pages that depend on results, code and parameter models.
 
-These are the tables of README.md and docs/results.md, docs/paper.md, docs/profiles.md, docs/params.schema.json, figure
-1, the code files of each stage in dvc.yaml, and the copies in pipeline/project/files. `make docs` also renders the
-pages of benchmarks/.
+These are the tables of README.md, docs/results.md and docs/ablations.md, docs/paper.md, docs/profiles.md,
+docs/params.schema.json, figure 1 and the figure of the ablations, the code files of each stage in dvc.yaml, and the
+copies in pipeline/project/files. `make docs` also renders the pages of benchmarks/.
 
 {example("alexnet docs" + chr(10) + "alexnet docs --check")}"""
 
@@ -26,7 +26,11 @@ def command(check: bool) -> None:
     root = find_workspace().root
     if not (root / "docs").is_dir():
         raise AlexNetError(f"{root}: has no docs/; run this in a clone of the repository")
-    changed = {name: page for name, page in rendered(root).items() if (root / name).read_bytes() != page}
+    changed = {
+        name: page
+        for name, page in rendered(root).items()
+        if not (root / name).is_file() or (root / name).read_bytes() != page
+    }
     if check and changed:
         raise AlexNetError(
             f"{', '.join(changed)}: expected what `make docs` renders, found something else; run `make docs`"
@@ -41,6 +45,7 @@ def rendered(root: Path) -> dict[str, bytes]:
     from pipeline.commands.params import schema_text
     from pipeline.pages import dvc_yaml, paper, profiles, result_tables
     from pipeline.project.create import COPIES
+    from pipeline.results import ablations
     from pipeline.results.figure1 import plot
     from pipeline.results.groups import grouped
     from pipeline.results.kept import FOLDER, load
@@ -55,5 +60,7 @@ def rendered(root: Path) -> dict[str, bytes]:
     pages["dvc.yaml"] = dvc_yaml.refreshed(text("dvc.yaml"), root)
     pages["pipeline/project/files/dvc_yaml"] = dvc_yaml.for_project(pages["dvc.yaml"])
     pages |= {f"pipeline/project/files/{name}": text(place) for name, place in COPIES.items()}
-    figure1 = plot(grouped(load(root / FOLDER / "relu_tanh")))
-    return {name: page.encode() for name, page in pages.items()} | {FIGURE1: figure1}
+    figures = {FIGURE1: plot(grouped(load(root / FOLDER / "relu_tanh")))}
+    if (ladder := ablations.plot(root)) is not None:
+        figures[ablations.FIGURE] = ladder
+    return {name: page.encode() for name, page in pages.items()} | figures

@@ -1,4 +1,4 @@
-"""Renders the tables of README.md and docs/results.md from results/: `make docs`.
+"""Renders the tables of README.md, docs/results.md and docs/ablations.md from results/: `make docs`.
 
 A page marks the place of a table with `<!-- results: KIND EXPERIMENT -->` and `<!-- end -->`. KIND is one of
 
@@ -13,6 +13,7 @@ A page marks the place of a table with `<!-- results: KIND EXPERIMENT -->` and `
     differences errors less those of the baseline, seed by seed
     verified    results that were rerun, and whether the bytes are the same
     averages    errors of several networks' mean prediction
+    ablations   the ladder of docs/ablations.yaml against the paper's claims
 """
 
 import json
@@ -26,14 +27,14 @@ from alexnet_tf.comparison.page import headline, table
 from alexnet_tf.errors import AlexNetError, DataError
 from alexnet_tf.text_tables import markdown_table
 from pipeline.environment.yaml_file import read
-from pipeline.results import pretrained
+from pipeline.results import ablations, pretrained
 from pipeline.results.ensembles import averages_table
 from pipeline.results.figure1 import epochs_table
 from pipeline.results.groups import differences, grouped, shown_difference
 from pipeline.results.kept import COMPARISON, FOLDER, Result, load, read_result
 from pipeline.results.targets import shown_error, summary_table, targets_table
 
-PAGES = ("README.md", "docs/results.md")
+PAGES = ("README.md", "docs/results.md", "docs/ablations.md")
 _BLOCK = re.compile(r"<!-- results: (\S+) (\S+) -->\n(?:(?!<!-- results:).)*?<!-- end -->", re.DOTALL)
 _ERRORS = {
     "test, ten crops": "test/ten_crop/top1_error",
@@ -102,6 +103,8 @@ def _content(root: Path, block: re.Match[str]) -> str:
         return verified_table(root, experiment)
     if kind == "averages":
         return averages_table(root, experiment)
+    if kind == "ablations":
+        return ablations.ablations_table(root)
     if kind == "pretrained":
         return pretrained.sentence(root, experiment)
     groups = grouped(load(folder))
@@ -116,8 +119,8 @@ def _content(root: Path, block: re.Match[str]) -> str:
     if kind == "differences":
         return differences(groups, read(root / "experiments" / f"{experiment}.yaml")["compare"]["baseline"])
     kinds = (
-        "comparison, runs, commands, targets, summary, figures34, figure1, differences, verified, averages or"
-        " pretrained"
+        "comparison, runs, commands, targets, summary, figures34, figure1, differences, verified, averages, ablations or "
+        "pretrained"
     )
     raise DataError(f"{_opening(block)}: expected {kinds}, found {kind}")
 

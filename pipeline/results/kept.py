@@ -4,13 +4,17 @@ results/EXPERIMENT/VARIANT-seedSEED-STATE.json   one run, as its row in MLflow d
 results/EXPERIMENT/comparison.json               what `alexnet report` printed of the last one kept
 """
 
+import base64
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from alexnet_tf.errors import AlexNetError, DataError
+from alexnet_tf.metrics.correctness import read_correctness
 from pipeline.config.experiments import active_name, changes
 from pipeline.config.load import Config
 from pipeline.environment.workspace import Workspace
@@ -21,6 +25,7 @@ from pipeline.tracking.backfill import describe
 
 FOLDER = "results"
 COMPARISON = "comparison.json"
+_RIGHT = "ten_crop_top1"
 _COMPARED = ("baseline", "bootstrap_samples", "confidence", "errors", "num_examples", "paired", "training", "variants")
 
 
@@ -33,11 +38,14 @@ class Result:
         changes: What params.yaml had other than the experiment, of this variant: dotted key -> value.
         row: Its row as an event of the spool has it: params, tags (commit, versions, machine) and the stages with
             their metrics, costs and DVC hashes, of training also the history of the epochs.
+        correct: Which test images ten crops get right: `num`, `keys_sha256` and `ten_crop_top1` as in the stage's
+            correct.npz, the bits in base64; older results do not tell.
     """
 
     experiment: str
     changes: Mapping[str, Any]
     row: Mapping[str, Any]
+    correct: Mapping[str, Any] | None = None
 
     @property
     def variant(self) -> str:
@@ -92,6 +100,24 @@ class Result:
         source = self.row["params"]["download.source"]
         return self.row["tags"] | origins.result_tags(self.experiment, self.changes, self.variant, source)
 
+    def right(self) -> np.ndarray:
+        """Return whether ten crops get an image right, (N,) bool in the order of the sorted keys.
+
+        Raises:
+            DataError: The result does not tell.
+        """
+        known = self.correct or {}
+        try:
+            packed = np.frombuffer(base64.b64decode(known[_RIGHT], validate=True), np.uint8)
+            if len(packed) != -(-known["num"] // 8):
+                raise ValueError(f"{len(packed)} bytes for {known['num']} images")
+            return np.unpackbits(packed, count=known["num"]).astype(bool)
+        except (KeyError, ValueError, TypeError) as error:
+            raise DataError(
+                f"{self.path}: expected `correct`, which test images are right, found none that can be read; `alexnet "
+                "track keep` where it ran writes it"
+            ) from error
+
     def event(self) -> dict[str, Any]:
         """Describe it to MLflow, as a state that no pipeline run has just made."""
         state = {**self.row["state_tags"], "alexnet.result": self.path}
@@ -127,6 +153,7 @@ def collect(workspace: Workspace, config: Config) -> list[Result]:
                 experiment=experiment,
                 changes=changes(workspace, experiment, row["variant"]),
                 row=row,
+                correct=_correct(workspace.root / config.item("evaluate", row["variant"]).outputs()["report"]),
             )
         )
     if not found:
@@ -134,6 +161,12 @@ def collect(workspace: Workspace, config: Config) -> list[Result]:
             "no variant is trained and evaluated as dvc.lock says, so there is no result to keep; run `dvc repro` first"
         )
     return found
+
+
+def _correct(report: Path) -> dict[str, Any]:
+    found = read_correctness(report / "correct.npz", way_out="`dvc checkout` brings it back")
+    bits = base64.b64encode(np.packbits(found.right[_RIGHT]).tobytes()).decode()
+    return {"num": found.num_examples, "keys_sha256": found.keys_sha256, _RIGHT: bits}
 
 
 def keep(workspace: Workspace, config: Config, results: list[Result]) -> list[str]:

@@ -4,10 +4,13 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from made_results import made, write
 
 from alexnet_tf.errors import AlexNetError, DataError
+from alexnet_tf.evaluation.tables import VIEWS
+from alexnet_tf.metrics.correctness import Correctness, write_correctness
 from pipeline.config import experiments
 from pipeline.environment.workspace import Workspace
 from pipeline.pages.result_tables import PAGES, figures_table, rendered, runs_table
@@ -44,6 +47,19 @@ def result(seed=1, error=0.25, changes=None, **metrics):
 def test_what_is_written_is_read_back(tmp_path):
     write(tmp_path, result(2), result(1))
     assert kept.load(tmp_path / "results") == [result(1), result(2)]
+
+
+def test_which_images_are_right_is_kept_and_older_results_do_not_tell(tmp_path):
+    right = np.random.default_rng(0).random(21) < 0.5
+    views = {f"{view}_top{k}": right if (view, k) == ("ten_crop", 1) else ~right for view in VIEWS for k in (1, 5)}
+    write_correctness(tmp_path / "correct.npz", Correctness(21, "abc", views))
+    told = replace(result(), correct=kept._correct(tmp_path))
+    assert told.correct == {"num": 21, "keys_sha256": "abc", "ten_crop_top1": told.correct["ten_crop_top1"]}
+    write(tmp_path, told)
+    np.testing.assert_array_equal(kept.read_result(tmp_path / told.path).right(), right)
+    for content in (None, {}, {"num": 21, "ten_crop_top1": "?"}, {"num": 99, "ten_crop_top1": "/w=="}):
+        with pytest.raises(DataError, match=r"-1abcdef0.json: expected `correct`, which test images are right"):
+            replace(result(), correct=content).right()
 
 
 def test_a_result_tells_how_it_is_started_again():
