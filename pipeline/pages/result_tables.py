@@ -119,8 +119,8 @@ def _content(root: Path, block: re.Match[str]) -> str:
     if kind == "differences":
         return differences(groups, read(root / "experiments" / f"{experiment}.yaml")["compare"]["baseline"])
     kinds = (
-        "comparison, runs, commands, targets, summary, figures34, figure1, differences, verified, averages, ablations or "
-        "pretrained"
+        "comparison, runs, commands, targets, summary, figures34, figure1, differences, verified, averages, ablations "
+        "or pretrained"
     )
     raise DataError(f"{_opening(block)}: expected {kinds}, found {kind}")
 

@@ -11,6 +11,7 @@ from tests.reference import lrn as reference
 
 PAPER = {"alpha": 1e-4, "beta": 0.75, "k": 2.0, "size": 5}
 CODE = PAPER | {"alpha": 2e-5}  # layer.py divides by the window
+METHODS = ("shifts", "band")
 STRONG = {"alpha": 0.5, "beta": 0.75, "k": 1.5, "size": 5}  # the sum weighs as much as k
 
 
@@ -23,8 +24,8 @@ def compiled(**settings):
     return tf.function(lambda maps: local_response_normalization(maps, **settings))
 
 
-def normalized(maps, settings):
-    return compiled(**settings)(tf.constant(maps)).numpy()
+def normalized(maps, settings, method="auto"):
+    return compiled(**settings, method=method)(tf.constant(maps)).numpy()
 
 
 def test_one_pixel_by_hand():
@@ -52,6 +53,13 @@ def test_it_equals_the_paper_formula_to_the_edges(settings, channels):
     np.testing.assert_allclose(normalized(maps, settings), expected, rtol=2e-6)
 
 
+@pytest.mark.parametrize(("channels", "size"), [(1, 5), (4, 5), (12, 5), (12, 3), (12, 1)])
+def test_the_band_reaches_as_far(channels, size):
+    maps = random_maps(channels, scale=60)
+    expected = reference.local_response_normalization(maps, k=1.5, n=size, alpha=0.5, beta=0.75)
+    np.testing.assert_allclose(normalized(maps, STRONG | {"size": size}, "band"), expected, rtol=2e-6)
+
+
 def test_it_equals_tensorflow_whose_depth_radius_is_half_the_window():
     maps = random_maps(scale=60)
     theirs = tf.nn.local_response_normalization(maps, depth_radius=2, bias=2.0, alpha=1e-4, beta=0.75)
@@ -59,12 +67,28 @@ def test_it_equals_tensorflow_whose_depth_radius_is_half_the_window():
     np.testing.assert_allclose(normalized(maps, PAPER), theirs, rtol=2e-5)
 
 
-def gradient(function, maps, upstream):
-    maps = tf.constant(maps)
+def gradient(maps, upstream, settings, *, method="auto", dtype=tf.float32):
+    maps = tf.cast(maps, dtype)
     with tf.GradientTape() as tape:
         tape.watch(maps)
-        output = function(maps)
-    return tape.gradient(output, maps, output_gradients=tf.constant(upstream)).numpy()
+        output = local_response_normalization(maps, **settings, method=method)
+    slope = tape.gradient(output, maps, output_gradients=tf.cast(upstream, dtype))
+    assert output.dtype == slope.dtype == dtype
+    return tf.cast(slope, tf.float32).numpy()
+
+
+PRECISIONS = [(tf.float32, 1e-6), (tf.bfloat16, 2**-7)]
+"""With the relative difference that its digits explain."""
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("dtype", "tolerance"), PRECISIONS)
+def test_the_gradient_of_one_output_by_hand(dtype, tolerance, method):
+    # b_1 = a_1 d^-3/4 with d = 3/2 + (1 + 4)/2 = 4, which a_3 has no part in.
+    maps, upstream = np.reshape([1, 2, 3], (1, 1, 1, 3)), np.reshape([1, 0, 0], (1, 1, 1, 3))
+    ours = gradient(maps, upstream, STRONG | {"size": 3}, dtype=dtype, method=method)
+    expected = [2**-1.5 - 0.75 * 2**-3.5, -0.75 * 2 * 2**-3.5, 0]
+    np.testing.assert_allclose(ours[0, 0, 0], expected, rtol=tolerance)
 
 
 def plain(maps, *, alpha, beta, k, size):
@@ -78,17 +102,26 @@ def plain(maps, *, alpha, beta, k, size):
     return maps / (k + alpha * size * tf.reshape(total, maps.shape)) ** beta
 
 
-@pytest.mark.parametrize("settings", [PAPER, STRONG, STRONG | {"beta": 0.6, "size": 3}])
-def test_gradient_equals_automatic_differentiation(settings):
+@pytest.mark.parametrize(
+    ("settings", "method"),
+    [(PAPER, "shifts"), (STRONG, "shifts"), *((STRONG | {"beta": 0.6, "size": 3}, method) for method in METHODS)],
+)
+def test_gradient_equals_automatic_differentiation(settings, method):
     maps, upstream = random_maps(), random_maps(seed=1)
-    ours = gradient(lambda a: local_response_normalization(a, **settings), maps, upstream)
-    theirs = gradient(lambda a: plain(a, **settings), maps.astype(np.float64), upstream.astype(np.float64))
+    exact = tf.constant(maps, tf.float64)
+    with tf.GradientTape() as tape:
+        tape.watch(exact)
+        output = plain(exact, **settings)
+    theirs = tape.gradient(output, exact, output_gradients=tf.constant(upstream, tf.float64))
+    ours = gradient(maps, upstream, settings, method=method)
     np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
 
 
-def test_gradient_equals_finite_differences():
-    maps, upstream = random_maps(6), random_maps(6, seed=1)
-    ours = gradient(lambda a: local_response_normalization(a, **STRONG), maps, upstream)
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("dtype", "tolerance"), PRECISIONS)
+def test_gradient_equals_finite_differences(dtype, tolerance, method):
+    maps, upstream = (tf.cast(tf.cast(random_maps(6, seed=seed), dtype), tf.float32).numpy() for seed in (0, 1))
+    ours = gradient(maps, upstream, STRONG, dtype=dtype, method=method)
 
     def loss(values):
         return np.sum(upstream * reference.local_response_normalization(values, k=1.5, n=5, alpha=0.5, beta=0.75))
@@ -98,7 +131,7 @@ def test_gradient_equals_finite_differences():
         change = np.zeros_like(exact)
         change[place] = step
         slope = (loss(exact + change) - loss(exact - change)) / (2 * step)
-        assert ours[place] == pytest.approx(slope, rel=1e-4, abs=1e-5)
+        assert ours[place] == pytest.approx(slope, rel=tolerance + 1e-4, abs=tolerance + 1e-5)
 
 
 @given(st.integers(0, 100))
@@ -113,15 +146,22 @@ def test_properties(seed):
     assert not normalized(np.zeros_like(maps), STRONG).any()
 
 
-def test_bfloat16_runs_forwards_and_backwards_and_sums_in_float32():
-    maps = tf.cast(random_maps(scale=60), tf.bfloat16)
-    with tf.GradientTape() as tape:
-        tape.watch(maps)
-        output = local_response_normalization(maps, **PAPER)
-    slope = tape.gradient(output, maps)
-    assert output.dtype == slope.dtype == tf.bfloat16
-    exact = normalized(tf.cast(maps, tf.float32).numpy(), PAPER)
-    np.testing.assert_allclose(tf.cast(output, tf.float32), exact, rtol=2**-8)  # one rounding to 8 bits
+@pytest.mark.parametrize(("method", "roundings"), [("shifts", 1), ("band", 2)])
+def test_bfloat16_differs_from_float32_by_its_roundings(method, roundings):
+    maps, upstream = (tf.cast(random_maps(scale=60, seed=seed), tf.bfloat16) for seed in (0, 1))
+    exact = normalized(tf.cast(maps, tf.float32).numpy(), STRONG)
+    rounded = tf.cast(compiled(**STRONG, method=method)(maps), tf.float32)
+    np.testing.assert_allclose(rounded, exact, rtol=roundings * 2**-8)
+    slopes = [gradient(maps, upstream, STRONG, dtype=dtype, method=method) for dtype in (tf.float32, tf.bfloat16)]
+    assert np.linalg.norm(slopes[1] - slopes[0]) < 2**-7 * np.linalg.norm(slopes[0])
+
+
+def test_the_band_is_for_bfloat16():
+    maps = random_maps(scale=60)
+    np.testing.assert_array_equal(normalized(maps, PAPER), normalized(maps, PAPER, "shifts"))
+    half = tf.cast(maps, tf.bfloat16)
+    np.testing.assert_array_equal(normalized(half, PAPER), normalized(half, PAPER, "band"))
+    assert np.any(normalized(half, PAPER) != normalized(half, PAPER, "shifts"))
 
 
 def test_the_layer_remembers_its_settings():
