@@ -119,54 +119,70 @@ class Views:
         placing = draw
         if augmentation.crops_per == "chunk":  # every image of a chunk takes the numbers of its first
             placing = replace(draw, rows=draw.rows // CHUNK * CHUNK)
-        crops = self._random_crop(images, placing, augmentation)
+        rows, columns = self._random_window(placing, augmentation)
         if augmentation.flip == "random":
             mirrored = placing.uniform(FLIP) < 0.5
         if augmentation.flip != "none":
-            crops = tf.where(mirrored[:, None, None, None], tf.reverse(crops, axis=[2]), crops)
-        if augmentation.colour_noise == "none":
-            return self.centred(crops)
-        strength = tf.cast(colour_noise_on, tf.float32)
-        shift = tf.matmul(draw.normal(COLOUR, (3,)), colour_axes, transpose_b=True) * strength
-        # convdata.py divides the noisy image by 1 + color_noise, which the paper does not mention.
-        contrast = augmentation.colour_noise_scale if augmentation.colour_noise == "sqrt_eigenvalue" else 0.0
-        return self.centred(crops, shift[:, None, None, :], 1.0 + contrast * strength)
+            columns = tf.where(mirrored[:, None], columns[:, ::-1], columns)
+        shift, contrast = tf.zeros((1, 1, 1, 3)), tf.ones(())
+        if augmentation.colour_noise != "none":
+            strength = tf.cast(colour_noise_on, tf.float32)
+            shift = (tf.matmul(draw.normal(COLOUR, (3,)), colour_axes, transpose_b=True) * strength)[:, None, None]
+            # convdata.py divides the noisy image by 1 + color_noise, which the paper does not mention.
+            noise = augmentation.colour_noise_scale if augmentation.colour_noise == "sqrt_eigenvalue" else 0.0
+            contrast += noise * strength
+        colours = (tf.constant(self.mean), shift, contrast * self.spec.divide_by)
+        if self.size == self.stored_size:
+            return _cut_and_centred(images, rows, columns, *colours)
+        matrix = upscale_matrix(self.stored_size, self.size // self.stored_size).astype(np.float32)
+        enlarged = tf.einsum("nip,npqc->niqc", tf.gather(matrix, rows), tf.cast(images, tf.float32))
+        return _centred(tf.einsum("niqc,njq->nijc", enlarged, tf.gather(matrix, columns)), *colours)
 
-    def centred(self, pixels, shift=0.0, contrast=1.0):
-        """Return (pixels - mean + shift) / contrast / divide_by, float32, of 0..255 `pixels` (..., crop, crop, 3)."""
-        return (tf.cast(pixels, tf.float32) - self.mean + shift) / (contrast * self.spec.divide_by)
+    def centred(self, pixels):
+        """Return (pixels - mean) / divide_by, float32, of 0..255 `pixels` (..., crop, crop, 3)."""
+        return _centred(pixels, self.mean, 0.0, self.spec.divide_by)
 
     def _window(self, images, row: int, column: int):
         return images[:, row : row + self.crop_size, column : column + self.crop_size]
 
-    def _random_crop(self, images, draw: RandomStreams, augmentation: AugmentationSpec):
+    def _random_window(self, draw: RandomStreams, augmentation: AugmentationSpec):
+        """Return which rows and columns of each image, as large as `size`, its crop has: two of int32 (N, crop)."""
         if augmentation.crop == "center":
-            start = (self.size - self.crop_size) // 2
-            return self._window(self.enlarged(images), start, start)
-        border = augmentation.padding
-        positions = self.size + 2 * border - self.crop_size + 1  # 33 for 224 in 256
-        row, column = (tf.cast(draw.uniform(stream) * positions, tf.int32) for stream in (ROW_OFFSET, COLUMN_OFFSET))
-        if self.size == self.stored_size:
-            padded = (
-                tf.pad(images, [[0, 0], [border, border], [border, border], [0, 0]], "REFLECT") if border else images
-            )
-            return _crop(padded, row, column, self.crop_size)
-        matrix = upscale_matrix(self.stored_size, self.size // self.stored_size).astype(np.float32)
-        matrix = np.pad(matrix, ((border, border), (0, 0)), "reflect")
-        window = tf.range(self.crop_size)
-        rows, columns = (tf.gather(matrix, offset[:, None] + window) for offset in (row, column))
-        enlarged = tf.einsum("nip,npqc->niqc", rows, tf.cast(images, tf.float32))
-        return tf.einsum("niqc,njq->nijc", enlarged, columns)
+            start = tf.fill(tf.shape(draw.rows), (self.size - self.crop_size) // 2)
+            starts = (start, start)
+        else:
+            border = augmentation.padding
+            positions = self.size + 2 * border - self.crop_size + 1  # 33 for 224 in 256
+            starts = [
+                tf.cast(draw.uniform(stream) * positions, tf.int32) - border for stream in (ROW_OFFSET, COLUMN_OFFSET)
+            ]
+        last = self.size - 1
+        # Beyond the border the image is mirrored, its last line once.
+        return (last - abs(last - abs(start[:, None] + tf.range(self.crop_size))) for start in starts)
 
 
-def _crop(images, row, column, size: int):
-    """Cut one (size, size) window out of each image, at its own place."""
+def _centred(pixels, mean, shift, divisor):
+    """Return (pixels - mean + shift) / divisor, float32."""
+    return (tf.cast(pixels, tf.float32) - mean + shift) / divisor
 
-    def window(arguments):
-        image, top, left = arguments
-        return tf.slice(image, tf.stack([top, left, 0]), (size, size, image.shape[-1]))
 
-    return tf.map_fn(window, (images, row, column), fn_output_signature=images.dtype, parallel_iterations=32)
+@tf.function(jit_compile=True)
+def _cut_and_centred(images, rows, columns, mean, shift, divisor):
+    """Return `_centred` of one window of each image, in one pass from bytes (XLA).
+
+    Args:
+        images: (N, S, S, 3) uint8.
+        rows: Those of each image that its window has, int32 (N, crop).
+        columns: Likewise; backwards in a mirrored window.
+        mean: float32 (crop, crop, 3) or (3,).
+        shift: float32 (N, 1, 1, 3), or one for all images.
+        divisor: float32 scalar.
+
+    Returns:
+        (N, crop, crop, 3) float32.
+    """
+    windows = tf.gather(tf.gather(images, rows, batch_dims=1), columns, axis=2, batch_dims=1)
+    return _centred(windows, mean, shift, divisor)
 
 
 def colour_axes(augmentation: AugmentationSpec, eigenvalues, eigenvectors) -> np.ndarray:

@@ -7,7 +7,7 @@ from scipy import stats
 from alexnet_tf.data.images import decode, to_square
 from alexnet_tf.models.specs import InputSpec
 from alexnet_tf.models.views import Views
-from alexnet_tf.random_streams import RandomStreams
+from alexnet_tf.random_streams import COLUMN_OFFSET, FLIP, ROW_OFFSET, RandomStreams
 from alexnet_tf.sample.generate import generate
 from pipeline.environment.yaml_file import read
 from tests.alexnet_tf.small_training import augmentation, input_spec
@@ -42,12 +42,7 @@ def draw(count, *, step=0, seed=1):
 def train(views, images, noise_on=True, axes=None, step=0, draw_=None, mirrored=None, **changes):
     axes = np.eye(3, dtype=np.float32) if axes is None else axes
     where = draw_ or draw(len(images), step=step)
-
-    def crops(images):
-        return views.training(images, where, augmentation(**changes), axes, noise_on, mirrored)
-
-    # Thousands of images take seconds image by image; a few take less than tracing.
-    return (tf.function(crops) if len(images) > 400 else crops)(tf.constant(images)).numpy()
+    return views.training(tf.constant(images), where, augmentation(**changes), axes, noise_on, mirrored).numpy()
 
 
 def place_image(size, count):
@@ -230,6 +225,20 @@ def test_training_crops_are_cut_from_the_enlarged_and_mirrored_image(stored_size
         assert errors[place] < 1e-3
         seen.add(place)
     assert len(seen) > 8
+
+
+@pytest.mark.parametrize("padding", [0, 3])
+def test_training_views_are_slices_at_the_drawn_places_bit_for_bit(padding):
+    images, where = pixels(16, 16), draw(16)
+    seen = views(crop_size=11, size=16, mean="pixel", divide_by=64.0)
+    found = train(seen, images, draw_=where, padding=padding, colour_noise="none")
+    large = np.pad(images, [(0, 0), (padding, padding), (padding, padding), (0, 0)], "reflect")
+    uniform = (where.uniform(stream).numpy() for stream in (ROW_OFFSET, COLUMN_OFFSET, FLIP))
+    for view, image, row, column, coin in zip(found, large, *uniform, strict=True):
+        top, left = int(row * np.float32(6 + 2 * padding)), int(column * np.float32(6 + 2 * padding))
+        crop = image[top : top + 11, left : left + 11]
+        crop = crop[:, ::-1] if coin < 0.5 else crop
+        np.testing.assert_array_equal(view, (crop.astype(np.float32) - seen.mean) / np.float32(64))
 
 
 def test_padding_widens_the_range_of_offsets_evenly():
