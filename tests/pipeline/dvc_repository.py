@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from store import read_rows
+from store import put_empty_store, read_rows
 from stub_stages import make_dvc_repository
 
 from pipeline.tracking import uploads
@@ -23,6 +23,8 @@ class Repository:
         self.home, self.settings = folder / "home", settings
         self.home.mkdir()
         self.root = make_dvc_repository(folder / "repository")
+        if "MLFLOW_TRACKING_URI" not in settings:
+            put_empty_store(self.root)
 
     def environment(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in ("LANG", "TMPDIR") if name in os.environ}

@@ -1,6 +1,11 @@
 """Reads MLflow's database with plain SQL, so that tests need not trust the code that wrote it."""
 
+import contextlib
+import functools
 import sqlite3
+import subprocess
+import sys
+import tempfile
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -8,6 +13,22 @@ from typing import Any
 _RUNS = """
     select run_uuid, runs.name, status, start_time, end_time, experiments.name
     from runs join experiments using (experiment_id)"""
+
+
+def put_empty_store(home: Path) -> None:
+    """Give a repository MLflow's database without rows: to make one takes MLflow seconds of migrations."""
+    (home / "mlflow.db").write_bytes(_empty_store())
+
+
+@functools.cache
+def _empty_store() -> bytes:
+    code = "from mlflow.tracking import MlflowClient; MlflowClient('sqlite:///mlflow.db').search_experiments()"
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([sys.executable, "-c", code], cwd=folder, check=True, stderr=subprocess.DEVNULL)
+        path = Path(folder) / "mlflow.db"
+        with contextlib.closing(sqlite3.connect(path)) as database, database:
+            database.execute("delete from experiments")  # it names this folder; MLflow makes it anew
+        return path.read_bytes()
 
 
 def read_runs(home: Path) -> list[dict[str, Any]]:

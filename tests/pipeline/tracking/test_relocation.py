@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import pytest
-from store import read_rows
+from store import put_empty_store, read_rows
 from stub_stages import ROOT, make_repository
 
 from pipeline.tracking import relocation, spool
@@ -70,6 +70,7 @@ def places(folder):
 def made(tmp_path_factory):
     """A store with the run of one stage, its artifacts, a model and an experiment of somebody else's."""
     folder = make_repository(tmp_path_factory.mktemp("a clone") / "former")
+    put_empty_store(folder)
     for stage in ("download", "validate"):
         alexnet(folder, stage)
     python(folder, REGISTER)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from store import read_rows, read_runs
+from store import put_empty_store, read_rows, read_runs
 from stub_stages import ROOT
 
 from pipeline.config.load import load
@@ -29,6 +29,11 @@ CHAIN = [
 @pytest.fixture
 def said():
     return []
+
+
+@pytest.fixture(autouse=True)
+def store(workspace):
+    put_empty_store(workspace.home)
 
 
 @pytest.fixture
