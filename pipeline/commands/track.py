@@ -18,8 +18,8 @@ They stay in .alexnet/spool until MLflow has them.
 _RELOCATE_HELP = f"""Correct the tracking store after this folder was moved, renamed or copied.
 
 mlflow.db names artifacts by absolute paths. Paths in the former folder are replaced by paths in this one, in one
-transaction and with a backup; then the records in .alexnet/spool are sent. The environment in .venv cannot be moved:
-remove it, run `make setup` and activate it first.
+transaction and with a backup; then the records in .alexnet/spool are sent. An environment in .venv cannot be moved:
+remove it, make it again (in a clone `make setup`) and activate it first.
 
 {example("alexnet track relocate")}"""
 _REBUILD_HELP = f"""Recreate missing runs of the current state in MLflow.
@@ -33,7 +33,7 @@ _KEEP_HELP = f"""Write the results of this repository to results/, to be committ
 
 Each variant that is trained and evaluated becomes one JSON file with its parameters, metrics, curves, seed, commit,
 machine, versions and times; run it on the machine that trained it. The comparison, if it is up to date, becomes another
-file. `make docs` renders the tables of README.md and docs/results.md from them.
+file. In a clone, `make docs` renders the tables of README.md and docs/results.md from them.
 
 {example("alexnet track keep")}"""
 _IMPORT_HELP = f"""Add the results in FOLDER, by default results/ of the repository, to MLflow.

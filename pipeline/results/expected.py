@@ -24,7 +24,7 @@ from pipeline.environment.yaml_file import read
 from pipeline.results.kept import FOLDER, Result, load
 from pipeline.stages.claims import changed_claim, claimed_lock, claimed_metrics
 from pipeline.stages.lock import LOCK_FILE, Lock, read_lock
-from pipeline.stages.table import all_items, ancestors
+from pipeline.stages.table import METRICS_FILE, all_items, ancestors
 from pipeline.tracking.run_descriptions import row_params
 
 Verdict = Literal["bit-identical", "as expected", "not as expected", "nothing to compare with", "out of date"]
@@ -161,7 +161,10 @@ def _verdict(
         )
     known = [each for each in errors if each.low is not None]
     unknown = sorted({each.variant for each in errors} - {each.variant for each in known})
-    nothing = f"no committed run to compare {' and '.join(unknown)} with: none has these parameters"
+    nothing = (
+        f"no committed run to compare {' and '.join(unknown)} with: none has these parameters; a commit of {LOCK_FILE} "
+        f"and {METRICS_FILE} makes this run one"
+    )
     if not known:
         return "nothing to compare with", nothing
     rest = f"; {nothing}" if unknown else ""

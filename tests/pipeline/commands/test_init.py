@@ -39,6 +39,7 @@ def test_what_a_project_has_lost_comes_back_as_the_message_says(tmp_path, monkey
     assert invoke("use").output.startswith("my_images: ")
     assert invoke("use", "my_images", "--force").exit_code == 0
     assert invoke("params").exit_code == 0
+    assert "run `git init` and `alexnet setup`, then commit" in invoke("verify").output
     shutil.rmtree(".dvc")
     assert "copy .dvc from a clone, or from a new project" in invoke("setup").output
     shutil.copytree("../another/.dvc", ".dvc")

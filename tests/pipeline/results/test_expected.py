@@ -190,6 +190,7 @@ def test_edited_parameters_are_compared_with_kept_runs_of_them_or_not_at_all(run
     found = run.outcome()
     assert found.verdict == "nothing to compare with"
     assert found.sentence.startswith("no committed run to compare faithful and optimized with")
+    assert found.sentence.endswith("; a commit of dvc.lock and metrics.json makes this run one")
     assert found.lines() == [found.tree, found.sentence]
 
 
