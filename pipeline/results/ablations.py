@@ -233,8 +233,9 @@ def plot(root: Path) -> bytes | None:
         if each.claim and each.claim.paper is not None:
             axes.plot(each.claim.paper, place, "D", markerfacecolor="none", color=COLOURS[1])
     axes.axvline(0, color="0.6", linewidth=1)
-    names = [f"{each.rung.words}, {_MEASURES[each.measure]}" for each in reversed(shown)]
+    kinds = {"test": "", "training": ": training error", "early": ": early training error"}
+    names = [f"{each.rung.words}{kinds[each.measure]}" for each in reversed(shown)]
     axes.set_yticks(range(len(shown)), names, fontsize=8)
-    axes.set_xlabel("error with the change minus error of the whole network, points (diamonds: the paper)", fontsize=8)
+    axes.set_xlabel("test error above that of the whole network, points (diamonds: the paper)", fontsize=8)
     axes.grid(axis="x", alpha=0.25)
     return png(figure)

@@ -265,3 +265,9 @@ def test_too_little_memory_is_a_sentence(monkeypatch):
     monkeypatch.setattr(work, "_run", exhausted)
     with pytest.raises(TrainingError, match=r"step 1: .*global_batch_size = 8 on 1 .* smaller one"):
         run(work, 1)
+
+
+def test_what_adam_remembers_is_among_the_variables_of_a_checkpoint():
+    adam = training(optimizer=optimizer(name="adam"))
+    assert {name.partition("/")[0] for name in adam.variables} == {"weights", "means", "squares"}
+    assert len(adam.variables) == 3 * len(adam.weights())
