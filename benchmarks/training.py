@@ -2,30 +2,38 @@
 
     python -m benchmarks.training                       # all subjects, three rounds, about half an hour on two cores
     python -m benchmarks.training --rounds 1 --only ours --only "matrix product"
+    python -m benchmarks.training --only ours --against b8d5bc7     # beside our step at a revision of Git
 
 Each subject is a process of its own; a round takes all of them one after the other, so that a change in the machine's
-load hits all. Writes benchmarks/results/training.csv and renders docs/performance.md. Shares and ratios are taken
-within a round; the page gives their medians. PyTorch is measured where it is installed: `pip install --group bench`.
+load hits all. Writes benchmarks/results/training-PROCESSOR.csv and renders docs/performance.md, which has the rows of
+every processor. Shares and ratios are taken within a round; the page gives their medians. bfloat16 is measured where
+the processor multiplies it by instructions, PyTorch where it is installed: `pip install --group bench`.
 """
 
 import csv
 import importlib.util
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import click
 
+from alexnet_tf.devices.processor import processor_has_bfloat16, processor_name
 from benchmarks.machine import describe
 
 ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT / "benchmarks" / "results" / "training.csv"
+FOLDER = ROOT / "benchmarks" / "results"
 MANY_IMAGES = 50_000
+BATCH_SIZES = {"ours, ten views of a test": 32, "ours, optimized for CIFAR-10": 512}  # where it is not the option's
+AT = " at "  # between a subject and the revision that it is measured at
 
 
 class Subject(NamedTuple):
@@ -41,6 +49,11 @@ PLAN = [
     Subject("ours, real data", "float32"),
     Subject("ours, real data", "float32", MANY_IMAGES),
     Subject("ours, real data", "bfloat16"),
+    *(
+        Subject(name, precision)
+        for precision in ("float32", "bfloat16")
+        for name in ("our LRN alone", "ours, ten views of a test", "ours, optimized for CIFAR-10")
+    ),
     Subject("Keras fit", "float32"),
     *(Subject("PyTorch", precision) for precision in ("float32", "bfloat16")),
 ]
@@ -51,25 +64,67 @@ PLAN = [
 @click.option("--rounds", default=3, show_default=True, help="How often every subject is measured.")
 @click.option("--steps", default=5, show_default=True, help="Timed steps in a round, after two to warm up.")
 @click.option("--only", "names", multiple=True, help="Measure these subjects alone, and write no result.")
-def main(batch_size: int, rounds: int, steps: int, names: tuple[str, ...]) -> None:
+@click.option("--against", "revision", help="A revision of Git: our step there, from a worktree, beside ours here.")
+def main(batch_size: int, rounds: int, steps: int, names: tuple[str, ...], revision: str | None) -> None:
     """Measure, write the CSV and render the page."""
     plan = [subject for subject in PLAN if not names or subject.name in names]
     if importlib.util.find_spec("torch") is None:
         click.echo("PyTorch is not installed and left out: pip install --group bench", err=True)
         plan = [subject for subject in plan if subject.name != "PyTorch"]
+    if not processor_has_bfloat16():
+        click.echo("this processor has no instructions for bfloat16, which is left out", err=True)
+        plan = [subject for subject in plan if subject.precision != "bfloat16"]
     rows = []
-    for number in range(1, rounds + 1):
-        for subject in plan:
-            row = {
-                "round": number,
-                "batch_size": batch_size,
-                **subject._asdict(),
-                **measure(subject, batch_size, steps, environment=os.environ),
-            }
-            rows.append(row)
-            click.echo(" ".join(f"{name}={value}" for name, value in row.items()))
-    if not names:
-        keep(RESULTS, rows)
+    with worktree(revision) as other:
+        if revision:
+            ours = [subject for subject in plan if subject.name == "ours"]
+            plan += [Subject(f"{subject.name}{AT}{revision}", subject.precision) for subject in ours]
+        for number in range(1, rounds + 1):
+            for subject in plan:
+                images = BATCH_SIZES.get(subject.name, batch_size)
+                root = other if AT in subject.name else ROOT
+                figures = measure(subject, images, steps, environment=os.environ, root=root)
+                rows.append({"round": number, "batch_size": images, **subject._asdict(), **figures})
+                click.echo(" ".join(f"{name}={value}" for name, value in rows[-1].items()))
+    if names:
+        for line in against(rows):
+            click.echo(line)
+    else:
+        keep(FOLDER / f"training-{slug(processor_name())}.csv", rows)
+
+
+@contextmanager
+def worktree(revision: str | None) -> Iterator[Path]:
+    """Give the files of a revision in a folder of their own for as long as the context lasts; without one, these."""
+    if revision is None:
+        yield ROOT
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "worktree"
+        subprocess.run(["git", "worktree", "add", "--quiet", "--detach", path, revision], cwd=ROOT, check=True)
+        try:
+            yield path
+        finally:
+            subprocess.run(["git", "worktree", "remove", "--force", path], cwd=ROOT, check=True)
+
+
+def against(rows: Sequence[Mapping[str, object]]) -> list[str]:
+    """Return a line for each precision in which ours was measured at a revision: how many times as fast ours is now."""
+    seconds = {(row["round"], row["name"], row["precision"]): float(str(row["milliseconds"])) for row in rows}
+    ratios: dict[tuple[object, object], list[float]] = {}
+    for (number, name, precision), value in seconds.items():
+        if AT in str(name):
+            ratios.setdefault((name, precision), []).append(value / seconds[number, "ours", precision])
+    return [
+        f"ours is {statistics.median(each):.2f} times as fast as {name}, {precision} "
+        f"({min(each):.2f} to {max(each):.2f})"
+        for (name, precision), each in ratios.items()
+    ]
+
+
+def slug(name: str) -> str:
+    """Return a name as a part of a file's: `AMD EPYC (family 25 model 17)` as `amd-epyc-family-25-model-17`."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
 def keep(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
@@ -83,12 +138,15 @@ def keep(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
     subprocess.run([sys.executable, "-m", "benchmarks.performance_page"], cwd=ROOT, check=True)
 
 
-def measure(subject: Subject, batch_size: int, steps: int, *, environment: Mapping[str, str]) -> dict[str, float | int]:
-    """Return the median of the steps and the peak memory of a subject in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.subjects", subject.name, subject.precision, batch_size, steps]
+def measure(
+    subject: Subject, batch_size: int, steps: int, *, environment: Mapping[str, str], root: Path = ROOT
+) -> dict[str, float | int]:
+    """Return the median of the steps and the peak memory of a subject, in a process of its own that runs in `root`."""
+    name = subject.name.partition(AT)[0]
+    command = [sys.executable, "-m", "benchmarks.subjects", name, subject.precision, batch_size, steps]
     command += [subject.images] if subject.images else []
     quiet = {**environment, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run([*map(str, command)], cwd=ROOT, env=quiet, stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run([*map(str, command)], cwd=root, env=quiet, stdout=subprocess.PIPE, text=True, check=True)
     measured = json.loads(done.stdout.splitlines()[-1])
     return {
         "milliseconds": round(statistics.median(measured["seconds"]) * 1e3, 1),
