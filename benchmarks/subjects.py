@@ -162,6 +162,7 @@ def training_of(
         num_classes=classes,
         seed=0,
         strategy=make_strategy(),
+        parallel_calls=2,
     )
     return training, folder
 
