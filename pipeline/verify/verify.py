@@ -92,8 +92,8 @@ def _claims(workspace: Workspace) -> tuple[str, Config, Lock]:
     params = committed(root, "HEAD", PARAMS_FILE)
     if not commit or params is None:
         raise AlexNetError(
-            f"{root}: verify reruns committed code, but there is no commit; run `git init` and `alexnet setup`, "
-            "then commit"
+            f"{root}: verify reruns committed code, but there is no commit; run `git init` and `alexnet setup`, then "
+            "commit"
         )
     locked = committed(root, "HEAD", LOCK_FILE)
     if locked is None:
