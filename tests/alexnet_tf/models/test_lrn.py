@@ -6,6 +6,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alexnet_tf.models import lrn
 from alexnet_tf.models.lrn import LocalResponseNormalization, local_response_normalization, same_map_normalization
 from tests.reference import lrn as reference
 
@@ -156,12 +157,15 @@ def test_bfloat16_differs_from_float32_by_its_roundings(method, roundings):
     assert np.linalg.norm(slopes[1] - slopes[0]) < 2**-7 * np.linalg.norm(slopes[0])
 
 
-def test_the_band_is_for_bfloat16():
+@pytest.mark.parametrize(("features", "method"), [(["avx2", "amx_bf16"], "band"), (["avx512_bf16"], "shifts")])
+def test_the_band_is_for_bfloat16_on_matrix_units(monkeypatch, features, method):
+    compiled.cache_clear()
+    monkeypatch.setattr(lrn, "processor_features", lambda: features)
     maps = random_maps(scale=60)
     np.testing.assert_array_equal(normalized(maps, PAPER), normalized(maps, PAPER, "shifts"))
     half = tf.cast(maps, tf.bfloat16)
-    np.testing.assert_array_equal(normalized(half, PAPER), normalized(half, PAPER, "band"))
-    assert np.any(normalized(half, PAPER) != normalized(half, PAPER, "shifts"))
+    np.testing.assert_array_equal(normalized(half, PAPER), normalized(half, PAPER, method))
+    assert np.any(normalized(half, PAPER, "band") != normalized(half, PAPER, "shifts"))
 
 
 def test_the_layer_remembers_its_settings():
