@@ -1,8 +1,8 @@
 """Event files for TensorBoard, if `runtime.tensorboard` is on: the numbers of a training, in a folder for each.
 
 They have the numbers of each epoch under the names that they have in MLflow, and those of each step, of which MLflow
-would get too many, under `steps/` and the same names. Clocks and host names are in these files, so they are in the
-scratch folder and in no output. Only to read them takes the package tensorboard.
+would get too many, under `steps/` and the same names. The files hold clocks and host names, so they are in the scratch
+folder and in no output. Reading them needs the package tensorboard, writing them does not.
 """
 
 import re
@@ -89,7 +89,10 @@ class EventFiles:
     def close(self, status: str, cost: dict[str, float]) -> None:
         """Close the files, and the tracker."""
         if self._writer is not None:
-            self._writer.close()
+            import tensorflow as tf
+
+            with suppress(OSError, tf.errors.OpError):  # what was written is flushed already
+                self._writer.close()
         self._tracker.close(status, cost)
 
     def _write(self, curves: Mapping[str, Sequence[float]], first: int, *, starts_anew: bool = False) -> None:
@@ -115,7 +118,9 @@ class EventFiles:
         except (OSError, tf.errors.OpError) as error:
             self._broken, self._writer = True, None
             reason = getattr(error, "strerror", None) or getattr(error, "message", None) or error
-            self._tell(f"TensorBoard: no more event files in {self._folder} ({reason}); the training continues")
+            self._tell(
+                f"event files in {self._folder} cannot be written ({reason}); the training continues without them"
+            )
 
 
 def _remove_files(folder: Path) -> None:

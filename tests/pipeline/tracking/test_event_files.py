@@ -73,7 +73,7 @@ def test_files_that_cannot_be_written_stop_no_training(tmp_path):
     files.close("FINISHED", {})
     assert passed == [{"train/loss": [2.0]}, {"train/loss": 2.0}, "FINISHED"]
     assert len(said) == 1
-    assert said[0].endswith("; the training continues")
+    assert said[0].endswith("; the training continues without them")
 
 
 def test_a_folder_is_named_as_the_row_in_mlflow_and_found_again_under_another_name(tmp_path):
