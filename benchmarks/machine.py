@@ -6,7 +6,7 @@ from importlib import metadata
 
 from pipeline.environment.provenance import processor
 
-_PACKAGES = ("tensorflow", "keras", "torch", "apache-beam", "numpy")
+_PACKAGES = ("tensorflow", "keras", "torch", "apache-beam", "numpy", "pillow")
 
 
 def describe() -> list[str]:

@@ -223,6 +223,26 @@ def interchange(rows: Sequence[Row]) -> str:
     return markdown_table(lines)
 
 
+def corruptions(rows: Sequence[Row]) -> str:
+    """Return a line for each corruption: the errors of each view and their distances from those of clean images."""
+    views = [view for view in ("center", "ten_crop") if any(row["view"] == view for row in rows)]
+    words = {"center": "centre crop", "ten_crop": "ten crops"}
+    header = [column for view in views for column in (f"top-1 error, {words[view]}", "more than clean, points")]
+    found = {(row["corruption"], row["view"]): row for row in rows}
+    lines = [["images", *header]]
+    for name in dict.fromkeys(row["corruption"] for row in rows):
+        cells = [name if name != "none" else "as they are"]
+        for view in views:
+            row = found.get((name, view))
+            points = {key: f"{100 * float(value):.2f}" for key, value in (row or {}).items() if key not in _NAMES}
+            cells.append("{error} % ({low} to {high})".format(**points) if row else "not measured")
+            ends = "{difference} ({difference_low} to {difference_high})" if row and name != "none" else ""
+            cells.append(ends.format(**points).replace("-", "−"))
+        lines.append(cells)
+    return markdown_table(lines)
+
+
+_NAMES = ("corruption", "view", "images")
 _FIGURES = ("seconds", "mib", "bytes")
 _INPUT_FIGURES = ("images_per_second", "cpu_seconds_per_1000")
 TABLES = {
@@ -230,6 +250,8 @@ TABLES = {
     "stall_rate": lambda: stall_rate(load("stall_rate")[1]),
     "interchange": lambda: interchange(load("interchange")[1]),
     "interchange_machine": lambda: machine("interchange"),
+    "corruptions": lambda: corruptions(load("corruptions")[1]),
+    "corruptions_machine": lambda: machine("corruptions"),
     "data_side": lambda: data_side(load("data_side")[1]),
     "data_side_wanted": lambda: data_side_wanted(load("data_side")[1]),
     "data_side_machine": lambda: machine("data_side"),

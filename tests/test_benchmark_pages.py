@@ -1,3 +1,5 @@
+import pytest
+
 from benchmarks import pages
 
 
@@ -97,3 +99,39 @@ def test_a_runtime_that_fails_is_a_row_and_no_end(tmp_path):
     assert "rotobuf" in found["reason"]
     assert str(tmp_path) not in found["reason"]
     assert interchange.ask("onnxruntime", tmp_path / "model.onnx", np.zeros((1, 2)), 0.01)["outcome"] == "hangs"
+
+
+def test_a_corruption_has_its_errors_by_view_and_what_was_not_measured_is_said():
+    names = ("corruption", "view", "images", "error", "low", "high", "difference", "difference_low", "difference_high")
+    measured = [
+        ("none", "center", "100", "0.0800", "0.0700", "0.0900", "0.0000", "0.0000", "0.0000"),
+        ("none", "ten_crop", "100", "0.0600", "0.0500", "0.0700", "0.0000", "0.0000", "0.0000"),
+        ("blur", "center", "100", "0.0750", "0.0650", "0.0850", "-0.0050", "-0.0100", "0.0010"),
+    ]
+    lines = pages.corruptions([dict(zip(names, row, strict=True)) for row in measured]).splitlines()
+    assert lines[2:] == [
+        "| as they are | 8.00 % (7.00 to 9.00) |  | 6.00 % (5.00 to 7.00) |  |",
+        "| blur | 7.50 % (6.50 to 8.50) | −0.50 (−1.00 to 0.10) | not measured |  |",
+    ]
+
+
+def test_corruptions_change_what_they_say_and_noise_is_that_of_the_image():
+    import numpy as np
+
+    from benchmarks.corruptions import CHANGES, Images, corrupted
+
+    pixels = np.random.default_rng(0).integers(60, 190, (3, 32, 32, 3), np.uint8)
+    clean = Images(pixels, np.arange(3))
+    found = {name: corrupted(clean, change).pixels.astype(int) for name, change in CHANGES.items()}
+    assert np.array_equal(found.pop("none"), clean.pixels)
+    changed = {name: np.abs(pixels - clean.pixels).mean() for name, pixels in found.items()}
+    assert min(changed.values()) > 0
+    assert found["JPEG, quality 25"].shape == clean.pixels.shape
+    assert changed["JPEG, quality 25"] > changed["JPEG, quality 90"]
+    assert changed["JPEG, quality 75"] > changed["JPEG, quality 75, all colours kept (4:4:4)"]
+    assert (found["noise, σ 4 of 255"] - clean.pixels).std() == pytest.approx(4, rel=0.03)
+    assert found["brightness × 0.5"].mean() == pytest.approx(clean.pixels.mean() / 2, rel=0.02)
+    assert np.array_equal(found["pixelated, 16 x 16"][:, ::2, ::2], found["pixelated, 16 x 16"][:, 1::2, 1::2])
+    assert np.ptp(found["no colour"], axis=-1).max() == 0
+    alone = corrupted(Images(clean.pixels[:2], clean.labels[:2]), CHANGES["noise, σ 8 of 255"]).pixels
+    assert np.array_equal(alone, found["noise, σ 8 of 255"][:2])

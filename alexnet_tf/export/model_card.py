@@ -75,7 +75,9 @@ def model_card(
             "```",
             "",
             "The signature `center` does a tenth of the work. The model names one of its classes for any"
-            " image, also for one that shows none of them; EXIF orientation is ignored, as in training.",
+            " image, also for one that shows none of them; EXIF orientation is ignored, as in training. The errors"
+            " above are for images like the test images; noisy or blurred ones, and ones of about"
+            f" {classifier.stored_size} pixels that were saved again as JPEG, were not measured.",
             "",
             "It reads JPEG, PNG, BMP of 24 or 32 bits a pixel, and GIF whose first frame fills the canvas and is"
             " opaque; others are refused, WebP and TIFF among them, which training reads.",

@@ -29,6 +29,9 @@ Images are prepared as in the pipeline, and ten views of each are averaged. Unli
 they are stored, this command first turns them as their EXIF orientation says. A file that does not exist or cannot be
 read is reported on standard error, the others are still answered, and the exit code is 1.
 
+The model cifar10 is for photographs of one object of its ten classes. It sees 32 x 32 pixels, and makes more errors on
+images of that size that were saved as JPEG or are noisy or blurred (docs/models.md).
+
 {example(_EXAMPLES)}"""
 
 

@@ -16,7 +16,7 @@ from alexnet_tf.nearest import nearest
 from alexnet_tf.packaged_models import model_names, packaged_models
 
 FOLDER = "results/pretrained"
-_LOSS = "loss.json"
+LOSS = "loss.json"
 _MAX_BYTES = 10_000_000
 
 
@@ -51,7 +51,7 @@ def sentence(root: Path, name: str) -> str:
     Raises:
         ConfigError: There is none of that name.
     """
-    said = json.loads((folder_of(root, name) / _LOSS).read_text(encoding="utf-8"))
+    said = json.loads((folder_of(root, name) / LOSS).read_text(encoding="utf-8"))
     views, ten_crop = said["test"].values(), said["test"]["ten_crop"]
     size, before = said["bytes_after"] / 1e6, said["bytes_before"] / 1e6
     changed = max(view["classes_changed"] for view in views)
@@ -125,7 +125,7 @@ def keep(root: Path, model: Path, records: Path, target: Path) -> dict:
             "bytes_before": sum(path.stat().st_size for path in model.iterdir()),
             "bytes_after": size,
         }
-        (made / _LOSS).write_text(json.dumps(said, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        (made / LOSS).write_text(json.dumps(said, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         shutil.rmtree(target, ignore_errors=True)
         made.rename(target)
     return said

@@ -1,0 +1,210 @@
+"""How often the model that comes with the package errs on corrupted test images of CIFAR-10, against clean ones.
+
+    alexnet use cifar10 --source-folder FOLDER && dvc repro preprocess@native
+    python -m benchmarks.corruptions                    # started again, it goes on where it was
+    python -m benchmarks.corruptions --view ten_crop --only none --only "JPEG, quality 75"
+
+Writes its rows into benchmarks/results/corruptions.csv, beside those of the other view, and renders docs/models.md.
+Every image is corrupted at its own 32 x 32 pixels, before the views are cut; Pillow does it, and NumPy draws the
+noise. The model computes in float32, which every machine has. A difference is that from the same images as they are,
+with a paired bootstrap interval.
+"""
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import numpy as np
+from PIL import Image, ImageEnhance, ImageFilter
+
+from alexnet_tf.data.record_dataset import RecordDataset
+from alexnet_tf.metrics.significance import paired_difference, wilson_interval
+from alexnet_tf.metrics.top_k import CONFIDENCE
+from benchmarks import pages
+from benchmarks.machine import describe
+from pipeline.results.pretrained import FOLDER, LOSS
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from alexnet_tf.models.classifier import Classifier
+
+MODEL = pages.ROOT / FOLDER / "cifar10"
+RECORDS = pages.ROOT / "data" / "records" / "native"
+RESULTS = pages.ROOT / "benchmarks" / "results" / "corruptions.csv"
+CLEAN = "none"
+COLUMNS = ("corruption", "view", "images", "error", "low", "high", "difference", "difference_low", "difference_high")
+_BOOTSTRAP_SAMPLES = 2000
+Change = Callable[[Image.Image, np.random.Generator], Image.Image]
+
+
+def _jpeg(quality: int, subsampling: str = "4:2:0") -> Change:
+    def change(image: Image.Image, _: np.random.Generator) -> Image.Image:
+        stream = io.BytesIO()
+        image.save(stream, "JPEG", quality=quality, subsampling=subsampling)
+        return Image.open(stream).convert("RGB")
+
+    return change
+
+
+def _noise(stddev: float) -> Change:
+    def change(image: Image.Image, generator: np.random.Generator) -> Image.Image:
+        pixels = np.asarray(image) + generator.normal(0, stddev, (image.height, image.width, 3))
+        return Image.fromarray(pixels.round().clip(0, 255).astype(np.uint8))
+
+    return change
+
+
+def _pixelated(side: int) -> Change:
+    def change(image: Image.Image, _: np.random.Generator) -> Image.Image:
+        return image.resize((side, side), Image.Resampling.BOX).resize(image.size, Image.Resampling.NEAREST)
+
+    return change
+
+
+CHANGES: dict[str, Change] = {
+    CLEAN: lambda image, _: image,
+    "JPEG, quality 90": _jpeg(90),
+    "JPEG, quality 75": _jpeg(75),
+    "JPEG, quality 75, all colours kept (4:4:4)": _jpeg(75, "4:4:4"),
+    "JPEG, quality 50": _jpeg(50),
+    "JPEG, quality 25": _jpeg(25),
+    "noise, σ 4 of 255": _noise(4),
+    "noise, σ 8 of 255": _noise(8),
+    "noise, σ 16 of 255": _noise(16),
+    "Gaussian blur, σ 0.5 pixels": lambda image, _: image.filter(ImageFilter.GaussianBlur(0.5)),
+    "Gaussian blur, σ 1 pixel": lambda image, _: image.filter(ImageFilter.GaussianBlur(1)),
+    "pixelated, 24 x 24": _pixelated(24),
+    "pixelated, 16 x 16": _pixelated(16),
+    "brightness × 0.5": lambda image, _: ImageEnhance.Brightness(image).enhance(0.5),
+    "brightness × 1.5": lambda image, _: ImageEnhance.Brightness(image).enhance(1.5),
+    "contrast × 0.5": lambda image, _: ImageEnhance.Contrast(image).enhance(0.5),
+    "contrast × 1.5": lambda image, _: ImageEnhance.Contrast(image).enhance(1.5),
+    "no colour": lambda image, _: image.convert("L").convert("RGB"),
+}
+
+
+@dataclass
+class Images:
+    """Images in memory, for `evaluate`: pixels (N, S, S, 3) uint8, labels (N,) int32."""
+
+    pixels: np.ndarray
+    labels: np.ndarray
+
+    @property
+    def num_examples(self) -> int:
+        return len(self.pixels)
+
+    def read(self, indices: np.ndarray) -> np.ndarray:
+        return self.pixels[indices]
+
+
+def corrupted(images: Images, change: Change) -> Images:
+    """Change every image; the noise of image n depends on n alone."""
+    pixels = [
+        np.asarray(change(Image.fromarray(image), np.random.default_rng(n))) for n, image in enumerate(images.pixels)
+    ]
+    return Images(np.stack(pixels), images.labels)
+
+
+def in_float32(folder: Path, strategy: "tf.distribute.Strategy") -> "Classifier":
+    """Read a model, whatever it was trained in."""
+    from alexnet_tf.models.classifier import Classifier, read_classifier
+    from alexnet_tf.models.networks import build
+    from alexnet_tf.models.weights import assign_arrays, model_arrays
+
+    with strategy.scope():
+        read = read_classifier(folder)
+        model = build(read.model.spec, crop_size=read.crop_size, num_classes=len(read.class_names))
+    assign_arrays(model, model_arrays(read.model), source=str(folder))
+    return Classifier(model, read.views, read.class_names, "float32")
+
+
+def right(classifier: "Classifier", images: Images, view: str, strategy: "tf.distribute.Strategy") -> np.ndarray:
+    """Return which images the model names by their labels, (N,) bool."""
+    from alexnet_tf.devices.inference import Inference
+    from alexnet_tf.evaluation.evaluate import evaluate
+    from alexnet_tf.metrics.top_k import score_center
+
+    if view == "ten_crop":
+        found = evaluate(classifier, images, batch_size=250, strategy=strategy, advance=lambda _: None)
+        return found.predictions[view].correct(1)
+
+    def center(pixels: "tf.Tensor") -> "tf.Tensor":
+        return classifier.model(classifier.center_view(classifier.inputs(pixels)), training=False)[:, None]
+
+    logits = Inference(center, strategy=strategy, batch_size=1000).logits(images)
+    return score_center(logits, images.labels).correct(1)
+
+
+def require_kept(error: float, view: str) -> None:
+    """Stop if the clean images give another error than those on which the model was kept, rounding aside."""
+    kept = json.loads((MODEL / LOSS).read_text())["test"][view]["top1_error_after"]
+    if abs(error - kept) > 0.001:
+        raise click.ClickException(
+            f"clean images have an error of {error:.4f}, expected {kept:.4f}: these are not the records of "
+            "experiments/cifar10.yaml; `alexnet use cifar10` and `dvc repro preprocess@native` make them"
+        )
+
+
+def row(corruption: str, view: str, found: np.ndarray, clean: np.ndarray) -> dict[str, str]:
+    """Return a row of the CSV, of which images are right and which are when they are clean, (N,) bool."""
+    error = 1 - float(found.mean())
+    interval = wilson_interval(error, len(found), confidence=CONFIDENCE)
+    paired = paired_difference(baseline=clean, model=found, confidence=CONFIDENCE, num_samples=_BOOTSTRAP_SAMPLES)
+    values = (error, *interval, paired.difference, paired.low, paired.high)
+    return dict(zip(COLUMNS, (corruption, view, str(len(found)), *(f"{value:.4f}" for value in values)), strict=True))
+
+
+def keep(rows: Sequence[dict[str, str]], path: Path) -> None:
+    """Write rows into the CSV: of a corruption and view the latest, in the order of the corruptions."""
+    before = list(pages.load("corruptions")[1]) if path.exists() else []
+    order = list(CHANGES)
+    whole = {(order.index(each["corruption"]), each["view"]): each for each in (*before, *rows)}
+    with path.open("w", newline="") as stream:
+        stream.writelines(f"# {line}\n" for line in describe())
+        writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(each for _, each in sorted(whole.items(), key=lambda item: item[0]))
+
+
+@click.command()
+@click.option("--view", default="center", show_default=True, type=click.Choice(("center", "ten_crop")))
+@click.option("--only", "chosen", multiple=True, type=click.Choice(list(CHANGES)), help="A row; by default all.")
+@click.option("--records", default=RECORDS, show_default="data/records/native", type=click.Path(path_type=Path))
+@click.option("--images", default=10_000, show_default=True, help="The first of the test split.")
+def main(view: str, chosen: tuple[str, ...], records: Path, images: int) -> None:
+    """Measure what is not measured yet, and write the rows."""
+    from alexnet_tf.devices.strategy import make_strategy
+
+    split = RecordDataset.open(records, "test")
+    indices = np.arange(min(images, split.num_examples))
+    original = Images(split.read(indices), split.labels[indices])
+    strategy = make_strategy([])
+    classifier = in_float32(MODEL, strategy)
+    about = hashlib.sha256((MODEL / "weights.safetensors").read_bytes() + original.pixels.tobytes()).hexdigest()[:12]
+    folder = pages.ROOT / ".alexnet" / "corruptions" / about
+    folder.mkdir(parents=True, exist_ok=True)
+    found: dict[str, np.ndarray] = {}
+    rows = []
+    for name in dict.fromkeys((CLEAN, *(chosen or CHANGES))):
+        path = folder / f"{view}-{hashlib.sha256(name.encode()).hexdigest()[:12]}.npy"
+        if not path.exists():
+            np.save(path, right(classifier, corrupted(original, CHANGES[name]), view, strategy))
+        found[name] = np.load(path)
+        if name == CLEAN and len(indices) == split.num_examples:
+            require_kept(1 - float(found[name].mean()), view)
+        rows.append(row(name, view, found[name], found[CLEAN]))
+        click.echo(" ".join(rows[-1].values()))
+    keep(rows, RESULTS)
+    pages.main()
+
+
+if __name__ == "__main__":
+    main()
