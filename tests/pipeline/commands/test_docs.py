@@ -18,7 +18,7 @@ def test_everything_that_is_rendered_is_current(root, monkeypatch):
 def test_a_page_that_is_not_as_rendered_is_named_and_mended(root, tmp_path, monkeypatch, page):
     names = rendered(root)
     copied = [place for place in COPIES.values() if not place.startswith(("results/", "experiments/"))]
-    for name in [*names, *copied, "params.yaml", "docs/paper.yaml"]:
+    for name in [*names, *copied, "params.yaml", "docs/paper.yaml", "docs/ablations.yaml"]:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(root / name, tmp_path / name)
     for folder in ("results", "experiments", "alexnet_tf", "components"):
