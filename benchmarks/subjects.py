@@ -3,8 +3,8 @@
     python -m benchmarks.subjects ours float32 128 5
 
 Prints one line of JSON: seconds of each timed step, CPU-seconds of one, and the peak memory of the process in bytes.
-Unless its name says otherwise, a subject trains the network of 2012 (two towers, LRN, 224-pixel crops, 1,000 classes) with momentum and
-weight decay.
+Unless its name says otherwise, a subject trains the network of 2012 (two towers, LRN, 224-pixel crops, 1,000 classes)
+with momentum and weight decay.
 """
 
 import json
