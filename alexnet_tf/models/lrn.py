@@ -51,7 +51,7 @@ def local_response_normalization(
 def faster_method(dtype: tf.DType) -> Method:
     """Return how to sum over neighbours in `dtype`: `band` in bfloat16 where the processor has matrix units for it.
 
-    In float32 on a processor with AVX2, `band` takes 1.5 times as long. In bfloat16 on one with AMX, a trial of it took
+    In float32 on a processor with AVX2, `band` takes 1.4 times as long. In bfloat16 on one with AMX, a trial of it took
     0.57 of the time. The two were not compared where there is bfloat16 without AMX: `python -m benchmarks.lrn` does.
     """
     return "band" if dtype == tf.bfloat16 and "amx_bf16" in processor_features() else "shifts"
