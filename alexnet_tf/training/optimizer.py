@@ -96,7 +96,8 @@ class MomentumSGD:
         """Return the values after a step of (weights, slots) before it."""
         spec = self.spec
         coupled, decoupled = (decay, 0.0) if spec.decay_form == "coupled" else (0.0, decay)
-        return momentum_update(*present, gradient, rate, spec.momentum, coupled, decoupled, spec.nesterov)
+        weights, velocity = present
+        return momentum_update(weights, velocity, gradient, rate, spec.momentum, coupled, decoupled, spec.nesterov)
 
 
 @tf.function(jit_compile=True)
@@ -133,7 +134,8 @@ class Adam(MomentumSGD):
     slot_names = ("means", "squares")
 
     def _updated(self, present, gradient, rate, step, decay: float):
-        return adam_update(*present, gradient, rate, self.spec.momentum, decay, step)
+        weights, mean, square = present
+        return adam_update(weights, mean, square, gradient, rate, self.spec.momentum, decay, step)
 
 
 OPTIMIZERS = {"momentum": MomentumSGD, "adam": Adam}
