@@ -75,7 +75,7 @@ class Rung(BaseModel):
 
 
 @dataclass(frozen=True)
-class Effect:
+class RungOutcome:
     """One line of the table.
 
     Attributes:
@@ -134,7 +134,7 @@ def runs_of(results: Sequence[Result], changes: Mapping[str, Any]) -> dict[int, 
     return {each.seed: each for group in groups for each in group}
 
 
-def found(root: Path) -> list[Effect]:
+def found(root: Path) -> list[RungOutcome]:
     """Compare every rung that was run with the whole network, seed by seed.
 
     Raises:
@@ -156,7 +156,7 @@ def found(root: Path) -> list[Effect]:
         for measure in measures:
             claim = rung.claim if rung.claim and rung.claim.measure == measure else None
             seeds = tuple(one.seed for one, _ in pairs)
-            lines.append(Effect(rung, measure, claim, seeds, _difference(pairs, measure) if pairs else None))
+            lines.append(RungOutcome(rung, measure, claim, seeds, _difference(pairs, measure) if pairs else None))
     return lines
 
 

@@ -14,7 +14,18 @@ from pipeline.config.load import check
 from pipeline.environment.dotted import at
 from pipeline.environment.yaml_file import read, with_overrides
 from pipeline.pages.result_tables import rendered
-from pipeline.results.ablations import EXPERIMENT, FIGURE, FILE, OWN, Claim, Effect, Rung, plot, read_rungs, runs_of
+from pipeline.results.ablations import (
+    EXPERIMENT,
+    FIGURE,
+    FILE,
+    OWN,
+    Claim,
+    Rung,
+    RungOutcome,
+    plot,
+    read_rungs,
+    runs_of,
+)
 from pipeline.results.seeds_and_images import Difference, over_seeds, over_seeds_and_images
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -122,8 +133,8 @@ CLAIM = Claim(place="§1", text="lowers", paper=None, measure="test")
 )
 def test_the_verdict_is_that_of_the_whole_interval(low, high, claim, verdict):
     rung = Rung(words="less", changes={}, scale="")
-    assert Effect(rung, "test", claim, (1, 2), Difference((0.01,), low, high)).verdict == verdict
-    assert Effect(rung, "test", claim, (), None).verdict == "not run"
+    assert RungOutcome(rung, "test", claim, (1, 2), Difference((0.01,), low, high)).verdict == verdict
+    assert RungOutcome(rung, "test", claim, (), None).verdict == "not run"
 
 
 def test_only_common_seeds_count_and_one_has_no_interval(root):
