@@ -165,9 +165,14 @@ def verify_result(
 
 def _commit(workspace: Workspace, result: Result) -> str:
     commit = result.row["tags"].get("mlflow.source.git.commit", "")
-    if not commit or not has_object(workspace.root, f"{commit}^{{commit}}"):
+    if not commit:
         raise AlexNetError(
-            f"{result.path}: the commit that it names, {commit[:12] or 'none'}, is not in this repository; "
+            f"{result.path}: names no commit, as it was made without Git, so its code is not known; commit and "
+            f"`alexnet verify train@{result.variant}` rerun what is here now"
+        )
+    if not has_object(workspace.root, f"{commit}^{{commit}}"):
+        raise AlexNetError(
+            f"{result.path}: the commit that it names, {commit[:12]}, is not in this repository; "
             "fetch the history that has it (in a shallow clone `git fetch --unshallow`)"
         )
     for needed in ("pipeline/rerun.py", f"experiments/{result.experiment}.yaml"):

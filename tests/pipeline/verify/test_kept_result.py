@@ -69,11 +69,12 @@ def test_a_kept_result_that_cannot_be_run_is_one_sentence(kept):
     content = json.loads((repository.root / path).read_text())
     no_files = repository.run("git", "hash-object", "-t", "tree", "-w", "/dev/null").stdout.strip()
     empty = repository.run("git", "commit-tree", no_files, "-m", "before all").stdout.strip()
-    for name, commit in (("other.json", "0" * 40), ("old.json", empty)):
+    for name, commit in (("other.json", "0" * 40), ("old.json", empty), ("without.json", "")):
         content["row"]["tags"]["mlflow.source.git.commit"] = commit
         (repository.root / name).write_text(json.dumps(content))
     (repository.root / "params.yaml.json").write_text("{}")
     for name, words in {
+        "without.json": "names no commit, as it was made without Git, so its code is not known; commit and",
         "other.json": "is not in this repository; fetch the history that has it",
         "old.json": f"`verify` cannot run it; run it in another clone: `git checkout {empty[:12]} && alexnet use stub",
         "none.json": "cannot be read (No such file",
