@@ -68,11 +68,31 @@ def load(path: Path, overrides: Iterable[str] = ()) -> Config:
         ConfigError: A key is unknown, missing or mistyped, a value is out of range, or two of them do not
             fit.
     """
-    content, changed = with_overrides(read(path), overrides)
+    content = read(path)
+    _refuse_shared(content, path.name)
+    content, changed = with_overrides(content, overrides)
     content, local = with_local(content, home_of(path.parent), changed)
     config = check(content, name=path.name, changed=changed, local=local)
     _check_schema(path.parent / "schemas", config.values["validate"]["reference_schema"], path.name)
     return config
+
+
+def _refuse_shared(content: Mapping[str, Any], name: str) -> None:
+    """Refuse mappings that are one by an anchor: what -S sets in one place, `dvc` loses or sets in both."""
+    places: dict[int, str] = {}
+
+    def look(mapping: Mapping[str, Any], at: str) -> None:
+        if first := places.get(id(mapping)):
+            raise ConfigError(
+                f"{name}: {first} and {at} are one mapping, by an anchor of YAML, and `-S` would change both or none; "
+                "write it out in both places"
+            )
+        places[id(mapping)] = at
+        for key, value in mapping.items():
+            if isinstance(value, dict):
+                look(value, f"{at}.{key}" if at else str(key))
+
+    look(content, "")
 
 
 def check(

@@ -43,6 +43,20 @@ def test_an_override_is_checked_like_the_file(stubs, tmp_path, text, parts):
         assert part in str(caught.value)
 
 
+@pytest.mark.parametrize("again", ["    training: *same\n", "    <<: *whole\n"], ids=["alias", "merge"])
+def test_a_mapping_that_two_variants_share_by_an_anchor_is_refused(stubs, tmp_path, again):
+    """findings/dvc_set_param_yaml_merge.sh: `-S` of it changes both variants or none."""
+    shared = stub_stages.TEXT.replace("  faithful:\n", "  faithful: &whole\n")
+    shared = shared.replace("    training:\n", "    training: &same\n")
+    own = next(line for line in shared.splitlines(keepends=True) if line.startswith("    training: {"))
+    path = tmp_path / "params.yaml"
+    path.write_text(shared.replace(own, again))
+    with pytest.raises(ConfigError, match=r"variants\.faithful\.\w+ and variants\.optimized\.\w+ are one mapping"):
+        load(path)
+    path.write_text(shared)  # anchors that nothing refers to do no harm
+    load(path)
+
+
 def test_parameters_are_frozen(stubs, tmp_path):
     with pytest.raises(Exception, match="frozen"):
         load_with(tmp_path).params["download"].seed = 1
