@@ -1,7 +1,7 @@
 """What the shell offers when Tab is pressed: the names of this repository, for click's own completion.
 
-Nothing heavy is imported, as a person waits. Outside a repository only the names of `--pretrained` are offered, with a
-params.yaml that is just being edited not even those of its keys: a prompt has no place for a message.
+Nothing heavy is imported, as a person waits. Outside a repository only the names for `--pretrained` are offered, and
+nothing from a params.yaml that cannot be read, as one that is being edited: a prompt has no place for a message.
 """
 
 import os
