@@ -36,8 +36,8 @@ def run_folder(root: Path, row: Mapping[str, Any], fingerprint: str) -> Path:
         return begun[0]
     tags, params = row["tags"], row["params"]
     name = f"{origins.row_name(row['variant'], tags, params)} {fingerprint[:8]}"
-    data_set = origins.data_set(params, tags.get(origins.EXPERIMENT, ""))
-    return root / data_set / re.sub(r"[^\w.,=+-]+", "-", name)
+    data_set = origins.data_set(params, tags.get(origins.EXPERIMENT, ""))  # may have a slash, as NAME/CONFIG of tfds
+    return root.joinpath(*(re.sub(r"[^\w.,=+-]+", "-", each) for each in (data_set, name)))
 
 
 def where(home: Path, folder: Path) -> str:

@@ -89,6 +89,9 @@ def test_a_folder_is_named_as_the_row_in_mlflow_and_found_again_under_another_na
     renamed = row | {"tags": {"dvc.exp_name": "other"}}
     assert run_folder(tmp_path, renamed, "1f0c2a9bdeadbeef") == folder
     assert run_folder(tmp_path, renamed, "2f0c2a9bdeadbeef") == tmp_path / "cifar10/optimized-other-seed-3-2f0c2a9b"
+    configured = renamed | {"params": params | {"download.source": "tfds:eurosat/rgb"}}
+    folder = run_folder(tmp_path, configured, "3f0c2a9bdeadbeef")
+    assert folder == tmp_path / "eurosat-rgb/optimized-other-seed-3-3f0c2a9b", "one folder, so that it is found again"
 
 
 @pytest.mark.parametrize(("found", "end"), [(None, "shows them (`pip install tensorboard`)"), (object(), "shows them")])
