@@ -94,7 +94,7 @@ class RungOutcome:
 
     @property
     def verdict(self) -> str:
-        """Whether the claim is confirmed, in a word or two; "" without a claim."""
+        """Whether the claim is confirmed, in a word or two; "" where nothing is claimed of this error."""
         if self.difference is None:
             return "not run"
         if self.claim is None:
@@ -134,7 +134,7 @@ def runs_of(results: Sequence[Result], changes: Mapping[str, Any]) -> dict[int, 
     return {each.seed: each for group in groups for each in group}
 
 
-def found(root: Path) -> list[RungOutcome]:
+def outcomes(root: Path) -> list[RungOutcome]:
     """Compare every rung that was run with the whole network, seed by seed.
 
     Raises:
@@ -193,14 +193,14 @@ def ablations_table(root: Path) -> str:
     lines: list[Sequence[object]] = [
         ("change", "the paper", "claim", "points there", "error", "points here (95 % interval)", "seeds", "verdict")
     ]
-    all_found = found(root)
-    for each in all_found:
+    shown = outcomes(root)
+    for each in shown:
         claim = each.claim
         cells = (claim.place, claim.text, "" if claim.paper is None else f"{claim.paper:+.1f}") if claim else ("",) * 3
         seeds = ", ".join(map(str, each.seeds))
         lines.append((each.rung.words, *cells, _MEASURES[each.measure], _points(each.difference), seeds, each.verdict))
     picture = ["", "None of these runs is kept yet."]
-    if any(each.difference for each in all_found):
+    if any(each.difference for each in shown):
         words = "differences in points with 95 % intervals, a line a change, and the paper's as diamonds"
         picture = ["", f"![{words}]({FIGURE.removeprefix('docs/')})"]
     notes = [f"- {rung.words[0].upper()}{rung.words[1:]}: {rung.scale}" for rung in read_rungs(root).values()]
@@ -219,7 +219,7 @@ def _points(difference: Difference | None) -> str:
 
 def plot(root: Path) -> bytes | None:
     """Draw the differences with their intervals, and the paper's; None where nothing was run."""
-    shown = [each for each in found(root) if each.difference]
+    shown = [each for each in outcomes(root) if each.difference]
     if not shown:
         return None
     figure = new_figure(7, 0.6 + 0.32 * len(shown))
@@ -233,9 +233,9 @@ def plot(root: Path) -> bytes | None:
         if each.claim and each.claim.paper is not None:
             axes.plot(each.claim.paper, place, "D", markerfacecolor="none", color=COLOURS[1])
     axes.axvline(0, color="0.6", linewidth=1)
-    kinds = {"test": "", "training": ": training error", "early": ": early training error"}
+    kinds = {"test": "", "training": ": last training error", "early": ": early training error"}
     names = [f"{each.rung.words}{kinds[each.measure]}" for each in reversed(shown)]
     axes.set_yticks(range(len(shown)), names, fontsize=8)
-    axes.set_xlabel("test error above that of the whole network, points (diamonds: the paper)", fontsize=8)
+    axes.set_xlabel("error above that of the whole network, points (diamonds: the paper)", fontsize=8)
     axes.grid(axis="x", alpha=0.25)
     return png(figure)
