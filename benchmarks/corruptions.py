@@ -4,10 +4,10 @@
     python -m benchmarks.corruptions                    # started again, it goes on where it was
     python -m benchmarks.corruptions --view ten_crop --only none --only "JPEG, quality 75"
 
-Writes its rows into benchmarks/results/corruptions.csv, beside those of the other view, and renders docs/models.md.
-Every image is corrupted at its own 32 x 32 pixels, before the views are cut; Pillow does it, and NumPy draws the
-noise. The model computes in float32, which every machine has. A difference is that from the same images as they are,
-with a paired bootstrap interval.
+Prints a row for each corruption. Those of the whole test split also go into benchmarks/results/corruptions.csv, beside
+those of the other view, and docs/models.md is rendered. Every image is corrupted at its own 32 x 32 pixels, before the
+views are cut; Pillow does it, and NumPy draws the noise. The model computes in float32, which every machine has. A
+difference is that from the same images as they are, with a paired bootstrap interval.
 """
 
 import csv
@@ -162,12 +162,12 @@ def row(corruption: str, view: str, found: np.ndarray, clean: np.ndarray) -> dic
     return dict(zip(COLUMNS, (corruption, view, str(len(found)), *(f"{value:.4f}" for value in values)), strict=True))
 
 
-def keep(rows: Sequence[dict[str, str]], path: Path) -> None:
+def keep(rows: Sequence[dict[str, str]]) -> None:
     """Write rows into the CSV: of a corruption and view the latest, in the order of the corruptions."""
-    before = list(pages.load("corruptions")[1]) if path.exists() else []
+    before = pages.load("corruptions")[1] if RESULTS.exists() else []
     order = list(CHANGES)
     whole = {(order.index(each["corruption"]), each["view"]): each for each in (*before, *rows)}
-    with path.open("w", newline="") as stream:
+    with RESULTS.open("w", newline="") as stream:
         stream.writelines(f"# {line}\n" for line in describe())
         writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
         writer.writeheader()
@@ -180,7 +180,7 @@ def keep(rows: Sequence[dict[str, str]], path: Path) -> None:
 @click.option("--records", default=RECORDS, show_default="data/records/native", type=click.Path(path_type=Path))
 @click.option("--images", default=10_000, show_default=True, help="The first of the test split.")
 def main(view: str, chosen: tuple[str, ...], records: Path, images: int) -> None:
-    """Measure what is not measured yet, and write the rows."""
+    """Measure what is not measured yet, and print the rows."""
     from alexnet_tf.devices.strategy import make_strategy
 
     split = RecordDataset.open(records, "test")
@@ -202,8 +202,9 @@ def main(view: str, chosen: tuple[str, ...], records: Path, images: int) -> None
             require_kept(1 - float(found[name].mean()), view)
         rows.append(row(name, view, found[name], found[CLEAN]))
         click.echo(" ".join(rows[-1].values()))
-    keep(rows, RESULTS)
-    pages.main()
+    if len(indices) == split.num_examples:  # the page speaks of all of them
+        keep(rows)
+        pages.main()
 
 
 if __name__ == "__main__":
