@@ -1,6 +1,6 @@
 """LRN alone, forwards and backwards: both ways to sum over neighbouring channels, in both precisions.
 
-    python -m benchmarks.lrn                            # batch 128, two minutes where there is bfloat16
+    python -m benchmarks.lrn                            # batch 128, both precisions
     python -m benchmarks.lrn --only float32
 
 The maps are those of the network of 2012, two towers of 55 x 55 x 48 and of 27 x 27 x 128. All are measured in one

@@ -152,7 +152,7 @@ def section(path: Path) -> str:
     rounds = by_round(rows)
     return Template(SECTION.read_text()).substitute(
         processor=comments[0],
-        machine=machine(path.stem),
+        machine="; ".join(comments[1:]),
         rounds=len(rounds),
         ratios=ratios_table(rounds),
         subjects=subjects_table(rounds),

@@ -1,6 +1,6 @@
 """The training step of the 2012 network against the machine's own matrix products, Keras and PyTorch, in one run.
 
-    python -m benchmarks.training                       # all subjects, three rounds, about half an hour on two cores
+    python -m benchmarks.training                       # all subjects, three rounds
     python -m benchmarks.training --rounds 1 --only ours --only "matrix product"
     python -m benchmarks.training --only ours --against b8d5bc7     # beside our step at a revision of Git
 
