@@ -117,7 +117,8 @@ class EventFiles:
             self._writer.flush()
         except (OSError, tf.errors.OpError) as error:
             self._broken, self._writer = True, None
-            reason = getattr(error, "strerror", None) or getattr(error, "message", None) or error
+            # TensorFlow's messages have several lines; the first one ends with what the system says.
+            reason = getattr(error, "strerror", None) or str(error).splitlines()[0].rpartition("; ")[2]
             self._tell(
                 f"event files in {self._folder} cannot be written ({reason}); the training continues without them"
             )

@@ -76,6 +76,25 @@ def test_files_that_cannot_be_written_stop_no_training(tmp_path):
     assert said[0].endswith("; the training continues without them")
 
 
+def test_a_disk_that_is_full_is_one_line(tmp_path, monkeypatch):
+    import tensorflow as tf
+
+    said = []
+    files = EventFiles(SilentStageTracker(), tmp_path, said.append)
+    files.step_metrics({"train/loss": [2.0]}, first=1)
+    full = "{{function_node x}} events.v2; No space left on device\n\tFailed to flush 11 events\n\tCould not flush"
+
+    def write(*_, **__):
+        raise tf.errors.ResourceExhaustedError(None, None, full)
+
+    monkeypatch.setattr(tf.summary, "write", write)
+    for step in (2, 3):
+        files.step_metrics({"train/loss": [2.0]}, first=step)
+    files.close("FINISHED", {})
+    why = "cannot be written (No space left on device)"
+    assert said == [f"event files in {tmp_path} {why}; the training continues without them"]
+
+
 def test_a_folder_is_named_as_the_row_in_mlflow_and_found_again_under_another_name(tmp_path):
     params = {"download.source": "tfds:cifar10", "seed": "3"}
     row = {
