@@ -102,7 +102,10 @@ def read_classifier(folder: Path) -> Classifier:
                 f"{path} has format {description['format']}, expected {FORMAT}: train the model again, or use it with "
                 "the version that wrote it"
             )
-        spec = TypeAdapter(specs.Network).validate_json(json.dumps(description["network"]))
+        network = description["network"]
+        if network["name"] == "alexnet":
+            network = {"left_out": "none"} | network  # files without the key are of networks with all layers
+        spec = TypeAdapter(specs.Network).validate_json(json.dumps(network))
         views = Views(
             InputSpec.model_validate_json(json.dumps(description["input"])),
             stored_size=description["stored_size"],

@@ -61,6 +61,20 @@ def test_it_keeps_everything_that_describes_the_model(tmp_path):
     np.testing.assert_array_equal(loaded.views.mean, classifier.views.mean)
 
 
+def test_a_model_of_before_layers_could_be_left_out_has_them_all(tmp_path):
+    classifier = make_classifier(alexnet(weight_stddev=[0.1] * 8))
+    write_classifier(tmp_path / "model", classifier)
+    path = tmp_path / "model" / "model.json"
+    description = json.loads(path.read_text())
+    assert description["network"].pop("left_out") == "none"
+    path.write_text(json.dumps(description))
+    np.testing.assert_array_equal(logits(read_classifier(tmp_path / "model"))[0], logits(classifier)[0])
+    del description["network"]["towers"]
+    path.write_text(json.dumps(description))
+    with pytest.raises(DataError, match="towers"):
+        read_classifier(tmp_path / "model")
+
+
 @pytest.fixture
 def folder(tmp_path):
     write_classifier(tmp_path / "model", make_classifier(alexnet_bn()))
