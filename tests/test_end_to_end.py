@@ -202,10 +202,8 @@ def test_a_readme_command_runs(clone, command):
     clone.run("bash", "-c", command)
 
 
-@pytest.mark.parametrize(
-    "command",
-    ["mlflow ui", pytest.param("alexnet ui", marks=pytest.mark.slow)],  # tests/pipeline/commands/test_ui.py
-)
+@pytest.mark.slow  # tests/pipeline/commands/test_ui.py starts MLflow's server on such a store
+@pytest.mark.parametrize("command", SERVERS)
 def test_a_readme_server_answers_on_loopback(clone, command, free_port):
     arguments = [part.format(port=free_port) for part in SERVERS[command]]
     server = subprocess.Popen(

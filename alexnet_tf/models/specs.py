@@ -29,7 +29,8 @@ class AlexNetSpec(Spec):
         dense_units: Units of fc6 and fc7.
         towers: 2 as in §3.2, where conv2, conv4 and conv5 see their own tower only; 1 sees everything.
         left_out: The middle layer that the network lacks (§7), or `none`. The others stay as they are, initial weights
-            included, but for the maps that the next one sees: without conv3 the towers first meet in fc6.
+            included, but for the maps that the next one sees: without conv3 the towers first meet in fc6,
+            or in LRN where its scope is the layer.
         activation: `relu` (§3.1) or `tanh`.
         lrn: Whether conv1 and conv2 are followed by local response normalization (§3.3). Without it there is no
             same-map normalization either: the 2012 ablation took out both (layers-148.cfg).

@@ -166,7 +166,7 @@ def _centred(pixels, mean, shift, divisor):
     return (tf.cast(pixels, tf.float32) - mean + shift) / divisor
 
 
-@tf.function(jit_compile=True)
+@tf.function(jit_compile=True, autograph=False)
 def _cut_and_centred(images, rows, columns, mean, shift, divisor):
     """Return `_centred` of one window of each image, in one pass from bytes (XLA).
 

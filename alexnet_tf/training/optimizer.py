@@ -67,7 +67,7 @@ class MomentumSGD:
             for is_bias, layer in zip(self._is_bias, layers, strict=True)
         ]
 
-    def apply(self, gradients, learning_rate, conv1_learning_rate, step=0):
+    def apply(self, gradients, learning_rate, conv1_learning_rate, step):
         """Update all variables once; call it in replica context, where it sums the gradients over the replicas.
 
         Args:
@@ -100,7 +100,7 @@ class MomentumSGD:
         return momentum_update(weights, velocity, gradient, rate, spec.momentum, coupled, decoupled, spec.nesterov)
 
 
-@tf.function(jit_compile=True)
+@tf.function(jit_compile=True, autograph=False)
 def adam_update(weights, mean, square, gradient, learning_rate, momentum, decay, step):
     """Return (weights, mean, square) after one step of Adam with β₂ = 0.999 and ε̂ = 1e-7, as Keras has it.
 

@@ -12,6 +12,7 @@ import types
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import Field
 
 from components.interfaces import StageParams
@@ -243,6 +244,8 @@ def run(inputs: Any, outputs: Any, params: StageParams, runtime: Any) -> str:
         if field.name == "report":
             errors = {"center": {"top1_error": 0.25}, "ten_crop": {"top1_error": 0.25}}
             (path / "metrics.json").write_text(json.dumps({"best_epoch": 2, "kept_epoch": 2} | errors))
+            right = np.packbits([True, True, True, False])  # as the errors say
+            np.savez(path / "correct.npz", num=4, keys_sha256="0" * 64, center_top1=right, ten_crop_top1=right)
     with runtime.progress.task("stub", total=2, unit="epochs") as task:
         for epoch in (1, 2):
             runtime.tracker.metrics({"train/loss": 2.0 / epoch}, step=epoch)

@@ -59,7 +59,7 @@ def apply(model, spec, gradients, *, rate=0.01, conv1_rate=None, sgd=None):
     sgd = sgd or MomentumSGD(spec, model.trainable_variables)
     for gradient in gradients:
         slopes = [tf.fill(variable.shape, float(gradient)) for variable in model.trainable_variables]
-        sgd.apply(slopes, tf.constant(rate), tf.constant(rate if conv1_rate is None else conv1_rate))
+        sgd.apply(slopes, tf.constant(rate), tf.constant(rate if conv1_rate is None else conv1_rate), tf.constant(0))
     return values(model)
 
 
@@ -203,7 +203,7 @@ def test_replicas_add_up_their_shares_of_the_gradient(two_replicas):
     @tf.function
     def step(share):
         gradients = [tf.fill(variable.shape, share) for variable in model.trainable_variables]
-        sgd.apply(gradients, tf.constant(0.1), tf.constant(0.1))
+        sgd.apply(gradients, tf.constant(0.1), tf.constant(0.1), tf.constant(0))
 
     shares = two_replicas.experimental_distribute_values_from_function(
         lambda context: tf.constant([1.0, 2.0][context.replica_id_in_sync_group])
