@@ -21,12 +21,12 @@ _MAX_BYTES = 10_000_000
 
 
 def names(root: Path) -> list[str]:
-    """Name the models that are kept, sorted; in a project, those that come with the package."""
-    return model_names(_models(root))
+    """Name the models that are kept and those that come with the package, sorted."""
+    return sorted({name for folder in _folders(root) for name in model_names(folder)})
 
 
 def folder_of(root: Path, name: str) -> Path:
-    """Find a model that is kept.
+    """Find a model that is kept or comes with the package; a kept one hides one of the same name.
 
     Raises:
         ConfigError: There is none of that name.
@@ -34,15 +34,14 @@ def folder_of(root: Path, name: str) -> Path:
     known = names(root)
     if name not in known:
         raise ConfigError(
-            f"--pretrained {name}: expected a model that comes with the package ({', '.join(known) or 'there is none'})"
-            f"{nearest(name, known)}"
+            f"--pretrained {name}: expected a model that is published or comes with the package "
+            f"({', '.join(known) or 'there is none'}){nearest(name, known)}"
         )
-    return _models(root) / name
+    return next(folder / name for folder in _folders(root) if name in model_names(folder))
 
 
-def _models(root: Path) -> Path:
-    own = root / FOLDER
-    return own if own.is_dir() else packaged_models()
+def _folders(root: Path) -> tuple[Path, Path]:
+    return root / FOLDER, packaged_models()
 
 
 def sentence(root: Path, name: str) -> str:

@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -32,15 +33,21 @@ def test_a_model_that_is_kept_is_rounded_and_scored_before_and_after(tmp_path, c
             np.testing.assert_array_equal(new[name], array)
 
 
-def test_a_project_has_the_models_of_the_package(tmp_path):
+def test_a_project_has_the_models_of_the_package_beside_its_own(tmp_path):
     assert pretrained.names(tmp_path) == ["cifar10"]
     assert (pretrained.folder_of(tmp_path, "cifar10") / "model.json").is_file()
     with pytest.raises(
-        ConfigError, match=r"expected a model that comes with the package \(cifar10\); did you mean cifar10"
+        ConfigError, match=r"a model that is published or comes with the package \(cifar10\); did you mean cifar10"
     ):
         pretrained.folder_of(tmp_path, "cifar1")
-    (tmp_path / pretrained.FOLDER).mkdir(parents=True)
-    assert pretrained.names(tmp_path) == []
+    for name in ("cifar10", "flowers"):  # published there
+        (tmp_path / pretrained.FOLDER / name).mkdir(parents=True)
+        (tmp_path / pretrained.FOLDER / name / "model.json").touch()
+    assert pretrained.names(tmp_path) == ["cifar10", "flowers"]
+    assert pretrained.folder_of(tmp_path, "cifar10") == tmp_path / pretrained.FOLDER / "cifar10"
+    shutil.rmtree(tmp_path / pretrained.FOLDER / "cifar10")
+    assert pretrained.names(tmp_path) == ["cifar10", "flowers"]
+    assert pretrained.folder_of(tmp_path, "cifar10").is_dir()
 
 
 def test_a_model_that_is_too_large_is_told_before_it_is_scored(tmp_path, classifier, monkeypatch):
