@@ -61,7 +61,8 @@ def _environment() -> str:
 def _name_and_version(package: metadata.Distribution) -> str:
     """Read the two lines that count; to parse all of some hundred packages takes a third of a second."""
     text = package.read_text("METADATA") or package.read_text("PKG-INFO") or ""
-    found = dict(line.partition(": ")[::2] for line in text.partition("\n\n")[0].splitlines())
+    pairs = (line.partition(": ") for line in text.partition("\n\n")[0].splitlines())
+    found = {name: value for name, _, value in pairs}
     return f"{found.get('Name')}=={found.get('Version')}"
 
 

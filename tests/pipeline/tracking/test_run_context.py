@@ -1,3 +1,4 @@
+import hashlib
 import subprocess
 from importlib import metadata
 
@@ -68,3 +69,10 @@ def test_gpus_are_listed_by_the_driver_s_tool(tmp_path, monkeypatch):
     tool.write_text("#!/bin/sh\necho NVIDIA-SMI has failed\nexit 9\n")
     assert gpus("name") is None
     assert _gpus(None).level == "warn"  # pyright: ignore[reportArgumentType]
+
+
+def test_the_hash_of_the_environment_is_that_of_all_names_and_versions(tmp_path):
+    installed = {f"{each.metadata['Name']}=={each.version}".lower() for each in metadata.distributions()}
+    assert len(installed) > 50
+    expected = hashlib.sha256("\n".join(sorted(installed)).encode()).hexdigest()
+    assert provenance_tags(tmp_path)["env.sha256"] == expected
