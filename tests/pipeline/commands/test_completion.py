@@ -49,7 +49,7 @@ def here(folder, monkeypatch):
         (("predict", "--variant", "o"), ["optimized"]),
         (("use", "cifar"), ["cifar10", "cifar100"]),
         (("results", "figure1", "s"), ["sample"]),
-        (("predict", "--pretrained", ""), ["mine", "yours"]),
+        (("predict", "--pretrained", ""), ["cifar10", "mine", "yours"]),
         (("results", "publish", "optimized", "m"), ["mine"]),
         (("verify", "train@"), ["train@faithful", "train@optimized"]),
         (("params", "-S", "se"), ["seed="]),
