@@ -91,14 +91,14 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     tasks, splits = [], []
     for split, places in orders.items():
         num_shards = -(-len(places) // params.images_per_shard)
-        np.save(scratch / f"{split}.places.npy", places)
+        places.tofile(scratch / f"{split}.places")
         for number in range(num_shards):
             name = f"{split}-{number:05d}-of-{num_shards:05d}"
             splits.append(split)
             tasks.append(
                 ShardTask(
                     dataset=str(inputs.dataset),
-                    places=str(scratch / f"{split}.places.npy"),
+                    places=str(scratch / f"{split}.places"),
                     files=str(scratch / f"{split}.files.txt"),
                     start=len(places) * number // num_shards,
                     stop=len(places) * (number + 1) // num_shards,
