@@ -219,22 +219,20 @@ def _points(difference: Difference | None) -> str:
 
 def plot(root: Path) -> bytes | None:
     """Draw the differences with their intervals, and the paper's; None where nothing was run."""
-    shown = [each for each in outcomes(root) if each.difference]
+    shown = [(each, each.difference) for each in reversed(outcomes(root)) if each.difference]
     if not shown:
         return None
     figure = new_figure(7, 0.6 + 0.32 * len(shown))
     axes = figure.add_subplot()
-    for place, each in enumerate(reversed(shown)):
-        if each.difference is None:
-            continue
-        if each.difference.low is not None and each.difference.high is not None:
-            axes.plot([100 * each.difference.low, 100 * each.difference.high], [place, place], color=COLOURS[0])
-        axes.plot(100 * each.difference.mean, place, "o", color=COLOURS[0])
+    for place, (each, difference) in enumerate(shown):
+        if difference.low is not None and difference.high is not None:
+            axes.plot([100 * difference.low, 100 * difference.high], [place, place], color=COLOURS[0])
+        axes.plot(100 * difference.mean, place, "o", color=COLOURS[0])
         if each.claim and each.claim.paper is not None:
             axes.plot(each.claim.paper, place, "D", markerfacecolor="none", color=COLOURS[1])
     axes.axvline(0, color="0.6", linewidth=1)
     kinds = {"test": "", "training": ": last training error", "early": ": early training error"}
-    names = [f"{each.rung.words}{kinds[each.measure]}" for each in reversed(shown)]
+    names = [f"{each.rung.words}{kinds[each.measure]}" for each, _ in shown]
     axes.set_yticks(range(len(shown)), names, fontsize=8)
     axes.set_xlabel("error above that of the whole network, points (diamonds: the paper)", fontsize=8)
     axes.grid(axis="x", alpha=0.25)
