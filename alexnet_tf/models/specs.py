@@ -192,6 +192,9 @@ class AugmentationSpec(Spec):
             also divides the image by 1 + scale), `eigenvalue` of 0..1 pixels (§4.1 read literally), or `none`.
         colour_noise_scale: Standard deviation of α (§4.1: 0.1).
         colour_noise_until: Share of the training after which it is off (2012 code: 0.73).
+        jpeg_share: Probability with which an image, as it is stored, is saved as JPEG and read again before its crop;
+            the paper has none.
+        jpeg_quality: Lowest and highest quality of these, 1..100; each is drawn uniformly.
     """
 
     crop: Literal["random", "center"] = "random"
@@ -201,6 +204,8 @@ class AugmentationSpec(Spec):
     colour_noise: Literal["sqrt_eigenvalue", "eigenvalue", "none"] = "eigenvalue"
     colour_noise_scale: Annotated[float, Field(ge=0)] = 0.1
     colour_noise_until: Share = 1.0
+    jpeg_share: Share = 0.0
+    jpeg_quality: Annotated[list[Annotated[int, Field(ge=1, le=100)]], Field(min_length=2, max_length=2)] = [50, 95]
 
     @model_validator(mode="after")
     def _combine(self) -> Self:
@@ -208,4 +213,6 @@ class AugmentationSpec(Spec):
             raise ValueError("flip: alternating turns each image by itself, so it needs crops_per: image, got chunk")
         if self.padding and self.crop == "center":
             raise ValueError(f"padding widens random crops only, so crop: center needs padding 0, got {self.padding}")
+        if self.jpeg_quality[0] > self.jpeg_quality[1]:
+            raise ValueError(f"jpeg_quality must be [lowest, highest], got {self.jpeg_quality}")
         return self

@@ -13,6 +13,8 @@ import tensorflow as tf
 
 from alexnet_tf.data.record_dataset import RecordDataset
 from alexnet_tf.errors import DataError
+from alexnet_tf.models.specs import AugmentationSpec
+from alexnet_tf.training.jpeg import resaved
 
 
 class _Calls:
@@ -63,6 +65,7 @@ class Batches:
         global_batch_size: Images of a step, over all replicas.
         seed: Fixes the order.
         parallel_calls: Batches that are read at once; it changes how fast they come, not their order or content.
+        augmentation: Of it, what is done to the stored images: how many are saved as JPEG, and in which quality.
         failures: What went wrong in reading; TensorFlow tells of it as an `UnknownError` without a type.
     """
 
@@ -70,6 +73,7 @@ class Batches:
     global_batch_size: int
     seed: int
     parallel_calls: int
+    augmentation: AugmentationSpec = field(default_factory=AugmentationSpec)
     failures: list[Exception] = field(default_factory=list, compare=False, repr=False)
 
     @property
@@ -93,6 +97,16 @@ class Batches:
         epoch = step // self.steps_per_epoch
         return _coins(self.seed, self.split.num_examples)[self.indices(step)] ^ bool(epoch % 2)
 
+    def jpeg_qualities(self, step: int) -> np.ndarray:
+        """Return in which quality each image of a step is saved as JPEG, int32 (global_batch_size,), 0 for not at all.
+
+        Each image is drawn anew at each step, by its place in the global batch.
+        """
+        lowest, highest = self.augmentation.jpeg_quality
+        draw = np.random.Generator(np.random.Philox(np.random.SeedSequence((self.seed, step, _JPEG))))
+        chosen = draw.random(self.global_batch_size) < self.augmentation.jpeg_share
+        return np.where(chosen, draw.integers(lowest, highest, self.global_batch_size, np.int32, endpoint=True), 0)
+
     def dataset(self, strategy: tf.distribute.Strategy, first_step: int, last_step: int):
         """Return a distributed dataset of steps [first, last): (images uint8, labels int32, rows int32, mirrored bool).
 
@@ -106,12 +120,14 @@ class Batches:
             here = replicas // context.num_input_pipelines
             first_replica = context.input_pipeline_id * here
 
+            def place(number):
+                step, replica = divmod(int(number), here)
+                return first_step + step, np.arange(size, dtype=np.int32) + (first_replica + replica) * size
+
             @_CALLS.counted()
             def read(number):
-                step, replica = divmod(int(number), here)
-                rows = np.arange(size, dtype=np.int32) + (first_replica + replica) * size
-                indices = self.indices(first_step + step)[rows]
-                mirrored = self.mirrored(first_step + step)[rows]
+                step, rows = place(number)
+                indices, mirrored = self.indices(step)[rows], self.mirrored(step)[rows]
                 try:
                     images = self.split.read(indices)
                 except (DataError, OSError) as error:
@@ -119,9 +135,17 @@ class Batches:
                     raise
                 return images, self.split.labels[indices], rows, mirrored
 
+            @_CALLS.counted()
+            def qualities(number):
+                step, rows = place(number)
+                return self.jpeg_qualities(step)[rows]
+
             def load(number):
                 images, *others = tf.numpy_function(read, [number], (tf.uint8, tf.int32, tf.int32, tf.bool))
-                return tf.ensure_shape(images, (size, *shape)), *(tf.ensure_shape(other, (size,)) for other in others)
+                images = tf.ensure_shape(images, (size, *shape))
+                if self.augmentation.jpeg_share:
+                    images = resaved(images, tf.numpy_function(qualities, [number], tf.int32))
+                return images, *(tf.ensure_shape(other, (size,)) for other in others)
 
             options = tf.data.Options()
             options.deterministic = True
@@ -147,6 +171,10 @@ def _input_options(strategy: tf.distribute.Strategy) -> tf.distribute.InputOptio
     return tf.distribute.InputOptions()
 
 
+# A third number in the seed keeps draws apart from each other and from the permutations, which have none.
+_MIRRORED, _JPEG = 1, 2
+
+
 @lru_cache(maxsize=4)
 def _permutation(seed: int, epoch: int, length: int) -> np.ndarray:
     return np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, epoch)))).permutation(length)
@@ -154,5 +182,4 @@ def _permutation(seed: int, epoch: int, length: int) -> np.ndarray:
 
 @lru_cache(maxsize=4)
 def _coins(seed: int, length: int) -> np.ndarray:
-    # A third number in the seed keeps these apart from the permutations.
-    return np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, 0, 1)))).random(length) < 0.5
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, 0, _MIRRORED)))).random(length) < 0.5

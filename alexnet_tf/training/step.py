@@ -58,7 +58,7 @@ class TrainStep:
     ):
         self.recipe, self.views, self.strategy, self.seed = recipe, views, strategy, seed
         self.precision: Precision = choose_precision(recipe.precision, strategy)
-        self.batches = Batches(train, recipe.global_batch_size, seed, parallel_calls)
+        self.batches = Batches(train, recipe.global_batch_size, seed, parallel_calls, recipe.augmentation)
         if self.batches.steps_per_epoch == 0:
             raise DataError(
                 f"the training split has {train.num_examples} images, fewer than training.global_batch_size = "

@@ -9,7 +9,12 @@ from alexnet_tf.errors import DataError
 from alexnet_tf.text_tables import markdown_table
 from pipeline.results.kept import Result
 
-_LATER = {"network.left_out": "none", "training.optimizer.name": "momentum"}
+_LATER = {
+    "network.left_out": "none",
+    "training.optimizer.name": "momentum",
+    "training.augmentation.jpeg_share": "0.0",
+    "training.augmentation.jpeg_quality": "[50, 95]",
+}
 """Parameters that older results lack, with what those had."""
 
 

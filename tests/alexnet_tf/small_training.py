@@ -123,6 +123,8 @@ def augmentation(**changes) -> AugmentationSpec:
         "colour_noise": "sqrt_eigenvalue",
         "colour_noise_scale": 0.1,
         "colour_noise_until": 1.0,
+        "jpeg_share": 0.0,
+        "jpeg_quality": [50, 95],
     }
     return AugmentationSpec.model_validate(values | changes)
 

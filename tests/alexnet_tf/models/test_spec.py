@@ -91,6 +91,23 @@ def test_a_part_of_a_part_must_be_there_too():
         TypeAdapter(Network).validate_json(json.dumps(network))
 
 
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"jpeg_quality": [95, 50]}, r"jpeg_quality must be \[lowest, highest\], got \[95, 50\]"),
+        ({"jpeg_quality": [0, 95]}, "greater than or equal to 1"),
+        ({"jpeg_quality": [50, 101]}, "less than or equal to 100"),
+        ({"jpeg_quality": [50]}, "at least 2 items"),
+        ({"jpeg_share": 1.1}, "less than or equal to 1"),
+        ({"jpeg_share": -0.1}, "greater than or equal to 0"),
+    ],
+)
+def test_a_share_or_quality_of_jpegs_that_cannot_be_is_refused(change, sentence):
+    with pytest.raises(ValidationError, match=sentence):
+        specs.AugmentationSpec(**change)
+    assert specs.AugmentationSpec(jpeg_share=1.0, jpeg_quality=[1, 100]).jpeg_quality == [1, 100]
+
+
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.__name__)
 def test_the_schema_of_the_file_requires_everything_and_has_no_defaults(spec):
     schema = spec.model_json_schema()

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from alexnet_tf.devices.strategy import make_strategy
 from alexnet_tf.training.batches import Batches
-from tests.alexnet_tf.small_training import MemorySplit
+from alexnet_tf.training.jpeg import resaved
+from tests.alexnet_tf.small_training import MemorySplit, alexnet_bn, augmentation, split, training
 
 
 def numbered(count):
@@ -85,6 +86,63 @@ def test_two_replicas_together_see_the_same_batches(two_replicas):
     for expected, found in zip(one, two, strict=True):
         for left, right in zip(expected, found, strict=True):
             np.testing.assert_array_equal(left, right)
+
+
+def jpegs(share, quality=(50, 95), *, count=40, size=8, seed=3):
+    how = augmentation(jpeg_share=share, jpeg_quality=list(quality))
+    return Batches(split(count, 16), size, seed, 2, how)
+
+
+def test_the_share_of_images_that_become_jpegs_is_that_asked_for_and_every_quality_is_as_frequent():
+    batches = jpegs(0.25, (90, 94), count=1000, size=1000)
+    drawn = np.stack([batches.jpeg_qualities(step) for step in range(40)])
+    chosen = drawn[drawn > 0]
+    assert len(chosen) / drawn.size == pytest.approx(0.25, abs=0.0087)  # four times √(0.25 · 0.75 / 40,000)
+    counts = np.bincount(chosen)[90:]
+    assert len(counts) == 5
+    assert counts.sum() == len(chosen)
+    np.testing.assert_allclose(counts / len(chosen), 0.2, atol=0.016)  # four times √(0.2 · 0.8 / 10,000)
+    np.testing.assert_allclose((drawn > 0).mean(axis=1), 0.25, atol=0.06)  # in each step
+    assert np.ptp((drawn > 0).sum(axis=0)) > 5  # at each place by chance
+
+
+@given(st.floats(0, 1), st.integers(1, 100), st.integers(1, 100), st.integers(0, 2**31 - 1), st.integers(0, 10**6))
+def test_qualities_are_a_function_of_seed_and_step_within_the_range(share, one, other, seed, step):
+    quality = (min(one, other), max(one, other))
+    drawn = jpegs(share, quality, seed=seed).jpeg_qualities(step)
+    assert set(drawn.tolist()) <= {0, *range(quality[0], quality[1] + 1)}
+    np.testing.assert_array_equal(drawn, jpegs(share, quality, seed=seed).jpeg_qualities(step))
+    assert jpegs(1.0, quality, seed=seed).jpeg_qualities(step).all()
+    assert not jpegs(0.0, quality, seed=seed).jpeg_qualities(step).any()
+
+
+def test_steps_and_seeds_draw_other_qualities():
+    draws = [jpegs(1.0, size=40, seed=seed).jpeg_qualities(step) for seed, step in ((3, 0), (3, 1), (4, 0), (4, 1))]
+    assert len({tuple(draw.tolist()) for draw in draws}) == 4
+
+
+def test_the_images_of_a_step_are_saved_in_their_qualities_and_its_other_images_are_as_stored(two_replicas):
+    batches = jpegs(0.5)
+    steps = collected(tf.distribute.get_strategy(), batches, 0, 6)
+    for step, (pixels, *_) in enumerate(steps):
+        stored, qualities = batches.split.read(batches.indices(step)), batches.jpeg_qualities(step)
+        np.testing.assert_array_equal(pixels, resaved(stored, qualities))
+        np.testing.assert_array_equal((pixels != stored).any(axis=(1, 2, 3)), qualities > 0)
+    again = collected(two_replicas, batches, 3, 6)  # as after a resume, on two replicas
+    for one, two in zip(steps[3:], again, strict=True):
+        np.testing.assert_array_equal(one[0], two[0])
+
+
+def test_without_a_share_nothing_is_saved(monkeypatch):
+    monkeypatch.setattr("alexnet_tf.training.batches.resaved", None)
+    batches = jpegs(0.0)
+    [(pixels, *_)] = collected(tf.distribute.get_strategy(), batches, 0, 1)
+    np.testing.assert_array_equal(pixels, batches.split.read(batches.indices(0)))
+
+
+def test_a_training_saves_the_share_that_its_recipe_asks_for():
+    work = training(alexnet_bn(), augmentation=augmentation(jpeg_share=1.0, jpeg_quality=[7, 7]))
+    np.testing.assert_array_equal(work.batches.jpeg_qualities(0), [7] * 8)
 
 
 @pytest.mark.parametrize("calls", [1, 5])

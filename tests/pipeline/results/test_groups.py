@@ -33,6 +33,7 @@ def test_differences_are_those_of_the_same_seeds_by_hand():
 
 def test_a_result_from_before_a_parameter_is_in_the_group_of_those_that_have_it_as_it_was():
     later = {"network.left_out": "none", "training.optimizer.name": "momentum"}
+    later |= {"training.augmentation.jpeg_share": "0.0", "training.augmentation.jpeg_quality": "[50, 95]"}
     changed = later | {"network.left_out": "conv3"}
     runs = [result("with_lrn", 0.2), result("with_lrn", 0.2, 2, **later), result("with_lrn", 0.2, 3, **changed)]
     assert sorted([each.seed for each in group] for group in grouped(runs)) == [[1, 2], [3]]
