@@ -1,13 +1,14 @@
-"""How often the model that comes with the package errs on corrupted test images of CIFAR-10, against clean ones.
+"""How often a model errs on corrupted test images of CIFAR-10, against clean ones; by default that of the package.
 
     alexnet use cifar10 --source-folder FOLDER && dvc repro preprocess@native
     python -m benchmarks.corruptions                    # started again, it goes on where it was
     python -m benchmarks.corruptions --view ten_crop --only none --only "JPEG, quality 75"
+    python -m benchmarks.corruptions --model models/jpeg
 
 Prints a row for each corruption. Those of the whole test split also go into benchmarks/results/corruptions.csv, beside
-those of the other view, and docs/models.md is rendered. Every image is corrupted at its own 32 x 32 pixels, before the
-views are cut; Pillow does it, and NumPy draws the noise. The model computes in float32, which every machine has. A
-difference is that from the same images as they are, with a paired bootstrap interval.
+those of other models and of the other view, and docs/models.md is rendered. Every image is corrupted at its own 32 x 32
+pixels, before the views are cut; Pillow does it, and NumPy draws the noise. The model computes in float32, which every
+machine has. A difference is that from the same images as they are, with a paired bootstrap interval.
 """
 
 import csv
@@ -28,18 +29,19 @@ from alexnet_tf.metrics.significance import paired_difference, wilson_interval
 from alexnet_tf.metrics.top_k import CONFIDENCE
 from benchmarks import pages
 from benchmarks.machine import describe
-from pipeline.results.pretrained import FOLDER, LOSS
+from pipeline.results.pretrained import LOSS, folder_of, names
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
     from alexnet_tf.models.classifier import Classifier
 
-MODEL = pages.ROOT / FOLDER / "cifar10"
 RECORDS = pages.ROOT / "data" / "records" / "native"
 RESULTS = pages.ROOT / "benchmarks" / "results" / "corruptions.csv"
+TEST_IMAGES = 10_000  # of CIFAR-10; rows of fewer do not go onto the page
 CLEAN = "none"
-COLUMNS = ("corruption", "view", "images", "error", "low", "high", "difference", "difference_low", "difference_high")
+_FIGURES = ("error", "low", "high", "difference", "difference_low", "difference_high")
+COLUMNS = ("model", "corruption", "view", "images", *_FIGURES)
 _BOOTSTRAP_SAMPLES = 2000
 Change = Callable[[Image.Image, np.random.Generator], Image.Image]
 
@@ -113,6 +115,23 @@ def corrupted(images: Images, change: Change) -> Images:
     return Images(np.stack(pixels), images.labels)
 
 
+def model_folder(model: str) -> Path:
+    """Find a trained model by its folder or, if it is kept, by its name.
+
+    Raises:
+        click.BadParameter: It is neither.
+    """
+    if (Path(model) / "model.json").is_file():
+        return Path(model).resolve()
+    if model in (known := names(pages.ROOT)):
+        return folder_of(pages.ROOT, model)
+    raise click.BadParameter(
+        f"expected the folder of a trained model, such as models/optimized, or a kept one ({', '.join(known)}), "
+        f"got {model}",
+        param_hint="--model",
+    )
+
+
 def in_float32(folder: Path, strategy: "tf.distribute.Strategy") -> "Classifier":
     """Read a model, whatever it was trained in."""
     from alexnet_tf.models.classifier import Classifier, read_classifier
@@ -143,9 +162,9 @@ def right(classifier: "Classifier", images: Images, view: str, strategy: "tf.dis
     return score_center(logits, images.labels).correct(1)
 
 
-def require_kept(error: float, view: str) -> None:
-    """Stop if the clean images give another error than those on which the model was kept, rounding aside."""
-    kept = json.loads((MODEL / LOSS).read_text())["test"][view]["top1_error_after"]
+def require_kept(folder: Path, error: float, view: str) -> None:
+    """Stop if the clean images give another error than those on which a model was kept, rounding aside."""
+    kept = json.loads((folder / LOSS).read_text())["test"][view]["top1_error_after"]
     if abs(error - kept) > 0.001:
         raise click.ClickException(
             f"clean images have an error of {error:.4f}, expected {kept:.4f}: these are not the records of "
@@ -153,20 +172,21 @@ def require_kept(error: float, view: str) -> None:
         )
 
 
-def row(corruption: str, view: str, found: np.ndarray, clean: np.ndarray) -> dict[str, str]:
+def row(model: str, corruption: str, view: str, found: np.ndarray, clean: np.ndarray) -> dict[str, str]:
     """Return a row of the CSV, of which images are right and which are when they are clean, (N,) bool."""
     error = 1 - float(found.mean())
     interval = wilson_interval(error, len(found), confidence=CONFIDENCE)
     paired = paired_difference(baseline=clean, model=found, confidence=CONFIDENCE, num_samples=_BOOTSTRAP_SAMPLES)
     values = (error, *interval, paired.difference, paired.low, paired.high)
-    return dict(zip(COLUMNS, (corruption, view, str(len(found)), *(f"{value:.4f}" for value in values)), strict=True))
+    figures = (f"{value:.4f}" for value in values)
+    return dict(zip(COLUMNS, (model, corruption, view, str(len(found)), *figures), strict=True))
 
 
 def keep(rows: Sequence[dict[str, str]]) -> None:
-    """Write rows into the CSV: of a corruption and view the latest, in the order of the corruptions."""
+    """Write rows into the CSV: of a model, corruption and view the latest, in the order of the corruptions."""
     before = pages.load("corruptions")[1] if RESULTS.exists() else []
     order = list(CHANGES)
-    whole = {(order.index(each["corruption"]), each["view"]): each for each in (*before, *rows)}
+    whole = {(each["model"], order.index(each["corruption"]), each["view"]): each for each in (*before, *rows)}
     with RESULTS.open("w", newline="") as stream:
         stream.writelines(f"# {line}\n" for line in describe())
         writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
@@ -175,20 +195,22 @@ def keep(rows: Sequence[dict[str, str]]) -> None:
 
 
 @click.command()
+@click.option("--model", default="cifar10", show_default=True, help="A kept model, or the folder of a trained one.")
 @click.option("--view", default="center", show_default=True, type=click.Choice(("center", "ten_crop")))
 @click.option("--only", "chosen", multiple=True, type=click.Choice(list(CHANGES)), help="A row; by default all.")
 @click.option("--records", default=RECORDS, show_default="data/records/native", type=click.Path(path_type=Path))
-@click.option("--images", default=10_000, show_default=True, help="The first of the test split.")
-def main(view: str, chosen: tuple[str, ...], records: Path, images: int) -> None:
+@click.option("--images", default=TEST_IMAGES, show_default=True, help="The first of the test split.")
+def main(model: str, view: str, chosen: tuple[str, ...], records: Path, images: int) -> None:
     """Measure what is not measured yet, and print the rows."""
     from alexnet_tf.devices.strategy import make_strategy
 
+    trained = model_folder(model)
     split = RecordDataset.open(records, "test")
     indices = np.arange(min(images, split.num_examples))
     original = Images(split.read(indices), split.labels[indices])
     strategy = make_strategy([])
-    classifier = in_float32(MODEL, strategy)
-    about = hashlib.sha256((MODEL / "weights.safetensors").read_bytes() + original.pixels.tobytes()).hexdigest()[:12]
+    classifier = in_float32(trained, strategy)
+    about = hashlib.sha256((trained / "weights.safetensors").read_bytes() + original.pixels.tobytes()).hexdigest()[:12]
     folder = pages.ROOT / ".alexnet" / "corruptions" / about
     folder.mkdir(parents=True, exist_ok=True)
     found: dict[str, np.ndarray] = {}
@@ -198,11 +220,11 @@ def main(view: str, chosen: tuple[str, ...], records: Path, images: int) -> None
         if not path.exists():
             np.save(path, right(classifier, corrupted(original, CHANGES[name]), view, strategy))
         found[name] = np.load(path)
-        if name == CLEAN and len(indices) == split.num_examples:
-            require_kept(1 - float(found[name].mean()), view)
-        rows.append(row(name, view, found[name], found[CLEAN]))
+        if name == CLEAN and len(indices) == split.num_examples and (trained / LOSS).exists():
+            require_kept(trained, 1 - float(found[name].mean()), view)
+        rows.append(row(trained.name, name, view, found[name], found[CLEAN]))
         click.echo(" ".join(rows[-1].values()))
-    if len(indices) == split.num_examples:  # the page speaks of all of them
+    if len(indices) == TEST_IMAGES:
         keep(rows)
         pages.main()
 

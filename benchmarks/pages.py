@@ -224,16 +224,21 @@ def interchange(rows: Sequence[Row]) -> str:
 
 
 def corruptions(rows: Sequence[Row]) -> str:
-    """Return a line for each corruption: the errors of each view and their distances from those of clean images."""
-    views = [view for view in ("center", "ten_crop") if any(row["view"] == view for row in rows)]
-    words = {"center": "centre crop", "ten_crop": "ten crops"}
-    header = [column for view in views for column in (f"top-1 error, {words[view]}", "more than clean, points")]
-    found = {(row["corruption"], row["view"]): row for row in rows}
+    """Return a line for each corruption: each model's errors by view and their distances from those of clean images."""
+    measured = sorted({(row["model"], row["view"]) for row in rows})
+    several = len({model for model, _ in measured}) > 1
+    words = {"center": "top-1 error, centre crop", "ten_crop": "top-1 error, ten crops"}
+    header = [
+        column
+        for model, view in measured
+        for column in (f"`{model}`, {words[view]}" if several else words[view], "more than clean, points")
+    ]
+    found = {(row["model"], row["corruption"], row["view"]): row for row in rows}
     lines = [["images", *header]]
     for name in dict.fromkeys(row["corruption"] for row in rows):
         cells = [name if name != "none" else "as they are"]
-        for view in views:
-            row = found.get((name, view))
+        for model, view in measured:
+            row = found.get((model, name, view))
             points = {key: f"{100 * float(value):.2f}" for key, value in (row or {}).items() if key not in _NAMES}
             cells.append("{error} % ({low} to {high})".format(**points) if row else "not measured")
             ends = "{difference} ({difference_low} to {difference_high})" if row and name != "none" else ""
@@ -242,7 +247,7 @@ def corruptions(rows: Sequence[Row]) -> str:
     return markdown_table(lines)
 
 
-_NAMES = ("corruption", "view", "images")
+_NAMES = ("model", "corruption", "view", "images")
 _FIGURES = ("seconds", "mib", "bytes")
 _INPUT_FIGURES = ("images_per_second", "cpu_seconds_per_1000")
 TABLES = {

@@ -1,4 +1,8 @@
+import sys
+from types import SimpleNamespace
+
 import pytest
+from click.testing import CliRunner
 
 from benchmarks import pages
 
@@ -101,18 +105,98 @@ def test_a_runtime_that_fails_is_a_row_and_no_end(tmp_path):
     assert interchange.ask("onnxruntime", tmp_path / "model.onnx", np.zeros((1, 2)), 0.01)["outcome"] == "hangs"
 
 
+def corruption_rows(*measured):
+    names = ("model", "corruption", "view", "images", "error", "low", "high")
+    names += ("difference", "difference_low", "difference_high")
+    return [dict(zip(names, row, strict=True)) for row in measured]
+
+
+CORRUPTIONS = (
+    ("a", "none", "center", "100", "0.0800", "0.0700", "0.0900", "0.0000", "0.0000", "0.0000"),
+    ("a", "none", "ten_crop", "100", "0.0600", "0.0500", "0.0700", "0.0000", "0.0000", "0.0000"),
+    ("a", "blur", "center", "100", "0.0750", "0.0650", "0.0850", "-0.0050", "-0.0100", "0.0010"),
+)
+
+
 def test_a_corruption_has_its_errors_by_view_and_what_was_not_measured_is_said():
-    names = ("corruption", "view", "images", "error", "low", "high", "difference", "difference_low", "difference_high")
-    measured = [
-        ("none", "center", "100", "0.0800", "0.0700", "0.0900", "0.0000", "0.0000", "0.0000"),
-        ("none", "ten_crop", "100", "0.0600", "0.0500", "0.0700", "0.0000", "0.0000", "0.0000"),
-        ("blur", "center", "100", "0.0750", "0.0650", "0.0850", "-0.0050", "-0.0100", "0.0010"),
-    ]
-    lines = pages.corruptions([dict(zip(names, row, strict=True)) for row in measured]).splitlines()
-    assert lines[2:] == [
+    lines = pages.corruptions(corruption_rows(*CORRUPTIONS)).splitlines()
+    assert lines == [
+        "| images | top-1 error, centre crop | more than clean, points "
+        "| top-1 error, ten crops | more than clean, points |",
+        "| --- | --- | --- | --- | --- |",
         "| as they are | 8.00 % (7.00 to 9.00) |  | 6.00 % (5.00 to 7.00) |  |",
         "| blur | 7.50 % (6.50 to 8.50) | −0.50 (−1.00 to 0.10) | not measured |  |",
     ]
+
+
+def test_several_models_are_side_by_side_by_name():
+    other = ("b", "blur", "center", "100", "0.0300", "0.0200", "0.0400", "0.0100", "0.0000", "0.0200")
+    lines = pages.corruptions(corruption_rows(CORRUPTIONS[0], CORRUPTIONS[2], other)).splitlines()
+    assert lines == [
+        "| images | `a`, top-1 error, centre crop | more than clean, points "
+        "| `b`, top-1 error, centre crop | more than clean, points |",
+        "| --- | --- | --- | --- | --- |",
+        "| as they are | 8.00 % (7.00 to 9.00) |  | not measured |  |",
+        "| blur | 7.50 % (6.50 to 8.50) | −0.50 (−1.00 to 0.10) | 3.00 % (2.00 to 4.00) | 1.00 (0.00 to 2.00) |",
+    ]
+
+
+@pytest.fixture
+def corruptions(tmp_path, monkeypatch):
+    """The module in a folder of its own, with a model `mine` that knows three of four clean images and no other."""
+    import numpy as np
+
+    from benchmarks import corruptions
+
+    def right(model, images, view, strategy):
+        assert model == (tmp_path / "models" / "mine").resolve()
+        return (images.pixels == 7).all(axis=(1, 2, 3)) & (images.labels < 3)
+
+    for folder in ("models/mine", "benchmarks/results"):
+        (tmp_path / folder).mkdir(parents=True)
+    for name in ("model.json", "weights.safetensors"):
+        (tmp_path / "models" / "mine" / name).write_text("{}")
+    split = corruptions.Images(np.full((4, 8, 8, 3), 7, np.uint8), np.arange(4))
+    strategy = SimpleNamespace(make_strategy=lambda devices: None)
+    monkeypatch.setitem(sys.modules, "alexnet_tf.devices.strategy", strategy)
+    monkeypatch.setattr(corruptions, "RESULTS", tmp_path / "benchmarks" / "results" / "corruptions.csv")
+    monkeypatch.setattr(corruptions, "RecordDataset", SimpleNamespace(open=lambda records, name: split))
+    monkeypatch.setattr(corruptions, "TEST_IMAGES", 4)
+    monkeypatch.setattr(corruptions, "in_float32", lambda folder, strategy: folder)
+    monkeypatch.setattr(corruptions, "right", right)
+    monkeypatch.setattr(corruptions, "describe", lambda: ["a machine"])
+    monkeypatch.setattr(pages, "ROOT", tmp_path)
+    monkeypatch.setattr(pages, "main", lambda: None)
+    return corruptions
+
+
+def test_rows_of_a_folder_have_its_name_and_leave_those_of_other_models(corruptions, tmp_path, monkeypatch):
+    already = "a,none,center,100,0.0800,0.0700,0.0900,0.0000,0.0000,0.0000"
+    corruptions.RESULTS.write_text(f"{','.join(corruptions.COLUMNS)}\n{already}\n")
+    command = ["--model", str(tmp_path / "models" / "mine"), "--only", "brightness × 0.5"]
+    for _ in range(2):  # the second time replaces the rows of the first
+        found = CliRunner().invoke(corruptions.main, command)
+        assert found.exit_code == 0, found.output
+        written = corruptions.RESULTS.read_text().splitlines()
+        assert written[:3] == ["# a machine", ",".join(corruptions.COLUMNS), already]
+        assert [line[:30] for line in written[3:]] == [
+            "mine,none,center,4,0.2500,0.04",
+            "mine,brightness × 0.5,center,4",
+        ]
+        assert ",1.0000," in written[4]
+    monkeypatch.setattr(corruptions, "TEST_IMAGES", 5)
+    assert CliRunner().invoke(corruptions.main, ["--model", command[1]]).output.startswith("mine none center 4 0.2500")
+    assert corruptions.RESULTS.read_text().splitlines() == written
+
+
+def test_a_kept_model_is_found_by_its_name_and_another_word_is_refused(corruptions, tmp_path):
+    kept = tmp_path / "results" / "pretrained" / "kept"
+    kept.mkdir(parents=True)
+    (kept / "model.json").write_text("{}")
+    assert corruptions.model_folder("kept") == kept
+    found = CliRunner().invoke(corruptions.main, ["--model", "keep"])
+    assert found.exit_code == 2
+    assert "models/optimized, or a kept one (cifar10, kept), got keep" in found.output
 
 
 def test_corruptions_change_what_they_say_and_noise_is_that_of_the_image():
