@@ -13,11 +13,11 @@ MOST_NAMED_CLASSES = 40  # beyond, names on the axes of a confusion matrix canno
 COLOURS = ("#4c72b0", "#dd8452", "#55a868", "#c44e52", "#8172b3", "#937860")
 
 
-def new_figure(width_inches: float, height_inches: float) -> "Figure":
-    """Return an empty figure whose parts find room by themselves."""
+def new_figure(width_inches: float, height_inches: float, *, arranged: bool = True) -> "Figure":
+    """Return an empty figure; with `arranged` its parts find room by themselves."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width_inches, height_inches), layout="constrained")
+    return Figure(figsize=(width_inches, height_inches), layout="constrained" if arranged else None)
 
 
 def png(figure: "Figure", *, dpi: int = 110) -> bytes:

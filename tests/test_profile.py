@@ -5,8 +5,8 @@ from benchmarks.profile import Operation
 def test_a_moment_is_shared_by_what_runs_then():
     operations = [
         Operation("a/conv2_1/Conv2DBackpropFilter:_MklNativeConv2DBackpropFilterWithBias", 10, 50),
-        Operation("program/a_inference_momentum_update_26__.1", 30, 70),
-        Operation("program/a_inference_momentum_update_27__.2", 30, 40),
+        Operation("while/momentum_update/ResourceApplyKerasMomentum:ResourceApplyKerasMomentum", 30, 70),
+        Operation("while/momentum_update_1/mul:Mul", 30, 40),
         Operation("a/b:Pack", 80, 90),
     ]
     shares = profile.divided(operations, 100)

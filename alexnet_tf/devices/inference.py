@@ -16,7 +16,7 @@ class Inference:
     Args:
         forward: (n, stored, stored, 3) uint8 -> (n, V, K) float32 logits of V views.
         strategy: Divides a batch among its replicas.
-        batch_size: Images that are on the devices at once; rounded up to a multiple of the replicas.
+        batch_size: Images that are on the devices at once, at most; rounded up to a multiple of the replicas.
     """
 
     def __init__(self, forward: Callable, *, strategy: tf.distribute.Strategy, batch_size: int):
@@ -28,9 +28,11 @@ class Inference:
     def logits(self, split: RecordDataset) -> Iterator[np.ndarray]:
         """Yield the logits (n, V, K) float32 of a split in its order, the last batch perhaps smaller.
 
-        A last incomplete batch is filled up with its first image; the filling's logits are dropped here.
+        Batches are as equal as they can be, since all take the time of a whole one: the last is filled up with its
+        first image, and the filling's logits are dropped here.
         """
-        size = self._per_replica * self._num_replicas
+        num_batches = -(-split.num_examples // (self._per_replica * self._num_replicas))
+        size = -(-split.num_examples // max(1, num_batches * self._num_replicas)) * self._num_replicas
         for start in range(0, split.num_examples, size):
             indices = np.arange(start, min(start + size, split.num_examples))
             padded = np.full(size, start)

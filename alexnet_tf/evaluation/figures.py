@@ -2,13 +2,17 @@
 
 import io
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
 from alexnet_tf.metrics.calibration import Bin
 from alexnet_tf.plotting import COLOURS, MOST_NAMED_CLASSES, new_figure, png
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 RIGHT, WRONG = "#c44e52", "#9aa5b8"  # the paper's red bar is the correct label's
 _NAME_CHARACTERS = 24
@@ -26,21 +30,22 @@ def top_five(images: np.ndarray, described: Sequence[Mapping[str, Any]], *, colu
     Returns:
         A PNG.
     """
+    width, height, side = 2.5, 3.3, 1.9  # of an image with its bars, and of the image, in inches
+    whole = width - 0.3  # a bar's, at a probability of 1
     rows = -(-len(images) // columns)
-    figure = new_figure(2.5 * columns, 3.3 * rows)
-    grid = figure.add_gridspec(2 * rows, columns, height_ratios=[3, 1.7] * rows)
+    figure, axes = _canvas(width * columns, height * rows)
+    bars: list[tuple[float, float, float, str]] = []
     for index, (image, entry) in enumerate(zip(images, described, strict=True)):
-        row, column = divmod(index, columns)
-        _show(figure.add_subplot(grid[2 * row, column]), image, entry.get("label") or entry["key"])
-        bars = figure.add_subplot(grid[2 * row + 1, column])
-        names = [guess["class"] for guess in entry["top"]]
-        values = [guess["probability"] for guess in entry["top"]]
-        colours = [RIGHT if name == entry.get("label") else WRONG for name in names]
-        bars.barh(range(len(names)), values, color=colours, height=0.85)
-        for place, name in enumerate(names):
-            bars.text(0.02, place, shortened(name), va="center", fontsize=7.5, parse_math=False)
-        bars.set(xlim=(0, 1), ylim=(4.6, -0.6))
-        bars.set(xticks=[], yticks=[])
+        left, top = width * (index % columns) + 0.15, height * (index // columns) + 0.1
+        label = entry.get("label")
+        _show(axes, image, left + (whole - side) / 2, top, side, label or entry["key"])
+        for place, guess in enumerate(entry["top"]):
+            y = top + side + 0.32 + 0.18 * place
+            bars.append((left, y, whole * guess["probability"], RIGHT if guess["class"] == label else WRONG))
+            axes.text(left + 0.05, y, shortened(guess["class"]), va="center", fontsize=7.5, parse_math=False)
+    lefts, ys, lengths, colours = zip(*bars, strict=True)
+    axes.barh(ys, whole, left=lefts, height=0.15, color="#eef0f4")
+    axes.barh(ys, lengths, left=lefts, height=0.15, color=colours)
     return _in_256_colours(png(figure, dpi=80))
 
 
@@ -58,13 +63,14 @@ def neighbours(
     Returns:
         A PNG: the name of the class under each image, red where it is the query's.
     """
-    figure = new_figure(1.3 * (columns + 1) + 0.3, 1.55 * len(queries))
-    grid = figure.add_gridspec(len(queries), columns + 2, width_ratios=[1, 0.15, *[1] * columns])
+    width, height, side = 1.3, 1.55, 1.2  # of an image with its class, and of the image, in inches
+    figure, axes = _canvas(width * (columns + 1) + 0.3, height * len(queries))
     for row, (query, images, entry) in enumerate(zip(queries, found, described, strict=True)):
-        _show(figure.add_subplot(grid[row, 0]), query, entry["label"], size=7.5)
-        for column, (image, other) in enumerate(zip(images, entry["neighbours"], strict=True)):
+        top = height * row + 0.05
+        _show(axes, query, 0.05, top, side, entry["label"], size=7.5)
+        for column, (image, other) in enumerate(zip(images, entry["neighbours"], strict=True), start=1):
             colour = RIGHT if other["label"] == entry["label"] else "black"
-            _show(figure.add_subplot(grid[row, column + 2]), image, other["label"], size=7.5, colour=colour)
+            _show(axes, image, width * column + 0.25, top, side, other["label"], size=7.5, colour=colour)
     return _in_256_colours(png(figure, dpi=80))
 
 
@@ -127,10 +133,31 @@ def _in_256_colours(picture: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def _show(axes: Any, image: np.ndarray, title: str, *, size: float = 9, colour: str = "black") -> None:
-    axes.imshow(image, interpolation="nearest" if len(image) > 96 else "bicubic")
-    axes.set_xlabel(shortened(title), fontsize=size, color=colour, labelpad=2, parse_math=False)
-    axes.set(xticks=[], yticks=[])
+def _canvas(width: float, height: float) -> "tuple[Figure, Axes]":
+    """Return a figure and its one pair of axes, in inches from the upper left: a pair a picture would take seconds."""
+    figure = new_figure(width, height, arranged=False)
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0), autoscale_on=False)
+    axes.set_axis_off()
+    return figure, axes
+
+
+def _show(
+    axes: "Axes",
+    image: np.ndarray,
+    left: float,
+    top: float,
+    side: float,
+    title: str,
+    *,
+    size: float = 9,
+    colour: str = "black",
+) -> None:
+    smooth = "nearest" if len(image) > 96 else "bicubic"
+    axes.imshow(image, extent=(left, left + side, top + side, top), interpolation=smooth, aspect="auto")
+    name = shortened(title)
+    axes.text(
+        left + side / 2, top + side + 0.04, name, ha="center", va="top", size=size, color=colour, parse_math=False
+    )
 
 
 def kernel_grid(kernels: np.ndarray, towers: int) -> bytes:

@@ -1,26 +1,24 @@
-"""Stochastic gradient descent with the paper's momentum and weight decay (§5), one pass over the weights; and Adam."""
+"""Stochastic gradient descent with the paper's momentum and weight decay (§5); and Adam."""
 
 import tensorflow as tf
 
 from alexnet_tf.training.recipe import OptimizerSpec
 
 
-@tf.function(jit_compile=True, autograph=False)
 def momentum_update(
     weights, velocity, gradient, learning_rate, momentum, coupled_decay, decoupled_decay, nesterov: bool
 ):
-    """Return (weights, velocity) after one step of §5's rule.
+    """Take one step of §5's rule, with TensorFlow's own kernel: in place, and nothing has to be compiled.
 
         v ← momentum·v − coupled_decay·ε·w − ε·g
         w ← w + v
 
-    At a rate of 0 both stay as they are (weights.cu updates only where epsW > 0): a frozen layer has no velocity to run
-    out. With `nesterov` the step is momentum·v − ε·(g + coupled_decay·w) of the new v. `decoupled_decay`·ε·w is taken
-    from w beside the velocity, as Keras' `weight_decay` does, which at momentum 0.9 is ten times weaker.
+    With `nesterov` the step is momentum·v − ε·(g + coupled_decay·w) of the new v. `decoupled_decay`·ε·w is taken from w
+    beside the velocity, as Keras' `weight_decay` does, which at momentum 0.9 is ten times weaker.
 
     Args:
-        weights: w, float32.
-        velocity: v, like `weights`.
+        weights: w, a float32 variable.
+        velocity: v, a variable like `weights`.
         gradient: g, of the mean loss of the global batch.
         learning_rate: ε of this step, a scalar.
         momentum: Scalar.
@@ -28,12 +26,18 @@ def momentum_update(
         decoupled_decay: λ beside the velocity.
         nesterov: Whether to look ahead.
     """
-    descent = learning_rate * (gradient + coupled_decay * weights)
-    moved = momentum * velocity - descent
-    step = momentum * moved - descent if nesterov else moved
-    updated = weights + step - decoupled_decay * learning_rate * weights
-    moves = learning_rate > 0
-    return tf.where(moves, updated, weights), tf.where(moves, moved, velocity)
+    with tf.name_scope("momentum_update"):
+        slope = gradient + coupled_decay * weights if coupled_decay else gradient
+        if decoupled_decay:
+            weights.assign_sub(decoupled_decay * learning_rate * weights)
+        tf.raw_ops.ResourceApplyKerasMomentum(
+            var=weights.handle,
+            accum=velocity.handle,
+            lr=learning_rate,
+            grad=slope,
+            momentum=momentum,
+            use_nesterov=nesterov,
+        )
 
 
 class MomentumSGD:
@@ -82,34 +86,33 @@ class MomentumSGD:
 
     def _update_all(self, strategy, gradients, learning_rate, conv1_learning_rate, step):
         for index, (variable, *slots) in enumerate(zip(self._variables, *self.slots.values(), strict=True)):
-            rate = conv1_learning_rate if self._is_conv1[index] else learning_rate
-            arguments = (tuple(slots), gradients[index], rate, step, self._is_bias[index], self._decays[index])
+            arguments = (tuple(slots), gradients[index], index, learning_rate, conv1_learning_rate, step)
             strategy.extended.update(variable, self._update, args=arguments, group=True)
 
-    def _update(self, variable, slots, gradient, learning_rate, step, is_bias: bool, decays: bool):
-        rate = learning_rate * (self.spec.bias_learning_rate_factor if is_bias else 1.0)
-        present = [each.read_value() for each in (variable, *slots)]
-        updated = self._updated(present, gradient, rate, step, self.spec.weight_decay if decays else 0.0)
-        return tf.group(*(each.assign(value) for each, value in zip((variable, *slots), updated, strict=True)))
+    def _update(self, variable, slots, gradient, index: int, learning_rate, conv1_learning_rate, step):
+        factor = self.spec.bias_learning_rate_factor if self._is_bias[index] else 1.0
+        decay = self.spec.weight_decay if self._decays[index] else 0.0
+        if not self._is_conv1[index]:
+            self._move(variable, slots, gradient, factor * learning_rate, decay, step)
+            return
+        # A frozen layer has no velocity to run out: weights.cu updates only where epsW > 0.
+        rate = factor * conv1_learning_rate
+        tf.cond(rate > 0, lambda: self._move(variable, slots, gradient, rate, decay, step), lambda: None)
 
-    def _updated(self, present, gradient, rate, step, decay: float):
-        """Return the values after a step of (weights, slots) before it."""
+    def _move(self, weights, slots, gradient, rate, decay: float, step) -> None:
+        """Take a step with the rule, at a rate above 0."""
         spec = self.spec
         coupled, decoupled = (decay, 0.0) if spec.decay_form == "coupled" else (0.0, decay)
-        weights, velocity = present
-        return momentum_update(weights, velocity, gradient, rate, spec.momentum, coupled, decoupled, spec.nesterov)
+        momentum_update(weights, *slots, gradient, rate, spec.momentum, coupled, decoupled, spec.nesterov)
 
 
-@tf.function(jit_compile=True, autograph=False)
 def adam_update(weights, mean, square, gradient, learning_rate, momentum, decay, step):
-    """Return (weights, mean, square) after one step of Adam with β₂ = 0.999 and ε̂ = 1e-7, as Keras has it.
-
-    With the gradient g + decay·w; at a rate of 0 all three stay as they are.
+    """Take one step of Adam with β₂ = 0.999 and ε̂ = 1e-7, as Keras has it, with the gradient g + decay·w.
 
     Args:
-        weights: float32.
-        mean: First moment, like `weights`.
-        square: Second moment, like `weights`.
+        weights: A float32 variable.
+        mean: First moment, a variable like `weights`.
+        square: Second moment, a variable like `weights`.
         gradient: g, of the mean loss of the global batch.
         learning_rate: Of this step, a scalar.
         momentum: β₁.
@@ -119,13 +122,19 @@ def adam_update(weights, mean, square, gradient, learning_rate, momentum, decay,
     References:
         Kingma and Ba, "Adam: a method for stochastic optimization", 2015: section 2, in its more efficient order.
     """
-    slope = gradient + decay * weights
     count = tf.cast(step, tf.float32) + 1.0
-    rate = learning_rate * tf.sqrt(1.0 - 0.999**count) / (1.0 - momentum**count)
-    moved = momentum * mean + (1.0 - momentum) * slope
-    squared = 0.999 * square + 0.001 * slope * slope
-    after = (weights - rate * moved / (tf.sqrt(squared) + 1e-7), moved, squared)
-    return tuple(tf.where(learning_rate > 0, new, old) for new, old in zip(after, (weights, mean, square), strict=True))
+    tf.raw_ops.ResourceApplyAdam(
+        var=weights.handle,
+        m=mean.handle,
+        v=square.handle,
+        beta1_power=momentum**count,
+        beta2_power=0.999**count,
+        lr=learning_rate,
+        beta1=momentum,
+        beta2=0.999,
+        epsilon=1e-7,
+        grad=gradient + decay * weights,
+    )
 
 
 class Adam(MomentumSGD):
@@ -133,9 +142,8 @@ class Adam(MomentumSGD):
 
     slot_names = ("means", "squares")
 
-    def _updated(self, present, gradient, rate, step, decay: float):
-        weights, mean, square = present
-        return adam_update(weights, mean, square, gradient, rate, self.spec.momentum, decay, step)
+    def _move(self, weights, slots, gradient, rate, decay: float, step) -> None:
+        adam_update(weights, *slots, gradient, rate, self.spec.momentum, decay, step)
 
 
 OPTIMIZERS = {"momentum": MomentumSGD, "adam": Adam}

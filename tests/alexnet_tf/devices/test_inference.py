@@ -1,0 +1,38 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from alexnet_tf.devices.inference import Inference
+from tests.alexnet_tf.small_training import split
+
+
+@pytest.mark.parametrize(
+    ("count", "batch_size", "sizes"),
+    [(10, 4, {4}), (9, 4, {3}), (9, 128, {9}), (1, 8, {1}), (128, 64, {64})],
+    ids=["a last batch that is filled up", "equal batches", "a small split", "one image", "whole batches"],
+)
+def test_batches_are_as_equal_as_they_can_be_and_every_image_comes_once(count, batch_size, sizes):
+    seen = set()
+
+    def forward(images):
+        seen.add(images.shape[0])
+        return tf.cast(images[:, None, 0, 0, :], tf.float32)
+
+    images = split(count, 8)
+    inference = Inference(forward, strategy=tf.distribute.OneDeviceStrategy("CPU:0"), batch_size=batch_size)
+    found = np.concatenate(list(inference.logits(images)))
+    np.testing.assert_array_equal(found[:, 0], images.pixels[:, 0, 0, :])
+    assert seen == sizes
+
+
+def test_replicas_share_a_batch_evenly(two_replicas):
+    seen = set()
+
+    def forward(images):
+        seen.add(images.shape[0])
+        return tf.cast(images[:, None, 0, 0, :], tf.float32)
+
+    images = split(9, 8)
+    found = np.concatenate(list(Inference(forward, strategy=two_replicas, batch_size=8).logits(images)))
+    np.testing.assert_array_equal(found[:, 0], images.pixels[:, 0, 0, :])
+    assert seen == {3}  # two batches of 6, three a replica
