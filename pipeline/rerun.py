@@ -6,7 +6,7 @@ from alexnet_tf.errors import AlexNetError
 from pipeline.config.load import PARAMS_FILE, load
 from pipeline.environment.interruption import Interrupted
 from pipeline.environment.progress import progress_for
-from pipeline.environment.quiet_tensorflow import quiet_tensorflow
+from pipeline.environment.lean_imports import lean_imports
 from pipeline.environment.workspace import find_workspace
 from pipeline.runner import run_stage
 from pipeline.stages.table import all_items
@@ -14,7 +14,7 @@ from pipeline.stages.table import all_items
 
 def main() -> int:
     """Run the stage that is named."""
-    quiet_tensorflow()
+    lean_imports()
     workspace = find_workspace()
     try:
         config = load(workspace.root / PARAMS_FILE)

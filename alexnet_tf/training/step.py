@@ -94,6 +94,12 @@ class TrainStep:
         conv1 = [conv1_factor(schedule, step, self.total_steps) for step in steps]
         return np.array(rates, np.float32), np.array(rates, np.float32) * np.array(conv1, np.float32)
 
+    def colour_noise_on(self, first_step: int, num_steps: int) -> np.ndarray:
+        """Return whether each of the next steps has colour noise, bool (num_steps,)."""
+        return np.arange(first_step, first_step + num_steps) < (
+            self.recipe.augmentation.colour_noise_until * self.total_steps
+        )
+
     def run_steps(self, iterator: Iterator, first_step: int, num_steps: int, plateau: Plateau):
         """Take steps in one host call.
 
@@ -114,8 +120,8 @@ class TrainStep:
         rates, conv1_rates = self.learning_rates(first_step, num_steps, plateau)
         self._run = self._run or self._traced(iterator)
         try:
-            steps = (tf.constant(first_step), tf.constant(rates), tf.constant(conv1_rates))
-            figures = self._run(iterator, *steps)
+            noise_on = self.colour_noise_on(first_step, num_steps)
+            figures = self._run(iterator, *map(tf.constant, (first_step, rates, conv1_rates, noise_on)))
             losses, errors, sums = (each.numpy() for each in figures)
         except tf.errors.ResourceExhaustedError as error:
             raise TrainingError(
@@ -162,28 +168,29 @@ class TrainStep:
 
     def _traced(self, iterator) -> Callable:
         """Trace the steps once, for any number of them in a call."""
-        step, each = tf.TensorSpec([], tf.int32), tf.TensorSpec([None], tf.float32)
-        return tf.function(self._run_steps).get_concrete_function(iterator, step, each, each)
+        step, rates, noise_on = (
+            tf.TensorSpec([], tf.int32), tf.TensorSpec([None], tf.float32), tf.TensorSpec([None], tf.bool)
+        )  # fmt: skip
+        return tf.function(self._run_steps).get_concrete_function(iterator, step, rates, rates, noise_on)
 
-    def _run_steps(self, iterator, first_step, rates, conv1_rates):
+    def _run_steps(self, iterator, first_step, rates, conv1_rates, noise_on):
         num_steps = tf.shape(rates)[0]
         losses = tf.TensorArray(tf.float32, num_steps)
         errors = tf.TensorArray(tf.float32, num_steps)
         sums = tf.TensorArray(tf.float32, num_steps)
         for index in tf.range(num_steps):
             images, labels, rows, mirrored = next(iterator)
-            step = (first_step + index, rates[index], conv1_rates[index])
+            step = (first_step + index, rates[index], conv1_rates[index], noise_on[index])
             loss, wrong, total = self.strategy.run(self._replica_step, args=(images, labels, rows, mirrored, *step))
             losses = losses.write(index, self.strategy.reduce("SUM", loss, axis=None))
             errors = errors.write(index, self.strategy.reduce("SUM", wrong, axis=None))
             sums = sums.write(index, self.strategy.experimental_local_results(total)[0])  # replicas are equal
         return losses.stack(), errors.stack(), sums.stack()
 
-    @tf.autograph.experimental.do_not_convert  # only the loop around it needs that, and it takes a second or two
-    def _replica_step(self, images, labels, rows, mirrored, step, rate, conv1_rate):
+    @tf.autograph.experimental.do_not_convert  # only the loop around it needs that
+    def _replica_step(self, images, labels, rows, mirrored, step, rate, conv1_rate, noise_on):
         recipe, batch_size = self.recipe, self.recipe.global_batch_size
         draw = RandomStreams(tf.stack([self.seed, step]), rows, batch_size)
-        noise_on = tf.cast(step, tf.float32) < recipe.augmentation.colour_noise_until * self.total_steps
         inputs = self.views.training(images, draw, recipe.augmentation, self._colour_axes, noise_on, mirrored)
         weights = [variable.value for variable in self.model.trainable_variables]
         with tf.GradientTape(watch_accessed_variables=False) as tape:

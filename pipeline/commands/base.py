@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from pipeline.commands import completion
-from pipeline.environment.quiet_tensorflow import quiet_tensorflow
+from pipeline.environment.lean_imports import lean_imports
 
 overrides = click.option(
     "-S",
@@ -36,7 +36,7 @@ class Command(click.Command):
         """Run the command, and say what went wrong."""
         if ctx.params.pop("debug", False):
             return super().invoke(ctx)
-        quiet_tensorflow()
+        lean_imports()
         return _guarded(lambda: super(Command, self).invoke(ctx), ctx)
 
 

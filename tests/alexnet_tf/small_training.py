@@ -44,6 +44,9 @@ def full_alexnet(**changes) -> AlexNetSpec:
     return alexnet(**sizes | changes)
 
 
+PLAIN = alexnet(weight_stddev=[0.1] * 8)
+
+
 def alexnet_bn(**changes) -> AlexNetBNSpec:
     values = {
         "name": "alexnet_bn",
@@ -199,7 +202,7 @@ def training(network=None, *, strategy=None, train=None, seed: int = 3, crop_siz
         channel_mean=[100.0, 100.0, 100.0],
     )
     return TrainStep(
-        network=network or alexnet(weight_stddev=[0.1] * 8),
+        network=network or PLAIN,
         recipe=how,
         views=views,
         colour_axes=colour_axes(how.augmentation, [900.0, 300.0, 100.0], np.eye(3)),
@@ -214,15 +217,21 @@ def training(network=None, *, strategy=None, train=None, seed: int = 3, crop_siz
 _COMPILED: dict[str, tuple[Any, dict[str, np.ndarray]]] = {}
 
 
-def compiled(network=None, **changes):
-    """What `training` makes of these, compiled once in a session: its variables have their first values again."""
-    if changes.get("strategy", ...) is None:
-        del changes["strategy"]
-    key = repr((network, sorted(changes.items())))
+def compiled(network=None, *, strategy=None, **changes):
+    """What `training` makes of these, compiled once in a session: its variables have their first values again.
+
+    What follows a schedule is given to each step, so that one graph is for any length, rate and schedule.
+    """
+    network, how = network or PLAIN, recipe(**changes)
+    constant = {"epochs": 1, "keep": "last", "schedule": schedule()}
+    constant["optimizer"] = how.optimizer.model_copy(update={"learning_rate": 1.0})
+    constant["augmentation"] = how.augmentation.model_copy(update={"colour_noise_until": 1.0})
+    key = repr((network, strategy, how.model_copy(update=constant)))
     if key not in _COMPILED:
-        made = training(network, **changes)
+        made = training(network, strategy=strategy, **changes)
         _COMPILED[key] = made, {name: variable.numpy() for name, variable in made.variables.items()}
     made, first = _COMPILED[key]
+    made.recipe, made.total_steps = how, how.epochs * made.batches.steps_per_epoch
     for name, variable in made.variables.items():
         variable.assign(first[name])
     return made

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from lean import LEAN
 from scipy import stats
 
 import alexnet_tf as an
@@ -96,12 +97,14 @@ def fitted_share(model, epochs=20):
     return model.evaluate(*images(), verbose=0) / before
 
 
-@pytest.mark.parametrize(("make", "learning_rate"), [(small, 1e-4), (small_bn, 1e-2)])
+@pytest.mark.parametrize(
+    ("make", "learning_rate"), [pytest.param(small, 1e-4, marks=pytest.mark.slow), (small_bn, 1e-2)]
+)
 def test_fit_learns(make, learning_rate):
     assert fitted_share(compiled(make(), learning_rate)) < 0.8
 
 
-@pytest.mark.parametrize("make", [small, small_bn])
+@pytest.mark.parametrize("make", [small, pytest.param(small_bn, marks=pytest.mark.slow)])
 def test_fit_drops_other_units_in_every_step(make):
     """With a rate of 0 nothing but dropout can change the loss: batch normalization sees the same batch."""
     found = losses(compiled(make(), 0.0))
@@ -247,14 +250,16 @@ for name, seed in (("2012", 5), ("bn", 6), ("four", None)):
         assert np.abs(model(x, training=True) - model(x, training=True)).max() > 0
 """
     environment = os.environ | {"PYTHONPATH": str(root)}
-    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=environment, check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-c", LEAN + program], cwd=tmp_path, env=environment, check=True, capture_output=True
+    )
     for name, model in models.items():
         np.testing.assert_array_equal(np.load(tmp_path / f"{name}.npy"), model(x))
 
 
 def test_all_classes_of_the_package_that_keras_knows_are_custom_objects():
-    known = {name for name in keras.saving.get_custom_objects() if name.startswith("alexnet_tf>")}
-    assert known == set(an.custom_objects())
+    ours = set(an.custom_objects())  # which imports them
+    assert ours == {name for name in keras.saving.get_custom_objects() if name.startswith("alexnet_tf>")}
 
 
 @pytest.mark.parametrize("make", [an.AlexNet, an.AlexNetBN, an.FourLayer])

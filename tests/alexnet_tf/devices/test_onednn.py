@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from lean import LEAN
 
 from alexnet_tf.devices.onednn import onednn_is_on
 from alexnet_tf.devices.precision import arithmetic
@@ -16,7 +17,7 @@ NAME = "TF_ENABLE_ONEDNN_OPTS"
 def printed(program: str, said: str | None, root) -> str:
     """What a fresh Python prints, with the variable set to `said` or not at all."""
     environment = {key: value for key, value in os.environ.items() if key != NAME} | ({NAME: said} if said else {})
-    command = [sys.executable, "-c", program]
+    command = [sys.executable, "-c", LEAN + program]
     return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=True).stdout.strip()
 
 

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
+from lean import LEAN
 
 from alexnet_tf.devices.strategy import make_strategy
 from alexnet_tf.training.batches import Batches
@@ -207,7 +208,7 @@ print("a batch", flush=True)
 
 @pytest.mark.parametrize("devices", [[], ["CPU:0", "CPU:1"]], ids=["one replica", "two replicas"])
 def test_an_iterator_that_is_kept_to_the_end_does_not_hold_up_the_interpreter(root, devices):
-    command = [sys.executable, "-c", KEPT, *devices]
+    command = [sys.executable, "-c", LEAN + KEPT, *devices]
     child = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         assert child.stdout is not None

@@ -331,7 +331,7 @@ def test_the_plateau_rule_sees_the_validation_error(monkeypatch):
 
 
 def test_averaged_weights_are_the_result():
-    work = compiled(epochs=1, weight_averaging=0.5)
+    work = compiled(epochs=1, weight_averaging=0.9)
     fitted = make(work).run()
     averaged = [work.variables[f"averages/{n}"].numpy() for n in range(len(work.model.trainable_variables))]
     for variable, average in zip(work.model.trainable_variables, averaged, strict=True):

@@ -1,8 +1,8 @@
-"""Imports TensorFlow and Keras without what they say and without what no stage needs of them.
+"""Imports large packages without what they say and without what no stage needs of them.
 
 TensorFlow's C++ code writes to the descriptor of standard error before its log has a level, so that no setting
 silences it. Keras imports scikit-learn, pandas and matplotlib wherever they are installed, for wrappers and pictures
-that nothing here uses: a large part of the time of `import tensorflow`.
+that nothing here uses, Beam and MLflow pandas: a large part of the time that each of these takes.
 """
 
 import os
@@ -15,26 +15,26 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
 _STDERR = 2
-_QUIET = ("tensorflow", "keras")
+_PACKAGES = ("apache_beam", "keras", "tensorflow")
 _UNUSED = ("matplotlib", "pandas", "sklearn")
 # Writes out what it has read once the pipe is closed, by us or by the end of our process, unless it is killed before.
 _REPLAY = 'text=$(cat); [ -z "$text" ] || printf "%s\\n" "$text" >&2'
 
 
-def quiet_tensorflow() -> None:
-    """Make the first import of TensorFlow and Keras, wherever in this process it is, silent and lean."""
+def lean_imports() -> None:
+    """Make the first import of TensorFlow, Keras and Beam, wherever in this process it is, silent and lean."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # of what comes later; its errors reach Python as exceptions
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
 
 
 class _Finder(MetaPathFinder):
-    """Finds the two packages as Python does, and runs them with standard error held back."""
+    """Finds these packages as Python does, and runs them with standard error held back."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        spec = PathFinder.find_spec(fullname, path) if fullname in _QUIET else None
+        spec = PathFinder.find_spec(fullname, path) if fullname in _PACKAGES else None
         if spec is None or spec.loader is None:
             return None
         execute = spec.loader.exec_module

@@ -10,7 +10,7 @@ import stub_stages
 
 NOISE = "import ctypes, os\nctypes.CDLL(None).write(2, b'I0000 port.cc: noise\\n', 21)\nimport sys\n"
 NOISE += "print('a warning of Python', file=sys.stderr)\n"
-IMPORT = "from pipeline.environment.quiet_tensorflow import quiet_tensorflow\nquiet_tensorflow()\nimport os, sys\n"
+IMPORT = "from pipeline.environment.lean_imports import lean_imports\nlean_imports()\nimport os, sys\n"
 IMPORT += "os.write(2, b'before\\n')\nimport tensorflow\nassert tensorflow.__file__\nos.write(2, b'after\\n')\n"
 
 
