@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 from dvc_repository import Repository
+from store import put_empty_store
 
 from pipeline.environment.yaml_file import read
 from pipeline.stages.lock import dvc_md5, read_lock
@@ -241,6 +242,7 @@ def test_results_that_are_kept_make_the_rows_again(repository, tmp_path):
     for name in ("mlflow.db", "mlruns", ".alexnet/linked.json"):
         path = repository.root / name
         shutil.rmtree(path) if path.is_dir() else path.unlink()
+    put_empty_store(repository.root)
     for _ in range(2):  # the second time changes nothing
         assert "2 results are in" in repository.run("alexnet", "track", "import").stdout
         rows = repository.rows()
@@ -261,19 +263,3 @@ def test_results_that_are_kept_make_the_rows_again(repository, tmp_path):
             # A stage that serves both variants stands below one row and is linked from the other.
             linked = {tag.removeprefix("skipped.") for tag in row["tags"] if tag.startswith("skipped.")}
             assert linked | {each.partition("@")[0] for each in row["below"]} == set(STAGES)
-
-
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory):
-    """A repository in which a training with other parameters than its experiment's was kept; and the kept file."""
-    made = Repository(tmp_path_factory.mktemp("kept"))
-    (made.root / "experiments").mkdir()
-    shutil.copy(made.root / "params.yaml", made.root / "experiments/stub.yaml")
-    made.commit()
-    made.edit("epochs: 30,", "epochs: 28,")
-    made.run("dvc", "repro")
-    made.rows()  # the uploader has ended
-    paths = json.loads(made.run("alexnet", "track", "keep", "--json").stdout)
-    made.run("git", "checkout", "-q", "params.yaml")
-    shutil.rmtree(made.root / ".dvc/cache")
-    return made, next(path for path in paths if "optimized-seed2012-" in path)
