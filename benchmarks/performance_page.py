@@ -1,4 +1,4 @@
-"""Renders docs/performance.md and its plots from benchmarks/results/training-PROCESSOR.csv and environment.csv.
+"""Renders docs/performance.md and its plots from the training-PROCESSOR, environment and stages files of results/.
 
 python -m benchmarks.performance_page
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 from string import Template
 
 from alexnet_tf.text_tables import markdown_table
-from benchmarks import environment
+from benchmarks import environment, stages
 from benchmarks.pages import load, machine
 from benchmarks.subjects import flop_per_image
 from benchmarks.training import AT, FOLDER, MANY_IMAGES, ROOT
@@ -167,6 +167,8 @@ def page() -> str:
         sections="\n".join(map(section, _measured())),
         environment_machine=machine("environment"),
         environment=environment.table(load("environment")[1]),
+        stages_machine=machine("stages"),
+        stages=stages.table(load("stages")[1]),
         gflop=f"{flop_per_image()[1] / 1e9:.3f}",
     )
 

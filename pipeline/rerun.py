@@ -5,8 +5,8 @@ import sys
 from alexnet_tf.errors import AlexNetError
 from pipeline.config.load import PARAMS_FILE, load
 from pipeline.environment.interruption import Interrupted
-from pipeline.environment.progress import progress_for
 from pipeline.environment.lean_imports import lean_imports
+from pipeline.environment.progress import progress_for
 from pipeline.environment.workspace import find_workspace
 from pipeline.runner import run_stage
 from pipeline.stages.table import all_items

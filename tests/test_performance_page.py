@@ -1,4 +1,6 @@
-from benchmarks import environment, performance_page, subjects, training
+from benchmarks import environment, performance_page, stages, subjects, training
+from pipeline.environment.dotted import at
+from pipeline.environment.yaml_file import read
 
 
 def test_the_page_is_that_of_the_measurements():
@@ -35,6 +37,34 @@ def test_a_setting_is_a_share_of_the_one_without_either_within_a_round():
         "| yes | no | 3.0 | 0.75 | 900 |",
         "| no | no | 4.0 | 1.00 | 900 |",
     ]
+
+
+def test_a_stage_is_a_share_of_what_it_was_at_the_revision_within_a_round():
+    rows = [
+        {"round": number, "revision": revision, "stage": stage, "seconds": seconds, "cpu_seconds": cpu_seconds}
+        for number, revision, stage, seconds, cpu_seconds in (
+            ("1", "", "train@faithful", "9", "10"),
+            ("1", "abc", "train@faithful", "18", "20"),
+            ("2", "", "train@faithful", "8", "12"),
+            ("2", "abc", "train@faithful", "8", "16"),
+            ("1", "", "a new one", "1", "2"),
+            ("2", "", "a new one", "3", "4"),
+        )
+    ]
+    assert stages.table(rows).splitlines() == [
+        "| `dvc repro` of | seconds | CPU-seconds | CPU-seconds at abc | ratio |",
+        "| --- | --- | --- | --- | --- |",
+        "| train@faithful | 8.5 | 11.0 | 18.0 | 0.62 |",
+        "| a new one | 2.0 | 3.0 |  |  |",
+    ]
+    alone = [row for row in rows if not row["revision"]]
+    assert stages.table(alone).splitlines()[2] == "| train@faithful | 8.5 | 11.0 |"
+
+
+def test_the_stages_are_shrunk_by_keys_that_params_yaml_has(root):
+    content = read(root / "params.yaml")
+    for key in stages.SMALL:
+        at(content, key)  # raises where there is none
 
 
 def test_the_arithmetic_of_a_step_by_hand():

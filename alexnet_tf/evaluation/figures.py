@@ -2,17 +2,13 @@
 
 import io
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from alexnet_tf.metrics.calibration import Bin
 from alexnet_tf.plotting import COLOURS, MOST_NAMED_CLASSES, new_figure, png
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 RIGHT, WRONG = "#c44e52", "#9aa5b8"  # the paper's red bar is the correct label's
 _NAME_CHARACTERS = 24
@@ -133,7 +129,7 @@ def _in_256_colours(picture: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def _canvas(width: float, height: float) -> "tuple[Figure, Axes]":
+def _canvas(width: float, height: float) -> tuple[Any, Any]:
     """Return a figure and its one pair of axes, in inches from the upper left: a pair a picture would take seconds."""
     figure = new_figure(width, height, arranged=False)
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0), autoscale_on=False)
@@ -142,7 +138,7 @@ def _canvas(width: float, height: float) -> "tuple[Figure, Axes]":
 
 
 def _show(
-    axes: "Axes",
+    axes: Any,
     image: np.ndarray,
     left: float,
     top: float,

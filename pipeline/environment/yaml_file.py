@@ -23,7 +23,7 @@ def parse(text: str, source: str) -> Any:
         ConfigError: The text is no YAML, or has a key twice.
     """
     try:
-        return YAML(typ="safe").load(text)
+        return YAML(typ="safe", pure=True).load(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""

@@ -183,6 +183,7 @@ def test_a_training_that_must_stay_at_chance_says_so_before_it_begins(inputs, tm
     assert progress.lines[1].startswith("epoch 1 of 1")
 
 
+@pytest.mark.slow  # the end-to-end test of a training that was killed compares bytes of two processes
 def test_equal_parameters_are_equal_bytes(inputs, tmp_path):
     assert run(inputs, tmp_path / "a", parameters()) == run(inputs, tmp_path / "b", parameters())
 

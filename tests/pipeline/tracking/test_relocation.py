@@ -1,4 +1,4 @@
-"""A clone that was moved or copied: what MLflow no longer finds, and the command that mends it, in processes apart."""
+"""A clone that was moved or copied: what MLflow no longer finds, and the command that mends it."""
 
 import contextlib
 import json
@@ -14,13 +14,7 @@ from stub_stages import ROOT, make_repository
 
 from pipeline.tracking import relocation, spool
 
-LIST = """
-import json
-from mlflow.tracking import MlflowClient
-client = MlflowClient()
-runs = client.search_runs([each.experiment_id for each in client.search_experiments()])
-print(json.dumps({run.info.run_id: [file.path for file in client.list_artifacts(run.info.run_id)] for run in runs}))
-"""
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own, of SQLAlchemy
 REGISTER = """
 from pathlib import Path
 from pipeline.tracking.mlflow_client import Runs
@@ -51,7 +45,11 @@ def python(folder, text):
 
 def listed(folder):
     """Run -> names of its artifacts, as MLflow lists them; only those of a run that has any."""
-    found = json.loads(python(folder, LIST))
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    runs = client.search_runs([each.experiment_id for each in client.search_experiments()])
+    found = {run.info.run_id: [file.path for file in client.list_artifacts(run.info.run_id)] for run in runs}
     return {run: names for run, names in found.items() if names}
 
 

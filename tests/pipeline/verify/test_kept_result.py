@@ -17,7 +17,7 @@ def kept(tmp_path_factory):
     shutil.copy(made.root / "params.yaml", made.root / "experiments/stub.yaml")
     made.commit()
     made.edit("epochs: 30,", "epochs: 28,")
-    made.run("dvc", "repro")
+    made.run("dvc", "repro", "evaluate@optimized")
     made.rows()  # the uploader has ended
     paths = json.loads(made.run("alexnet", "track", "keep", "--json").stdout)
     made.run("git", "checkout", "-q", "params.yaml")
@@ -47,7 +47,11 @@ def test_verify_runs_a_kept_result_from_its_own_commit_with_its_changes(kept):
 
 @pytest.mark.parametrize(
     ("claimed", "verdict", "code"),
-    [(0.25, "same results, different bytes", 0), (0.26, "within tolerance", 0), (0.75, "not reproduced", 1)],
+    [
+        (0.25, "same results, different bytes", 0),
+        pytest.param(0.26, "within tolerance", 0, marks=pytest.mark.slow),  # test_backfill.py has it of a run
+        (0.75, "not reproduced", 1),
+    ],
 )
 def test_verify_compares_the_numbers_of_a_kept_result_where_bytes_differ(kept, claimed, verdict, code):
     repository, path = kept
