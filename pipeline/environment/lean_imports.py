@@ -2,7 +2,7 @@
 
 TensorFlow's C++ code writes to the descriptor of standard error before its log has a level, so that no setting
 silences it. Keras imports scikit-learn, pandas and matplotlib wherever they are installed, for wrappers and pictures
-that nothing here uses, Beam and MLflow pandas: a large part of the time that each of these takes.
+that nothing here uses; Beam and MLflow import pandas. That is a large part of the time that importing them takes.
 """
 
 import os

@@ -36,3 +36,8 @@ def test_replicas_share_a_batch_evenly(two_replicas):
     found = np.concatenate(list(Inference(forward, strategy=two_replicas, batch_size=8).logits(images)))
     np.testing.assert_array_equal(found[:, 0], images.pixels[:, 0, 0, :])
     assert seen == {3}  # two batches of 6, three a replica
+
+
+def test_an_empty_split_has_no_logits():
+    inference = Inference(tf.identity, strategy=tf.distribute.OneDeviceStrategy("CPU:0"), batch_size=8)
+    assert list(inference.logits(split(0, 8))) == []

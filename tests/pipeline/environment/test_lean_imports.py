@@ -12,6 +12,7 @@ NOISE = "import ctypes, os\nctypes.CDLL(None).write(2, b'I0000 port.cc: noise\\n
 NOISE += "print('a warning of Python', file=sys.stderr)\n"
 IMPORT = "from pipeline.environment.lean_imports import lean_imports\nlean_imports()\nimport os, sys\n"
 IMPORT += "os.write(2, b'before\\n')\nimport tensorflow\nassert tensorflow.__file__\nos.write(2, b'after\\n')\n"
+UNUSED = "try:\n    import pandas, sklearn\nexcept ImportError:\n    pandas = None\nassert pandas is None\n"
 
 
 def run(folder, root, module, code=IMPORT):
@@ -47,10 +48,17 @@ def test_an_import_that_ends_the_process_shows_all_that_it_wrote(tmp_path, root,
 def test_what_only_keras_would_use_is_not_imported_with_it_and_is_there_afterwards(tmp_path, root):
     for name in ("pandas", "sklearn", "matplotlib"):
         (tmp_path / f"{name}.py").write_text("")
-    unused = "try:\n    import pandas, sklearn\nexcept ImportError:\n    pandas = None\nassert pandas is None\n"
     before = "import matplotlib\nloaded = matplotlib\n"
     after = "import pandas, sklearn, matplotlib\nassert matplotlib is loaded\nassert pandas and sklearn\n"
-    done = run(tmp_path, root, unused + "import matplotlib\n", before + IMPORT + after)
+    done = run(tmp_path, root, UNUSED + "import matplotlib\n", before + IMPORT + after)
+    assert (done.returncode, done.stderr) == (0, "before\nafter\n")
+
+
+def test_beam_is_imported_without_pandas(tmp_path, root):
+    for name, content in (("pandas.py", ""), ("apache_beam.py", NOISE + UNUSED)):
+        (tmp_path / name).write_text(content)
+    code = IMPORT.replace("tensorflow", "apache_beam") + "import pandas\nassert pandas\n"
+    done = run(tmp_path, root, "", code)
     assert (done.returncode, done.stderr) == (0, "before\nafter\n")
 
 
