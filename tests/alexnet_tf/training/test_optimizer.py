@@ -214,3 +214,23 @@ def test_replicas_add_up_their_shares_of_the_gradient(two_replicas):
     two_replicas.run(step, args=(shares,))
     for replica in two_replicas.experimental_local_results(model.weights[0].value):
         np.testing.assert_allclose(replica, 1 - 0.1 * 3, rtol=1e-6)
+
+
+def test_a_frozen_conv1_stops_on_every_replica(two_replicas):
+    with two_replicas.scope():
+        layers = [keras.layers.Dense(1, name=name, kernel_initializer="ones") for name in ("conv1", "fc8")]
+        model = keras.Sequential(layers)
+        model.build((1, 1))
+        sgd = MomentumSGD(optimizer(weight_decay=0.0), model.trainable_variables)
+
+    @tf.function
+    def step(conv1_rate):
+        gradients = [tf.ones(variable.shape) for variable in model.trainable_variables]
+        sgd.apply(gradients, tf.constant(0.1), conv1_rate, tf.constant(0))
+
+    for conv1_rate in (0.1, 0.0):
+        two_replicas.run(step, args=(tf.constant(conv1_rate),))
+    # v = -0.1·2, then -0.9·0.2 - 0.1·2 = -0.38
+    for layer, expected in zip(layers, (1 - 0.2, 1 - 0.2 - 0.38), strict=True):
+        for replica in two_replicas.experimental_local_results(layer.kernel.value):
+            np.testing.assert_allclose(replica, expected, rtol=1e-6)
