@@ -6,13 +6,15 @@
 # Python if not, without a word: every read of a dvc.lock then takes several times as long. The extra that is named for
 # it, ruamel.yaml[libyaml], installs another package, ruamel.yaml.clibz, sets ruamel.yaml.__with_libyaml__ to True, and
 # changes nothing: YAML() does not use that one. `pip install ruamel.yaml.clib`, the extra `oldlibyaml`, brings the
-# parser in C back; what is read is the same.
+# parser in C back; what is read is the same. But that one does not read all: it refuses a list such as
+# [GPU:0, GPU:1], without quotes, which the parser in Python takes for two words.
 #
 # One would guess: installing DVC brings what DVC is fast with, "safe" loading is in C on CPython as it was for years,
 # and where __with_libyaml__ is True it is.
 #
 # Why it matters: an environment that is made anew from the same requirements spends more of every DVC command on
-# reading dvc.lock, in a package that nobody has changed, and the remedy that the package names is none.
+# reading dvc.lock, in a package that nobody has changed, and the remedy that the package names is none. The one that
+# works can stop a params.yaml that names devices.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -23,7 +25,7 @@ export HOME="$work/home" DVC_NO_ANALYTICS=1
 export DVC_GLOBAL_CONFIG_DIR="$work/global" DVC_SYSTEM_CONFIG_DIR="$work/system" DVC_SITE_CACHE_DIR="$work/site"
 mkdir -p "$HOME" "$work/project"
 cd "$work/project"
-want="0.18.16:C 0.19.1:Python/False libyaml:Python/True oldlibyaml:C/True ratio:above-2.5 content:same status:same"
+want="0.18.16:C 0.19.1:Python/False libyaml:Python/True oldlibyaml:C/True ratio:above-2.5 content:same status:same devices:2/refused"
 
 cat >"$work/make.py" <<'P'
 """A pipeline of 40 stages that all have run: three dependencies, four parameters and two outputs each."""
@@ -67,13 +69,14 @@ cat >"$work/measure.py" <<'P'
 import hashlib
 import json
 import os
+import pathlib
 import statistics
 import subprocess
 import sys
 import time
 
 import ruamel.yaml
-from dvc.utils.serialize import load_yaml
+from dvc.utils.serialize import YAMLFileCorruptedError, load_yaml
 
 seconds = []
 for _ in range(7):
@@ -94,7 +97,12 @@ print(
     f"{statistics.median(seconds):.2f} s of processor time; `dvc status` {whole:.1f} s in all: {text}",
     file=sys.stderr,
 )
-print(f"{parser}/{ruamel.yaml.__with_libyaml__}", statistics.median(seconds), digest, answer)
+pathlib.Path("devices.yaml").write_text("devices: [GPU:0, GPU:1]\n")
+try:
+    devices = len(load_yaml("devices.yaml")["devices"])
+except YAMLFileCorruptedError:
+    devices = "refused"
+print(f"{parser}/{ruamel.yaml.__with_libyaml__}", statistics.median(seconds), digest, answer, devices)
 P
 
 how='import ruamel.yaml as r; print("C" if r.YAML(typ="safe").Parser.__name__ == "CParser" else "Python")'
@@ -106,16 +114,16 @@ echo "ruamel.yaml 0.18.16 alone: its safe parser is in $old"
 install dvc==3.67.1 ruamel.yaml==0.19.1
 "$python" "$work/make.py"
 "$python" -m dvc init -q --no-scm >"$work/init.log" 2>&1
-read -r bare slow content answer < <("$python" "$work/measure.py" "with nothing else")
+read -r bare slow content answer devices < <("$python" "$work/measure.py" "with nothing else")
 install "ruamel.yaml[libyaml]==0.19.1" ruamel.yaml.clibz==0.3.7
-read -r libyaml _ _ _ < <("$python" "$work/measure.py" "with [libyaml]")
+read -r libyaml _ < <("$python" "$work/measure.py" "with [libyaml]")
 install "ruamel.yaml[oldlibyaml]==0.19.1" ruamel.yaml.clib==0.2.15
-read -r oldlibyaml fast content_after answer_after < <("$python" "$work/measure.py" "with [oldlibyaml]")
+read -r oldlibyaml fast content_after answer_after devices_after < <("$python" "$work/measure.py" "with [oldlibyaml]")
 
 ratio=$("$python" -c "print(f'{$slow / $fast:.1f}')")
 echo "with nothing else, dvc.lock takes $ratio times as long as with [oldlibyaml]"
 seen="0.18.16:$old 0.19.1:$bare libyaml:$libyaml oldlibyaml:$oldlibyaml"
 seen="$seen ratio:$("$python" -c "print('above' if $ratio > 2.5 else 'not-above')")-2.5"
 seen="$seen content:$([ "$content" = "$content_after" ] && echo same || echo different)"
-seen="$seen status:$([ "$answer" = "$answer_after" ] && echo same || echo different)"
+seen="$seen status:$([ "$answer" = "$answer_after" ] && echo same || echo different) devices:$devices/$devices_after"
 [ "$seen" = "$want" ] || { echo "changed: $seen, expected $want"; exit 1; }
