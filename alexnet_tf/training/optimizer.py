@@ -100,10 +100,11 @@ class MomentumSGD:
         tf.cond(rate > 0, lambda: self._move(variable, slots, gradient, rate, decay, step), lambda: None)
 
     def _move(self, weights, slots, gradient, rate, decay: float, step) -> None:
-        """Take a step with the rule, at a rate above 0."""
+        """Take a step with the rule; at a rate of 0 its velocity would still move the weights."""
         spec = self.spec
         coupled, decoupled = (decay, 0.0) if spec.decay_form == "coupled" else (0.0, decay)
-        momentum_update(weights, *slots, gradient, rate, spec.momentum, coupled, decoupled, spec.nesterov)
+        (velocity,) = slots
+        momentum_update(weights, velocity, gradient, rate, spec.momentum, coupled, decoupled, spec.nesterov)
 
 
 def adam_update(weights, mean, square, gradient, learning_rate, momentum, decay, step):
@@ -143,7 +144,8 @@ class Adam(MomentumSGD):
     slot_names = ("means", "squares")
 
     def _move(self, weights, slots, gradient, rate, decay: float, step) -> None:
-        adam_update(weights, *slots, gradient, rate, self.spec.momentum, decay, step)
+        mean, square = slots
+        adam_update(weights, mean, square, gradient, rate, self.spec.momentum, decay, step)
 
 
 OPTIMIZERS = {"momentum": MomentumSGD, "adam": Adam}
