@@ -59,7 +59,7 @@ def main(rounds: int, revision: str | None) -> None:
                     row = {"round": number, "revision": name, "stage": stage}
                     rows.append(row | {"seconds": round(seconds, 2), "cpu_seconds": round(cpu_seconds, 2)})
                     click.echo(" ".join(f"{key}={value}" for key, value in rows[-1].items()))
-    keep(RESULTS, rows)
+            keep(RESULTS, rows)  # after each round, as they are long
 
 
 def make_small(path: Path) -> None:
