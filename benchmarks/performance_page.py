@@ -169,6 +169,7 @@ def page() -> str:
         environment=environment.table(load("environment")[1]),
         stages_machine=machine("stages"),
         stages=stages.table(load("stages")[1]),
+        stages_rounds=max(int(row["round"]) for row in load("stages")[1]),
         gflop=f"{flop_per_image()[1] / 1e9:.3f}",
     )
 

@@ -1,7 +1,7 @@
 """What a stage costs whatever it works on: every stage of the sample with a handful of images and kernels.
 
-    python -m benchmarks.stages                        # three rounds, a quarter of an hour on two cores
-    python -m benchmarks.stages --against b8d5bc7      # beside the stages at a revision of Git
+    python -m benchmarks.stages                        # three rounds, under ten minutes on two cores
+    python -m benchmarks.stages --against b8d5bc7      # beside the stages at a revision of Git: twice as long
 
 Each stage is a `dvc repro` of its own, so that its time is start, compilation and end, DVC's included, and hardly any
 work. Both are measured in worktrees, of HEAD and of the revision, with the packages of this environment and nothing
@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -25,7 +26,7 @@ from benchmarks.training import FOLDER, keep, worktree
 
 RESULTS = FOLDER / "stages.csv"
 NOTHING = "nothing to do"
-SMALL = {
+SMALL: dict[str, object] = {
     "download.sample.train_images_per_class": 8,
     "download.sample.validation_images_per_class": 2,
     "download.sample.test_images_per_class": 2,
@@ -38,7 +39,7 @@ SMALL = {
     "variants.optimized.network.filters": [8, 8, 8, 8, 8],
     "variants.optimized.network.dense_units": [16, 16],
 }
-"""Keys of params.yaml, whose images keep their sizes."""
+"""Keys of params.yaml -> values with which networks and data train in seconds; the images keep their sizes."""
 
 
 @click.command(help=__doc__)
@@ -50,7 +51,7 @@ def main(rounds: int, revision: str | None) -> None:
     with worktree("HEAD") as now, worktree(revision) as then:
         places = {"": now} | ({revision: then} if revision else {})
         for root in places.values():
-            make_small(root / "params.yaml")
+            edit(root / "params.yaml", SMALL)
             compileall.compile_dir(str(root), quiet=2)
         for number in range(1, rounds + 1):
             for name, root in places.items():
@@ -62,15 +63,21 @@ def main(rounds: int, revision: str | None) -> None:
             keep(RESULTS, rows)  # after each round, as they are long
 
 
-def make_small(path: Path) -> None:
-    """Shrink the data and the networks of a params.yaml."""
+def edit(path: Path, values: Mapping[str, object]) -> None:
+    """Set dotted keys of a YAML file, keeping its comments.
+
+    Raises:
+        KeyError: There is no such key.
+    """
     yaml = YAML()
     content = yaml.load(path)
-    for dotted, value in SMALL.items():
+    for dotted, value in values.items():
         *parents, key = dotted.split(".")
         place = content
         for parent in parents:
             place = place[parent]
+        if key not in place:
+            raise KeyError(dotted)
         place[key] = value
     with path.open("w") as file:
         yaml.dump(content, file)

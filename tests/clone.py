@@ -7,7 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ruamel.yaml import YAML
+from benchmarks import stages
+from benchmarks.stages import edit
 
 ROOT = Path(__file__).resolve().parent.parent
 README_COMMANDS = [
@@ -69,37 +70,12 @@ class Clone:
         edit(self.root / "params.yaml", {path: value})
 
 
-def edit(path: Path, values: dict[str, object]) -> None:
-    """Set dotted keys of a YAML file, keeping its comments."""
-    yaml = YAML()
-    content = yaml.load(path)
-    for dotted, value in values.items():
-        *parents, key = dotted.split(".")
-        place = content
-        for parent in parents:
-            place = place[parent]
-        assert key in place, dotted
-        place[key] = value
-    with path.open("w") as file:
-        yaml.dump(content, file)
-
-
-SMALL = {
-    "download.sample.train_images_per_class": 8,
-    "download.sample.validation_images_per_class": 2,
-    "download.sample.test_images_per_class": 2,
-    "validate.max_corrupt_share": 0.1,
-    "variants.faithful.network.filters": [8, 16, 16, 16, 16],
-    "variants.faithful.network.dense_units": [32, 32],
-    "variants.optimized.network.filters": [8, 8, 8, 8, 8],
-    "variants.optimized.network.dense_units": [16, 16],
-    "compare.bootstrap_samples": 100,
-} | {
+SMALL = stages.SMALL | {
     f"variants.{variant}.{key}": value
     for variant, epochs in EPOCHS.items()
     for key, value in (("training.epochs", epochs), ("gate.max_top1_error", GATES[variant]))
 }
-"""Keys of params.yaml -> values with which networks and data train in seconds; the images keep their sizes."""
+"""Those of the benchmark of stages, with the epochs and gates from above."""
 
 
 def make_small(path: Path) -> None:

@@ -102,13 +102,15 @@ def test_what_a_server_refused_is_one_sentence_and_goes_to_the_next_store(serve,
         "    os.environ['MLFLOW_TRACKING_URI'] = uri\n"
         "    try: send(Path(home), [Path(folder)])\n"
         "    except Exception as error: print(reason(error, Path(home)))\n"
+        "print('pandas' in sys.modules)\n"
     )
     uris = [serve(OK, FORBIDDEN), serve(GARBAGE, GARBAGE)]
     command = [sys.executable, "-c", code, str(workspace.home), str(folder), *uris]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    refused, garbled = done.stdout.splitlines()
+    refused, garbled, has_pandas = done.stdout.splitlines()
     assert "403" in refused
     assert garbled
+    assert has_pandas == "False", "MLflow is imported without what takes long and is not used"
     assert folder.is_dir(), "it is kept whole"
     assert uploads.send_all(workspace.home) is None
     assert not folder.exists()
