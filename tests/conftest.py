@@ -1,5 +1,6 @@
 """What several test modules share."""
 
+import gc
 import os
 import signal
 import socket
@@ -11,6 +12,9 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 # Helpers: clone, stub_stages, chromium.
 sys.path[:0] = [str(ROOT / name) for name in ("tests", "tests/pipeline", "docs")]
+
+# Until all tests are found: importing what they need makes many objects and next to no garbage.
+gc.disable()
 
 # A shell that runs the tests in the background has them ignore Ctrl-C, `nohup` the end of the terminal, and so would
 # every process that they start.
@@ -44,10 +48,12 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_collection_finish(session):
-    """Give TensorFlow two logical CPUs before a test uses it; after that their number is fixed.
+    """Let the garbage collector run on what the tests make, and give TensorFlow two logical CPUs before a test uses it.
 
-    Sessions whose tests do not need TensorFlow do not import it.
+    After that their number is fixed. Sessions whose tests do not need TensorFlow do not import it.
     """
+    gc.freeze()
+    gc.enable()
     if "tensorflow" in sys.modules or any("two_devices" in item.fixturenames for item in session.items):
         import tensorflow as tf
 

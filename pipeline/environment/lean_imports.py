@@ -3,8 +3,11 @@
 TensorFlow's C++ code writes to the descriptor of standard error before its log has a level, so that no setting
 silences it. Keras imports scikit-learn, pandas and matplotlib wherever they are installed, for wrappers and pictures
 that nothing here uses; Beam and MLflow import pandas. That is a large part of the time that importing them takes.
+Python's garbage collector is another fifth of TensorFlow's: it traverses every object again and again and finds next
+to none to drop.
 """
 
+import gc
 import os
 import subprocess
 import sys
@@ -40,7 +43,7 @@ class _Finder(MetaPathFinder):
         execute = spec.loader.exec_module
 
         def exec_module(module: ModuleType) -> None:
-            with held_back(), left_out(_UNUSED):
+            with held_back(), left_out(_UNUSED), uncollected():
                 execute(module)
 
         spec.loader.exec_module = exec_module
@@ -57,6 +60,20 @@ def left_out(packages: Sequence[str]) -> Iterator[None]:
     finally:
         for name in absent:
             sys.modules.pop(name, None)
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Keep the garbage collector from running inside the block, and from traversing afterwards what the block made."""
+    if not gc.isenabled():  # an import inside such a block, or a caller who does without
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @contextmanager

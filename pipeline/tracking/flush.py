@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.environment.lean_imports import left_out
+from pipeline.environment.lean_imports import left_out, uncollected
 from pipeline.tracking import relocation
 from pipeline.tracking.spool import is_growing
 from pipeline.tracking.tracking_uri import probe, tracking_uri
@@ -33,7 +33,7 @@ def connect(home: Path) -> "Runs":
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-    with left_out(("pandas",)):  # a part of MLflow's import, and nothing here is a table
+    with left_out(("pandas",)), uncollected():  # a part of MLflow's import, and nothing here is a table
         from pipeline.tracking.mlflow_client import Runs
 
     return Runs(uri, home)

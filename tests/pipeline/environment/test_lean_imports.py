@@ -62,6 +62,28 @@ def test_beam_is_imported_without_pandas(tmp_path, root):
     assert (done.returncode, done.stderr) == (0, "before\nafter\n")
 
 
+COLLECTOR = "import gc\nassert not gc.isenabled()\nassert gc.get_freeze_count() == 0\n"
+
+
+def test_an_import_and_those_inside_it_run_without_the_garbage_collector(tmp_path, root):
+    (tmp_path / "keras.py").write_text(COLLECTOR)
+    after = "import gc\nassert gc.isenabled()\nassert gc.get_freeze_count() > 1000\n"
+    done = run(tmp_path, root, f"import keras\n{COLLECTOR}", IMPORT + after)
+    assert (done.returncode, done.stderr) == (0, "before\nafter\n")
+
+
+def test_a_collector_that_was_off_stays_off(tmp_path, root):
+    after = "assert not gc.isenabled()\nassert gc.get_freeze_count() == 0\n"
+    done = run(tmp_path, root, COLLECTOR, "import gc\ngc.disable()\n" + IMPORT + after)
+    assert (done.returncode, done.stderr) == (0, "before\nafter\n")
+
+
+def test_an_import_that_fails_turns_the_collector_on_again(tmp_path, root):
+    code = IMPORT.replace("import tensorflow\n", "try:\n    import tensorflow\nexcept ImportError:\n    import gc\n")
+    done = run(tmp_path, root, "raise ImportError", code.partition("assert")[0] + "assert gc.isenabled()\n")
+    assert done.returncode == 0, done.stderr
+
+
 def test_ctrl_c_during_the_import_shows_nothing_of_it(tmp_path, root):
     done = run(tmp_path, root, "raise KeyboardInterrupt")
     assert "noise" not in done.stderr
