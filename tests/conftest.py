@@ -25,6 +25,9 @@ os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"  # as `import alexnet_tf` has it; some
 # XLA compiles hundreds of small programs here, in half the time without LLVM's optimizations. What it computes stays
 # the same but for rounding; the clones of the end-to-end tests have their own environment, without this flag.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Each worker has a core: two threads in each only wait for one another. The end-to-end clones have all threads.
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["DVC_NO_ANALYTICS"] = "1"  # a process of its own after each command
 for _name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "DVC_ROOT", "DVC_STAGE", "DVC_EXP_NAME", "CALLER_PATH"):
