@@ -3,8 +3,8 @@
 TensorFlow's C++ code writes to the descriptor of standard error before its log has a level, so that no setting
 silences it. Keras imports scikit-learn, pandas and matplotlib wherever they are installed, for wrappers and pictures
 that nothing here uses; Beam and MLflow import pandas. That is a large part of the time that importing them takes.
-Python's garbage collector is another fifth of TensorFlow's: it traverses every object again and again and finds next
-to none to drop.
+Python's garbage collector is another part of it: it traverses every object again and again, and once more when the
+process ends, and finds next to none to drop (findings/tf_import_exit_collection.sh).
 """
 
 import gc
@@ -64,7 +64,7 @@ def left_out(packages: Sequence[str]) -> Iterator[None]:
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Keep the garbage collector from running inside the block, and from traversing afterwards what the block made."""
+    """Keep the garbage collector from running inside the block, and from traversing afterwards what is there by then."""
     if not gc.isenabled():  # an import inside such a block, or a caller who does without
         yield
         return
