@@ -13,9 +13,6 @@ ROOT = Path(__file__).resolve().parent.parent
 # Helpers: clone, stub_stages, chromium.
 sys.path[:0] = [str(ROOT / name) for name in ("tests", "tests/pipeline", "docs")]
 
-# Until all tests are found: importing what they need makes many objects and next to no garbage.
-gc.disable()
-
 # A shell that runs the tests in the background has them ignore Ctrl-C, `nohup` the end of the terminal, and so would
 # every process that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -26,6 +23,8 @@ os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"  # as `import alexnet_tf` has it; some
 # the same but for rounding; the clones of the end-to-end tests have their own environment, without this flag.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 if "PYTEST_XDIST_WORKER" in os.environ:
+    # Until all tests are found: importing what they need makes many objects and next to no garbage.
+    gc.disable()
     # Each worker has a core: two threads in each only wait for one another. The end-to-end clones have all threads.
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"

@@ -32,6 +32,12 @@ class Command(click.Command):
         about = "Show tracebacks and TensorFlow's log."
         self.params.append(click.Option(["--debug"], is_flag=True, expose_value=True, help=about))
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Refuse an empty argument, which an unset variable of a shell leaves and which would pass for none."""
+        if "" in args and not ctx.resilient_parsing:
+            raise click.UsageError("an argument is empty, expected a value; fill it in or leave it out", ctx)
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command, and say what went wrong."""
         if ctx.params.pop("debug", False):

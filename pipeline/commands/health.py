@@ -14,6 +14,7 @@ from alexnet_tf.devices.processor import NAMES, processor_features, processor_ha
 from alexnet_tf.errors import AlexNetError
 from pipeline.commands.kept_checkpoints import kept_checkpoints
 from pipeline.commands.setup import DVC_FOLDER, IDENTITY, has_git, has_identity, is_no_scm
+from pipeline.config.local_params import LOCAL_FILE
 from pipeline.environment.provenance import gpus
 from pipeline.environment.workspace import Workspace
 from pipeline.tracking.relocation import astray
@@ -193,12 +194,8 @@ def _params(workspace: Workspace) -> Finding:
     try:
         variants = config.load(workspace.root / config.PARAMS_FILE).values["variants"]
     except AlexNetError as error:
-        return Finding(
-            "params",
-            "fail",
-            str(error),
-            "correct params.yaml, or `alexnet use NAME --force`; `alexnet use` lists the names",
-        )
+        fix = "correct params.yaml, or `alexnet use NAME --force`; `alexnet use` lists the names"
+        return Finding("params", "fail", str(error), f"correct {LOCAL_FILE}" if LOCAL_FILE in str(error) else fix)
     slow = [name for name, variant in variants.items() if variant.get("training", {}).get("precision") == "bfloat16"]
     if slow and not processor_has_bfloat16() and not shutil.which("nvidia-smi"):
         found = f"{', '.join(slow)}: training.precision is bfloat16, which this processor has no instructions for"

@@ -27,7 +27,7 @@ class Found:
 
     Attributes:
         files: To be read, each once.
-        unreadable: Paths that do not exist, and folders that cannot be listed.
+        unreadable: Paths that do not exist, and folders that cannot be listed or have no image.
         skipped: Images in folders whose names say that their format is not read.
     """
 
@@ -59,6 +59,7 @@ def image_files(paths: Iterable[Path]) -> Found:
     found: dict[Path, None] = {}
     unreadable: list[Unreadable] = []
     skipped: list[Path] = []
+    empty: list[Path] = []
     asked = list(paths)
     for path in asked:
         if os.path.isdir(path):
@@ -68,6 +69,7 @@ def image_files(paths: Iterable[Path]) -> Found:
                 unreadable.append(Unreadable(path, f"cannot be listed ({error.strerror})"))
                 continue
             found |= dict.fromkeys(path / name for name in images)
+            empty += [] if images else [path]
             skipped += [path / each.name for each in ignored if suffix(each.name) in OTHER_IMAGES]
         elif os.path.lexists(path):
             found[path] = None
@@ -80,6 +82,7 @@ def image_files(paths: Iterable[Path]) -> Found:
             f"{names}: no image file in it or below; "
             + (result.skipped_note() or f"looked for names that end in {', '.join(sorted(SUFFIXES))}")
         )
+    unreadable += [Unreadable(path, "no image file in it or below") for path in empty]
     return result
 
 

@@ -29,8 +29,9 @@ Images are prepared as in the pipeline, and ten views of each are averaged. Unli
 they are stored, this command first turns them as their EXIF orientation says. A file that does not exist or cannot be
 read is reported on standard error, the others are still answered, and the exit code is 1.
 
-The model cifar10 is for photographs of one object of its ten classes. It sees 32 x 32 pixels, and makes more errors on
-images of that size that were saved as JPEG or are noisy or blurred (docs/models.md).
+The models cifar10 and cifar10_jpeg are for photographs of one object of their ten classes. They see 32 x 32 pixels, and
+make more errors on images of that size that were saved as JPEG or are noisy or blurred. cifar10_jpeg, which was trained
+with JPEGs among its images, makes fewer of those (docs/models.md).
 
 {example(_EXAMPLES)}"""
 
@@ -46,7 +47,7 @@ images of that size that were saved as JPEG or are noisy or blurred (docs/models
     "--pretrained",
     metavar="NAME",
     shell_complete=completion.pretrained,
-    help="Use a model that comes with the package instead, such as cifar10.",
+    help="Use a model that comes with the package instead: cifar10 or cifar10_jpeg.",
 )
 @click.option("--center", is_flag=True, help="Use only the centre crop: a tenth of the work.")
 @click.option("--ignore-orientation", is_flag=True, help="Take images as stored, as the stages of the pipeline do.")
@@ -85,6 +86,10 @@ def command(
         raise click.UsageError(
             f"--sheet {sheet}: expected a file to write, found a folder; add a name such as sheet.png"
         )
+    if sheet and sheet.suffix.lower() != ".png":
+        raise click.UsageError(f"--sheet {sheet}: expected a name that ends in .png, such as sheet.png")
+    if sheet and sheet.exists() and any(path.exists() and path.samefile(sheet) for path in found.files):
+        raise click.UsageError(f"--sheet {sheet}: it is one of the images to read; name another file")
     if pretrained:
         folder = folder_of(workspace.root if (workspace := workspace_around()) else Path.cwd(), pretrained)
     else:

@@ -21,19 +21,24 @@ Without EXPERIMENT, list them. The folder of data sets is kept in params.local.y
 def command(experiment: str | None, source_folder: str | None, dry_run: bool, force: bool) -> None:
     """Write params.yaml."""
     from pipeline.config import experiments
-    from pipeline.config.load import PARAMS_FILE, load
-    from pipeline.config.local_params import LOCAL_FILE, write_source_folder
+    from pipeline.config.load import PARAMS_FILE, check, load
+    from pipeline.config.local_params import LOCAL_FILE, with_local, write_source_folder
     from pipeline.environment.workspace import find_workspace
+    from pipeline.environment.yaml_file import parse
     from pipeline.stages import outputs
     from pipeline.stages.source_state import state_of
 
     workspace = find_workspace()
     if experiment is None:
+        if source_folder is not None:
+            raise click.UsageError("--source-folder: expected an EXPERIMENT beside it; `alexnet use` lists them")
         for name in experiments.names(workspace.root):
             first = experiments.text_of(workspace.root, name).splitlines()[0]
             click.echo(f"{name}: {first.lstrip('# ')}")
         return
     folder = workspace.located(source_folder)
+    if folder and folder.exists() and not folder.is_dir():
+        raise click.UsageError(f"--source-folder {source_folder}: expected a folder, found a file")
     if folder and not folder.is_dir():
         click.echo(f"{source_folder} does not exist yet; `alexnet download` says what belongs there", err=True)
     old, new, private = experiments.applied(workspace, experiment, source_folder, force)
@@ -46,6 +51,8 @@ def command(experiment: str | None, source_folder: str | None, dry_run: bool, fo
         return
     if old != new and not force:
         experiments.require_no_edits(workspace, old)
+    content, local = with_local(parse(new, PARAMS_FILE), workspace.home, ())
+    check(content, local=local)  # before anything is written: params.local.yaml may be wrong
     if private is not None:
         write_source_folder(workspace.home, private)
     if old == new:

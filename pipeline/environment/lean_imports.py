@@ -64,7 +64,7 @@ def left_out(packages: Sequence[str]) -> Iterator[None]:
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Keep the garbage collector from running inside the block, and from traversing afterwards what is there by then."""
+    """Keep the garbage collector from running inside the block, and afterwards from what is there by then."""
     if not gc.isenabled():  # an import inside such a block, or a caller who does without
         yield
         return

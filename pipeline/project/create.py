@@ -34,10 +34,13 @@ def create(folder: Path, source: Path | None) -> None:
         source: A folder of class folders, which are checked now; None leaves that to the user.
 
     Raises:
-        ConfigError: The folder is not empty, or belongs to a clone or another project.
+        ConfigError: The folder is not empty, or belongs to a clone or another project; or the source is no folder.
         DataError: The source is no folder of class folders.
     """
     _require_free(folder)
+    if source is not None and not source.is_dir():
+        found = "a file" if source.exists() else "none"
+        raise ConfigError(f"{source}: expected a folder of class folders, found {found}; name another or leave it out")
     if source is not None:
         importlib.import_module("components.sources.image_folder").image_folder_source(source)
     for name, place in (COPIES | OWN).items():

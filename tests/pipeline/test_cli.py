@@ -74,6 +74,9 @@ def test_every_command_has_help_with_an_example(name):
         (["summary", "fatihful"], ["did you mean faithful?"]),
         (["use", "smaple"], ["no experiment 'smaple'"]),
         (["train", "--nonsense"], ["No such option"]),
+        (["verify", ""], ["an argument is empty"]),
+        (["predict", "--pretrained", "", "photo.jpg"], ["an argument is empty"]),
+        (["verify", "results/cifar10/comparison.json"], ["VARIANT-seedSEED-STATE.json"]),
     ],
 )
 def test_wrong_usage_is_one_sentence_and_exits_with_2(workspace, monkeypatch, arguments, parts):

@@ -34,6 +34,12 @@ def test_wrong_parameters_fail(workspace, monkeypatch):
     assert "did you mean seed?" in finding["found"]
 
 
+def test_a_wrong_local_file_is_the_one_to_correct(workspace, monkeypatch):
+    monkeypatch.chdir(workspace.root)
+    (workspace.root / "params.local.yaml").write_text("runtime: {bogus: 1}\n")
+    assert findings()["params"]["fix"] == "correct params.local.yaml"
+
+
 def test_a_server_that_is_down_is_a_warning(workspace, monkeypatch):
     monkeypatch.chdir(workspace.root)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")

@@ -44,6 +44,14 @@ def test_a_folder_of_images_that_are_not_read_says_so(tmp_path):
         image_files([tmp_path])
 
 
+def test_an_empty_folder_is_named_beside_what_is_read(tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "a.png").touch()
+    found = image_files([tmp_path / "empty", tmp_path / "a.png"])
+    assert [path.name for path in found.files] == ["a.png"]
+    assert [(each.path.name, each.reason) for each in found.unreadable] == [("empty", "no image file in it or below")]
+
+
 def test_a_format_that_is_not_read_is_named_where_the_file_was_asked_for(tmp_path):
     def prepare(encoded):
         raise ImageRejected("no known image format")

@@ -49,7 +49,10 @@ def test_what_a_project_has_lost_comes_back_as_the_message_says(tmp_path, monkey
 def test_init_refuses_in_one_sentence(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "photo.jpg").touch()
-    for arguments, told in ((["."], "new or empty folder"), (["new", "--source-folder", "nowhere"], "no such folder")):
+    for arguments, told in (
+        (["."], "new or empty folder"),
+        (["new", "--source-folder", "nowhere"], "class folders, found none"),
+    ):
         done = CliRunner().invoke(alexnet, ["init", *arguments])
         assert done.exit_code in (1, 2)
         assert told in done.output

@@ -138,8 +138,19 @@ def test_a_sheet_is_drawn(workspace):
     with Image.open(workspace / "sheet.png") as sheet:
         assert sheet.width > 400
     assert "sheet.png: 3 images" in result.stderr
-    for wrong in ("nowhere/sheet.png", "photos"):
+    for wrong in ("nowhere/sheet.png", "photos", "sheet.txt"):
         assert invoke("photos", "--sheet", wrong).exit_code == 2
+
+
+def test_a_sheet_never_takes_the_place_of_an_image_that_is_read(workspace):
+    path = workspace / "photos/mine.png"
+    photo(1).save(path)
+    before = path.read_bytes()
+    for images in ("photos/mine.png", "photos"):
+        result = invoke(images, "--sheet", "photos/../photos/mine.png")
+        assert result.exit_code == 2
+        assert "it is one of the images to read; name another file" in result.stderr
+    assert path.read_bytes() == before
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,25 @@ def test_a_source_folder_that_is_not_there_is_told(here):
     assert "imagse does not exist yet; `alexnet download` says what belongs there" in told.output
 
 
+def test_a_source_folder_that_is_a_file_or_has_no_experiment_is_refused(here):
+    (here / "images.txt").touch()
+    refused = _use("other", "--source-folder", "images.txt")
+    assert (refused.exit_code, "expected a folder, found a file" in refused.output) == (2, True)
+    alone = _use("--source-folder", ".")
+    assert (alone.exit_code, "expected an EXPERIMENT beside it" in alone.output) == (2, True)
+    assert not (here / "params.local.yaml").exists()
+
+
+@pytest.mark.parametrize("local", ["runtime: {bogus: 1}\n", "runtime: {beam_workers: many}\n"])
+def test_a_wrong_local_file_stops_before_anything_is_written(here, local):
+    (here / "params.local.yaml").write_text(local)
+    told = _use("other", "--source-folder", "images")
+    assert told.exit_code == 2
+    assert "params.local.yaml" in told.output
+    assert (here / "params.yaml").read_text() == stub_stages.TEXT
+    assert (here / "params.local.yaml").read_text() == local
+
+
 def test_without_a_params_file_the_runtime_is_that_of_a_new_machine(here):
     (here / "params.yaml").unlink()
     assert _use("bare").exit_code == 0
