@@ -103,6 +103,8 @@ def test_a_name_is_that_of_a_model_of_the_package_where_no_folder_has_it(tmp_pat
     packaged = an.load_pretrained("cifar10")
     assert packaged.class_names[:3] == ("airplane", "automobile", "bird")
     assert packaged.model.count_params() > 1_000_000
+    for kept in ("cifar10", "cifar10_jpeg"):
+        assert (image_classifier.packaged_models() / kept / "weights.safetensors").is_file()
     monkeypatch.setattr(image_classifier, "packaged_models", lambda: tmp_path / "shelf")
     with pytest.raises(an.ConfigError, match=r"cifar10 is not a folder; .*; this version comes with no model"):
         an.load_pretrained("cifar10")
@@ -119,7 +121,8 @@ def test_the_photographs_of_the_package_are_small_documented_and_of_a_cat():
     assert all((folder / name).stat().st_size < 60_000 for name in names)
     documented = (folder / "README.md").read_text()
     assert [name for name in names if f"| `{name}` |" in documented] == names != []
-    assert an.load_pretrained("cifar10").predict(folder / "cat.jpg")[0][0, 0] == "cat"
+    for model in ("cifar10", "cifar10_jpeg"):
+        assert an.load_pretrained(model).predict(folder / "cat.jpg")[0][0, 0] == "cat"
 
 
 def test_a_folder_without_a_model_and_an_incomplete_model_are_refused(folder, tmp_path):
