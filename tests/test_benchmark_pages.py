@@ -196,7 +196,7 @@ def test_a_kept_model_is_found_by_its_name_and_another_word_is_refused(corruptio
     assert corruptions.model_folder("kept") == kept
     found = CliRunner().invoke(corruptions.main, ["--model", "keep"])
     assert found.exit_code == 2
-    assert "models/optimized, or a kept one (cifar10, kept), got keep" in found.output
+    assert "models/optimized, or a kept one (cifar10, cifar10_jpeg, kept), got keep" in found.output
 
 
 def test_corruptions_change_what_they_say_and_noise_is_that_of_the_image():

@@ -69,8 +69,6 @@ def command(ctx: click.Context, claim: str, tolerance: float, keep: bool, as_jso
 
     workspace = find_workspace()
     if claim.endswith(".json"):
-        if "-seed" not in Path(claim).name:
-            raise click.UsageError(f"{claim}: expected a file results/EXPERIMENT/VARIANT-seedSEED-STATE.json")
         certificate = verify_result(workspace, read_result(Path(claim)), tolerance=tolerance, keep=keep, say=say)
     else:
         certificate = verify(workspace, claim, tolerance=tolerance, keep=keep, say=say)

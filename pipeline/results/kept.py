@@ -216,8 +216,6 @@ def read_result(path: Path) -> Result:
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}); name a file of {FOLDER}/") from error
     except (ValueError, TypeError, KeyError, AttributeError, StopIteration) as error:
-        raise DataError(
-            f"{path}: expected a result that `alexnet track keep` wrote, found another file "
-            f"({type(error).__name__}); remove it"
-        ) from error
+        fix = "remove it" if "-seed" in path.name else f"name a file {FOLDER}/EXPERIMENT/VARIANT-seedSEED-STATE.json"
+        raise DataError(f"{path}: expected a result of one run, found another file; {fix}") from error
     return result

@@ -4,7 +4,7 @@ from alexnet_tf.packaged_models import model_names, packaged_models
 
 
 def test_the_package_has_models_and_a_checkout_that_is_not_installed_none(tmp_path, monkeypatch):
-    assert model_names(packaged_models()) == ["cifar10"]
+    assert model_names(packaged_models()) == ["cifar10", "cifar10_jpeg"]
     assert model_names(tmp_path) == []
 
     def files(package):

@@ -76,7 +76,6 @@ def test_every_command_has_help_with_an_example(name):
         (["train", "--nonsense"], ["No such option"]),
         (["verify", ""], ["an argument is empty"]),
         (["predict", "--pretrained", "", "photo.jpg"], ["an argument is empty"]),
-        (["verify", "results/cifar10/comparison.json"], ["VARIANT-seedSEED-STATE.json"]),
     ],
 )
 def test_wrong_usage_is_one_sentence_and_exits_with_2(workspace, monkeypatch, arguments, parts):

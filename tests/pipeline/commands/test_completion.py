@@ -49,7 +49,7 @@ def here(folder, monkeypatch):
         (("predict", "--variant", "o"), ["optimized"]),
         (("use", "cifar"), ["cifar10", "cifar100"]),
         (("results", "figure1", "s"), ["sample"]),
-        (("predict", "--pretrained", ""), ["cifar10", "mine", "yours"]),
+        (("predict", "--pretrained", ""), ["cifar10", "cifar10_jpeg", "mine", "yours"]),
         (("results", "publish", "optimized", "m"), ["mine"]),
         (("verify", "train@"), ["train@faithful", "train@optimized"]),
         (("params", "-S", "se"), ["seed="]),
@@ -105,7 +105,11 @@ finally:
     ("words", "expected", "outside"),
     [
         (("alexnet", "use", "tiny"), "plain,tiny_imagenet\n", "\n"),
-        (("alexnet", "predict", "--pretrained", "cif"), "plain,cifar10\n", "plain,cifar10\n"),
+        (
+            ("alexnet", "predict", "--pretrained", "cif"),
+            "plain,cifar10\nplain,cifar10_jpeg\n",
+            "plain,cifar10\nplain,cifar10_jpeg\n",
+        ),
         (("alexnet", "train", "faithful", "-S", "see"), "plain,seed=\n", "\n"),
     ],
 )

@@ -201,7 +201,7 @@ def test_a_model_that_is_kept_needs_no_training(workspace, classifier):
     unknown = invoke("--pretrained", "cifar", "photos")
     assert unknown.exit_code == 2
     assert (
-        "expected a model that is published or comes with the package (cifar10); did you mean cifar10?"
+        "expected a model that is published or comes with the package (cifar10, cifar10_jpeg); did you mean cifar10?"
         in unknown.stderr
     )
     assert invoke("--pretrained", "cifar10", "--variant", "optimized", "photos").exit_code == 2

@@ -84,6 +84,11 @@ def test_another_file_is_one_sentence(tmp_path, content):
         kept.load(tmp_path)
 
 
+def test_a_comparison_in_place_of_a_result_is_not_to_be_removed():
+    with pytest.raises(DataError, match=r"comparison.json: expected a result of one run, .*; name a file results/"):
+        kept.read_result(ROOT / "results/cifar10/comparison.json")
+
+
 def test_a_folder_without_results_is_one_sentence(tmp_path):
     with pytest.raises(AlexNetError, match="holds no result"):
         kept.load(tmp_path)

@@ -34,19 +34,17 @@ def test_a_model_that_is_kept_is_rounded_and_scored_before_and_after(tmp_path, c
 
 
 def test_a_project_has_the_models_of_the_package_beside_its_own(tmp_path):
-    assert pretrained.names(tmp_path) == ["cifar10"]
+    assert pretrained.names(tmp_path) == ["cifar10", "cifar10_jpeg"]
     assert (pretrained.folder_of(tmp_path, "cifar10") / "model.json").is_file()
-    with pytest.raises(
-        ConfigError, match=r"a model that is published or comes with the package \(cifar10\); did you mean cifar10"
-    ):
+    with pytest.raises(ConfigError, match=r"comes with the package \(cifar10, cifar10_jpeg\); did you mean cifar10"):
         pretrained.folder_of(tmp_path, "cifar1")
     for name in ("cifar10", "flowers"):  # published there
         (tmp_path / pretrained.FOLDER / name).mkdir(parents=True)
         (tmp_path / pretrained.FOLDER / name / "model.json").touch()
-    assert pretrained.names(tmp_path) == ["cifar10", "flowers"]
+    assert pretrained.names(tmp_path) == ["cifar10", "cifar10_jpeg", "flowers"]
     assert pretrained.folder_of(tmp_path, "cifar10") == tmp_path / pretrained.FOLDER / "cifar10"
     shutil.rmtree(tmp_path / pretrained.FOLDER / "cifar10")
-    assert pretrained.names(tmp_path) == ["cifar10", "flowers"]
+    assert pretrained.names(tmp_path) == ["cifar10", "cifar10_jpeg", "flowers"]
     assert pretrained.folder_of(tmp_path, "cifar10").is_dir()
 
 
