@@ -16,6 +16,7 @@ from pipeline.commands.kept_checkpoints import kept_checkpoints
 from pipeline.commands.setup import DVC_FOLDER, IDENTITY, has_git, has_identity, is_no_scm
 from pipeline.config.local_params import LOCAL_FILE
 from pipeline.environment.provenance import gpus
+from pipeline.environment.typed import typed
 from pipeline.environment.workspace import Workspace
 from pipeline.tracking.relocation import astray
 from pipeline.tracking.tracking_uri import probe, tracking_uri
@@ -213,6 +214,9 @@ def _source(workspace: Workspace) -> Finding:
     folder = workspace.located(checked.runtime.source_folder)
     if folder is None:
         return Finding("source", "ok", f"{source}; runtime.source_folder is null: data/dataset is used unchanged")
+    if not folder.is_dir() and (folder.exists() or not source.startswith("tfds:")):  # which is downloaded into it
+        fix = f"`{typed('alexnet download')}` says what belongs there, or name another in {LOCAL_FILE}"
+        return Finding("source", "warn", f"{source} expects its files in {folder}, which is no folder", fix)
     name, told = state.state_of(workspace, source, folder)
     if told:
         return Finding("source", "warn", told, state.COMMAND)

@@ -1,5 +1,6 @@
 import json
 
+import pytest
 from click.testing import CliRunner
 
 from pipeline.cli import alexnet
@@ -38,6 +39,19 @@ def test_a_wrong_local_file_is_the_one_to_correct(workspace, monkeypatch):
     monkeypatch.chdir(workspace.root)
     (workspace.root / "params.local.yaml").write_text("runtime: {bogus: 1}\n")
     assert findings()["params"]["fix"] == "correct params.local.yaml"
+
+
+@pytest.mark.parametrize("place", ["nowhere", "images.txt"])
+def test_a_source_folder_that_is_none_is_a_warning(workspace, monkeypatch, place):
+    monkeypatch.chdir(workspace.root)
+    (workspace.root / "images.txt").touch()
+    path = workspace.root / "params.yaml"
+    path.write_text(path.read_text().replace("source: sample", "source: image_folder"))
+    (workspace.root / "params.local.yaml").write_text(f"runtime: {{source_folder: {place}}}\n")
+    finding = findings()["source"]
+    assert finding["level"] == "warn"
+    assert f"{place}, which is no folder" in finding["found"]
+    assert "alexnet download` says what belongs there" in finding["fix"]
 
 
 def test_a_server_that_is_down_is_a_warning(workspace, monkeypatch):
