@@ -16,6 +16,12 @@ from alexnet_tf.models.weights import model_arrays
 LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
+@pytest.fixture(autouse=True)
+def seeded():
+    """Keras initializes and shuffles by a global seed; with another one in each run, a rare one fails."""
+    keras.utils.set_random_seed(2012)
+
+
 def small(seed=0, **changes):
     """The paper's network with few kernels, large enough weights to answer, and 400 units in fc6 and fc7."""
     spec = {"filters": [8, 16, 16, 16, 16], "dense_units": [400, 400], "weight_stddev": [0.1] * 8} | changes

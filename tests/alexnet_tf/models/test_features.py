@@ -7,6 +7,12 @@ from alexnet_tf.models.features import Features
 from tests.alexnet_tf.small_networks import classifier_of_six
 
 
+@pytest.fixture(autouse=True)
+def seeded():
+    """Keras initializes and shuffles by a global seed; with another one in each run, a rare one fails."""
+    keras.utils.set_random_seed(2012)
+
+
 @pytest.fixture
 def images():
     """Two kinds of images, (24, 32, 32, 3) float32, and which is which."""
@@ -40,7 +46,7 @@ def test_a_new_layer_learns_on_frozen_features(images):
     features = Features(network)
     features.trainable = False
     model = with_new_head(features)
-    history = model.fit(*images, batch_size=8, epochs=8, verbose=0).history
+    history = model.fit(*images, batch_size=8, epochs=16, verbose=0).history
     assert history["accuracy"][-1] == 1.0
     for old, new in zip(before, network.weights, strict=True):
         np.testing.assert_array_equal(old, new.numpy())  # the moving statistics among them
