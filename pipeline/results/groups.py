@@ -33,7 +33,7 @@ def grouped(results: Sequence[Result]) -> list[list[Result]]:
         group.sort(key=lambda each: each.seed)
         for one, other in pairwise(group):
             if one.seed == other.seed:
-                raise DataError(f"{one.path} and {other.path} have the same parameters and seed; name only one")
+                raise DataError(f"{one.path} and {other.path} have the same parameters and seed; use only one")
     return [group for _, group in sorted(groups.items())]
 
 

@@ -14,12 +14,7 @@ from alexnet_tf.models.layers import OwnDraws
 from alexnet_tf.models.weights import model_arrays
 
 LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-
-
-@pytest.fixture(autouse=True)
-def seeded():
-    """Keras initializes and shuffles by a global seed; with another one in each run, a rare one fails."""
-    keras.utils.set_random_seed(2012)
+pytestmark = pytest.mark.usefixtures("seeded")
 
 
 def small(seed=0, **changes):

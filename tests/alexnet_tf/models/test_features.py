@@ -6,11 +6,7 @@ import alexnet_tf as an
 from alexnet_tf.models.features import Features
 from tests.alexnet_tf.small_networks import classifier_of_six
 
-
-@pytest.fixture(autouse=True)
-def seeded():
-    """Keras initializes and shuffles by a global seed; with another one in each run, a rare one fails."""
-    keras.utils.set_random_seed(2012)
+pytestmark = pytest.mark.usefixtures("seeded")
 
 
 @pytest.fixture
