@@ -36,8 +36,8 @@ Guarantees:
     in the 2012 code: a constant predictor is right on 1/K of the images, and on 5/K with five guesses.
 
 Fails when:
-    the records or the model are broken, the test split is empty, the model has other classes than the
-    records, or its weights or outputs are not finite.
+    the records or the model are broken, the test split is empty, the model was trained on other classes or images of
+    another size than those of the records, or its weights or outputs are not finite.
 """
 
 import json
@@ -102,12 +102,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     strategy = make_strategy(runtime.devices)
     with strategy.scope():
         classifier = read_classifier(inputs.model)
-    class_names = list(classifier.class_names)
-    if class_names != list(split.class_names):
-        raise DataError(
-            f"{inputs.model} knows {len(class_names)} classes ({class_names[0]} ...) but {inputs.records}"
-            f" holds {len(split.class_names)} ({split.class_names[0]} ...): train the model on these records."
-        )
+    classifier.require_trained_on(split)
     started = time.perf_counter()
     with runtime.progress.task("evaluate", total=split.num_examples, unit="images") as task:
         evaluated = evaluate(classifier, split, batch_size=params.batch_size, strategy=strategy, advance=task.advance)
@@ -116,7 +111,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     outputs.report.mkdir()
     near = _neighbourhood(classifier, split, inputs.records, params)
     figure_metrics = _figure_metrics(classifier, near)
-    metrics = tables.write(outputs.report, evaluated, split, class_names, figure_metrics=figure_metrics)
+    metrics = tables.write(outputs.report, evaluated, split, list(classifier.class_names), figure_metrics=figure_metrics)
     _draw(outputs.report, evaluated, classifier, split, metrics)
     _write_gallery(outputs.report, evaluated, classifier, split, near)
 

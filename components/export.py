@@ -26,8 +26,9 @@ Guarantees:
     No file holds a clock, a host or a path.
 
 Fails when:
-    an input is missing or broken, the fresh process, the TensorFlow Lite file or the ONNX file answers otherwise, or
-    `export.onnx` is true and the packages of the extra `onnx` are not installed, which is checked first.
+    an input is missing or broken, the model was trained on other classes or images of another size than those of the
+    records, the fresh process, the TensorFlow Lite file or the ONNX file answers otherwise, or `export.onnx` is true
+    and the packages of the extra `onnx` are not installed, which is checked first.
 """
 
 import csv
@@ -145,6 +146,7 @@ def _export(inputs: Inputs, folder: Path, package: Package, metrics: dict[str, A
 
     split = RecordDataset.open(inputs.records, "test")
     classifier = read_classifier(inputs.model)
+    classifier.require_trained_on(split)
     saved_model.save(classifier, folder / "saved_model")
     task.advance()
     images = split.read(range(min(NUM_CHECKED, split.num_examples)))

@@ -7,7 +7,6 @@ import tensorflow as tf
 
 from alexnet_tf.data.record_dataset import RecordDataset
 from alexnet_tf.devices.inference import Inference
-from alexnet_tf.errors import ConfigError
 from alexnet_tf.evaluation.evaluate import ten_view_logits
 from alexnet_tf.metrics.top_k import Predictions, join, score_views
 from alexnet_tf.models.classifier import Classifier
@@ -24,7 +23,7 @@ def evaluate_together(
     """Score ten crops of every image by each network, and by the mean of their probabilities.
 
     Args:
-        classifiers: M >= 1 models of the split's classes, created within the strategy's scope.
+        classifiers: M >= 1 models, created within the strategy's scope.
         split: The images and their labels.
         batch_size: Global: images (of ten views each) that are on the devices at once.
         strategy: Divides a batch among its replicas.
@@ -34,16 +33,11 @@ def evaluate_together(
         The predictions of each network, and those of all together.
 
     Raises:
-        ConfigError: A model has other classes than the split.
         TrainingError: A logit is not finite.
-        DataError: A record cannot be read.
+        DataError: A model was trained on other classes or sizes than the split's, or a record cannot be read.
     """
     for classifier in classifiers:
-        if list(classifier.class_names) != list(split.class_names):
-            raise ConfigError(
-                f"networks are averaged only on images of their own classes: expected {', '.join(split.class_names)}, "
-                f"found a model of {', '.join(classifier.class_names)}; use models of these records"
-            )
+        classifier.require_trained_on(split)
     streams = [
         Inference(
             lambda images, classifier=classifier: ten_view_logits(classifier, images),

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
@@ -13,6 +14,9 @@ from alexnet_tf.models import networks, specs
 from alexnet_tf.models.specs import InputSpec
 from alexnet_tf.models.views import Views
 from alexnet_tf.models.weights import assign_arrays, load_arrays, model_arrays, save_arrays
+
+if TYPE_CHECKING:
+    from alexnet_tf.data.record_dataset import RecordDataset
 
 FORMAT = 3
 _WEIGHTS = "weights.safetensors"
@@ -60,6 +64,24 @@ class Classifier:
     def ten_views(self, inputs):
         """Return the ten views of §4.1, ready for the model: (N, 10, crop, crop, 3) float32."""
         return self.views.ten(inputs)
+
+    def require_trained_on(self, records: "RecordDataset") -> None:
+        """Compare the classes and the sizes of records with those that the model was trained on.
+
+        Raises:
+            DataError: When they differ.
+        """
+        way_out = "train the model on these records"
+        if list(self.class_names) != list(records.class_names):
+            raise DataError(
+                f"the model knows {len(self.class_names)} classes ({self.class_names[0]} ...) but {records.folder} holds "
+                f"{len(records.class_names)} ({records.class_names[0]} ...): {way_out}"
+            )
+        if (self.size, self.stored_size) != (records.size, records.stored_size):
+            raise DataError(
+                f"the model takes images of {self.size} pixels, stored at {self.stored_size}, but {records.folder} "
+                f"holds images of {records.size}, stored at {records.stored_size}: {way_out}"
+            )
 
 
 def write_classifier(folder: Path, classifier: Classifier, *, halved: bool = False) -> None:

@@ -1,6 +1,7 @@
 """Small networks, recipes and splits: everything that the tests of the engine train."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -164,6 +165,7 @@ class MemorySplit:
     pixels: np.ndarray
     size: int
     class_names: tuple[str, ...] = ("tench", "church", "golf ball")
+    folder: Path = Path("records")
 
     @property
     def num_examples(self) -> int:

@@ -21,6 +21,7 @@ class Split:
 
     num_examples = NUM
     class_names = CLASSES
+    folder, size, stored_size = "records", 80, 16
     labels = np.arange(NUM, dtype=np.int32) % 6
     widths = np.full(NUM, 500)
     heights = 300 + 40 * np.arange(NUM)
@@ -226,6 +227,19 @@ def test_the_tracker_gets_errors_costs_and_files(evaluated):
 def test_other_classes_than_the_records_are_refused(records, model, tmp_path, monkeypatch):
     monkeypatch.setattr(Split, "class_names", ("a", "b"))
     with pytest.raises(DataError, match=r"knows 6 classes \(ash \.\.\.\).*holds 2 \(a \.\.\.\)"):
+        _run(tmp_path / "report", model, batch_size=4)
+    assert not (tmp_path / "report").exists()
+
+
+@pytest.mark.parametrize("changed", [{"size": 96}, {"stored_size": 20}])
+def test_images_of_another_size_than_the_model_was_trained_on_are_refused(
+    records, model, tmp_path, monkeypatch, changed
+):
+    for name, value in changed.items():
+        monkeypatch.setattr(Split, name, value)
+    size, stored = changed.get("size", 80), changed.get("stored_size", 16)
+    message = f"of 80 pixels, stored at 16, but records holds images of {size}, stored at {stored}: train the model on"
+    with pytest.raises(DataError, match=message):
         _run(tmp_path / "report", model, batch_size=4)
     assert not (tmp_path / "report").exists()
 

@@ -123,10 +123,21 @@ def model(paths):
 @pytest.fixture
 def images(paths, model, monkeypatch):
     """Nine test images, and what the evaluation said of them."""
+    return open_images(monkeypatch, paths, model)
+
+
+def open_images(monkeypatch, paths, model, *, size=40):
     from alexnet_tf.data import record_dataset
 
     images = np.random.default_rng(0).integers(0, 256, (9, 20, 20, 3), dtype=np.uint8)
-    split = SimpleNamespace(num_examples=9, read=lambda indices: images[np.asarray(indices)])
+    split = SimpleNamespace(
+        num_examples=9,
+        folder="records",
+        class_names=model.class_names,
+        size=size,
+        stored_size=20,
+        read=lambda indices: images[np.asarray(indices)],
+    )
     monkeypatch.setattr(record_dataset, "RecordDataset", SimpleNamespace(open=lambda folder, name: split))
     write_predictions(paths / "evaluate" / "faithful", model, images)
     return images
@@ -166,6 +177,13 @@ def test_an_onnx_file_comes_with_what_onnxruntime_answers(paths, images, monkeyp
     assert "(N, 32, 32, 3) float32, RGB, 0 to 255" in card
     assert f"its logits in onnxruntime are within {measured['max_logit_difference']:.3g} of" in card
     assert "Lite" not in card
+
+
+def test_records_of_another_size_than_the_models_are_refused(paths, model, monkeypatch):
+    open_images(monkeypatch, paths, model, size=20)
+    with pytest.raises(DataError, match=r"images of 40 pixels.*holds images of 20.*train the model on these records"):
+        _run(paths)
+    assert not (paths / "export" / "saved_model").exists()
 
 
 def test_without_the_extra_nothing_is_begun(paths, monkeypatch):

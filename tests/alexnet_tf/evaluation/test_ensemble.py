@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from alexnet_tf.devices.strategy import make_strategy
-from alexnet_tf.errors import ConfigError, TrainingError
+from alexnet_tf.errors import DataError, TrainingError
 from alexnet_tf.evaluation.ensemble import average, evaluate_together
 from alexnet_tf.evaluation.evaluate import evaluate
 from tests.alexnet_tf.small_networks import CLASSES, classifier_of_six
@@ -55,7 +55,7 @@ def test_a_logit_that_is_not_finite_stops_it():
 @pytest.mark.parametrize("replicas", [1, 2])
 def test_each_network_scores_as_it_does_alone(replicas, request):
     strategy = make_strategy([]) if replicas == 1 else request.getfixturevalue("two_replicas")
-    split = MemorySplit(images(NUM, 16), 16, CLASSES)
+    split = MemorySplit(images(NUM, 16), 48, CLASSES)
     with strategy.scope():
         classifiers = [classifier_of_six(faithful=False, seed=seed) for seed in (2, 3)]
     seen: list[int] = []
@@ -72,12 +72,15 @@ def test_each_network_scores_as_it_does_alone(replicas, request):
     assert seen == [4, 4, 3]
 
 
-def test_networks_of_other_classes_are_not_averaged():
-    with pytest.raises(ConfigError, match="only on images of their own classes"):
+@pytest.mark.parametrize(
+    ("split", "message"),
+    [
+        (MemorySplit(images(3, 16), 48), r"knows 6 classes .* holds 3 .* train the model on these records"),
+        (MemorySplit(images(3, 48), 48, CLASSES), "stored at 16, but .* stored at 48: train the model on these records"),
+    ],
+)
+def test_networks_of_other_classes_or_sizes_are_not_averaged(split, message):
+    with pytest.raises(DataError, match=message):
         evaluate_together(
-            [classifier_of_six(faithful=False)],
-            MemorySplit(images(3, 16), 16),
-            batch_size=4,
-            strategy=make_strategy([]),
-            advance=print,
+            [classifier_of_six(faithful=False)], split, batch_size=4, strategy=make_strategy([]), advance=print
         )

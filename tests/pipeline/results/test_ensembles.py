@@ -47,7 +47,7 @@ def two_seeds(tmp_path, monkeypatch):
     from tests.alexnet_tf.small_networks import CLASSES, classifier_of_six
     from tests.alexnet_tf.small_training import MemorySplit, images
 
-    split = MemorySplit(images(30, 16), 16, CLASSES)
+    split = MemorySplit(images(30, 16), 48, CLASSES)
 
     def opened(folder, name):
         assert (name, (folder / "manifest.json").read_text()) == ("test", "{}")
