@@ -111,7 +111,9 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     outputs.report.mkdir()
     near = _neighbourhood(classifier, split, inputs.records, params)
     figure_metrics = _figure_metrics(classifier, near)
-    metrics = tables.write(outputs.report, evaluated, split, list(classifier.class_names), figure_metrics=figure_metrics)
+    metrics = tables.write(
+        outputs.report, evaluated, split, list(classifier.class_names), figure_metrics=figure_metrics
+    )
     _draw(outputs.report, evaluated, classifier, split, metrics)
     _write_gallery(outputs.report, evaluated, classifier, split, near)
 

@@ -34,7 +34,7 @@ from alexnet_tf.data.pixel_codec import CHANNELS
 from alexnet_tf.data.record_dataset import read_manifest
 from alexnet_tf.data.upscale import whole_factor
 from alexnet_tf.errors import DataError
-from alexnet_tf.whole_file import TEMPORARY
+from alexnet_tf.whole_file import TEMPORARY, write_whole
 from components.beam.run import run_shards
 from components.interfaces import Runtime, StageParams
 from components.preprocess_shards import PLACE, IndexTask, ShardTask, index_shard, join_parts, write_shard
@@ -91,7 +91,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     tasks, splits = [], []
     for split, places in orders.items():
         num_shards = -(-len(places) // params.images_per_shard)
-        places.tofile(scratch / f"{split}.places")
+        write_whole(scratch / f"{split}.places", places.tobytes())
         for number in range(num_shards):
             name = f"{split}-{number:05d}-of-{num_shards:05d}"
             splits.append(split)

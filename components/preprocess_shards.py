@@ -10,6 +10,7 @@ import PIL
 from PIL import features
 
 from alexnet_tf.data.images import ImageRejected, decode, to_square
+from alexnet_tf.data.npy_file import save_npy
 from alexnet_tf.data.pixel_codec import FEATURES, encode_pixels
 from alexnet_tf.data.record_dataset import INDEX
 from alexnet_tf.data.tfrecord import (
@@ -63,7 +64,7 @@ def index_shard(task: IndexTask) -> int:
         key = _key(payload, f"{task.shard}, record at byte {offset}")
         digest = hashlib.sha256(f"{task.seed}/{key}".encode()).digest()
         places.append((np.frombuffer(digest, ">u8"), task.file, offset))
-    np.save(task.places, np.array(places, PLACE))
+    save_npy(Path(task.places), np.array(places, PLACE))
     return len(places)
 
 
@@ -102,7 +103,7 @@ def write_shard(task: ShardTask) -> dict[str, Any]:
             stored_at = writer.write(example) + feature_span(example, feature)[0]
             rows.append((task.shard, stored_at, len(pixels), label, height, width))
             keys.append(key)
-    np.save(f"{task.parts}.index.npy", np.array(rows, INDEX))
+    save_npy(Path(f"{task.parts}.index.npy"), np.array(rows, INDEX))
     Path(f"{task.parts}.keys.txt").write_text("".join(f"{key}\n" for key in keys), encoding="utf-8")
     counters = {"images": len(rows), "rejected": len(rejected), "bytes": writer.info.bytes}
     return {"shard": vars(writer.info), "rejected": rejected, "software": software(), COUNTERS: counters}
@@ -112,7 +113,7 @@ def join_parts(records: Path, split: str, parts: list[str]) -> str:
     """Write a split's index and keys from those that `write_shard` left; return the SHA-256 of the index."""
     index = np.concatenate([np.empty(0, INDEX), *(np.load(f"{part}.index.npy") for part in parts)])
     path = records / f"{split}.index.npy"
-    np.save(path, index)
+    save_npy(path, index)
     with (records / f"{split}.keys.txt").open("w", encoding="utf-8") as keys:
         for part in parts:
             keys.write(Path(f"{part}.keys.txt").read_text(encoding="utf-8"))

@@ -26,6 +26,7 @@ from pydantic import PositiveInt
 
 from alexnet_tf.data.colour_statistics import ColourStatistics, save_statistics
 from alexnet_tf.data.moments import Moments
+from alexnet_tf.data.npy_file import save_npy
 from alexnet_tf.data.pixel_codec import FEATURES, decode_pixels
 from alexnet_tf.data.record_dataset import read_manifest
 from alexnet_tf.data.tfrecord import feature_span, read_shard
@@ -133,7 +134,7 @@ def look_at(task: SumTask | CheckTask) -> dict[str, Any]:
 def sum_shard(task: SumTask) -> dict[str, Any]:
     """Write the sum image of one shard and return its other moments."""
     moments = Moments.of(_images(task), task.stored_size, task.factor)
-    np.save(task.sum_image, moments.sum_image)
+    save_npy(Path(task.sum_image), moments.sum_image)
     counters = {"images": moments.num_images}
     return {"num_images": moments.num_images, "gram": moments.gram, COUNTERS: counters}
 

@@ -16,6 +16,7 @@ from typing import Any, Self
 import numpy as np
 
 from alexnet_tf.data.moments import CHANNELS, Moments
+from alexnet_tf.data.npy_file import save_npy
 from alexnet_tf.errors import DataError
 
 _SWEEPS = 30  # cyclic Jacobi converges quadratically: six are plenty for 3 × 3
@@ -71,8 +72,8 @@ def save_statistics(folder: Path, moments: Moments) -> None:
     """
     text = json.dumps(derive(moments), indent=1, sort_keys=True)
     (folder / "statistics.json").write_text(text + "\n")
-    np.save(folder / "mean_image.npy", mean_image(moments))
-    np.save(folder / "sum_image.npy", moments.sum_image)
+    save_npy(folder / "mean_image.npy", mean_image(moments))
+    save_npy(folder / "sum_image.npy", moments.sum_image)
 
 
 def derive(moments: Moments) -> dict[str, Any]:

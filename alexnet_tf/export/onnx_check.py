@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from alexnet_tf.data.npy_file import save_npy
 from alexnet_tf.errors import AlexNetError
 from alexnet_tf.export import agreement, onnx_runner
 
@@ -64,7 +65,7 @@ def _ask(content: bytes, batches: Iterable[np.ndarray]) -> list[np.ndarray]:
         crops.mkdir()
         logits.mkdir()
         for number, batch in enumerate(batches):
-            np.save(crops / f"{number:04}.npy", batch)
+            save_npy(crops / f"{number:04}.npy", batch)
         _run(model, crops, logits)
         return [np.load(path) for path in sorted(logits.iterdir())]
 

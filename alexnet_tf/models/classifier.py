@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
+from alexnet_tf.data.npy_file import save_npy
 from alexnet_tf.errors import DataError
 from alexnet_tf.models import networks, specs
 from alexnet_tf.models.specs import InputSpec
@@ -106,7 +107,7 @@ def write_classifier(folder: Path, classifier: Classifier, *, halved: bool = Fal
         "class_names": list(classifier.class_names),
     }
     (folder / "model.json").write_text(json.dumps(description, indent=1, sort_keys=True) + "\n")
-    np.save(folder / "mean.npy", classifier.views.mean)
+    save_npy(folder / "mean.npy", classifier.views.mean)
     save_arrays(folder / _WEIGHTS, model_arrays(classifier.model), halved=halved)
 
 

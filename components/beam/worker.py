@@ -38,7 +38,7 @@ def run_task(numbered: tuple[int, Any], *, function: Callable[[Any], Any], folde
         write_whole(done, json.dumps(result))
     except Exception as error:
         text = {"kind": type(error).__name__, "message": str(error), "trace": traceback.format_exc()}
-        if isinstance(error, OSError):
+        if isinstance(error, OSError) and error.errno is not None:
             text |= {"arguments": [error.errno, error.strerror, str(error.filename or folder)]}
         (place / RESERVE).unlink(missing_ok=True)
         write_whole(place / f"{number:06d}.error", json.dumps(text))

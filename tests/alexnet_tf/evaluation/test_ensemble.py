@@ -76,7 +76,10 @@ def test_each_network_scores_as_it_does_alone(replicas, request):
     ("split", "message"),
     [
         (MemorySplit(images(3, 16), 48), r"knows 6 classes .* holds 3 .* train the model on these records"),
-        (MemorySplit(images(3, 48), 48, CLASSES), "stored at 16, but .* stored at 48: train the model on these records"),
+        (
+            MemorySplit(images(3, 48), 48, CLASSES),
+            "stored at 16, but .* stored at 48: train the model on these records",
+        ),
     ],
 )
 def test_networks_of_other_classes_or_sizes_are_not_averaged(split, message):

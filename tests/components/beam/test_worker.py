@@ -5,9 +5,10 @@ import pickle
 import pytest
 
 from components import conversion, preprocess, statistics, validate
+from components.beam.run import run_shards
 from components.beam.worker import run_task
 from components.conversion import convert
-from components.interfaces import Runtime
+from components.interfaces import BeamRuntime, Runtime
 from tests.components.small_dataset import jpeg, preprocess_params, write_dataset
 from tests.components.test_validate import LIMITS
 
@@ -59,6 +60,14 @@ def square(task):
 
 def bug(task):
     return {}["missing"]
+
+
+def test_an_error_of_the_operating_system_without_a_number_comes_with_its_words(tmp_path):
+    def wordy(task):
+        raise OSError("1000 requested and 120 written")
+
+    with pytest.raises(RuntimeError, match=r"OSError: 1000 requested and 120 written\n"):
+        run_shards(wordy, [1], runtime=Runtime(beam=BeamRuntime(num_workers=1)), scratch=tmp_path, description="d")
 
 
 def test_what_a_lost_worker_had_done_is_not_done_again(tmp_path):

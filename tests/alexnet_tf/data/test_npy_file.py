@@ -1,0 +1,58 @@
+"""Arrays on disk: NumPy's bytes, and the operating system's word where there is no room for them."""
+
+import errno
+import resource
+
+import numpy as np
+import pytest
+
+from alexnet_tf.data.colour_statistics import save_statistics
+from alexnet_tf.data.moments import Moments
+from alexnet_tf.data.npy_file import save_npy
+from alexnet_tf.data.record_dataset import INDEX
+from components.preprocess_shards import IndexTask, index_shard, join_parts
+from tests.components.small_dataset import write_dataset
+
+
+@pytest.fixture
+def small_files():
+    """Lets no file grow beyond 4096 bytes, as a full disk would not."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize(
+    "array", [np.arange(6.0).reshape(2, 3), np.asfortranarray(np.eye(3)), np.zeros(2, "u1,i8"), np.empty(0, np.int32)]
+)
+def test_the_bytes_are_those_of_numpy(tmp_path, array):
+    np.save(tmp_path / "numpy.npy", array)
+    save_npy(tmp_path / "ours.npy", array)
+    assert (tmp_path / "ours.npy").read_bytes() == (tmp_path / "numpy.npy").read_bytes()
+
+
+def test_the_reason_is_the_operating_systems(tmp_path, small_files):
+    with pytest.raises(OSError) as raised:
+        save_npy(tmp_path / "a.npy", np.zeros(1000))
+    assert raised.value.errno == errno.EFBIG
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("writing", ["places", "index", "statistics"])
+def test_every_stage_that_writes_arrays_says_the_reason(tmp_path, writing, request):
+    write_dataset(tmp_path, {"train": [b"image"] * 200}, num_shards=1)
+    [shard] = (tmp_path / "dataset").glob("*train*")
+    (tmp_path / "part.keys.txt").touch()
+    np.save(tmp_path / "part.index.npy", np.zeros(200, INDEX))
+    (tmp_path / "statistics").mkdir()
+    moments = Moments.of(iter(np.ones((1, 32, 32, 3), np.uint8)), 32, 1)
+    write = {
+        "places": lambda: index_shard(IndexTask(str(shard), 0, 1, str(tmp_path / "a.npy"))),
+        "index": lambda: join_parts(tmp_path, "train", [str(tmp_path / "part")]),
+        "statistics": lambda: save_statistics(tmp_path / "statistics", moments),
+    }[writing]
+    request.getfixturevalue("small_files")
+    with pytest.raises(OSError) as raised:
+        write()
+    assert raised.value.errno == errno.EFBIG
