@@ -10,7 +10,7 @@ class WeightAverages:
     """One average for each weight, equal on all replicas.
 
     Args:
-        weights: What is averaged, float32.
+        weights: What is averaged, float32: weights, and the moving statistics that belong to them.
         decay: Share of the average that a step keeps, 0..1; with 0 there are no averages, and the rest does nothing.
 
     Attributes:

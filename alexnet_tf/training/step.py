@@ -77,7 +77,9 @@ class TrainStep:
             if isinstance(network, AlexNetBNSpec) and network.conv1 == "whitening":
                 networks.whiten(self.model, views.center(views.enlarged(train.read(chosen_images(train.num_examples)))))
             self.optimizer = OPTIMIZERS[recipe.optimizer.name](recipe.optimizer, self.model.trainable_variables)
-            weights = [variable.value for variable in self.model.trainable_variables]
+            # The last weights' moving statistics do not fit the averaged weights.
+            moving = [each for each in self.model.weights if each.path.endswith(("/moving_mean", "/moving_variance"))]
+            weights = [variable.value for variable in [*self.model.trainable_variables, *moving]]
             self._averages = WeightAverages(weights, recipe.weight_averaging)
         self._run: Callable | None = None
         self._inference = Inference(self._center_logits, strategy=strategy, batch_size=recipe.global_batch_size)

@@ -2,9 +2,7 @@ import numpy as np
 import pytest
 
 from alexnet_tf.training.schedule import Plateau
-from tests.alexnet_tf.small_training import (
-    training,
-)
+from tests.alexnet_tf.small_training import alexnet_bn, training
 from tests.alexnet_tf.training.test_step import run
 
 
@@ -23,6 +21,25 @@ def test_averaged_weights_follow_their_recurrence_and_are_only_lent():
     with work.averaged():
         np.testing.assert_allclose(work.variables[name], expected, rtol=1e-5)
     np.testing.assert_array_equal(work.variables[name], present)
+
+
+def test_moving_statistics_are_averaged_like_the_weights_that_they_belong_to():
+    work = training(alexnet_bn(), weight_averaging=0.5)
+    names = [name for name in work.weights() if name.endswith(("/moving_mean", "/moving_variance"))]
+    expected = {name: work.weights()[name] for name in names}
+    iterator = work.iterator(0)
+    for step in range(6):
+        work.run_steps(iterator, step, 1, Plateau())
+        kept = min(0.5, (1 + step) / (10 + step))
+        expected = {name: kept * each + (1 - kept) * work.weights()[name] for name, each in expected.items()}
+    present = work.weights()
+    with work.averaged():
+        lent = work.weights()
+    assert len(names) == 14
+    for name in names:
+        np.testing.assert_allclose(lent[name], expected[name], rtol=1e-5)
+        assert not np.array_equal(lent[name], present[name])
+        np.testing.assert_array_equal(work.weights()[name], present[name])
 
 
 def test_averaged_weights_are_returned_after_an_error():
