@@ -35,8 +35,8 @@ def tfds_source(name: str, folder: Path | None, *, builder: str = "") -> Source:
         builder: A module whose import makes the set known to tensorflow-datasets; empty for its own sets.
 
     Raises:
-        DataError: When the set is not there and cannot be fetched, is not one of images with one class each,
-            or its files differ from its dataset_info.json.
+        DataError: When the set is not there and cannot be fetched, is not one of images with one class each, has no
+            training split, or its files differ from its dataset_info.json.
         ConfigError: When tensorflow-datasets knows no such set.
     """
     if folder is None:
@@ -51,6 +51,11 @@ def tfds_source(name: str, folder: Path | None, *, builder: str = "") -> Source:
     layout = _layout(prepared)
     indices = {split: _index(layout, split) for split in _SPLITS if split in layout.files}
     indices = {split: index for split, index in indices.items() if len(index)}
+    if "train" not in indices:
+        raise DataError(
+            f"{prepared}: expected a split train with labelled images, found only {', '.join(layout.files)}; choose a set "
+            "that has one."
+        )
     origin = {split: split for split in indices}
     if "test" not in indices and "validation" in indices:
         origin["test"] = origin.pop("validation")

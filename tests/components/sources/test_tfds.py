@@ -118,6 +118,13 @@ WRONG = {
     ),
     "its version's folder": (prepare, "toy", "toy/1.2.0", DataError, r"set runtime\.source_folder to .*layout\d+\.$"),
     "a name that is none": (prepare, "mnits", "", ConfigError, r"found 'mnits'; did you mean 'mnist'\?"),
+    "no training split": (
+        lambda folder: prepare(folder, splits=("test", "extra")),
+        "toy",
+        "",
+        DataError,
+        r"1\.2\.0: expected a split train with labelled images, found only test, extra; choose a set that has one",
+    ),
     "another file format": (
         lambda folder: prepare(folder, file_format="riegeli"),
         "toy",
