@@ -28,6 +28,7 @@ class ColourStatistics:
 
     Attributes:
         size: Side of the images, in pixels.
+        num_images: How many they were.
         mean_image: (size, size, 3) float32, 0..255.
         channel_mean: (3,) float64, 0..255.
         eigenvalues: (3,) float64, of the covariance of R, G, B over all pixels, in squared grey levels,
@@ -37,6 +38,7 @@ class ColourStatistics:
     """
 
     size: int
+    num_images: int
     mean_image: np.ndarray
     channel_mean: np.ndarray
     eigenvalues: np.ndarray
@@ -47,20 +49,22 @@ class ColourStatistics:
         """Read what `save_statistics` wrote.
 
         Raises:
-            DataError: When a file is missing or not readable, or a value is not finite.
+            DataError: When a file is missing or not readable, is something else, or a value is not finite.
         """
         try:
             numbers = json.loads((folder / "statistics.json").read_text())
+            size, num_images = int(numbers["size"]), int(numbers["num_images"])
             mean_image = np.load(folder / "mean_image.npy")
             arrays = {
                 name: np.array(numbers[name], np.float64) for name in ("channel_mean", "eigenvalues", "eigenvectors")
             }
             if not all(np.isfinite(each).all() for each in (mean_image, *arrays.values())):
                 raise ValueError("values that are not finite")
-        except (OSError, ValueError, KeyError, EOFError) as error:
-            message = f"{folder}: expected colour statistics, found {error}; run the stage statistics."
+        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+            found = f"none of the name {error}" if isinstance(error, KeyError) else error
+            message = f"{folder}: expected colour statistics, found {found}; run the stage statistics."
             raise DataError(message) from error
-        return cls(size=numbers["size"], mean_image=mean_image, **arrays)
+        return cls(size=size, num_images=num_images, mean_image=mean_image, **arrays)
 
 
 def save_statistics(folder: Path, moments: Moments) -> None:

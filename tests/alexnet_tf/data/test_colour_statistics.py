@@ -97,6 +97,17 @@ def test_missing_or_broken_statistics_are_one_sentence(tmp_path, name):
         ColourStatistics.load(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [("{}", "none of the name 'size'"), ('{"size": 8}', "none of the name 'num_images'"), ("[]", "list indices must be")],
+)
+def test_statistics_of_another_form_are_one_sentence(tmp_path, content, found):
+    save_statistics(tmp_path, Moments.of(IMAGES, 8, 1))
+    (tmp_path / "statistics.json").write_text(content)
+    with pytest.raises(DataError, match=f"expected colour statistics, found {found}.*; run the stage statistics"):
+        ColourStatistics.load(tmp_path)
+
+
 def test_statistics_that_are_not_finite_are_refused(tmp_path):
     save_statistics(tmp_path, Moments.of(IMAGES, 8, 1))
     spoiled = np.load(tmp_path / "mean_image.npy")
