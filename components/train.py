@@ -20,7 +20,8 @@ Guarantees:
 
 Fails when:
     the batch does not divide among the replicas, the crop does not fit the image, a loss or an updated weight is not
-    finite, the loss has stayed at ln K, or records and statistics do not belong together.
+    finite, the loss has stayed at ln K, or the statistics are of images of another size or number than the training
+    split.
 """
 
 import json
@@ -107,16 +108,20 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     train = RecordDataset.open(inputs.records, "train")
     validation = RecordDataset.open(inputs.records, "validation")
     if validation.num_examples == 0:
-        raise DataError(f"{inputs.records} has no validation images; raise download.validation_share")
+        raise DataError(
+            f"{inputs.records} has no validation images: all were rejected, see `rejected` in its manifest.json; repair or "
+            "replace them and run `dvc repro -f download`"
+        )
     if len(train.class_names) < 2:
         raise DataError(
             f"{inputs.records} holds images of {', '.join(train.class_names) or 'no class'} alone, so there is nothing "
             "to learn; take a source with at least two classes"
         )
     colours = ColourStatistics.load(inputs.statistics)
-    if colours.size != train.size:
+    if (colours.size, colours.num_images) != (train.size, train.num_examples):
         raise DataError(
-            f"{inputs.statistics} is of {colours.size}-pixel images, {inputs.records} of {train.size}: run statistics"
+            f"{inputs.statistics} is of {colours.num_images:,} images of {colours.size} pixels, but {inputs.records} has "
+            f"{train.num_examples:,} of {train.size} to train on: run the stage statistics"
         )
     if (padding := params.training.augmentation.padding) >= train.size:
         raise ConfigError(
@@ -133,20 +138,20 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
             mean_image=colours.mean_image,
             channel_mean=colours.channel_mean,
         )
-        with naming_lost_workers("its beginning"):  # workers share the initial weights
-            training = TrainStep(
-                network=params.network,
-                recipe=params.training,
-                views=views,
-                colour_axes=colour_axes(params.training.augmentation, colours.eigenvalues, colours.eigenvectors),
-                train=train,
-                num_classes=len(train.class_names),
-                seed=params.seed,
-                strategy=strategy,
-                parallel_calls=runtime.input_parallel_calls,
-            )
     except ValueError as error:
         raise ConfigError(str(error)) from error
+    with naming_lost_workers("its beginning"):  # workers share the initial weights
+        training = TrainStep(
+            network=params.network,
+            recipe=params.training,
+            views=views,
+            colour_axes=colour_axes(params.training.augmentation, colours.eigenvalues, colours.eigenvectors),
+            train=train,
+            num_classes=len(train.class_names),
+            seed=params.seed,
+            strategy=strategy,
+            parallel_calls=runtime.input_parallel_calls,
+        )
 
     if told := guards.too_short(params.network, params.training, training.total_steps, len(train.class_names)):
         runtime.progress.line(f"warning: {told}")

@@ -266,14 +266,27 @@ def test_a_batch_larger_than_the_split_is_refused(inputs, tmp_path):
 
 def test_an_empty_validation_split_is_refused(tmp_path):
     empty = write_records(tmp_path / "data", validation=0)
-    with pytest.raises(DataError, match=r"no validation images; raise download\.validation_share"):
+    with pytest.raises(DataError, match=r"no validation images: all were rejected, .* repair or replace them"):
         run(empty, tmp_path / "a", parameters())
 
 
-def test_statistics_of_other_images_are_refused(inputs, tmp_path):
-    save_statistics(tmp_path, Moments.of(images(3, 32), 32, 1))
-    with pytest.raises(DataError, match=r"is of 32-pixel images, .* of 68: run statistics"):
+@pytest.mark.parametrize(("number", "size"), [(24, 32), (23, SIZE)])
+def test_statistics_of_other_images_are_refused(inputs, tmp_path, number, size):
+    save_statistics(tmp_path, Moments.of(images(number, size), size, 1))
+    message = rf"is of {number} images of {size} pixels, but .* has 24 of 68 to train on: run the stage statistics"
+    with pytest.raises(DataError, match=message):
         run(replace(inputs, statistics=tmp_path), tmp_path / "a", parameters())
+
+
+def test_a_fault_of_ours_is_not_called_one_of_the_parameters(inputs, tmp_path, monkeypatch):
+    from alexnet_tf.training import step
+
+    def broken(**_):
+        raise ValueError("shapes do not match")
+
+    monkeypatch.setattr(step, "TrainStep", broken)
+    with pytest.raises(ValueError, match="shapes do not match"):
+        run(inputs, tmp_path / "a", parameters())
 
 
 CHILD = """
