@@ -36,7 +36,7 @@ from pydantic import Field, PositiveInt
 
 from alexnet_tf.data.tfrecord import encode_example
 from alexnet_tf.errors import DataError
-from components.interfaces import Runtime, StageParams
+from components.interfaces import Runtime, Seed, StageParams
 from components.sources.files import Ignored
 from components.sources.image_folder import image_folder_source
 from components.sources.imagenet2012 import imagenet2012_source
@@ -95,7 +95,7 @@ class Params(StageParams):
         sample: Used by the source `sample` alone.
     """
 
-    seed: int = Field(ge=0)
+    seed: Seed
     source: str = Field(pattern=r"^(sample|image_folder|imagenet2012|tiny_imagenet|tfds:[\w-]+(/[\w.-]+)?)$")
     validation_share: float = Field(gt=0, lt=0.5)
     subset: SubsetParams

@@ -36,7 +36,7 @@ from alexnet_tf.data.upscale import whole_factor
 from alexnet_tf.errors import DataError
 from alexnet_tf.whole_file import TEMPORARY, write_whole
 from components.beam.run import run_shards
-from components.interfaces import Runtime, StageParams
+from components.interfaces import Runtime, Seed, StageParams
 from components.preprocess_shards import PLACE, IndexTask, ShardTask, index_shard, join_parts, write_shard
 
 _SHOWN_ORDER = ("train", "validation", "test")
@@ -65,7 +65,7 @@ class Params(StageParams):
         jpeg_quality: libjpeg's, 1 to 100; "raw" does without.
     """
 
-    seed: int
+    seed: Seed
     size: PositiveInt
     stored_size: PositiveInt
     max_corrupt_share: Annotated[float, Field(ge=0, le=1)]

@@ -31,12 +31,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import ValidationInfo, field_validator
 
 from alexnet_tf.models.layer_table import layer_table
 from alexnet_tf.models.specs import InputSpec, Network
 from alexnet_tf.training.recipe import TrainingSpec
-from components.interfaces import Runtime, StageParams
+from components.interfaces import Runtime, Seed, StageParams
 
 if TYPE_CHECKING:  # TensorFlow takes seconds to import
     import numpy as np
@@ -71,7 +71,7 @@ class Params(StageParams):
         training: How.
     """
 
-    seed: int = Field(ge=0, lt=2**31)
+    seed: Seed
     input: InputSpec
     network: Network
     training: TrainingSpec

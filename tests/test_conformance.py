@@ -48,6 +48,13 @@ def test_a_stage_keeps_the_contract(name):
         assert word in module.__doc__, f"components/{name}.py says nothing about: {word}"
 
 
+def test_one_seed_is_for_every_stage_that_draws(root):
+    largest = load(root / "params.yaml", ["seed=2147483647"])
+    assert largest.values["seed"] == 2147483647
+    with pytest.raises(ConfigError, match="whole number of at least 0 and at most 2147483647, got 2147483648"):
+        load(root / "params.yaml", ["seed=2147483648"])
+
+
 def test_dvc_runs_what_the_table_names(resolved, config):
     assert sorted(resolved) == sorted(item.address for item in all_items(config.values))
 

@@ -104,7 +104,7 @@ def _described(schema: Mapping[str, Any]) -> str:
             element.get("type", ""), "values"
         )
         return f"a list{count} {inner}" if count else f"a list of {inner}"
-    bounds = [f"{word} {schema[name]:g}" for name, word in _BOUNDS.items() if name in schema]
+    bounds = [f"{word} {schema[name]:.10g}" for name, word in _BOUNDS.items() if name in schema]
     text = _TYPES.get(kind, "")
     if pattern := schema.get("pattern"):
         return f"{text} that matches {pattern}"
