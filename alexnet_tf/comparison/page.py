@@ -38,12 +38,10 @@ def headline(comparison: Mapping[str, Any]) -> list[str]:
     for name, views in comparison["paired"].items():
         error = comparison["errors"][name]["ten_crop"]["top1_error"]["value"]
         pair = views["ten_crop"]["top1_error"]
-        verdict = "lower" if pair["difference"] < 0 else "higher"
         sure = "" if pair["low"] > 0 or pair["high"] < 0 else "; chance alone could explain this"
         sentences.append(
             f"{name} has a top-1 error of {percent(error)}, {baseline} {percent(base)}:"
-            f" {abs(100 * pair['difference']):.1f} percentage points {verdict}"
-            f" ({_confidence(comparison)} interval {points(pair['low'])} to {points(pair['high'])},"
+            f" {_in_points(pair['difference'])} ({_confidence(comparison)} interval {points(pair['low'])} to {points(pair['high'])},"
             f" McNemar p {p_value(pair['p_value'], equals='= ')}){sure}."
         )
     told = {baseline, *comparison["paired"]} if sentences else set()
@@ -119,6 +117,14 @@ def html_table(lines: Rows, *, caption: str, monospace: bool = False) -> str:
 def _breakable(key: str) -> str:
     """Let a dotted key break after its dots and underscores, on a narrow page."""
     return escape(key).replace(".", ".<wbr>").replace("_", "_<wbr>")
+
+
+def _in_points(difference: float) -> str:
+    if difference == 0:
+        return "the same"
+    size = abs(100 * difference)
+    amount = f"{size:.1f}" if size >= 0.05 else "less than 0.1"
+    return f"{amount} percentage points {'lower' if difference < 0 else 'higher'}"
 
 
 def _confidence(comparison: Mapping[str, Any]) -> str:

@@ -196,6 +196,16 @@ def test_a_difference_that_chance_explains_is_said_so(comparison):
     assert "1.0 percentage points higher (95 % interval −2.0 to +4.0, McNemar p = 0.31); chance alone could" in sentence
 
 
+@pytest.mark.parametrize(
+    ("difference", "words"),
+    [(0.0, "the same"), (-0.0001, "less than 0.1 percentage points lower"), (0.0008, "0.1 percentage points higher")],
+)
+def test_errors_that_are_equal_or_nearly_so_are_said_to_be(comparison, difference, words):
+    comparison["paired"]["<better> & co"]["ten_crop"]["top1_error"] |= {"difference": difference}
+    (sentence,) = report.headline(comparison)
+    assert f" %: {words} (95 % interval" in sentence
+
+
 def test_one_variant_alone_is_reported(comparison):
     comparison = comparison | {"variants": ["plain"], "paired": {}, "knobs": []}
     assert "plain has a top-1 error of 62.5 %" in report.render(comparison, {}, {}, ORIGIN)
