@@ -167,6 +167,7 @@ class TrainingLoop:
             step=state.step,
             total_steps=training.total_steps,
             num_classes=training.model.num_classes,
+            network=training.model.spec,
         )
         with closing(training.validation_logits(self._validation)) as batches:
             logits = list(takewhile(lambda _: not self._stop.asked, batches))

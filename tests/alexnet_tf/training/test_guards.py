@@ -5,6 +5,7 @@ import pytest
 
 from alexnet_tf import alexnet_spec
 from alexnet_tf.errors import TrainingError
+from alexnet_tf.models.four_layer_spec import FourLayerSpec
 from alexnet_tf.models.specs import AlexNetBNSpec
 from alexnet_tf.training.guards import check_stalled, check_steps, has_stalled, too_short, travel
 from alexnet_tf.training.recipe import OptimizerSpec, ScheduleSpec, TrainingSpec
@@ -61,19 +62,41 @@ def test_a_loss_has_stalled_above_98_percent_of_ln_k():
 @pytest.mark.parametrize(("total_steps", "from_step"), [(100, 500), (20_000, 2_000), (10**6, 5_000)])
 def test_a_stall_is_looked_for_once_the_training_is_old_enough(total_steps, from_step):
     still = [math.log(10)] * 3
-    check_stalled(still, step=from_step - 1, total_steps=total_steps, num_classes=10)
+    training = {"total_steps": total_steps, "num_classes": 10, "network": alexnet_spec()}
+    check_stalled(still, step=from_step - 1, **training)
     with pytest.raises(TrainingError, match=rf"step {from_step} is 2\.3026, still ln K"):
-        check_stalled(still, step=from_step, total_steps=total_steps, num_classes=10)
+        check_stalled(still, step=from_step, **training)
 
 
 def test_one_bad_batch_is_no_stall():
-    check_stalled([math.log(10), 1.0, 1.0], step=5_000, total_steps=5_000, num_classes=10)
+    check_stalled([math.log(10), 1.0, 1.0], step=5_000, total_steps=5_000, num_classes=10, network=alexnet_spec())
 
 
-def of_three_epochs(steps_per_epoch, network=None, **schedule):
+@pytest.mark.parametrize(
+    ("network", "advice"),
+    [
+        (alexnet_spec("paper"), r"_rate, profile: original (conv3-5 start at 0.03) or profile: caffe (biases 0.1)"),
+        (alexnet_spec("original"), "another training.optimizer.learning_rate or profile: caffe (biases 0.1)"),
+        (
+            alexnet_spec("caffe"),
+            "another training.optimizer.learning_rate or profile: original (conv3-5 start at 0.03)",
+        ),
+        (AlexNetBNSpec(), "try another seed or another training.optimizer.learning_rate"),
+        (FourLayerSpec(), "try another seed or another training.optimizer.learning_rate"),
+    ],
+)
+def test_a_stall_comes_with_advice_that_fits_the_network(network, advice):
+    with pytest.raises(TrainingError) as raised:
+        check_stalled([math.log(10)] * 3, step=500, total_steps=500, num_classes=10, network=network)
+    assert str(raised.value).endswith(advice)
+
+
+def of_three_epochs(steps_per_epoch, network=None, *, optimizer=None, **schedule):
     """The 2012 recipe with its drops at 25, 55 and 84 %, and what is said beforehand."""
     drops = {"name": "steps", "drop_at": [0.25, 0.55, 0.84]}
     chosen = TrainingSpec(epochs=3, global_batch_size=32, schedule=ScheduleSpec(**drops | schedule))
+    if optimizer:
+        chosen = chosen.model_copy(update={"optimizer": optimizer})
     return too_short(network or alexnet_spec(), chosen, 3 * steps_per_epoch, 5)
 
 
@@ -91,6 +114,11 @@ def test_drops_squeezed_into_three_short_epochs_are_told_before_they_waste_time(
     assert told.endswith("raise training.epochs, add images, or begin training.schedule.drop_at later")
     assert of_three_epochs(5, name="plateau") == ""  # the same steps at the full rate may do
     assert of_three_epochs(50) == ""
+
+
+def test_an_optimizer_whose_steps_do_not_follow_the_rate_is_not_warned_of():
+    assert of_three_epochs(5, optimizer=OptimizerSpec(name="adam", learning_rate=0.001)) == ""
+    assert of_three_epochs(5, optimizer=OptimizerSpec(learning_rate=0.001)) != ""
 
 
 def test_networks_that_do_not_start_at_ln_k_are_not_warned():
