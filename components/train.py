@@ -109,8 +109,8 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     validation = RecordDataset.open(inputs.records, "validation")
     if validation.num_examples == 0:
         raise DataError(
-            f"{inputs.records} has no validation images: all were rejected, see `rejected` in its manifest.json; repair or "
-            "replace them and run `dvc repro -f download`"
+            f"{inputs.records} has no validation images: all were rejected, see `rejected` in its manifest.json; repair "
+            "or replace them and run `dvc repro -f download`"
         )
     if len(train.class_names) < 2:
         raise DataError(
@@ -120,8 +120,8 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     colours = ColourStatistics.load(inputs.statistics)
     if (colours.size, colours.num_images) != (train.size, train.num_examples):
         raise DataError(
-            f"{inputs.statistics} is of {colours.num_images:,} images of {colours.size} pixels, but {inputs.records} has "
-            f"{train.num_examples:,} of {train.size} to train on: run the stage statistics"
+            f"{inputs.statistics} is of {colours.num_images:,} images of {colours.size} pixels, but {inputs.records} "
+            f"has {train.num_examples:,} of {train.size} to train on: run the stage statistics"
         )
     if (padding := params.training.augmentation.padding) >= train.size:
         raise ConfigError(

@@ -75,8 +75,8 @@ class Classifier:
         way_out = "train the model on these records"
         if list(self.class_names) != list(records.class_names):
             raise DataError(
-                f"the model knows {len(self.class_names)} classes ({self.class_names[0]} ...) but {records.folder} holds "
-                f"{len(records.class_names)} ({records.class_names[0]} ...): {way_out}"
+                f"the model knows {len(self.class_names)} classes ({self.class_names[0]} ...) but {records.folder} "
+                f"holds {len(records.class_names)} ({records.class_names[0]} ...): {way_out}"
             )
         if (self.size, self.stored_size) != (records.size, records.stored_size):
             raise DataError(

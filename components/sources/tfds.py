@@ -53,8 +53,8 @@ def tfds_source(name: str, folder: Path | None, *, builder: str = "") -> Source:
     indices = {split: index for split, index in indices.items() if len(index)}
     if "train" not in indices:
         raise DataError(
-            f"{prepared}: expected a split train with labelled images, found only {', '.join(layout.files)}; choose a set "
-            "that has one."
+            f"{prepared}: expected a split train with labelled images, found only {', '.join(layout.files)}; choose a "
+            "set that has one."
         )
     origin = {split: split for split in indices}
     if "test" not in indices and "validation" in indices:

@@ -99,7 +99,11 @@ def test_missing_or_broken_statistics_are_one_sentence(tmp_path, name):
 
 @pytest.mark.parametrize(
     ("content", "found"),
-    [("{}", "none of the name 'size'"), ('{"size": 8}', "none of the name 'num_images'"), ("[]", "list indices must be")],
+    [
+        ("{}", "none of the name 'size'"),
+        ('{"size": 8}', "none of the name 'num_images'"),
+        ("[]", "list indices must be"),
+    ],
 )
 def test_statistics_of_another_form_are_one_sentence(tmp_path, content, found):
     save_statistics(tmp_path, Moments.of(IMAGES, 8, 1))
