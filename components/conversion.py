@@ -16,7 +16,7 @@ from typing import Literal
 
 from PIL import Image
 
-from alexnet_tf.data.images import ImageRejected, decode, to_square
+from alexnet_tf.data.images import BOMB_PIXELS, ImageRejected, decode, to_square
 from alexnet_tf.errors import ConfigError, DataError
 from alexnet_tf.whole_file import TEMPORARY, write_whole
 from components.beam.run import run_shards
@@ -31,8 +31,6 @@ REPORT = "conversion.json"
 BESIDE = (*WORD_FILES, SOLUTION)
 """Files that the sources look for beside the images: words for classes, classes of ImageNet's validation images."""
 FILES_PER_TASK = 256
-MAX_PIXELS = 178_956_970
-"""Pillow's own limit for a decompression bomb."""
 
 _SUFFIX = {"png": ".png", "jpeg": ".jpeg"}
 _JPEG_QUALITY = 95
@@ -119,7 +117,7 @@ def convert_files(task: ConversionTask) -> list[list[str]]:
         try:
             if problem:
                 raise ImageRejected(problem)
-            image = to_square(decode(content, max_pixels=MAX_PIXELS), task.size)
+            image = to_square(decode(content, max_pixels=BOMB_PIXELS), task.size)
         except ImageRejected as error:
             rejected.append([source, error.reason])
             continue
@@ -138,10 +136,11 @@ def _encoded(image: Image.Image, encoding: Encoding) -> bytes:
 
 
 def _targets(files: Sequence[str], suffix: str) -> list[str]:
-    """Return names with another suffix; where two would be one (`a.jpg`, `a.png`), both keep the old one before it."""
-    renamed = [os.path.splitext(file)[0] + suffix for file in files]
-    count = Counter(renamed)
-    return [new if count[new] == 1 else old + suffix for old, new in zip(files, renamed, strict=True)]
+    """Return names with another suffix, no two alike: where two would be (`a.jpg`, `a.png`), the old one stays, too."""
+    targets = [os.path.splitext(file)[0] + suffix for file in files]
+    while alike := {target for target, count in Counter(targets).items() if count > 1}:
+        targets = [old + suffix if new in alike else new for old, new in zip(files, targets, strict=True)]
+    return targets
 
 
 def _check_destination(destination: Path, settings: dict) -> None:

@@ -8,6 +8,9 @@ TensorFlow do. TIFF is the exception, since its orientation belongs to the forma
 """
 
 import io
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from PIL import Image, ImageChops, UnidentifiedImageError
@@ -47,8 +50,10 @@ _TURNS = {  # EXIF orientation -> what makes the image upright
     8: Image.Transpose.ROTATE_90,
 }
 
-# Pillow only warns between its own limit and twice that; `decode` has a limit that always holds.
-Image.MAX_IMAGE_PIXELS = None
+BOMB_PIXELS = 178_956_970
+"""Pixels above which Pillow by itself refuses an image as a decompression bomb; from half as many on it warns."""
+
+_PILLOWS_LIMIT = threading.Lock()
 
 
 class ImageRejected(Exception):
@@ -76,7 +81,8 @@ def open_header(encoded: bytes, *, max_pixels: int) -> Image.Image:
     if not encoded:
         raise ImageRejected("empty file")
     try:
-        image = Image.open(io.BytesIO(encoded), formats=tuple(FORMATS))
+        with _without_pillows_limit():
+            image = Image.open(io.BytesIO(encoded), formats=tuple(FORMATS))
     except UnidentifiedImageError as error:  # its text holds a memory address
         raise ImageRejected("no known image format") from error
     except Exception as error:  # broken headers raise whatever the format's parser met first
@@ -87,6 +93,20 @@ def open_header(encoded: bytes, *, max_pixels: int) -> Image.Image:
     if width * height > max_pixels:
         raise ImageRejected(f"too many pixels ({width} x {height})")
     return image
+
+
+@contextmanager
+def _without_pillows_limit() -> Iterator[None]:
+    """Let Pillow read a header that claims any size: `open_header` has a limit that always holds, and names the size.
+
+    The limit is one of the whole process, in which others may rely on it.
+    """
+    with _PILLOWS_LIMIT:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
 
 
 def orientation_of(image: Image.Image) -> int:
@@ -108,7 +128,7 @@ def decode(encoded: bytes, *, max_pixels: int, exif_orientation: bool = False) -
 
     Args:
         encoded: The file's bytes.
-        max_pixels: As in `open_header`.
+        max_pixels: As in `open_header`. Of a TIFF, more than twice Pillow's `MAX_IMAGE_PIXELS` are rejected, too.
         exif_orientation: Turn and mirror the image as its EXIF orientation says, as programs that show it do.
 
     Returns:

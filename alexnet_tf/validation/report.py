@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from alexnet_tf.data.images import FORMATS, SUFFIXES, ImageRejected, decode
+from alexnet_tf.data.images import BOMB_PIXELS, FORMATS, SUFFIXES, ImageRejected, decode
 from alexnet_tf.validation.anomalies import Anomaly, Place
 from alexnet_tf.validation.copies import exact_copies
 from alexnet_tf.validation.survey import Survey, tally
@@ -62,7 +62,6 @@ def _range(values: np.ndarray) -> dict[str, float]:
 
 
 THUMBNAIL_PX = 96
-_THUMBNAIL_MAX_PIXELS = 178_956_970  # Pillow's own limit for a decompression bomb
 PER_FINDING = 12
 _UNFOLDED_CLASSES = 40  # the counts of more classes are shown on request
 _STYLE = """
@@ -190,7 +189,7 @@ def _figure(place: Place, surveys: Mapping[str, Survey], content: bytes) -> str:
 
 def _thumbnail(content: bytes) -> str:
     try:
-        image = decode(content, max_pixels=_THUMBNAIL_MAX_PIXELS)
+        image = decode(content, max_pixels=BOMB_PIXELS)
     except ImageRejected as error:
         return f'<span class="none">{escape(error.reason)}</span>'
     image.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX), reducing_gap=2.0)

@@ -126,7 +126,9 @@ def _options(beam: BeamRuntime):
         flags = [f"--direct_running_mode={mode}", f"--direct_num_workers={num_workers}", *flags]
     usage = io.StringIO()
     try:
-        with redirect_stderr(usage):  # of a wrong flag argparse says three pages, and last what is wrong
+        with redirect_stderr(
+            usage
+        ):  # argparse answers a wrong flag with three pages, the last line of which is the error
             options = PipelineOptions(flags)
             options.get_all_options()  # parses them, which Beam would do only later
             options.view_as(StandardOptions).runner = FULL_NAMES.get(beam.runner, beam.runner)

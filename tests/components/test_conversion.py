@@ -118,12 +118,19 @@ def test_jpeg_is_close(folder, tmp_path):
     assert np.abs(made - expected).mean() < 2
 
 
-def test_two_names_that_would_be_one_stay_two(tmp_path):
+@pytest.mark.parametrize(
+    ("names", "made"),
+    [
+        (["a.jpg", "a.png"], ["a.jpg.png", "a.png.png"]),
+        (["a.jpg", "a.png", "a.jpg.jpeg"], ["a.jpg.jpeg.png", "a.jpg.png", "a.png.png"]),
+    ],
+)
+def test_names_that_would_be_one_stay_apart(tmp_path, names, made):
     (tmp_path / "in").mkdir()
-    Image.open(io.BytesIO(jpeg(1))).save(tmp_path / "in" / "a.png")
-    (tmp_path / "in" / "a.jpg").write_bytes(jpeg(2))
-    run(tmp_path / "in", tmp_path / "out")
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.jpg.png", "a.png.png", "conversion.json"]
+    for number, name in enumerate(names):
+        Image.open(io.BytesIO(jpeg(number))).save(tmp_path / "in" / name)
+    assert run(tmp_path / "in", tmp_path / "out")["num_images"] == len(names)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [*made, "conversion.json"]
 
 
 def test_after_a_kill_it_goes_on_and_ends_the_same(folder, tmp_path, monkeypatch):

@@ -1,6 +1,9 @@
 import io
 import struct
+import subprocess
+import sys
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -224,6 +227,37 @@ def png_header(width, height):
 def test_too_large_an_image_is_rejected_before_any_pixel(side):
     with pytest.raises(ImageRejected, match=rf"^too many pixels \({side} x {side}\)$"):
         decode(png_header(side, side), max_pixels=LIMIT)
+
+
+PROCESS = """
+from PIL import Image
+limit = Image.MAX_IMAGE_PIXELS
+from alexnet_tf.data.images import BOMB_PIXELS
+assert Image.MAX_IMAGE_PIXELS == limit == BOMB_PIXELS // 2
+from components.beam import worker
+assert Image.MAX_IMAGE_PIXELS is None
+"""
+
+
+def test_pillows_limit_is_lifted_by_the_stages_and_not_by_the_library(root):
+    ended = subprocess.run([sys.executable, "-c", PROCESS], cwd=root, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_pillows_limit_is_neither_in_the_way_nor_changed(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)  # of which twice as many would be refused, and 101 warned of
+    contents = [encoded(RGB), png_header(1001, 1001), b"no image"] * 20
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(_size_or_reason, contents))
+    assert found == [(40, 30), "too many pixels (1001 x 1001)", "no known image format"] * 20
+    assert Image.MAX_IMAGE_PIXELS == 100
+
+
+def _size_or_reason(content):
+    try:
+        return decode(content, max_pixels=LIMIT).size
+    except ImageRejected as error:
+        return error.reason
 
 
 @settings(max_examples=150, deadline=None)
