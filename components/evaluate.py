@@ -7,7 +7,7 @@ Reads:
 Writes `report/`:
     metrics.json: `num_examples`; for `center` and `ten_crop` the `top1_error` and `top5_error` (fractions in
         [0, 1], each with `_low` and `_high`, a 95 % Wilson interval), the `mean_loss` in nats and the expected
-        `calibration_error`. With fewer than five classes there is no top-5 error, here or in any other file.
+        `calibration_error`. With five classes or fewer there is no top-5 error, here or in any other file.
         `conv1` has `colour_share_tower1` (and 2) of the kernels (figure 3); `neighbours`, unless `neighbour_pool` is 0,
         which share of the six training images nearest to a test image is of its class (figure 4), in the last hidden
         layer (`same_class_last_hidden`) and by pixels (`same_class_pixels`), and `num_queries`, `num_candidates`.
@@ -99,6 +99,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     split = RecordDataset.open(inputs.records, "test")
     if split.num_examples == 0:
         raise DataError(f"{inputs.records}: the test split holds no image, so there is nothing to evaluate.")
+    split.keys()  # what is wrong with them is better known before the scoring
     strategy = make_strategy(runtime.devices)
     with strategy.scope():
         classifier = read_classifier(inputs.model)

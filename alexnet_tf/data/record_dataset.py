@@ -45,7 +45,9 @@ def read_manifest(folder: Path, *, stage: str = "preprocess") -> dict[str, Any]:
     try:
         manifest = json.loads(path.read_text())
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise DataError(f"{path} does not exist, expected the data of the stage {stage}; run it.") from error
+        raise DataError(
+            f"{path} does not exist, expected the data of the stage {stage}; run that stage first."
+        ) from error
     except ValueError as error:
         raise DataError(f"{path}: expected JSON ({error}); run the stage {stage} again.") from error
     for key in _MANIFEST_KEYS[stage]:
@@ -134,8 +136,19 @@ class RecordDataset:
         )
 
     def keys(self) -> list[str]:
-        """Return the N keys, in order."""
-        return (self.folder / f"{self.split}.keys.txt").read_text(encoding="utf-8").split("\n")[:-1]
+        """Return the N keys, in order.
+
+        Raises:
+            DataError: When their file is missing, or holds another number of them.
+        """
+        path = self.folder / f"{self.split}.keys.txt"
+        _check_size(path, None)
+        keys = path.read_text(encoding="utf-8").split("\n")[:-1]
+        if len(keys) != self.num_examples:
+            raise DataError(
+                f"{path}: expected {self.num_examples} keys, found {len(keys)}; run the stage preprocess again."
+            )
+        return keys
 
     def read(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
         """Read images by position, in any order, with repeats.
@@ -155,6 +168,8 @@ class RecordDataset:
             DataError: When a shard is cut short or gone, or a JPEG in it is damaged.
         """
         chosen = np.asarray(indices, dtype=np.int64)
+        if (chosen < 0).any():  # which NumPy would count from the end
+            raise IndexError(f"expected positions of 0 to {self.num_examples - 1}, found {chosen.min()}")
         shards, offsets = self._shards[chosen], self._offsets[chosen]
         images = np.empty((len(chosen), self.stored_size, self.stored_size, CHANNELS), np.uint8)
         by_shard = np.argsort(shards, kind="stable")

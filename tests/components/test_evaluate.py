@@ -244,6 +244,16 @@ def test_images_of_another_size_than_the_model_was_trained_on_are_refused(
     assert not (tmp_path / "report").exists()
 
 
+def test_broken_keys_are_told_before_the_scoring(records, model, tmp_path, monkeypatch):
+    def broken(self):
+        raise DataError("test.keys.txt does not exist")
+
+    monkeypatch.setattr(Split, "keys", broken)
+    monkeypatch.setattr("alexnet_tf.evaluation.evaluate.evaluate", None)
+    with pytest.raises(DataError, match=r"test\.keys\.txt"):
+        _run(tmp_path / "report", model, batch_size=4)
+
+
 def test_an_empty_test_split_is_refused(records, model, tmp_path, monkeypatch):
     monkeypatch.setattr(Split, "num_examples", 0)
     with pytest.raises(DataError, match="test split holds no image"):

@@ -113,9 +113,21 @@ def test_no_file_stays_open(folder):
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-def test_a_position_out_of_range_is_an_error(folder):
-    with pytest.raises(IndexError, match="10"):
-        RecordDataset.open(folder, "train").read([10])
+@pytest.mark.parametrize("position", [10, -1])
+def test_a_position_out_of_range_is_an_error(folder, position):
+    with pytest.raises(IndexError, match=str(position)):
+        RecordDataset.open(folder, "train").read([0, position])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [(None, "does not exist"), ("train/0.jpeg\n", "expected 10 keys, found 1")]
+)
+def test_keys_that_are_gone_or_too_few_are_one_sentence(folder, content, message):
+    (folder / "train.keys.txt").unlink()
+    if content:
+        (folder / "train.keys.txt").write_text(content)
+    with pytest.raises(DataError, match=rf"train\.keys\.txt:? {message}.*run the stage preprocess again"):
+        RecordDataset.open(folder, "train").keys()
 
 
 def edit_manifest(folder, **changes):
