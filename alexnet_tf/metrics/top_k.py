@@ -49,8 +49,8 @@ def top_k_scores(probabilities: np.ndarray, labels: np.ndarray, *, k: int) -> np
 
 
 def reported_ks(num_classes: int) -> tuple[int, ...]:
-    """Say which top-k errors exist: top-1 and, from five classes on, top-5 (below, it is 0 for any model)."""
-    return (1, 5) if num_classes >= 5 else (1,)
+    """Say which top-k errors exist: top-1 and, of more than five classes, top-5 (else it is 0 for any model)."""
+    return (1, 5) if num_classes > 5 else (1,)
 
 
 @dataclass(frozen=True)

@@ -37,11 +37,12 @@ def test_scores_are_the_share_of_tie_orders_that_name_the_label(values, data):
     assert score == pytest.approx(named / len(orders))
 
 
-def test_top_5_of_four_classes_is_refused_and_not_reported():
+def test_top_5_of_four_classes_is_refused_and_of_five_not_reported():
     with pytest.raises(ConfigError, match="here 4"):
         top_k_scores(np.full((1, 4), 0.25, np.float32), np.array([0]), k=5)
     assert reported_ks(4) == (1,)
-    assert reported_ks(5) == (1, 5)
+    assert reported_ks(5) == (1,)  # five guesses name every class
+    assert reported_ks(6) == (1, 5)
 
 
 def test_ten_crops_average_probabilities_not_logits():
