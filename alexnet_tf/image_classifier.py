@@ -9,7 +9,7 @@ import numpy as np
 
 from alexnet_tf.data.images import ImageRejected
 from alexnet_tf.errors import ConfigError, DataError
-from alexnet_tf.evaluation.predict import predictor, stored_image
+from alexnet_tf.evaluation.predict import Predictor, predictor, stored_image
 from alexnet_tf.models.classifier import Classifier, read_classifier
 from alexnet_tf.models.features import Features
 from alexnet_tf.nearest import nearest
@@ -49,6 +49,7 @@ class ImageClassifier:
         self.class_names = classifier.class_names
         self.features: keras.Model = Features(classifier.model, name="features")
         self._classifier = classifier
+        self._predictors: dict[bool, Predictor] = {}
 
     def predict(
         self,
@@ -85,7 +86,9 @@ class ImageClassifier:
             >>> names.shape, probabilities.shape
             ((1, 5), (1, 5))
         """
-        answer = predictor(self._classifier, ten_crop=ten_crop)
+        if ten_crop not in self._predictors:  # tracing the network takes longer than most answers
+            self._predictors[ten_crop] = predictor(self._classifier, ten_crop=ten_crop)
+        answer = self._predictors[ten_crop]
         paths = _paths(files)
         nothing = (0, min(5, len(self.class_names)))
         classes, probabilities = [np.empty(nothing, np.int32)], [np.empty(nothing, np.float32)]

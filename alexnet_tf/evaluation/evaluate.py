@@ -98,11 +98,7 @@ def top_of_ten_crops(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         Classes (N, k) int32 and their probabilities (N, k) float32, best first, k = min(5, K); of equal ones
         the lower class number comes first, as in `metrics.top_k`.
     """
-    return top_classes(softmax(logits).mean(axis=1, dtype=np.float32))
-
-
-def top_classes(probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """As `top_of_ten_crops`, of probabilities (N, K) float32."""
+    probabilities = softmax(logits).mean(axis=1, dtype=np.float32)
     order = np.argsort(-probabilities, axis=1, kind="stable")[:, :5]
     return order.astype(np.int32), np.take_along_axis(probabilities, order, axis=1)
 

@@ -168,8 +168,6 @@ def kernel_grid(kernels: np.ndarray, towers: int) -> bytes:
     Returns:
         A PNG, kernels enlarged without smoothing, some 800 pixels wide.
     """
-    from PIL import Image
-
     height, width, _, num_kernels = kernels.shape
     columns = min(16, num_kernels // towers)
     low, high = kernels.min(axis=(0, 1, 2)), kernels.max(axis=(0, 1, 2))

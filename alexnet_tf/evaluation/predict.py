@@ -6,8 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from alexnet_tf.data.images import decode, to_square
-from alexnet_tf.evaluation.evaluate import ten_view_logits, top_classes
-from alexnet_tf.metrics.top_k import require_finite, softmax
+from alexnet_tf.evaluation.evaluate import ten_view_logits, top_of_ten_crops
+from alexnet_tf.metrics.top_k import require_finite
 from alexnet_tf.models.classifier import Classifier
 
 
@@ -27,7 +27,10 @@ def stored_image(encoded: bytes, *, stored_size: int, max_pixels: int, exif_orie
     return np.asarray(to_square(image, stored_size))
 
 
-def predictor(classifier: Classifier, *, ten_crop: bool) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+Predictor = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+def predictor(classifier: Classifier, *, ten_crop: bool) -> Predictor:
     """Return a function that names the most probable classes of stored images.
 
     Args:
@@ -51,6 +54,6 @@ def predictor(classifier: Classifier, *, ten_crop: bool) -> Callable[[np.ndarray
     def predict(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         logits = compiled(tf.constant(images)).numpy()
         require_finite(logits)
-        return top_classes(softmax(logits).mean(axis=1, dtype=np.float32))
+        return top_of_ten_crops(logits)
 
     return predict

@@ -10,7 +10,7 @@ from alexnet_tf import image_classifier
 from alexnet_tf.data.images import to_square
 from alexnet_tf.errors import TrainingError
 from alexnet_tf.metrics.top_k import softmax
-from alexnet_tf.models.classifier import write_classifier
+from alexnet_tf.models.classifier import Classifier, write_classifier
 from tests.alexnet_tf.odd_files import STORED, stored_turned
 from tests.alexnet_tf.small_networks import CLASSES, classifier_of_six
 
@@ -52,6 +52,22 @@ def test_answers_are_those_of_the_network_on_the_pipelines_views(folder, trained
         best = np.argsort(-mean)[:5]
         assert names[row].tolist() == [CLASSES[index] for index in best]
         np.testing.assert_allclose(probabilities[row], mean[best], atol=2e-6)
+
+
+def test_the_network_is_traced_once_for_each_way_of_looking(folder, photos, monkeypatch):
+    traced = []
+    forward = Classifier.inputs
+
+    def noting(self, images):
+        traced.append(images)
+        return forward(self, images)
+
+    monkeypatch.setattr(Classifier, "inputs", noting)
+    classifier = an.load_pretrained(folder)
+    for ten_crop in (True, False, True, False):
+        classifier.predict(photos[:2], ten_crop=ten_crop)
+        classifier.predict(photos[:3], ten_crop=ten_crop)
+    assert len(traced) == 2
 
 
 def test_inputs_are_what_the_model_takes(folder, photos):
