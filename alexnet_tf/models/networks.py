@@ -91,6 +91,7 @@ def _pass_on_maps(kernel: np.ndarray) -> np.ndarray:
 
 
 NUM_IMAGES = 1000  # of the training split; twelve to a hundred axes need no more
+_PATCH_VALUES = 20_000_000  # in memory at once, in float32 and in float64
 RIDGE = 5e-4  # added to a variance, so that axes along which nothing varies are not blown up
 
 
@@ -113,10 +114,13 @@ def whitening_kernel(images: np.ndarray, *, size: int, filters: int) -> np.ndarr
     Returns:
         (size, size, 3, filters) float32; the second half of the kernels is the first half with the other sign.
     """
-    channels = images.shape[-1]
+    _, height, width, channels = images.shape
     moments = np.zeros((size * size * channels,) * 2)
     count = 0
-    for chunk in np.array_split(images, -(-len(images) // 20)):  # patches are size² times as large as images
+    # Patches are size² times as large as images.
+    per_image = (height - size + 1) * (width - size + 1) * len(moments)
+    at_once = min(20, max(1, _PATCH_VALUES // per_image))
+    for chunk in np.array_split(images, -(-len(images) // at_once)):
         windows = np.lib.stride_tricks.sliding_window_view(chunk, (size, size), axis=(1, 2))
         patches = np.ascontiguousarray(windows.transpose(0, 1, 2, 4, 5, 3)).reshape(-1, len(moments))
         moments += patches.T.astype(np.float64) @ patches

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from alexnet_tf.models import networks
 from alexnet_tf.models.networks import NUM_IMAGES, RIDGE, chosen_images, whitening_kernel
 
 
@@ -59,3 +60,28 @@ def test_at_most_so_many_images_are_looked_at_from_the_whole_split():
     chosen = chosen_images(45_035)
     assert len(chosen) == NUM_IMAGES
     assert (chosen[0], chosen[-1]) == (0, 45_034)
+
+
+@pytest.mark.parametrize(("side", "size"), [(32, 2), (44, 2), (56, 3), (112, 4)])
+def test_the_sums_of_the_experiments_are_made_of_twenty_images_each(side, size, monkeypatch):
+    """That CIFAR-10, the sample, Tiny ImageNet and Imagenette keep their bytes: another grouping rounds differently."""
+    images = smooth_images(45, side)
+    expected = whitening_kernel(images, size=size, filters=4)
+    monkeypatch.setattr(networks, "_PATCH_VALUES", 10**12)  # which limits nothing
+    np.testing.assert_array_equal(whitening_kernel(images, size=size, filters=4), expected)
+
+
+def test_large_patches_are_held_for_fewer_images_at_once(monkeypatch):
+    images = smooth_images(30, 20)
+    expected = whitening_kernel(images, size=5, filters=8)
+    lengths, split = [], np.array_split
+
+    def noting(array, sections):
+        lengths.extend(map(len, parts := split(array, sections)))
+        return parts
+
+    monkeypatch.setattr(np, "array_split", noting)
+    monkeypatch.setattr(networks, "_PATCH_VALUES", 4 * 16 * 16 * 75)
+    np.testing.assert_allclose(whitening_kernel(images, size=5, filters=8), expected, rtol=1e-4)
+    assert sum(lengths) == 30
+    assert max(lengths) <= 4
