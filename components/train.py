@@ -95,7 +95,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     from alexnet_tf.data.colour_statistics import ColourStatistics
     from alexnet_tf.data.record_dataset import RecordDataset
     from alexnet_tf.devices.precision import BITS
-    from alexnet_tf.devices.strategy import make_training_strategy, naming_lost_workers, per_replica_batch_size
+    from alexnet_tf.devices.strategy import make_training_strategy, naming_lost_workers, require_equal_shares
     from alexnet_tf.errors import ConfigError, DataError
     from alexnet_tf.models.classifier import Classifier, write_classifier
     from alexnet_tf.models.views import Views, colour_axes
@@ -109,8 +109,8 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     validation = RecordDataset.open(inputs.records, "validation")
     if validation.num_examples == 0:
         raise DataError(
-            f"{inputs.records} has no validation images: all were rejected, see `rejected` in its manifest.json; repair "
-            "or replace them and run `dvc repro -f download`"
+            f"{inputs.records} has no validation images: all were rejected, see `rejected` in its manifest.json; "
+            "repair or replace them and run `dvc repro -f download`"
         )
     if len(train.class_names) < 2:
         raise DataError(
@@ -129,7 +129,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
             f"{train.size}, got {padding}"
         )
     strategy = make_training_strategy(runtime.devices)
-    per_replica_batch_size(params.training.global_batch_size, strategy)
+    require_equal_shares(params.training.global_batch_size, strategy)
     try:
         views = Views.create(
             params.input,

@@ -80,11 +80,11 @@ def _multi_worker() -> tf.distribute.Strategy:
     return strategy
 
 
-def per_replica_batch_size(global_batch_size: int, strategy: tf.distribute.Strategy) -> int:
-    """Return each replica's share of the global batch.
+def require_equal_shares(global_batch_size: int, strategy: tf.distribute.Strategy) -> None:
+    """Check that every replica gets as many images of a batch.
 
     Raises:
-        ConfigError: When it does not divide.
+        ConfigError: When the batch does not divide among them.
     """
     replicas = strategy.num_replicas_in_sync
     if global_batch_size % replicas:
@@ -92,7 +92,6 @@ def per_replica_batch_size(global_batch_size: int, strategy: tf.distribute.Strat
             f"training.global_batch_size must be divisible by the number of replicas ({replicas}), "
             f"got {global_batch_size}; change it, or name fewer devices in runtime.devices"
         )
-    return global_batch_size // replicas
 
 
 def agreed(strategy: tf.distribute.Strategy, number: int, wish: bool) -> tuple[int, bool]:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from alexnet_tf.devices import strategy as distribution
-from alexnet_tf.devices.strategy import make_strategy, per_replica_batch_size, require_same_training
+from alexnet_tf.devices.strategy import make_strategy, require_equal_shares, require_same_training
 from alexnet_tf.errors import ConfigError, DataError
 
 
@@ -28,9 +28,9 @@ def test_a_device_that_is_not_there_is_refused_with_those_that_are(two_devices):
 
 
 def test_the_batch_is_shared_evenly_or_refused(two_replicas):
-    assert per_replica_batch_size(8, two_replicas) == 4
+    require_equal_shares(8, two_replicas)
     with pytest.raises(ConfigError, match=r"divisible by the number of replicas \(2\), got 7"):
-        per_replica_batch_size(7, two_replicas)
+        require_equal_shares(7, two_replicas)
 
 
 @pytest.mark.parametrize(
