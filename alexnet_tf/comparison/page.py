@@ -41,7 +41,8 @@ def headline(comparison: Mapping[str, Any]) -> list[str]:
         sure = "" if pair["low"] > 0 or pair["high"] < 0 else "; chance alone could explain this"
         sentences.append(
             f"{name} has a top-1 error of {percent(error)}, {baseline} {percent(base)}:"
-            f" {_in_points(pair['difference'])} ({_confidence(comparison)} interval {points(pair['low'])} to {points(pair['high'])},"
+            f" {_in_points(pair['difference'])}"
+            f" ({_confidence(comparison)} interval {points(pair['low'])} to {points(pair['high'])},"
             f" McNemar p {p_value(pair['p_value'], equals='= ')}){sure}."
         )
     told = {baseline, *comparison["paired"]} if sentences else set()

@@ -31,8 +31,10 @@ class Inference:
         Batches are as equal as they can be, since all take the time of a whole one: the last is filled up with its
         first image, and the filling's logits are dropped here.
         """
-        num_batches = max(1, -(-split.num_examples // (self._per_replica * self._num_replicas)))
-        size = max(1, -(-split.num_examples // (num_batches * self._num_replicas))) * self._num_replicas
+        if split.num_examples == 0:
+            return
+        num_batches = -(-split.num_examples // (self._per_replica * self._num_replicas))
+        size = -(-split.num_examples // (num_batches * self._num_replicas)) * self._num_replicas
         for start in range(0, split.num_examples, size):
             indices = np.arange(start, min(start + size, split.num_examples))
             padded = np.full(size, start)

@@ -4,7 +4,7 @@ import os
 import sys
 
 # TensorFlow has them off by itself on some processors, as on those with AVX2 alone, and its own convolutions were the
-# slower ones there (docs/performance.md). It reads this when it is imported; later, the word would be a lie.
+# slower ones there (docs/performance.md). It reads this when it is imported: setting it later would have no effect.
 if "tensorflow" not in sys.modules:
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 

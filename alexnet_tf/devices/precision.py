@@ -25,7 +25,10 @@ def choose_precision(wanted: Precision | Literal["auto"], strategy: tf.distribut
 
 
 def arithmetic(precision: Precision) -> str:
-    """Name all that decides how this process rounds: a training that goes on in another one ends in other bytes."""
+    """Name precision and kernels: a training that goes on in others ends with different bytes.
+
+    What else decides how a process rounds, such as the processor's instructions, is not named.
+    """
     return f"{precision} {'with' if onednn_is_on() else 'without'} oneDNN"
 
 

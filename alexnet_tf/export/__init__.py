@@ -1,5 +1,5 @@
-"""A model in; a SavedModel, a Keras file, TFLite, a model card and the gate's verdict out.
+"""A model in; a SavedModel, a Keras file, TensorFlow Lite and ONNX files, a model card and the gate's verdict out.
 
-Only the stage export imports it. TensorFlow. `standalone` and `served_model` run by themselves, where this package is
+Only the stage export imports it. TensorFlow. `standalone` and `onnx_runner` run by themselves, where this package is
 not installed.
 """

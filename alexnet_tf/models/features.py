@@ -27,7 +27,7 @@ class Features(keras.Model):
         """Make the network's variables, those of the last layer included, in which a saved file has them too."""
         if not self.network.built:
             self.network(tf.zeros((1, *input_shape[1:])))
-        if not self.trainable:  # as a file has it, of the whole alone; to say that again of the whole does nothing
+        if not self.trainable:  # a file says it of the whole alone, and setting it there again would do nothing
             for layer in self.network.layers:
                 layer.trainable = False
         self.built = True

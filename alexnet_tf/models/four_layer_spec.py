@@ -9,9 +9,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from alexnet_tf.models.spec import Spec
+from alexnet_tf.models.spec import Spec, Two
 
-Two = Annotated[list[Annotated[int, Field(gt=0)]], Field(min_length=2, max_length=2)]
 FiveStddevs = Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=5, max_length=5)]
 
 FOUR_LAYER_NAMES = ("conv1", "conv2", "local3", "local4", "fc10")

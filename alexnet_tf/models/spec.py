@@ -1,8 +1,10 @@
 """What all descriptions of networks and trainings have in common."""
 
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
+
+Two = Annotated[list[Annotated[int, Field(gt=0)]], Field(min_length=2, max_length=2)]
 
 
 def _all_required(schema: dict[str, Any]) -> None:

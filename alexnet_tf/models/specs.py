@@ -13,10 +13,9 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from alexnet_tf.models.four_layer_spec import FourLayerSpec
-from alexnet_tf.models.spec import Spec
+from alexnet_tf.models.spec import Spec, Two
 
 Five = Annotated[list[Annotated[int, Field(gt=0)]], Field(min_length=5, max_length=5)]
-Two = Annotated[list[Annotated[int, Field(gt=0)]], Field(min_length=2, max_length=2)]
 EightFloats = Annotated[list[float], Field(min_length=8, max_length=8)]
 LAYER_NAMES = ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8")
 

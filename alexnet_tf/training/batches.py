@@ -20,8 +20,8 @@ from alexnet_tf.training.jpeg import resaved
 class _Calls:
     """Calls of TensorFlow's threads into Python, which have to be over when the interpreter ends.
 
-    It then gives no other thread its lock any more: a thread that comes for it is gone, and an iterator that somebody
-    has kept until then waits for that thread for ever as it is freed.
+    At shutdown the interpreter no longer hands out its lock: a thread that asks for it hangs, and freeing an iterator
+    that waits for that thread blocks forever.
     """
 
     _QUIET_SECONDS = 0.2  # without a call: the buffers of all iterators are full

@@ -7,7 +7,7 @@ def resaved(images, qualities):
     """Return images as they are after they were saved as JPEG, with halved resolution of colours (4:2:0), and read.
 
     The pixels are those of libjpeg's exact cosine transform, which Pillow also uses, and so the same on every machine:
-    the faster one, TensorFlow's default for reading, is up to 19 grey levels from it.
+    the faster one, TensorFlow's default for reading, gives others.
 
     Args:
         images: (N, S, S, 3) uint8.

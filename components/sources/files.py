@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from alexnet_tf.data.images import SUFFIXES
 
-# Of images that are not read: what Pillow could open else, what phones, cameras and drawing programs write.
+# Of images that are not read: formats that Pillow could open, and those of phones, cameras and drawing programs.
 OTHER_IMAGES = frozenset((
     ".heic", ".heif", ".hif", ".jxl", ".svg", ".psd", ".ai", ".eps", ".ps", ".raw", ".dng", ".cr2", ".cr3", ".nef",
     ".arw", ".orf", ".rw2", ".raf", ".exr", ".hdr", ".dcm", ".nii", ".pfm", ".tga", ".icb", ".vda", ".vst", ".dib",
