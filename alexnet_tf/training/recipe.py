@@ -99,6 +99,8 @@ class TrainingSpec(Spec):
             instructions for it, else float32.
         label_smoothing: Share of the target spread over all classes.
         weight_averaging: Decay per step of an exponential average of the weights that is evaluated and kept; 0 is off.
+        lookahead: Share per step that slow weights keep at the end of the training; the weights return to them after
+            every fifth step (`training.lookahead`). 0 is off.
         keep: Which weights are the result: those of the `last` epoch or of the `best` validation top-1 error.
         optimizer: The update rule.
         schedule: The learning rate over time.
@@ -110,6 +112,7 @@ class TrainingSpec(Spec):
     precision: Literal["auto", "float32", "bfloat16"] = "float32"
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     weight_averaging: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    lookahead: Annotated[float, Field(ge=0, lt=1)] = 0.0
     keep: Literal["last", "best"] = "last"
     optimizer: OptimizerSpec = OptimizerSpec()
     schedule: ScheduleSpec = ScheduleSpec()

@@ -23,6 +23,7 @@ from alexnet_tf.random_streams import RandomStreams
 from alexnet_tf.training import guards
 from alexnet_tf.training.batches import Batches
 from alexnet_tf.training.ema import WeightAverages
+from alexnet_tf.training.lookahead import Lookahead, kept_share
 from alexnet_tf.training.optimizer import OPTIMIZERS
 from alexnet_tf.training.recipe import TrainingSpec
 from alexnet_tf.training.schedule import Plateau, conv1_factor, learning_rate_factor
@@ -77,10 +78,12 @@ class TrainStep:
             if isinstance(network, AlexNetBNSpec) and network.conv1 == "whitening":
                 networks.whiten(self.model, views.center(views.enlarged(train.read(chosen_images(train.num_examples)))))
             self.optimizer = OPTIMIZERS[recipe.optimizer.name](recipe.optimizer, self.model.trainable_variables)
+            weights = [variable.value for variable in self.model.trainable_variables]
+            self._lookahead = Lookahead(weights, on=recipe.lookahead > 0)
             # The last weights' moving statistics do not fit the averaged weights.
-            moving = [each for each in self.model.weights if each.path.endswith(("/moving_mean", "/moving_variance"))]
-            weights = [variable.value for variable in [*self.model.trainable_variables, *moving]]
-            self._averages = WeightAverages(weights, recipe.weight_averaging)
+            statistics = ("/moving_mean", "/moving_variance")
+            moving = [variable.value for variable in self.model.weights if variable.path.endswith(statistics)]
+            self._averages = WeightAverages(weights + moving, recipe.weight_averaging)
         self._run: Callable | None = None
         self._inference = Inference(self._center_logits, strategy=strategy, batch_size=recipe.global_batch_size)
 
@@ -101,6 +104,11 @@ class TrainStep:
         return np.arange(first_step, first_step + num_steps) < (
             self.recipe.augmentation.colour_noise_until * self.total_steps
         )
+
+    def lookahead_shares(self, first_step: int, num_steps: int) -> np.ndarray:
+        """Return what slow weights keep at each of the next steps, float32 (num_steps,)."""
+        steps = range(first_step, first_step + num_steps)
+        return np.array([kept_share(self.recipe.lookahead, step, self.total_steps) for step in steps], np.float32)
 
     def run_steps(self, iterator: Iterator, first_step: int, num_steps: int, plateau: Plateau):
         """Take steps in one host call.
@@ -123,7 +131,8 @@ class TrainStep:
         self._run = self._run or self._traced(iterator)
         try:
             noise_on = self.colour_noise_on(first_step, num_steps)
-            figures = self._run(iterator, *map(tf.constant, (first_step, rates, conv1_rates, noise_on)))
+            shares = self.lookahead_shares(first_step, num_steps)
+            figures = self._run(iterator, *map(tf.constant, (first_step, rates, conv1_rates, shares, noise_on)))
             losses, errors, sums = (each.numpy() for each in figures)
         except tf.errors.ResourceExhaustedError as error:
             raise TrainingError(
@@ -166,6 +175,7 @@ class TrainStep:
         named = {f"weights/{name}": variable.value for name, variable in named_variables(self.model).items()}
         for name, slots in self.optimizer.slots.items():
             named |= {f"{name}/{index}": variable for index, variable in enumerate(slots)}
+        named |= {f"slow/{index}": variable for index, variable in enumerate(self._lookahead.variables)}
         return named | {f"averages/{index}": variable for index, variable in enumerate(self._averages.variables)}
 
     def _traced(self, iterator) -> Callable:
@@ -173,16 +183,16 @@ class TrainStep:
         step, rates, noise_on = (
             tf.TensorSpec([], tf.int32), tf.TensorSpec([None], tf.float32), tf.TensorSpec([None], tf.bool)
         )  # fmt: skip
-        return tf.function(self._run_steps).get_concrete_function(iterator, step, rates, rates, noise_on)
+        return tf.function(self._run_steps).get_concrete_function(iterator, step, rates, rates, rates, noise_on)
 
-    def _run_steps(self, iterator, first_step, rates, conv1_rates, noise_on):
+    def _run_steps(self, iterator, first_step, rates, conv1_rates, shares, noise_on):
         num_steps = tf.shape(rates)[0]
         losses = tf.TensorArray(tf.float32, num_steps)
         errors = tf.TensorArray(tf.float32, num_steps)
         sums = tf.TensorArray(tf.float32, num_steps)
         for index in tf.range(num_steps):
             images, labels, rows, mirrored = next(iterator)
-            step = (first_step + index, rates[index], conv1_rates[index], noise_on[index])
+            step = (first_step + index, rates[index], conv1_rates[index], shares[index], noise_on[index])
             loss, wrong, total = self.strategy.run(self._replica_step, args=(images, labels, rows, mirrored, *step))
             losses = losses.write(index, self.strategy.reduce("SUM", loss, axis=None))
             errors = errors.write(index, self.strategy.reduce("SUM", wrong, axis=None))
@@ -190,7 +200,7 @@ class TrainStep:
         return losses.stack(), errors.stack(), sums.stack()
 
     @tf.autograph.experimental.do_not_convert  # only the loop around it needs that
-    def _replica_step(self, images, labels, rows, mirrored, step, rate, conv1_rate, noise_on):
+    def _replica_step(self, images, labels, rows, mirrored, step, rate, conv1_rate, share, noise_on):
         recipe, batch_size = self.recipe, self.recipe.global_batch_size
         draw = RandomStreams(tf.stack([self.seed, step]), rows, batch_size)
         inputs = self.views.training(images, draw, recipe.augmentation, self._colour_axes, noise_on, mirrored)
@@ -200,6 +210,7 @@ class TrainStep:
             logits = self.model(inputs, training=True, draw=draw)
             loss = tf.reduce_sum(cross_entropy(logits, labels, recipe.label_smoothing)) / batch_size
         self.optimizer.apply(tape.gradient(loss, weights), rate, conv1_rate, step)
+        self._lookahead.update(step, share)
         self._averages.update(step)
         wrong = tf.cast(tf.argmax(logits, axis=-1, output_type=tf.int32) != labels, tf.float32)
         # A loss does not show that weights are NaN: oneDNN's fused ReLU makes zeros of them. A sum does, in one pass.

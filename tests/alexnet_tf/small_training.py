@@ -140,6 +140,7 @@ def recipe(**changes) -> TrainingSpec:
         "precision": "float32",
         "label_smoothing": 0.0,
         "weight_averaging": 0.0,
+        "lookahead": 0.0,
         "keep": "last",
         "optimizer": optimizer(),
         "schedule": schedule(),

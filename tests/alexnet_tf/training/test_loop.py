@@ -111,7 +111,7 @@ def test_the_history_says_the_mean_loss_of_the_epoch():
 def test_a_broken_off_training_goes_on_to_the_same_end(tmp_path, often, network, steps):
     def work():
         plateau = schedule(name="plateau", patience_epochs=1)
-        return compiled(network, epochs=3, weight_averaging=0.9, keep="best", schedule=plateau)
+        return compiled(network, epochs=3, weight_averaging=0.9, lookahead=0.9, keep="best", schedule=plateau)
 
     whole = make(work()).run()
     started = time.monotonic()

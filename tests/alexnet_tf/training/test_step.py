@@ -22,7 +22,7 @@ from tests.alexnet_tf.small_training import (
 
 STILL = augmentation(crop="center", flip="none", colour_noise="none")
 # A small rate keeps the trajectories of one and two replicas together; rounding grows with it in any network.
-USUAL = {"optimizer": optimizer(learning_rate=0.002), "weight_averaging": 0.9}
+USUAL = {"optimizer": optimizer(learning_rate=0.002), "weight_averaging": 0.9, "lookahead": 0.9}
 
 
 def run(work, num_steps, first_step=0):
