@@ -87,6 +87,17 @@ class Params(StageParams):
                 raise ValueError(f"{error}, got input.crop_size {crop_size}") from error
         return network
 
+    @field_validator("training")
+    @classmethod
+    def _has_norms_to_keep(cls, training: TrainingSpec, info: ValidationInfo) -> TrainingSpec:
+        name = info.data["network"].name if "network" in info.data else "alexnet_bn"  # else that is the error
+        if training.optimizer.name == "muon" and name != "alexnet_bn":
+            raise ValueError(
+                "optimizer.name muon keeps the norms of kernels, so that batch normalization has to follow them: "
+                f"network.name must be alexnet_bn, got {name}"
+            )
+        return training
+
 
 def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> str:
     """Train, and write the model and its history."""

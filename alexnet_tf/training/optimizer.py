@@ -1,7 +1,8 @@
-"""Stochastic gradient descent with the paper's momentum and weight decay (§5); and Adam."""
+"""Stochastic gradient descent with the paper's momentum and weight decay (§5); Adam; and Muon."""
 
 import tensorflow as tf
 
+from alexnet_tf.devices.precision import Precision
 from alexnet_tf.training.recipe import OptimizerSpec
 
 
@@ -46,6 +47,7 @@ class MomentumSGD:
     Args:
         spec: Rates and decay.
         variables: The trainable variables, in the order in which gradients come. Made under the same strategy.
+        precision: Of the training; only Muon multiplies matrices.
 
     Attributes:
         slots: What the rule remembers: name -> one variable for each trainable one.
@@ -53,8 +55,8 @@ class MomentumSGD:
 
     slot_names = ("velocities",)
 
-    def __init__(self, spec: OptimizerSpec, variables):
-        self.spec = spec
+    def __init__(self, spec: OptimizerSpec, variables, precision: Precision = "float32"):
+        self.spec, self._precision = spec, precision
         self.slots = {
             name: [
                 tf.Variable(tf.zeros(variable.shape), trainable=False, name=f"{name}/{variable.path}")
@@ -148,4 +150,72 @@ class Adam(MomentumSGD):
         adam_update(weights, mean, square, gradient, rate, self.spec.momentum, decay, step)
 
 
-OPTIMIZERS = {"momentum": MomentumSGD, "adam": Adam}
+def orthogonalized(matrix, dtype="float32"):
+    """Return a matrix with the singular vectors of `matrix` and singular values near 1.
+
+    Three Newton-Schulz iterations with a polynomial of degree five: singular values of 0.02 to 1 of the Frobenius norm
+    come between 0.68 and 1.21, smaller ones grow fortyfold. For a direction to step in, that is as good as exactly 1.
+
+    Args:
+        matrix: float32 (M, N); of one that is all 0 the result is, too.
+        dtype: In which it multiplies.
+
+    References:
+        Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024, which has the coefficients.
+    """
+    wide = matrix.shape[0] <= matrix.shape[1]
+    x = tf.cast(tf.math.divide_no_nan(matrix, tf.norm(matrix)), dtype)
+    x = x if wide else tf.transpose(x)
+    for _ in range(3):
+        gram = tf.matmul(x, x, transpose_b=True)
+        x = 3.4445 * x + tf.matmul(-4.775 * gram + 2.0315 * tf.matmul(gram, gram), x)
+    return tf.cast(x if wide else tf.transpose(x), tf.float32)
+
+
+def muon_update(weights, velocity, gradient, learning_rate, momentum, dtype="float32"):
+    """Take one step of Muon, for a kernel that batch normalization follows, so that its norm does not matter.
+
+        v ← momentum·v + g
+        w ← w·√n/‖w‖ − ε·orthogonalized(g + momentum·v)
+
+    The orthogonalized matrix has a row for each of the n outputs. Its norm is about √n if there are at least as many
+    inputs, so that ε is about the share of the weights that a step changes.
+
+    Args:
+        weights: w, a float32 variable (..., n).
+        velocity: v, a variable like `weights`.
+        gradient: g, of the mean loss of the global batch.
+        learning_rate: ε of this step, a scalar.
+        momentum: Scalar.
+        dtype: In which matrices are multiplied.
+    """
+    outputs = weights.shape[-1]
+    velocity.assign(momentum * velocity + gradient)
+    slope = tf.reshape(gradient + momentum * velocity, [-1, outputs])
+    direction = tf.reshape(orthogonalized(slope, dtype), weights.shape)
+    weights.assign(weights * (outputs**0.5 / tf.norm(weights)) - learning_rate * direction)
+
+
+class Muon(MomentumSGD):
+    """The rule of `muon_update` for the kernels between conv1 and fc8, and §5's for the rest.
+
+    Arguments as `MomentumSGD`.
+    """
+
+    def __init__(self, spec: OptimizerSpec, variables, precision: Precision = "float32"):
+        super().__init__(spec, variables, precision)
+        layers = [variable.path.split("/")[-2] for variable in variables]
+        self._is_hidden = [
+            not is_bias and layer not in ("conv1", "fc8") for is_bias, layer in zip(self._is_bias, layers, strict=True)
+        ]
+
+    def _update(self, variable, slots, gradient, index: int, learning_rate, conv1_learning_rate, step):
+        if not self._is_hidden[index]:
+            super()._update(variable, slots, gradient, index, learning_rate, conv1_learning_rate, step)
+            return
+        rate = self.spec.muon_learning_rate_factor * learning_rate
+        (velocity,) = slots
+        muon_update(variable, velocity, gradient, rate, self.spec.muon_momentum, self._precision)
+
+
+OPTIMIZERS = {"momentum": MomentumSGD, "adam": Adam, "muon": Muon}

@@ -14,11 +14,12 @@ from alexnet_tf.models.specs import AugmentationSpec, Share
 
 
 class OptimizerSpec(Spec):
-    """Stochastic gradient descent with momentum (§5), or Adam in its place.
+    """Stochastic gradient descent with momentum (§5), or Adam or Muon in its place.
 
     Attributes:
         name: `momentum` (§5); or `adam` (Kingma and Ba 2015): its first moment keeps the share `momentum`, its second
-            0.999, and weight decay enters the gradient.
+            0.999, and weight decay enters the gradient; or `muon` (Jordan and others 2024): orthogonalized momentum for
+            the kernels between conv1 and fc8, whose norms it keeps in place of a decay, and momentum for the rest.
         learning_rate: The initial rate ε, for the batch size that the recipe names.
         momentum: Share of the velocity that a step keeps.
         nesterov: Look ahead by one velocity.
@@ -29,9 +30,11 @@ class OptimizerSpec(Spec):
         bias_decay: Whether these decay too (2012 code: no).
         convolution_decay: Whether the kernels of convolutions decay (cuda-convnet on CIFAR-10: wc = 0 for conv1 and
             conv2 in layer-params-conv-local-11pct.cfg).
+        muon_learning_rate_factor: The rate of the kernels that `muon` orthogonalizes over that of the others.
+        muon_momentum: Share of their velocity that a step keeps.
     """
 
-    name: Literal["momentum", "adam"] = "momentum"
+    name: Literal["momentum", "adam", "muon"] = "momentum"
     learning_rate: Annotated[float, Field(gt=0)] = 0.01
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     nesterov: bool = False
@@ -40,6 +43,8 @@ class OptimizerSpec(Spec):
     bias_learning_rate_factor: Annotated[float, Field(ge=0)] = 1.0
     bias_decay: bool = True
     convolution_decay: bool = True
+    muon_learning_rate_factor: Annotated[float, Field(gt=0)] = 0.13
+    muon_momentum: Annotated[float, Field(ge=0, lt=1)] = 0.6
 
     @model_validator(mode="after")
     def _combine(self) -> Self:

@@ -77,7 +77,9 @@ class TrainStep:
             )
             if isinstance(network, AlexNetBNSpec) and network.conv1 == "whitening":
                 networks.whiten(self.model, views.center(views.enlarged(train.read(chosen_images(train.num_examples)))))
-            self.optimizer = OPTIMIZERS[recipe.optimizer.name](recipe.optimizer, self.model.trainable_variables)
+            self.optimizer = OPTIMIZERS[recipe.optimizer.name](
+                recipe.optimizer, self.model.trainable_variables, self.precision
+            )
             weights = [variable.value for variable in self.model.trainable_variables]
             self._lookahead = Lookahead(weights, on=recipe.lookahead > 0)
             # The last weights' moving statistics do not fit the averaged weights.

@@ -101,6 +101,8 @@ def optimizer(**changes) -> OptimizerSpec:
         "bias_learning_rate_factor": 2.0,
         "bias_decay": False,
         "convolution_decay": True,
+        "muon_learning_rate_factor": 0.1,
+        "muon_momentum": 0.6,
     }
     return OptimizerSpec.model_validate(values | changes)
 

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from alexnet_tf.training.schedule import Plateau
 from tests.alexnet_tf.small_training import alexnet_bn, recipe, training
 from tests.alexnet_tf.training.test_step import run
 

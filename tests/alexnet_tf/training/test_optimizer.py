@@ -5,7 +5,15 @@ import tensorflow as tf
 from pydantic import ValidationError
 
 from alexnet_tf.profiles import PROFILES
-from alexnet_tf.training.optimizer import Adam, MomentumSGD, adam_update, momentum_update
+from alexnet_tf.training.optimizer import (
+    Adam,
+    MomentumSGD,
+    Muon,
+    adam_update,
+    momentum_update,
+    muon_update,
+    orthogonalized,
+)
 from tests.alexnet_tf.small_training import optimizer
 from tests.reference.sgd import momentum_step
 
@@ -195,6 +203,75 @@ def test_adam_is_that_of_keras_and_stops_at_a_rate_of_0(model):
 def test_an_adam_that_is_not_made_is_refused(change):
     with pytest.raises(ValidationError, match="adam is made with nesterov: false and decay_form: coupled, got"):
         optimizer(name="adam", **change)
+
+
+def matrix(rows, columns, *, seed=0):
+    return np.random.default_rng(seed).normal(size=(rows, columns)).astype(np.float32)
+
+
+@pytest.mark.parametrize("shape", [(5, 5), (3, 40), (40, 3)])
+def test_orthogonalized_has_the_singular_vectors_and_three_times_the_polynomial_of_the_values(shape):
+    given = matrix(*shape)
+    left, values, right = np.linalg.svd(given.astype(np.float64) / np.linalg.norm(given), full_matrices=False)
+    for _ in range(3):
+        values = 3.4445 * values - 4.775 * values**3 + 2.0315 * values**5
+    np.testing.assert_allclose(orthogonalized(tf.constant(given)), (left * values) @ right, atol=1e-5)
+    rounded = orthogonalized(tf.constant(given), "bfloat16")
+    assert rounded.dtype == tf.float32
+    np.testing.assert_allclose(rounded, (left * values) @ right, atol=0.05)
+
+
+def test_orthogonalized_values_are_near_1_and_know_no_scale():
+    given = matrix(60, 200)
+    found = orthogonalized(tf.constant(given))
+    values = np.linalg.svd(found, compute_uv=False)
+    assert 0.68 < values.min() < values.max() < 1.21
+    np.testing.assert_allclose(orthogonalized(tf.constant(1e-6 * given)), found, atol=1e-4)
+    np.testing.assert_allclose(orthogonalized(tf.transpose(given)), tf.transpose(found), atol=1e-5)
+    np.testing.assert_array_equal(orthogonalized(tf.zeros((3, 4))), tf.zeros((3, 4)))
+
+
+def test_two_steps_of_muon_by_hand():
+    # One output, two inputs: the direction of a vector is itself over its norm, times the polynomial of 1 three times:
+    # 0.701, 3.4445·0.701 - 4.775·0.701³ + 2.0315·0.701⁵ = 1.1129, and 0.7208 of that.
+    w, v = (tf.Variable(value, dtype=tf.float32) for value in ([[3.0], [4.0]], [[0.0], [0.0]]))
+    muon_update(w, v, tf.constant([[0.0], [2.0]]), tf.constant(0.1), 0.5)
+    # w of norm 1 is (0.6, 0.8); v = (0, 2), and 2 + 0.5·2 upwards is the direction (0, 1).
+    np.testing.assert_allclose(v, [[0.0], [2.0]])
+    np.testing.assert_allclose(w, [[0.6], [0.8 - 0.1 * 0.7208]], atol=2e-4)
+    norm = np.hypot(0.6, 0.8 - 0.07208)
+    muon_update(w, v, tf.constant([[3.0], [-1.0]]), tf.constant(0.01), 0.5)
+    # v = (3, 0); (3, -1) + 0.5·(3, 0) = (4.5, -1)
+    np.testing.assert_allclose(v, [[3.0], [0.0]])
+    direction = 0.7208 * np.array([[4.5], [-1.0]]) / np.hypot(4.5, 1)
+    np.testing.assert_allclose(w, np.array([[0.6], [0.72792]]) / norm - 0.01 * direction, atol=4e-4)
+
+
+def test_muon_moves_the_kernels_between_the_first_and_the_last_layer():
+    def make():
+        layers = [keras.layers.Conv2D(units, 3, name=f"conv{n}") for n, units in ((1, 2), (2, 5))]
+        last = [keras.layers.Flatten(), *(keras.layers.Dense(3, name=name) for name in ("fc6", "fc8"))]
+        model = keras.Sequential([keras.Input((6, 6, 3)), *layers, *last])
+        for number, variable in enumerate(model.weights):
+            variable.assign(np.random.default_rng(number).normal(size=variable.shape))
+        return model
+
+    ours, plain = make(), make()
+    start = values(ours)
+    spec = optimizer(name="muon", muon_learning_rate_factor=0.2, muon_momentum=0.7)
+    muon, sgd = Muon(spec, ours.trainable_variables), MomentumSGD(spec, plain.trainable_variables)
+    slopes = [np.random.default_rng(10 + n).normal(size=v.shape).astype(np.float32) for n, v in enumerate(ours.weights)]
+    for rule in (muon, sgd):
+        rule.apply(list(map(tf.constant, slopes)), tf.constant(0.5), tf.constant(0.5), tf.constant(0))
+    names = list(start)
+    for name, found in values(ours).items():
+        if name in ("conv2/kernel", "fc6/kernel"):
+            outputs, slope = found.shape[-1], slopes[names.index(name)]
+            direction = orthogonalized(tf.reshape(slope, [-1, outputs])).numpy().reshape(slope.shape)
+            expected = start[name] * outputs**0.5 / np.linalg.norm(start[name]) - 0.2 * 0.5 * direction
+            np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6, err_msg=name)
+        else:
+            np.testing.assert_array_equal(found, values(plain)[name], err_msg=name)
 
 
 def test_replicas_add_up_their_shares_of_the_gradient(two_replicas):

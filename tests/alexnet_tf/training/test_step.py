@@ -49,16 +49,17 @@ def test_cross_entropy_by_hand():
 
 
 @pytest.mark.parametrize(
-    "network",
+    ("network", "changes"),
     [
-        pytest.param(PLAIN, id="alexnet"),
-        pytest.param(alexnet_bn(), id="alexnet_bn"),
-        pytest.param(four_layer(lrn=False), id="four_layer", marks=pytest.mark.slow),
+        pytest.param(PLAIN, {}, id="alexnet"),
+        pytest.param(alexnet_bn(), {}, id="alexnet_bn"),
+        pytest.param(alexnet_bn(), {"optimizer": optimizer(name="muon", learning_rate=0.001)}, id="muon"),
+        pytest.param(four_layer(lrn=False), {}, id="four_layer", marks=pytest.mark.slow),
     ],
 )
-def test_two_replicas_equal_one_to_rounding_and_each_other_exactly(two_replicas, network):
-    one_losses, one = run(compiled(network, **USUAL), 5)
-    work = compiled(network, strategy=two_replicas, **USUAL)
+def test_two_replicas_equal_one_to_rounding_and_each_other_exactly(two_replicas, network, changes):
+    one_losses, one = run(compiled(network, **USUAL | changes), 5)
+    work = compiled(network, strategy=two_replicas, **USUAL | changes)
     two_losses, two = run(work, 5)
     np.testing.assert_allclose(two_losses, one_losses, rtol=1e-4)
     assert_close(two, one, rtol=1e-3, atol=2e-5)
