@@ -126,9 +126,7 @@ def _options(beam: BeamRuntime):
         flags = [f"--direct_running_mode={mode}", f"--direct_num_workers={num_workers}", *flags]
     usage = io.StringIO()
     try:
-        with redirect_stderr(
-            usage
-        ):  # argparse answers a wrong flag with three pages, the last line of which is the error
+        with redirect_stderr(usage):  # argparse prints three pages about a wrong flag, and the error last
             options = PipelineOptions(flags)
             options.get_all_options()  # parses them, which Beam would do only later
             options.view_as(StandardOptions).runner = FULL_NAMES.get(beam.runner, beam.runner)
