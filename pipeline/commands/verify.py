@@ -87,11 +87,17 @@ def _text(certificate: "Certificate") -> str:
             lines.append(f"  {each.path:{width}}  {hashes}  {same:7}  {_metrics(each)}".rstrip())
             lines += [f"    {name}: {old:.6g} -> {new:.6g}" for name, (old, new) in list(each.numbers.items())[:5]]
     machine, claimed_on = certificate.machine, certificate.claimed_on
-    left_out = " (uncommitted changes were left out)" * certificate.left_out
-    lines += ["", f"claim:    {certificate.claim}", f"commit:   {certificate.commit}{left_out}"]
+    lines += ["", f"claim:    {certificate.claim}", f"commit:   {certificate.commit}{_LEFT_OUT[certificate.left_out]}"]
     lines += [f"from:     {_place(claimed_on)}", f"          {_packages(claimed_on)}"] if claimed_on else []
     lines += [f"machine:  {_place(machine)}", f"versions: {_packages(machine)}"]
     return "\n".join([*lines, f"verdict:  {certificate.verdict}"])
+
+
+_LEFT_OUT = {
+    False: "",
+    True: " (uncommitted changes were left out)",
+    None: " (Git cannot tell whether uncommitted changes were left out)",
+}
 
 
 def _metrics(output: "Comparison") -> str:
