@@ -193,7 +193,7 @@ def keep(rows: Sequence[dict[str, str]]) -> None:
     order = list(CHANGES)
     whole = {(each["model"], order.index(each["corruption"]), each["view"]): each for each in (*known, *new)}
     with RESULTS.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, (*COLUMNS, "machine"), lineterminator="\n")
+        writer = csv.DictWriter(stream, [*COLUMNS, "machine"], lineterminator="\n")
         writer.writeheader()
         writer.writerows(each for _, each in sorted(whole.items(), key=lambda item: item[0]))
 

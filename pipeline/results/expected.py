@@ -214,11 +214,7 @@ def _kept(workspace: Workspace, config: Config, variant: str) -> list[Result]:
     except AlexNetError:  # none is kept, or params.yaml is no experiment's
         return []
     own = _decisive(row_params(config.values, variant))
-    return [
-        each
-        for each in found
-        if each.variant == variant and _decisive(each.row["params"]) == own
-    ]
+    return [each for each in found if each.variant == variant and _decisive(each.row["params"]) == own]
 
 
 def _decisive(params: Mapping[str, str]) -> dict[str, str]:
