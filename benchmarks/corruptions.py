@@ -5,8 +5,8 @@
     python -m benchmarks.corruptions --view ten_crop --only none --only "JPEG, quality 75"
     python -m benchmarks.corruptions --model models/jpeg
 
-Prints a row for each corruption. Those of the whole test split also go into benchmarks/results/corruptions.csv, beside
-those of other models and of the other view, and docs/models.md is rendered. Every image is corrupted at its own 32 x 32
+Prints a row for each corruption. Those of the whole test split also go into benchmarks/results/corruptions.csv, next to
+those of other models, views and machines, and docs/models.md is rendered. Every image is corrupted at its own 32 x 32
 pixels, before the views are cut; Pillow does it, and NumPy draws the noise. The model computes in float32, which every
 machine has. A difference is that from the same images as they are, with a paired bootstrap interval.
 """
@@ -183,13 +183,17 @@ def row(model: str, corruption: str, view: str, found: np.ndarray, clean: np.nda
 
 
 def keep(rows: Sequence[dict[str, str]]) -> None:
-    """Write rows into the CSV: of a model, corruption and view the latest, in the order of the corruptions."""
+    """Write rows into the CSV: of a model, corruption and view the latest, in the order of the corruptions.
+
+    Rows of a corruption that is not in `CHANGES` any more go.
+    """
     before = pages.load("corruptions")[1] if RESULTS.exists() else []
+    known = [each for each in before if each["corruption"] in CHANGES]
+    new = [each | {"machine": "; ".join(describe())} for each in rows]
     order = list(CHANGES)
-    whole = {(each["model"], order.index(each["corruption"]), each["view"]): each for each in (*before, *rows)}
+    whole = {(each["model"], order.index(each["corruption"]), each["view"]): each for each in (*known, *new)}
     with RESULTS.open("w", newline="") as stream:
-        stream.writelines(f"# {line}\n" for line in describe())
-        writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+        writer = csv.DictWriter(stream, [*COLUMNS, "machine"], lineterminator="\n")
         writer.writeheader()
         writer.writerows(each for _, each in sorted(whole.items(), key=lambda item: item[0]))
 

@@ -72,7 +72,8 @@ def main(folder: Path, images: int, bits: int) -> None:
     files, _ = find_files(folder)
     if not files:
         raise click.UsageError(f"{folder}: expected image files, found none")
-    originals = [picture for name in files[:: max(1, len(files) // images)] if (picture := opened(folder / name))]
+    chosen = files[:: max(1, len(files) // images)][:images]
+    originals = [picture for name in chosen if (picture := opened(folder / name))]
     rows = []
     for name, function in HASHES.items():
         before = np.array([function(image) for image in originals], np.uint64)

@@ -247,7 +247,15 @@ def corruptions(rows: Sequence[Row]) -> str:
     return markdown_table(lines)
 
 
-_NAMES = ("model", "corruption", "view", "images")
+def corruptions_machine(rows: Sequence[Row]) -> str:
+    """Return a sentence for each machine: which models were measured on it."""
+    models: dict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        models[row["machine"]].append(f"`{row['model']}`")
+    return "\n".join(f"{' and '.join(dict.fromkeys(names))}: {machine}." for machine, names in models.items())
+
+
+_NAMES = ("model", "corruption", "view", "images", "machine")
 _FIGURES = ("seconds", "mib", "bytes")
 _INPUT_FIGURES = ("images_per_second", "cpu_seconds_per_1000")
 TABLES = {
@@ -256,7 +264,7 @@ TABLES = {
     "interchange": lambda: interchange(load("interchange")[1]),
     "interchange_machine": lambda: machine("interchange"),
     "corruptions": lambda: corruptions(load("corruptions")[1]),
-    "corruptions_machine": lambda: machine("corruptions"),
+    "corruptions_machine": lambda: corruptions_machine(load("corruptions")[1]),
     "data_side": lambda: data_side(load("data_side")[1]),
     "data_side_wanted": lambda: data_side_wanted(load("data_side")[1]),
     "data_side_machine": lambda: machine("data_side"),

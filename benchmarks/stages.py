@@ -1,4 +1,4 @@
-"""What a stage costs whatever it works on: every stage of the sample with a handful of images and kernels.
+"""The fixed cost of a stage: every stage of the sample with a handful of images and kernels.
 
     python -m benchmarks.stages                        # three rounds, under ten minutes on two cores
     python -m benchmarks.stages --against b8d5bc7      # beside the stages at a revision of Git: twice as long

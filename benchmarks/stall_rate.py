@@ -3,7 +3,7 @@
     python -m benchmarks.stall_rate                # 3 profiles x 5 seeds; started again, it goes on where it was
     python -m benchmarks.stall_rate --profile paper -S variants.faithful.network.bias=[0,0,0,0,0,0,0,0]
 
-Writes its rows into benchmarks/results/stall_rate.csv, beside those of other profiles, changes and seeds. A training
+Writes its rows into benchmarks/results/stall_rate.csv, next to those of other profiles, changes and seeds. A training
 has stalled when the mean loss of its last epoch is above 0.98 ln K. The data are those of `dvc repro statistics`; a
 seed changes the training alone.
 """
@@ -25,7 +25,7 @@ COLUMNS = ("profile", "changed", "seed", "stalled", "train_loss", "validation_to
 
 
 @click.command()
-@click.option("--profile", "profiles", multiple=True, default=PROFILES, show_default=True, help="Profiles to train.")
+@click.option("--profile", "profiles", multiple=True, type=click.Choice(PROFILES), default=PROFILES, show_default=True)
 @click.option("--seeds", default=5, show_default=True, help="Seeds 1 to N of each.")
 @click.option("--set", "-S", "changes", multiple=True, metavar="KEY=VALUE", help="As for `alexnet train`.")
 def main(profiles: tuple[str, ...], seeds: int, changes: tuple[str, ...]) -> None:
@@ -57,11 +57,11 @@ def _train(folder: Path, root: Path, changes: tuple[str, ...]) -> None:
 def _write(path: Path, rows: list[tuple]) -> None:
     path.parent.mkdir(exist_ok=True)
     before = [tuple(row.values()) for row in pages.load("stall_rate")[1]] if path.exists() else []
-    whole = {tuple(map(str, row[:3])): row for row in (*before, *rows)}  # of profile, change and seed the latest
+    new = [(*row, "; ".join(describe())) for row in rows]
+    whole = {tuple(map(str, row[:3])): row for row in (*before, *new)}  # of profile, change and seed the latest
     with path.open("w", newline="") as file:
-        file.writelines(f"# {line}\n" for line in describe())
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
+        writer.writerow((*COLUMNS, "machine"))
         writer.writerows(whole.values())
 
 

@@ -57,13 +57,16 @@ PLAN = [
     Subject("Keras fit", "float32"),
     *(Subject("PyTorch", precision) for precision in ("float32", "bfloat16")),
 ]
+NAMES = list(dict.fromkeys(subject.name for subject in PLAN))
 
 
 @click.command()
 @click.option("--batch-size", default=128, show_default=True, help="Images of a step (§5).")
 @click.option("--rounds", default=3, show_default=True, help="How often every subject is measured.")
 @click.option("--steps", default=5, show_default=True, help="Timed steps in a round, after two to warm up.")
-@click.option("--only", "names", multiple=True, help="Measure these subjects alone, and write no result.")
+@click.option(
+    "--only", "names", multiple=True, type=click.Choice(NAMES), help="Measure these subjects alone; no result is kept."
+)
 @click.option("--against", "revision", help="A revision of Git: our step there, from a worktree, beside ours here.")
 def main(batch_size: int, rounds: int, steps: int, names: tuple[str, ...], revision: str | None) -> None:
     """Measure, write the CSV and render the page."""
@@ -74,10 +77,14 @@ def main(batch_size: int, rounds: int, steps: int, names: tuple[str, ...], revis
     if not processor_has_bfloat16():
         click.echo("this processor has no instructions for bfloat16, which is left out", err=True)
         plan = [subject for subject in plan if subject.precision != "bfloat16"]
+    if not plan:
+        raise click.UsageError(f"nothing to measure: {', '.join(names)} is not available on this machine")
+    ours = [subject for subject in plan if subject.name == "ours"]
+    if revision and not ours:
+        raise click.UsageError("--against compares ours with ours; add --only ours")
     rows = []
     with worktree(revision) as other:
         if revision:
-            ours = [subject for subject in plan if subject.name == "ours"]
             plan += [Subject(f"{subject.name}{AT}{revision}", subject.precision) for subject in ours]
         for number in range(1, rounds + 1):
             for subject in plan:

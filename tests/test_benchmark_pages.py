@@ -3,6 +3,7 @@ from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from benchmarks import pages
 
@@ -108,7 +109,7 @@ def test_a_runtime_that_fails_is_a_row_and_no_end(tmp_path):
 def corruption_rows(*measured):
     names = ("model", "corruption", "view", "images", "error", "low", "high")
     names += ("difference", "difference_low", "difference_high")
-    return [dict(zip(names, row, strict=True)) for row in measured]
+    return [dict(zip(names, row, strict=True)) | {"machine": "a machine"} for row in measured]
 
 
 CORRUPTIONS = (
@@ -141,6 +142,11 @@ def test_several_models_are_side_by_side_by_name():
     ]
 
 
+def test_every_model_stands_with_the_machine_that_it_was_measured_on():
+    rows = [{"model": model, "machine": machine} for model, machine in (("a", "old"), ("b", "new"), ("c", "old"))]
+    assert pages.corruptions_machine([*rows, rows[0]]) == "`a` and `c`: old.\n`b`: new."
+
+
 @pytest.fixture
 def corruptions(tmp_path, monkeypatch):
     """The module in a folder of its own, with a model `mine` that knows three of four clean images and no other."""
@@ -171,22 +177,52 @@ def corruptions(tmp_path, monkeypatch):
 
 
 def test_rows_of_a_folder_have_its_name_and_leave_those_of_other_models(corruptions, tmp_path, monkeypatch):
-    already = "a,none,center,100,0.0800,0.0700,0.0900,0.0000,0.0000,0.0000"
-    corruptions.RESULTS.write_text(f"{','.join(corruptions.COLUMNS)}\n{already}\n")
+    header = f"{','.join(corruptions.COLUMNS)},machine"
+    already = "a,none,center,100,0.0800,0.0700,0.0900,0.0000,0.0000,0.0000,another machine"
+    gone = already.replace("none", "a corruption of before")
+    corruptions.RESULTS.write_text(f"{header}\n{already}\n{gone}\n")
     command = ["--model", str(tmp_path / "models" / "mine"), "--only", "brightness × 0.5"]
     for _ in range(2):  # the second time replaces the rows of the first
         found = CliRunner().invoke(corruptions.main, command)
         assert found.exit_code == 0, found.output
         written = corruptions.RESULTS.read_text().splitlines()
-        assert written[:3] == ["# a machine", ",".join(corruptions.COLUMNS), already]
-        assert [line[:30] for line in written[3:]] == [
+        assert written[:2] == [header, already]
+        assert [line[:30] for line in written[2:]] == [
             "mine,none,center,4,0.2500,0.04",
             "mine,brightness × 0.5,center,4",
         ]
-        assert ",1.0000," in written[4]
+        assert ",1.0000," in written[3]
+        assert [line.rpartition(",")[2] for line in written[2:]] == ["a machine"] * 2
     monkeypatch.setattr(corruptions, "TEST_IMAGES", 5)
     assert CliRunner().invoke(corruptions.main, ["--model", command[1]]).output.startswith("mine none center 4 0.2500")
     assert corruptions.RESULTS.read_text().splitlines() == written
+
+
+def test_trainings_of_another_machine_keep_its_name(tmp_path, monkeypatch):
+    from benchmarks import stall_rate
+
+    path = tmp_path / "benchmarks" / "results" / "stall_rate.csv"
+    path.parent.mkdir(parents=True)
+    header, already = f"{','.join(stall_rate.COLUMNS)},machine", "paper,,1,True,2.3,0.8,another machine"
+    path.write_text(f"{header}\n{already}\n")
+    monkeypatch.setattr(pages, "ROOT", tmp_path)
+    monkeypatch.setattr(stall_rate, "describe", lambda: ["a machine", "its versions"])
+    stall_rate._write(path, [("paper", "", 2, False, 1.3, 0.3)])
+    written = path.read_text().splitlines()
+    assert written == [header, already, "paper,,2,False,1.3,0.3,a machine; its versions"]
+
+
+def test_no_more_images_are_copied_than_asked_for(tmp_path, monkeypatch):
+    from benchmarks import near_copies
+
+    for number in range(5):
+        Image.new("RGB", (8, 8)).save(tmp_path / f"{number}.png")
+    monkeypatch.setattr(near_copies, "RESULTS", tmp_path / "near_copies.csv")
+    done = SimpleNamespace(stdout='{"found": 0, "seconds": 0.0, "mib": 0.0}')
+    monkeypatch.setattr(near_copies.subprocess, "run", lambda *_, **__: done)
+    found = CliRunner().invoke(near_copies.main, [str(tmp_path), "--images", "3"])
+    assert found.exit_code == 0, found.output
+    assert "no copies,ours,4,3," in found.output
 
 
 def test_a_kept_model_is_found_by_its_name_and_another_word_is_refused(corruptions, tmp_path):

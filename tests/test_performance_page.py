@@ -1,3 +1,8 @@
+import importlib.util
+
+import pytest
+from click.testing import CliRunner
+
 from benchmarks import environment, performance_page, stages, subjects, training
 from pipeline.environment.dotted import at
 from pipeline.environment.yaml_file import read
@@ -92,6 +97,22 @@ def test_a_revision_is_compared_within_a_round():
     measured = [row | {"round": str(row["round"]), "images": "0", "batch_size": "128", "peak_mib": "9"} for row in rows]
     table = performance_page.ratios_table(performance_page.by_round(measured))
     assert "| against ours at abc, float32 | 1.60 | 1.50 to 2.50 |  |  |" in table
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (["--only", "our"], "'our' is not one of 'matrix product', 'ours'"),
+        (["--only", "PyTorch"], "nothing to measure: PyTorch is not available on this machine"),
+        (["--only", "matrix product", "--against", "HEAD"], "--against compares ours with ours; add --only ours"),
+    ],
+)
+def test_what_would_measure_nothing_is_refused(command, message, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(training, "measure", lambda *_, **__: {"milliseconds": 1.0, "peak_mib": 1})
+    found = CliRunner().invoke(training.main, command)
+    assert found.exit_code == 2
+    assert message in found.output
 
 
 def test_every_processor_has_a_file_of_its_name():

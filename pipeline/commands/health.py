@@ -14,7 +14,7 @@ from alexnet_tf.devices.processor import NAMES, processor_features, processor_ha
 from alexnet_tf.errors import AlexNetError
 from pipeline.commands.kept_checkpoints import kept_checkpoints
 from pipeline.commands.setup import DVC_FOLDER, IDENTITY, has_git, has_identity, is_no_scm
-from pipeline.config.local_params import LOCAL_FILE
+from pipeline.config.local_params import LOCAL_FILE, LocalParamsError
 from pipeline.environment.provenance import gpus
 from pipeline.environment.typed import typed
 from pipeline.environment.workspace import Workspace
@@ -194,9 +194,11 @@ def _params(workspace: Workspace) -> Finding:
     config = importlib.import_module("pipeline.config.load")
     try:
         variants = config.load(workspace.root / config.PARAMS_FILE).values["variants"]
+    except LocalParamsError as error:
+        return Finding("params", "fail", str(error), f"correct {LOCAL_FILE}")
     except AlexNetError as error:
         fix = "correct params.yaml, or `alexnet use NAME --force`; `alexnet use` lists the names"
-        return Finding("params", "fail", str(error), f"correct {LOCAL_FILE}" if LOCAL_FILE in str(error) else fix)
+        return Finding("params", "fail", str(error), fix)
     slow = [name for name, variant in variants.items() if variant.get("training", {}).get("precision") == "bfloat16"]
     if slow and not processor_has_bfloat16() and not shutil.which("nvidia-smi"):
         found = f"{', '.join(slow)}: training.precision is bfloat16, which this processor has no instructions for"

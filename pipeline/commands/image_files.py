@@ -35,6 +35,11 @@ class Found:
     unreadable: list[Unreadable]
     skipped: list[Path]
 
+    @property
+    def num_asked(self) -> int:
+        """Files and paths that get an answer."""
+        return len(self.files) + len(self.unreadable)
+
     def skipped_note(self) -> str:
         """Say in a sentence what was skipped, or nothing."""
         if not self.skipped:

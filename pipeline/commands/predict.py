@@ -14,7 +14,7 @@ from pipeline.commands.base import Command, as_json, example, say
 
 if TYPE_CHECKING:
     from alexnet_tf.models.classifier import Classifier
-    from pipeline.commands.image_files import Unreadable
+    from pipeline.commands.image_files import Found, Unreadable
 
 _BATCH = 32
 _MAX_FILE_BYTES = 2**28
@@ -31,7 +31,7 @@ read is reported on standard error, the others are still answered, and the exit 
 
 The models cifar10 and cifar10_jpeg are for photographs of one object of their ten classes. They see 32 x 32 pixels, and
 make more errors on images of that size that were saved as JPEG or are noisy or blurred. cifar10_jpeg, which was trained
-with JPEGs among its images, makes fewer of those (docs/models.md).
+with JPEGs among its images, makes fewer errors on most of those (docs/models.md).
 
 {example(_EXAMPLES)}"""
 
@@ -97,9 +97,8 @@ def command(
     if note := found.skipped_note():
         say(note)
     options = {"ten_crop": not center, "max_pixels": max_pixels, "exif_orientation": not ignore_orientation}
-    answers = _answers(folder, found.files, **options) if found.files else ()
+    answers = _answers(folder, found, **options) if found.files else ()
     failed, shown = 0, []
-    asked = len(found.files) + len(found.unreadable)
     width = min(48, max((len(str(path)) for path in found.files), default=0))
     for answer, image in chain((_no_answer(each) for each in found.unreadable), answers):
         failed += "error" in answer
@@ -113,10 +112,10 @@ def command(
             shown.append((image, answer))
     if sheet and shown:
         _draw(sheet, shown)
-        left = asked - failed - len(shown)
+        left = found.num_asked - failed - len(shown)
         say(f"{sheet}: {len(shown)} images" + (f", {left} more are not drawn" if left else ""))
     if failed:
-        say(f"{failed} of {asked} files could not be read", error=True)
+        say(f"{failed} of {found.num_asked} files could not be read", error=True)
         context.exit(1)
 
 
@@ -146,9 +145,9 @@ def _test_error(root: Path, variant: str) -> float:
 
 
 def _answers(
-    folder: Path, files: list[Path], *, ten_crop: bool, max_pixels: int, exif_orientation: bool
+    folder: Path, found: "Found", *, ten_crop: bool, max_pixels: int, exif_orientation: bool
 ) -> Iterator[tuple[dict[str, Any], Any]]:
-    """Yield for each file what is printed, and its image where there is one."""
+    """Yield for each file to be read what is printed, and its image where there is one."""
     from alexnet_tf.evaluation.predict import predictor, stored_image
     from alexnet_tf.models.classifier import read_classifier
     from pipeline.commands.image_files import batches
@@ -165,8 +164,9 @@ def _answers(
             exif_orientation=exif_orientation,
         )
 
-    with progress_for().task("predict", total=len(files), unit="files") as task:
-        for read, images, unreadable in batches(files, prepare, batch_size=_BATCH, max_bytes=_MAX_FILE_BYTES):
+    with progress_for().task("predict", total=found.num_asked, unit="files") as task:
+        task.advance(len(found.unreadable))
+        for read, images, unreadable in batches(found.files, prepare, batch_size=_BATCH, max_bytes=_MAX_FILE_BYTES):
             for each in unreadable:
                 yield _no_answer(each)
             if read:

@@ -10,7 +10,7 @@ from pipeline.commands.base import Command, example
 
 _HELP = f"""Set up DVC in this repository; does nothing if it is already set up.
 
-In a project that `alexnet init` made, it also puts the installed version's code into code.json, after an upgrade.
+In a project made by `alexnet init`, it also updates code.json after an upgrade of the package.
 
 Fails if the source of the data set has changed since `download`, which `dvc repro` alone would not notice.
 

@@ -28,8 +28,8 @@ _EXAMPLES = (
 _HELP = f"""Rerun a committed pipeline, stage or result, and compare every output.
 
 Without an argument, the committed pipeline is compared with dvc.lock; with STAGE, such as train@optimized, one stage of
-it, whose inputs come from DVC's cache. A RESULT, a file in results/, is rerun from the commit that it names, from the
-data to the evaluation. `runtime.source_folder` is the folder of data sets, also in params.local.yaml.
+it, whose inputs come from DVC's cache. RESULT, a file in results/, is rerun from its own commit, from the data to the
+evaluation. Data sets come from `runtime.source_folder` (params.yaml or params.local.yaml).
 
 The rerun uses a clean folder with committed files only and takes as long as the run. Your outputs are not changed.
 
@@ -40,7 +40,7 @@ stage's metrics.json decide. The verdict, for each stage and for all together, i
 reproduced                     every byte is the same
 same results, different bytes  every number is the same
 within tolerance               numbers differ by no more than --tolerance
-not reproduced                 they differ by more, there are none, or the claimed ones are not found
+not reproduced                 numbers differ by more, there are none, or the claimed ones are not found
 
 Errors are fractions, so a tolerance of 0.05 is five percentage points.
 
@@ -87,11 +87,17 @@ def _text(certificate: "Certificate") -> str:
             lines.append(f"  {each.path:{width}}  {hashes}  {same:7}  {_metrics(each)}".rstrip())
             lines += [f"    {name}: {old:.6g} -> {new:.6g}" for name, (old, new) in list(each.numbers.items())[:5]]
     machine, claimed_on = certificate.machine, certificate.claimed_on
-    left_out = " (uncommitted changes were left out)" * certificate.left_out
-    lines += ["", f"claim:    {certificate.claim}", f"commit:   {certificate.commit}{left_out}"]
+    lines += ["", f"claim:    {certificate.claim}", f"commit:   {certificate.commit}{_LEFT_OUT[certificate.left_out]}"]
     lines += [f"from:     {_place(claimed_on)}", f"          {_packages(claimed_on)}"] if claimed_on else []
     lines += [f"machine:  {_place(machine)}", f"versions: {_packages(machine)}"]
     return "\n".join([*lines, f"verdict:  {certificate.verdict}"])
+
+
+_LEFT_OUT = {
+    False: "",
+    True: " (uncommitted changes were left out)",
+    None: " (Git cannot tell whether uncommitted changes were left out)",
+}
 
 
 def _metrics(output: "Comparison") -> str:

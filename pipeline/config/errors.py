@@ -8,6 +8,7 @@ from pydantic_core import ErrorDetails
 
 from alexnet_tf.errors import ConfigError
 from alexnet_tf.nearest import nearest
+from pipeline.config.local_params import LOCAL_FILE, LocalParamsError
 from pipeline.config.schema import json_schema, subschemas
 from pipeline.environment.dotted import at
 from pipeline.environment.yaml_file import shown
@@ -41,7 +42,7 @@ def sentence(
     Args:
         error: What pydantic found.
         values: The whole content of params.yaml, to show the value that was received.
-        source: Gives the place where a dotted key was written, `params.yaml` or `-S`.
+        source: Gives the place where a dotted key was written, such as `params.yaml` or `-S`.
         keys: Field of a stage's parameters -> dotted key, where a stage's parameters were checked.
     """
     first = min(error.errors(include_url=False), key=lambda each: _FIRST.get(each["type"], 1))
@@ -51,7 +52,9 @@ def sentence(
     if first["type"].startswith("union_tag"):
         location.append(first.get("ctx", {}).get("discriminator", "").strip("'"))
     path = _without_tags(location, values, first)
-    return ConfigError(_worded(first, path, values, source(dotted(path))))
+    place = source(dotted(path))
+    kind = LocalParamsError if place == LOCAL_FILE else ConfigError
+    return kind(_worded(first, path, values, place))
 
 
 def _worded(error: ErrorDetails, path: Sequence[Any], values: Mapping[str, Any], source: str) -> str:

@@ -117,7 +117,9 @@ def check(
 
     def source(key: str) -> str:
         found = (place for each, place in places.items() if key == each or key.startswith((each + ".", each + "[")))
-        return next(found, name)
+        # A rule about several keys does not tell which one breaks it.
+        below = [place for each, place in places.items() if not key or each.startswith(f"{key}.")]
+        return next(found, " or ".join([name, *dict.fromkeys(below)]))
 
     values = _resolved(content, name, source)
     _json(values, name)

@@ -27,6 +27,10 @@ _SOURCE_FOLDER = re.compile(r"^(?P<key>  source_folder:[ ]*)(?P<value>[^#\n]*?)(
 _NEW = "# Values of `runtime` for this machine only; Git and DVC ignore this file.\nruntime:\n"
 
 
+class LocalParamsError(ConfigError):
+    """What is wrong is in params.local.yaml."""
+
+
 @functools.cache
 def defaults() -> Mapping[str, Any]:
     """The section `runtime` of a machine of which nothing is known."""
@@ -37,27 +41,29 @@ def read_local(home: Path) -> dict[str, Any]:
     """Read the file's keys of `runtime`; none where there is no file.
 
     Raises:
-        ConfigError: It cannot be read, is no YAML, or has other than keys of `runtime`.
+        LocalParamsError: It cannot be read, is no YAML, or has other than keys of `runtime`.
     """
     path = home / LOCAL_FILE
     if not path.exists():
         return {}
     try:
         content = parse(path.read_text(encoding="utf-8"), LOCAL_FILE)
+    except ConfigError as error:
+        raise LocalParamsError(str(error)) from error
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise ConfigError(f"{LOCAL_FILE}: cannot be read ({reason}); correct or remove it") from error
+        raise LocalParamsError(f"{LOCAL_FILE}: cannot be read ({reason}); correct or remove it") from error
     if content is None or content == {"runtime": None}:  # only comments, or all keys taken out
         return {}
     if not isinstance(content, dict) or set(content) != {"runtime"} or not isinstance(content["runtime"], dict):
         found = ", ".join(map(str, content)) if isinstance(content, dict) else shown(content)
-        raise ConfigError(
+        raise LocalParamsError(
             f"{LOCAL_FILE}: expected only the section `runtime` with its keys, found {found}; "
             f"what changes a result belongs in params.yaml"
         )
     for key in content["runtime"]:
         if key not in defaults():
-            raise ConfigError(
+            raise LocalParamsError(
                 f"{LOCAL_FILE}: unknown key runtime.{key}; expected one of "
                 f"{', '.join(defaults())}{nearest(key, defaults())}"
             )

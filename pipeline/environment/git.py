@@ -1,4 +1,7 @@
-"""What Git knows of this checkout; None or nothing where there is no Git or no commit. Nothing else starts Git."""
+"""What Git knows of this checkout; None or nothing where there is no Git or no commit, or Git fails.
+
+Nothing else starts Git.
+"""
 
 import os
 import subprocess
@@ -12,9 +15,9 @@ from alexnet_tf.errors import AlexNetError
 CODE_AND_PARAMS = ("--", ".", ":(exclude)dvc.lock", ":(exclude)metrics.json")
 
 
-def uncommitted_changes(root: Path) -> str:
-    """What tracked files but dvc.lock and metrics.json hold that the commit does not, as a patch; "" without commit."""
-    return git(root, "diff", "HEAD", *CODE_AND_PARAMS) or ""
+def uncommitted_changes(root: Path) -> str | None:
+    """What tracked files but dvc.lock and metrics.json hold that the commit does not, as a patch."""
+    return git(root, "diff", "HEAD", *CODE_AND_PARAMS)
 
 
 def changed_files(root: Path, among: Sequence[str] = CODE_AND_PARAMS[1:]) -> list[str]:

@@ -32,7 +32,8 @@ def provenance_tags(root: Path) -> dict[str, str]:
     Returns:
         `version.*` of the packages that decide results, `env.sha256` of all that are installed, `env.onednn`, `host.*`,
         `dvc.exp_name` and `dvc.baseline_rev` in a DVC experiment, `mlflow.source.git.*` and `git.dirty` where there
-        is a Git repository with a commit, the branch only where one is checked out.
+        is a Git repository with a commit, the branch only where one is checked out, `git.dirty` only where Git can
+        tell.
     """
     tags = {"version.python": platform.python_version(), "env.sha256": _environment()} | _machine()
     for package in _PACKAGES:
@@ -48,7 +49,8 @@ def provenance_tags(root: Path) -> dict[str, str]:
         if branch := git(root, "symbolic-ref", "--quiet", "--short", "HEAD"):  # none below `dvc exp run`
             tags["mlflow.source.git.branch"] = branch
         changed = git(root, "status", "--porcelain", "--untracked-files=no", *CODE_AND_PARAMS)
-        tags["git.dirty"] = str(bool(changed)).lower()
+        if changed is not None:
+            tags["git.dirty"] = str(bool(changed)).lower()
     return tags
 
 

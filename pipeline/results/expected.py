@@ -21,6 +21,7 @@ from pipeline.environment.provenance import provenance_tags
 from pipeline.environment.typed import typed
 from pipeline.environment.workspace import Workspace
 from pipeline.environment.yaml_file import read
+from pipeline.results.groups import with_later
 from pipeline.results.kept import FOLDER, Result, load
 from pipeline.stages.claims import changed_claim, claimed_lock, claimed_metrics
 from pipeline.stages.lock import LOCK_FILE, Lock, read_lock
@@ -31,7 +32,8 @@ Verdict = Literal["bit-identical", "as expected", "not as expected", "nothing to
 
 VIEWS = {"ten_crop": "ten crops", "center": "centre crop"}
 _CONFIDENCE = 0.95
-_WITHOUT_EFFECT = ("validate.", "evaluation.", "gate.", "export.")  # parameters that no error depends on
+# Parameters that no error depends on; of the last, older results had what is validate.max_corrupt_share now.
+_WITHOUT_EFFECT = ("validate.", "evaluation.", "gate.", "export.", "preprocess.max_rejected_share")
 
 
 @dataclass(frozen=True)
@@ -204,7 +206,7 @@ def _tree(changed: Sequence[str]) -> str:
 
 
 def _kept(workspace: Workspace, config: Config, variant: str) -> list[Result]:
-    """The kept results of a variant's parameters, whatever the seed; a parameter that one does not know counts not."""
+    """The kept results of a variant's parameters, whatever the seed."""
     try:
         found = load(workspace.root / FOLDER / active_name(workspace))
     except DataError:
@@ -212,16 +214,15 @@ def _kept(workspace: Workspace, config: Config, variant: str) -> list[Result]:
     except AlexNetError:  # none is kept, or params.yaml is no experiment's
         return []
     own = _decisive(row_params(config.values, variant))
-    return [
-        each
-        for each in found
-        if each.variant == variant
-        and all(own.get(name, word) == word for name, word in _decisive(each.row["params"]).items())
-    ]
+    return [each for each in found if each.variant == variant and _decisive(each.row["params"]) == own]
 
 
 def _decisive(params: Mapping[str, str]) -> dict[str, str]:
-    return {name: word for name, word in params.items() if name != "seed" and not name.startswith(_WITHOUT_EFFECT)}
+    return {
+        name: word
+        for name, word in with_later(params).items()
+        if name != "seed" and not name.startswith(_WITHOUT_EFFECT)
+    }
 
 
 def _is_claimed(result: Result, claim: Lock) -> bool:

@@ -73,8 +73,8 @@ class Lock:
     def is_current(self, root: Path, item: Item, written: Mapping[str, Any]) -> bool:
         """Whether `item` is as it was locked: its parameters, code, inputs and outputs.
 
-        It says what `dvc status` says, for one stage and without DVC's lock on the repository. Outputs over 50 MB are
-        only looked for; of an input, what counts is the hash that its own stage has in the lock.
+        It says what `dvc status` says, for one stage and without DVC's lock on the repository. What is over 50 MB is
+        only looked for; of an input that is a stage's output, what counts is the hash that this has in the lock.
         """
         if not self.has_params(item, written):
             return False
@@ -83,10 +83,10 @@ class Lock:
             return False
         for dep in self._entry(item).get("deps", []):
             path = dep["path"]
-            if path.endswith(".py"):
-                if _file_md5(root / path) != dep.get("md5"):
+            if path in self.hashes:
+                if self.hashes[path] != dep.get("md5"):
                     return False
-            elif path in self.hashes and self.hashes[path] != dep.get("md5"):
+            elif not _is_as_locked(root / path, dep):  # code, what Git holds, and the folders of all variants' reports
                 return False
         return all(_is_as_locked(root / out["path"], out) for out in self._entry(item).get("outs", []))
 
@@ -132,10 +132,10 @@ def dvc_md5(path: Path) -> str | None:
     return hashlib.md5(json.dumps(listed, sort_keys=True).encode(), usedforsecurity=False).hexdigest() + ".dir"
 
 
-def _is_as_locked(path: Path, out: Mapping[str, Any]) -> bool:
+def _is_as_locked(path: Path, locked: Mapping[str, Any]) -> bool:
     if not path.exists():
         return False
-    return out.get("size", 0) > _MAX_CHECKED_BYTES or dvc_md5(path) == out.get("md5")
+    return locked.get("size", 0) > _MAX_CHECKED_BYTES or dvc_md5(path) == locked.get("md5")
 
 
 def _file_md5(path: Path) -> str | None:

@@ -73,7 +73,7 @@ class Certificate:
     Attributes:
         claim: The file that claims it, dvc.lock or a kept result.
         commit: The commit whose files were rerun.
-        left_out: Whether the tree has changes that are not committed and were not rerun.
+        left_out: Whether the tree has changes that are not committed and were not rerun; None where Git cannot tell.
         tolerance: How far numbers may differ, relative to the larger of 1 and the claimed number.
         outputs: One comparison an output.
         machine: Versions and machine of the rerun.
@@ -82,7 +82,7 @@ class Certificate:
 
     claim: str
     commit: str
-    left_out: bool
+    left_out: bool | None
     tolerance: float
     outputs: tuple[Comparison, ...]
     machine: Mapping[str, str]

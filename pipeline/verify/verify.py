@@ -64,8 +64,9 @@ def verify(
             for item in wanted
             for path, claimed in lock.outputs(item).items()
         )
-    changed = bool(uncommitted_changes(workspace.root))
-    return Certificate(LOCK_FILE, commit, changed, tolerance, outputs, this_machine(workspace.root))
+    changes = uncommitted_changes(workspace.root)
+    left_out = None if changes is None else bool(changes)
+    return Certificate(LOCK_FILE, commit, left_out, tolerance, outputs, this_machine(workspace.root))
 
 
 def _before(workspace: Workspace, lock: Lock, item: Item, path: str) -> Callable[[], dict[str, float] | None] | None:

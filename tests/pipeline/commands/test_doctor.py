@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 from click.testing import CliRunner
@@ -35,10 +36,20 @@ def test_wrong_parameters_fail(workspace, monkeypatch):
     assert "did you mean seed?" in finding["found"]
 
 
-def test_a_wrong_local_file_is_the_one_to_correct(workspace, monkeypatch):
+@pytest.mark.parametrize("local", ["runtime: {bogus: 1}", "runtime: {beam_workers: many}", "runtime: {"])
+def test_a_wrong_local_file_is_the_one_to_correct(workspace, monkeypatch, local):
     monkeypatch.chdir(workspace.root)
-    (workspace.root / "params.local.yaml").write_text("runtime: {bogus: 1}\n")
+    (workspace.root / "params.local.yaml").write_text(f"{local}\n")
     assert findings()["params"]["fix"] == "correct params.local.yaml"
+
+
+def test_params_that_only_name_the_local_file_are_themselves_to_correct(workspace, monkeypatch):
+    monkeypatch.chdir(workspace.root)
+    path = workspace.root / "params.yaml"
+    path.write_text(re.sub(r"beam_workers: \d+", "beam_workers: params.local.yaml", path.read_text()))
+    finding = findings()["params"]
+    assert "got 'params.local.yaml'" in finding["found"]
+    assert finding["fix"].startswith("correct params.yaml")
 
 
 @pytest.mark.parametrize("place", ["nowhere", "images.txt"])

@@ -108,6 +108,7 @@ def test_a_missing_file_does_not_stop_the_others(workspace):
     assert "error: photos/a.heic: no known image format; .heic is not read, save it as JPEG\n" in result.stderr
     assert "skipped 1 images whose format is not read (1 .heic), such as photos/a.heic" in result.stderr
     assert "2 of 5 files could not be read" in result.stderr
+    assert "predict: 5/5 files" in result.stderr
     alone = invoke("nothing.jpg")
     assert alone.exit_code == 1
     assert alone.stderr.splitlines()[-1] == "error: 1 of 1 files could not be read"

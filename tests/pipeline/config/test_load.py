@@ -43,6 +43,12 @@ def test_an_override_is_checked_like_the_file(stubs, tmp_path, text, parts):
         assert part in str(caught.value)
 
 
+def test_a_rule_about_several_keys_names_the_override_of_one_of_them(root):
+    with pytest.raises(ConfigError) as caught:
+        load(root / "params.yaml", ["variants.faithful.training.schedule.warmup_share=0.1", "seed=3"])
+    assert str(caught.value).startswith("params.yaml or -S: variants.faithful.training.schedule: the schedule steps")
+
+
 @pytest.mark.parametrize("again", ["    training: *same\n", "    <<: *whole\n"], ids=["alias", "merge"])
 def test_a_mapping_that_two_variants_share_by_an_anchor_is_refused(stubs, tmp_path, again):
     """findings/dvc_set_param_yaml_merge.sh: `-S` of it changes both variants or none."""

@@ -3,10 +3,9 @@
 import pytest
 from click.testing import CliRunner
 
-from alexnet_tf.errors import ConfigError
 from pipeline.cli import alexnet
 from pipeline.config.load import load
-from pipeline.config.local_params import LOCAL_FILE, carry, defaults, write_source_folder
+from pipeline.config.local_params import LOCAL_FILE, LocalParamsError, carry, defaults, write_source_folder
 
 
 @pytest.mark.parametrize(
@@ -45,7 +44,7 @@ def test_the_nearest_value_counts(workspace, local, tracked, overrides, expected
 )
 def test_what_does_not_belong_there_is_one_sentence(workspace, monkeypatch, local, told):
     (workspace.root / LOCAL_FILE).write_bytes(local if isinstance(local, bytes) else local.encode())
-    with pytest.raises(ConfigError, match=told) as caught:
+    with pytest.raises(LocalParamsError, match=told) as caught:
         load(workspace.root / "params.yaml")
     assert str(caught.value).startswith(LOCAL_FILE)
     monkeypatch.chdir(workspace.root)

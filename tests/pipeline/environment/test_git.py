@@ -71,6 +71,6 @@ def test_without_git_or_a_commit_there_is_nothing(tmp_path, monkeypatch, path):
         monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert git.commit_of(tmp_path, "HEAD") is None
-    assert git.uncommitted_changes(tmp_path) == ""
+    assert git.uncommitted_changes(tmp_path) is None
     assert git.changed_files(tmp_path) == []
     assert not git.is_committed(tmp_path, "params.yaml")

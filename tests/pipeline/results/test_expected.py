@@ -79,11 +79,12 @@ class Run:
             stages[item.address] = {"params": {"params.yaml": params}, "outs": outs}
         (self.root / "dvc.lock").write_text(json.dumps({"stages": stages}))
 
-    def kept(self, variant, error, *, seed=1, cpu=None, cores="2", outs=None, **params):
+    def kept(self, variant, error, *, seed=1, cpu=None, cores="2", outs=None, lacks="seed", **params):
         test = {f"test/{view}/top1_error": each["top1_error"] for view, each in self.views(error).items()}
         own = row_params(self.config.values, variant) | params
-        del own["seed"]
+        own = {name: word for name, word in own.items() if name not in ("seed", lacks)}
         result = made("stub", variant, seed, test=test, **own)
+        del result.row["params"]["training.precision"]  # which the stubs lack
         result.row["standing"][1]["outs"] = outs or {}
         result.row["tags"].update({"host.cpus": cores} | ({"host.cpu": cpu} if cpu else {}))
         write(self.root, result)
@@ -160,6 +161,17 @@ def test_the_range_spans_the_intervals_of_all_runs_of_the_parameters(run):
     machines = "2 cores of An old one; 2 cores of a processor that was not recorded; 4 cores of a processor"
     assert f"other runs:   {machines} that was not recorded" in text
     assert f"here:         {os.cpu_count()} cores of {processor()}" in text
+
+
+@pytest.mark.parametrize("quality", [95, 90])
+def test_what_a_kept_run_lacks_is_as_it_was_in_force_before_and_otherwise_unequal(run, quality):
+    text = (run.root / "params.yaml").read_text()
+    assert "jpeg_quality: 95" in text
+    (run.root / "params.yaml").write_text(text.replace("jpeg_quality: 95", f"jpeg_quality: {quality}"))
+    run.kept("faithful", 0.51, lacks="preprocess.jpeg_quality", **{"preprocess.max_rejected_share": "0.1"})
+    run.kept("faithful", 0.52, seed=2, lacks="training.epochs")  # nothing tells how many it had
+    run.came_out({"faithful": 0.50, "optimized": 0.08})
+    assert run.outcome().errors[0].others == ([0.51] if quality == 95 else [])
 
 
 def test_the_kept_result_of_the_committed_run_names_its_processor_and_counts_once(run):

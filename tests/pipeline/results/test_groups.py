@@ -5,7 +5,7 @@ from made_results import made, write
 
 from alexnet_tf.errors import DataError
 from pipeline.pages.result_tables import rendered
-from pipeline.results.groups import differences, grouped
+from pipeline.results.groups import differences, grouped, shown_difference
 
 
 def result(variant, ten_crop, seed=1, center=0.3, **named):
@@ -35,8 +35,10 @@ def test_a_result_from_before_a_parameter_is_in_the_group_of_those_that_have_it_
     later = {"network.left_out": "none", "training.optimizer.name": "momentum"}
     later |= {"training.augmentation.jpeg_share": "0.0", "training.augmentation.jpeg_quality": "[50, 95]"}
     changed = later | {"network.left_out": "conv3"}
-    runs = [result("with_lrn", 0.2), result("with_lrn", 0.2, 2, **later), result("with_lrn", 0.2, 3, **changed)]
+    other = result("with_lrn", 0.2, 3, changes={"network.left_out": "conv3"}, **changed)
+    runs = [result("with_lrn", 0.2), result("with_lrn", 0.2, 2, **later), other]
     assert sorted([each.seed for each in group] for group in grouped(runs)) == [[1, 2], [3]]
+    assert shown_difference([runs[2]], [[runs[0]], [runs[2]]]) == "`network.left_out=conv3`"
 
 
 def test_one_seed_has_no_spread_and_changed_runs_are_left_out():

@@ -40,6 +40,28 @@ def test_changed_code_is_noticed(workspace, train):
     assert not Lock({"stages": {item.address: entry}}).is_current(workspace.root, item, written)
 
 
+@pytest.mark.parametrize(
+    ("stage", "key", "inputs"),
+    [
+        ("validate", "", ["schemas"]),
+        ("export", "optimized", ["results/champions"]),
+        ("compare", "", ["reports/train", "reports/evaluate"]),
+    ],
+)
+def test_a_changed_folder_that_is_no_single_output_is_noticed(workspace, stage, key, inputs):
+    item = load(workspace.root / "params.yaml").item(stage, key)
+    for path in inputs:
+        (workspace.root / path / "faithful").mkdir(parents=True, exist_ok=True)
+        (workspace.root / path / "faithful" / "file").write_text("as it was locked")
+    deps = [{"path": path, "md5": dvc_md5(workspace.root / path)} for path in inputs]
+    lock = Lock({"stages": {item.address: {"deps": deps, "params": {}}}})
+    assert lock.is_current(workspace.root, item, {})
+    for path in inputs:
+        (workspace.root / path / "faithful" / "file").write_text("of another run")
+        assert not lock.is_current(workspace.root, item, {})
+        (workspace.root / path / "faithful" / "file").write_text("as it was locked")
+
+
 def test_a_parameter_that_is_gone_is_another_one(train):
     item, written, entry = train
     assert Lock({"stages": {item.address: entry}}).has_params(item, written)

@@ -5,6 +5,7 @@ from importlib import metadata
 import pytest
 from stub_stages import TEXT
 
+from pipeline.environment.git import uncommitted_changes
 from pipeline.environment.provenance import provenance_tags
 from pipeline.tracking.run_context import RepositoryContext
 
@@ -53,6 +54,17 @@ def test_a_detached_checkout_as_dvc_makes_it_names_no_branch(tmp_path, detached,
     tags = provenance_tags(tmp_path)
     assert len(tags["mlflow.source.git.commit"]) == 40
     assert tags.get("mlflow.source.git.branch") == branch
+
+
+def test_a_tree_of_which_git_cannot_tell_is_neither_clean_nor_changed(tmp_path):
+    person = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
+    for words in (["init"], ["commit", "--allow-empty", "--message=first"]):
+        subprocess.run(["git", *person, *words], cwd=tmp_path, check=True, capture_output=True)
+    (tmp_path / ".git" / "index").write_text("no index")
+    tags = provenance_tags(tmp_path)
+    assert len(tags["mlflow.source.git.commit"]) == 40
+    assert "git.dirty" not in tags
+    assert uncommitted_changes(tmp_path) is None
 
 
 def test_gpus_are_listed_by_the_driver_s_tool(tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from pipeline.commands.verify import _text
 from pipeline.stages.lock import dvc_md5
 from pipeline.verify.certificate import Certificate, Comparison, compared, judged
 
@@ -115,6 +116,17 @@ def test_a_stage_without_numbers_of_which_one_output_differs_is_other_bytes():
     certificate = Certificate("dvc.lock", "0123", False, 0.05, outputs, {})
     assert certificate.stages == {"validate": "different bytes"}
     assert certificate.verdict == NOT
+
+
+@pytest.mark.parametrize(
+    ("left_out", "told"), [(False, "0123"), (True, "0123 (uncommitted changes were"), (None, "0123 (Git cannot tell")]
+)
+def test_uncommitted_changes_are_told_even_where_nobody_knows(left_out, told):
+    certificate = Certificate(
+        "dvc.lock", "0123", left_out, 0.05, (Comparison("validate", "a", "1", "1", None, {}),), {}
+    )
+    (line,) = (line for line in _text(certificate).splitlines() if line.startswith("commit: "))
+    assert line.startswith(f"commit:   {told}")
 
 
 def test_numbers_that_differ_are_listed_the_most_first(tmp_path):
