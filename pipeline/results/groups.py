@@ -9,14 +9,6 @@ from alexnet_tf.errors import DataError
 from alexnet_tf.text_tables import markdown_table
 from pipeline.results.kept import Result
 
-_LATER = {
-    "network.left_out": "none",
-    "training.optimizer.name": "momentum",
-    "training.augmentation.jpeg_share": "0.0",
-    "training.augmentation.jpeg_quality": "[50, 95]",
-}
-"""Parameters that older results lack, with what those had."""
-
 
 def grouped(results: Sequence[Result]) -> list[list[Result]]:
     """Put results together that differ in nothing but their seed, by variant, changes and precision, each by seed.
@@ -26,7 +18,7 @@ def grouped(results: Sequence[Result]) -> list[list[Result]]:
     """
     groups: dict[str, list[Result]] = {}
     for result in results:
-        params = {name: word for name, word in (_LATER | result.row["params"]).items() if name != "seed"}
+        params = {name: word for name, word in result.params.items() if name != "seed"}
         identity = f"{result.variant} {shown_changes(result)} {result.precision} {sorted(params.items())}"
         groups.setdefault(identity, []).append(result)
     for group in groups.values():
