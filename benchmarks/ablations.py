@@ -12,7 +12,9 @@ before each run and at the end.
 Ctrl-C and SIGTERM are passed on: a training saves its checkpoint, and nothing more is run.
 """
 
+import contextlib
 import json
+import os
 import re
 import signal
 import subprocess
@@ -95,13 +97,14 @@ def run(command: list[str], root: Path) -> tuple[int, str]:
         KeyboardInterrupt: A signal came, which the command was given as SIGTERM; it has ended since.
         Interrupted: It was stopped by a signal of its own.
     """
-    with subprocess.Popen(command, cwd=root, stderr=subprocess.PIPE, text=True, errors="replace") as child:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=root, stderr=pipe, text=True, errors="replace", start_new_session=True) as child:
         try:
             told = _shown(child)
         except KeyboardInterrupt:
-            child.terminate()
-            _shown(child)  # `dvc` ends at once, but a stage below it saves first; the end of its words is its end
-            child.wait()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGTERM)  # also to the stage: below a shell it would outlive `dvc`
+            _shown(child)  # `dvc` ends at once, but the stage saves first; the end of its words is its end
             raise
         code = child.wait()
     if code in _STOPPED or (code and _STAGE_STOPPED.search(told)):

@@ -163,20 +163,17 @@ def test_results_that_do_not_belong_together_are_one_sentence(ladder):
     assert "have the same change and seed; use only one" in done.output
 
 
-# Runs a command as `dvc exp run` does: it ends at once, and what it has started says more and saves before it ends.
+# As a stage does: it saves when it is asked to end, which takes a while. The shell above it ends at once, as `dvc`.
 STAGE = """
-import os, pathlib, signal, subprocess, sys, time
-if 'stage' not in sys.argv:
-    subprocess.Popen([sys.executable, __file__, 'stage'])
-    time.sleep(60)
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-parent = os.getppid()
+import pathlib, signal, sys, time
+def save(*_):
+    print('saving', file=sys.stderr, flush=True)
+    time.sleep(0.5)
+    pathlib.Path('saved').touch()
+    sys.exit(143)
+signal.signal(signal.SIGTERM, save)
 pathlib.Path('running').touch()
-while os.getppid() == parent:
-    time.sleep(0.01)
-print('saving', file=sys.stderr, flush=True)
-time.sleep(0.5)
-pathlib.Path('saved').touch()
+time.sleep(60)
 """
 LADDER = """
 import sys
@@ -185,7 +182,7 @@ from types import SimpleNamespace
 from benchmarks import ablations
 ablations.find_workspace = lambda: SimpleNamespace(root=Path.cwd())
 ablations.RESET = ['true']
-ablations.commands = lambda seed, changes: [[sys.executable, 'stage.py'], ['touch', 'next']]
+ablations.commands = lambda seed, changes: [['sh', '-c', sys.executable + ' stage.py; true'], ['touch', 'next']]
 ablations.main()
 """
 
