@@ -225,7 +225,7 @@ def plot(root: Path) -> bytes | None:
     shown = [(each, each.difference) for each in reversed(outcomes(root)) if each.difference]
     if not shown:
         return None
-    figure = new_figure(7, 0.6 + 0.32 * len(shown))
+    figure = new_figure(7, 0.8 + 0.32 * len(shown))
     axes = figure.add_subplot()
     for place, (each, difference) in enumerate(shown):
         if difference.low is not None and difference.high is not None:
@@ -239,7 +239,7 @@ def plot(root: Path) -> bytes | None:
     axes.axvline(0, color="0.6", linewidth=1)
     names = [f"{each.rung.words}{_IN_FIGURE[each.measure]}" for each, _ in shown]
     axes.set_yticks(range(len(shown)), names, fontsize=8)
-    told = "error above that of the whole network, points (hollow: no verdict; diamonds and triangles: the paper)"
+    told = "error above that of the whole network, points\n(hollow: no verdict; diamonds and triangles: the paper)"
     axes.set_xlabel(told, fontsize=8)
     axes.grid(axis="x", alpha=0.25)
     return png(figure)
