@@ -1,8 +1,8 @@
-"""Renders docs/paper.md from docs/paper.yaml: `make docs`."""
+"""Renders docs/paper.md from docs/paper.yaml, and from what came out of the ablations that it names: `make docs`."""
 
 import importlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -11,10 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from alexnet_tf.text_tables import markdown_table
 from pipeline.environment.yaml_file import read
+from pipeline.results.ablations import LEAST_SEEDS, RungOutcome, outcomes
 
 FILE = "docs/paper.yaml"
 Table = Literal["claims", "differences"]
-Status = Literal["exact", "code-variant", "scaled", "not attempted"]
+Status = Literal["exact", "code-variant", "scaled", "begun", "not attempted"]
 Symbol = Annotated[str, Field(pattern=r"^[a-z0-9_.]+:\w[\w.]*$")]
 Test = Annotated[str, Field(pattern=r"^tests/[\w/]+/test_\w+\.py::test_\w+$")]
 MEANINGS: dict[Status, str] = {
@@ -22,6 +23,7 @@ MEANINGS: dict[Status, str] = {
     "code-variant": "the text is silent, or the code differs: `original` follows the code and `paper` the text, or "
     "the row says otherwise",
     "scaled": "done at a smaller scale than in the paper; the row has the outcome",
+    "begun": "runs at a smaller scale are kept, but of fewer than three seeds",
     "not attempted": "the row says what exists and what does not",
 }
 _HEAD = """# The paper, the code of 2012, and this project
@@ -49,6 +51,7 @@ class Row(BaseModel):
         symbols: Where, as `module:name`.
         tests: What pins it, as `file::function`.
         status: How far the claim holds here.
+        rungs: Names of docs/ablations.yaml whose verdicts follow `ours`; `not attempted` becomes what they came to.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -60,6 +63,7 @@ class Row(BaseModel):
     symbols: list[Symbol]
     tests: list[Test]
     status: Status
+    rungs: list[str] = []
 
     @model_validator(mode="after")
     def _proven(self) -> Self:
@@ -69,13 +73,30 @@ class Row(BaseModel):
 
 
 def ledger(root: Path) -> dict[Table, dict[int, Row]]:
-    """Read docs/paper.yaml: `claims` and `differences`, each number -> row.
+    """Read docs/paper.yaml: `claims` and `differences`, each number -> row, with the verdicts of its rungs.
 
     Raises:
         ConfigError: The file is missing or no YAML.
         ValidationError: A row is not as `Row` says.
+        KeyError: A row names a rung that there is not, or that claims nothing.
+        DataError: The results of the ablations do not belong together.
     """
-    return TypeAdapter(dict[Table, dict[int, Row]]).validate_python(read(root / FILE))
+    tables = TypeAdapter(dict[Table, dict[int, Row]]).validate_python(read(root / FILE))
+    judged = {each.name: each for each in outcomes(root) if each.claim}
+    return {
+        table: {number: _with_verdicts(row, [judged[name] for name in row.rungs]) for number, row in rows.items()}
+        for table, rows in tables.items()
+    }
+
+
+def _with_verdicts(row: Row, rungs: Sequence[RungOutcome]) -> Row:
+    if not rungs:
+        return row
+    ours = "; ".join([row.ours, *(f"{each.rung.words}: {each.verdict}" for each in rungs)])
+    status = row.status
+    if status == "not attempted" and any(each.seeds or each.lost for each in rungs):
+        status = "scaled" if all(len(each.seeds + each.lost) >= LEAST_SEEDS for each in rungs) else "begun"
+    return row.model_copy(update={"ours": ours, "status": status})
 
 
 def resolved(symbol: str) -> object:

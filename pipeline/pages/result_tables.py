@@ -26,12 +26,13 @@ from typing import Any
 from alexnet_tf.comparison.page import headline, table
 from alexnet_tf.errors import AlexNetError, DataError
 from alexnet_tf.text_tables import markdown_table
+from pipeline.config.experiments import names
 from pipeline.environment.yaml_file import read
 from pipeline.results import ablations, pretrained
 from pipeline.results.ensembles import averages_table
 from pipeline.results.figure1 import epochs_table
 from pipeline.results.groups import differences, grouped, shown_difference
-from pipeline.results.kept import COMPARISON, FOLDER, Result, load, read_result
+from pipeline.results.kept import COMPARISON, FOLDER, PATTERN, Result, load, read_result
 from pipeline.results.targets import shown_error, summary_table, targets_table
 
 PAGES = ("README.md", "docs/results.md", "docs/ablations.md")
@@ -107,6 +108,8 @@ def _content(root: Path, block: re.Match[str]) -> str:
         return ablations.ablations_table(root)
     if kind == "pretrained":
         return pretrained.sentence(root, experiment)
+    if kind in ("runs", "commands") and experiment in names(root) and not any(folder.rglob(PATTERN)):
+        return "None of these runs is kept yet."
     groups = grouped(load(folder))
     if kind == "runs":
         return runs_table(groups)

@@ -21,7 +21,6 @@ from pipeline.environment.provenance import provenance_tags
 from pipeline.environment.typed import typed
 from pipeline.environment.workspace import Workspace
 from pipeline.environment.yaml_file import read
-from pipeline.results.groups import with_later
 from pipeline.results.kept import FOLDER, Result, load
 from pipeline.stages.claims import changed_claim, claimed_lock, claimed_metrics
 from pipeline.stages.lock import LOCK_FILE, Lock, read_lock
@@ -214,15 +213,11 @@ def _kept(workspace: Workspace, config: Config, variant: str) -> list[Result]:
     except AlexNetError:  # none is kept, or params.yaml is no experiment's
         return []
     own = _decisive(row_params(config.values, variant))
-    return [each for each in found if each.variant == variant and _decisive(each.row["params"]) == own]
+    return [each for each in found if each.variant == variant and _decisive(each.params) == own]
 
 
 def _decisive(params: Mapping[str, str]) -> dict[str, str]:
-    return {
-        name: word
-        for name, word in with_later(params).items()
-        if name != "seed" and not name.startswith(_WITHOUT_EFFECT)
-    }
+    return {name: word for name, word in params.items() if name != "seed" and not name.startswith(_WITHOUT_EFFECT)}
 
 
 def _is_claimed(result: Result, claim: Lock) -> bool:

@@ -8,6 +8,7 @@ middle of the epoch, to first order. Between two epochs the curve is a straight 
 import re
 import statistics
 from collections.abc import Sequence
+from typing import Literal
 
 from alexnet_tf.errors import DataError
 from alexnet_tf.plotting import COLOURS, new_figure, png
@@ -35,10 +36,10 @@ def epochs_to(errors: Sequence[float], *, target: float = TARGET) -> float | Non
     return None
 
 
-def training_errors(result: Result) -> list[float]:
-    """Return a result's training top-1 error of each epoch, a fraction."""
+def errors_by_epoch(result: Result, split: Literal["train", "validation"] = "train") -> list[float]:
+    """Return a result's top-1 error of each epoch, a fraction: of training, or on the validation split after it."""
     train = next(stage for stage in result.row["standing"] if stage["stage"].startswith("train@"))
-    return [epoch["values"]["train/top1_error"] for epoch in train["remake"]["curves"]]
+    return [epoch["values"][f"{split}/top1_error"] for epoch in train["remake"]["curves"]]
 
 
 def epochs_table(groups: Sequence[Sequence[Result]]) -> str:
@@ -68,11 +69,11 @@ def ratio(groups: Sequence[Sequence[Result]]) -> str:
     seeds = sorted(relu.keys() & tanh.keys())
     times, bounds = [], []
     for seed in seeds:
-        sooner, later = epochs_to(training_errors(relu[seed])), epochs_to(training_errors(tanh[seed]))
+        sooner, later = epochs_to(errors_by_epoch(relu[seed])), epochs_to(errors_by_epoch(tanh[seed]))
         if sooner is None:
             return f"ReLU did not reach {_TARGET_ERROR} with seed {seed}, so there is no ratio."
         if later is None:
-            bounds.append((len(training_errors(tanh[seed])) - 0.5) / sooner)  # where the last mean is
+            bounds.append((len(errors_by_epoch(tanh[seed])) - 0.5) / sooner)  # where the last mean is
         else:
             times.append(later / sooner)
     paper = f"the paper reports {PAPER_TIMES}"
@@ -97,7 +98,7 @@ def plot(groups: Sequence[Sequence[Result]]) -> bytes:
     axes = figure.add_subplot()
     for colour, style, (name, words) in zip(COLOURS, ("-", "--"), NETWORKS.items(), strict=False):
         for position, result in enumerate(_as_in_the_file(groups, name)):
-            errors = training_errors(result)
+            errors = errors_by_epoch(result)
             label = words if position == 0 else None
             middles = [index + 0.5 for index in range(len(errors))]
             axes.plot(middles, [100 * error for error in errors], style, color=colour, label=label)
@@ -123,6 +124,6 @@ def _activation(result: Result) -> str:
 
 
 def _shown(result: Result) -> str:
-    errors = training_errors(result)
+    errors = errors_by_epoch(result)
     epochs = epochs_to(errors)
     return f"not reached ({100 * min(errors):.1f} %)" if epochs is None else f"{epochs:.1f}"

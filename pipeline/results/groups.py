@@ -2,28 +2,12 @@
 
 import json
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from alexnet_tf.errors import DataError
 from alexnet_tf.text_tables import markdown_table
 from pipeline.results.kept import Result
-
-_LATER = {
-    "network.left_out": "none",
-    "preprocess.encoding": "raw",
-    "preprocess.jpeg_quality": "95",
-    "training.optimizer.convolution_decay": "true",
-    "training.optimizer.name": "momentum",
-    "training.augmentation.jpeg_share": "0.0",
-    "training.augmentation.jpeg_quality": "[50, 95]",
-}
-"""Parameters that older results lack, with what those had."""
-
-
-def with_later(params: Mapping[str, str]) -> dict[str, str]:
-    """Add to the parameters of a row those that came later, as they were in force before."""
-    return _LATER | dict(params)
 
 
 def grouped(results: Sequence[Result]) -> list[list[Result]]:
@@ -34,7 +18,7 @@ def grouped(results: Sequence[Result]) -> list[list[Result]]:
     """
     groups: dict[str, list[Result]] = {}
     for result in results:
-        params = {name: word for name, word in with_later(result.row["params"]).items() if name != "seed"}
+        params = {name: word for name, word in result.params.items() if name != "seed"}
         identity = f"{result.variant} {shown_changes(result)} {result.precision} {sorted(params.items())}"
         groups.setdefault(identity, []).append(result)
     for group in groups.values():
@@ -62,7 +46,7 @@ def shown_difference(group: Sequence[Result], groups: Sequence[Sequence[Result]]
     if not runs:
         return shown_changes(group[0])
     latest = max(runs, key=lambda each: each.time)
-    file, own = with_later(latest.row["params"]), with_later(group[0].row["params"])
+    file, own = latest.params, group[0].params
     names = sorted((own.keys() & file.keys()) - {"seed", "training.precision"})  # which have columns of their own
     return ", ".join(f"`{name}={own[name]}`" for name in names if own[name] != file[name])
 

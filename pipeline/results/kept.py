@@ -25,7 +25,21 @@ from pipeline.tracking.backfill import describe
 
 FOLDER = "results"
 COMPARISON = "comparison.json"
+PATTERN = "*-seed*-*.json"
 _RIGHT = "ten_crop_top1"
+_LATER = {
+    "network.left_out": "none",
+    "preprocess.encoding": "raw",
+    "preprocess.jpeg_quality": "95",
+    "training.lookahead": "0.0",
+    "training.optimizer.convolution_decay": "true",
+    "training.optimizer.muon_learning_rate_factor": "0.13",
+    "training.optimizer.muon_momentum": "0.6",
+    "training.optimizer.name": "momentum",
+    "training.augmentation.jpeg_share": "0.0",
+    "training.augmentation.jpeg_quality": "[50, 95]",
+}
+"""Parameters that older results lack, with what those had."""
 _COMPARED = ("baseline", "bootstrap_samples", "confidence", "errors", "num_examples", "paired", "training", "variants")
 
 
@@ -66,6 +80,11 @@ class Result:
     def path(self) -> str:
         """Where it is kept, in the repository."""
         return f"{FOLDER}/{self.experiment}/{self.variant}-seed{self.seed}-{self.row['state'][:8]}.json"
+
+    @property
+    def params(self) -> Mapping[str, str]:
+        """Its parameters as words; those that came later are as they were before."""
+        return _LATER | self.row["params"]
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -190,7 +209,7 @@ def load(folder: Path) -> list[Result]:
         AlexNetError: There is none.
         DataError: A file is none.
     """
-    paths = [path for path in sorted(folder.rglob("*-seed*-*.json")) if path.is_file()]
+    paths = [path for path in sorted(folder.rglob(PATTERN)) if path.is_file()]
     if not paths:
         raise AlexNetError(
             f"{folder} holds no result (EXPERIMENT/VARIANT-seedSEED-STATE.json); `alexnet track keep` makes some"

@@ -1,7 +1,7 @@
 """How sure a difference of two networks is: over the seeds of their trainings, and over the test images.
 
 Another seed would train other networks, and another test split would show other images: an interval has to cover both.
-Three seeds are too few to draw from, so this is an analysis of variance and no bootstrap.
+Three seeds are too few to bootstrap, so this is an analysis of variance.
 """
 
 from dataclasses import dataclass
@@ -45,10 +45,9 @@ def over_seeds(differences: np.ndarray) -> Difference:
 def over_seeds_and_images(differences: np.ndarray) -> Difference:
     """Return the mean difference with an interval over seeds and images.
 
-    Seeds and images are crossed random effects: a difference is μ + seed + image + rest. Of the mean squares M of the
-    two and of the rest, the variance of the mean is estimated by (M_seed + M_image - M_rest) / (S·N), and by no less
-    than with either of the first two alone; Satterthwaite's degrees of freedom follow, and are at least those of the
-    seeds.
+    Seeds and images are crossed random effects: a difference is μ + seed + image + rest. The variance of the mean is
+    (M_seed + M_image - M_rest) / (S·N), but never less than M_seed / (S·N) or M_image / (S·N), where M are the mean
+    squares of the two and of the rest. Satterthwaite's degrees of freedom follow, and are at least those of the seeds.
 
     Args:
         differences: (S, N) float64: of each seed and image 1 where only the network is wrong, -1 where only the

@@ -4,11 +4,14 @@ import importlib
 import inspect
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from pydantic import ValidationError
 
+from pipeline.pages import paper
 from pipeline.pages.paper import Row, ledger, render, resolved
+from pipeline.results.rungs import read_rungs
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +67,37 @@ def test_the_page_is_current(rows, root):
 def test_a_cell_cannot_break_its_table(rows):
     table = [line for line in render(rows).splitlines() if line.startswith("| ")]
     assert {line.replace("\\|", "").count(" | ") for line in table} == {2, 7}
+
+
+def test_every_claim_of_the_ablations_is_told_by_a_row(rows, root):
+    claimed = {name for name, rung in read_rungs(root).items() if rung.claim}
+    assert {name for row in every(rows) for name in row.rungs} == claimed - {"tanh"}  # figure 1 has its own experiment
+
+
+@pytest.mark.parametrize(
+    ("seeds", "lost", "verdict", "status"),
+    [
+        ((), (), "not run", "not attempted"),
+        ((1,), (), "1 of 3 seeds", "begun"),
+        ((), (1,), "did not train with seed 1", "begun"),
+        ((1, 2, 3), (), "confirmed", "scaled"),
+        ((1, 2), (3,), "did not train with seed 3", "scaled"),
+    ],
+)
+def test_a_row_follows_the_results_of_its_ablations(root, monkeypatch, seeds, lost, verdict, status):
+    def outcomes(_root):
+        return [
+            SimpleNamespace(name=name, rung=rung, claim=rung.claim, seeds=seeds, lost=lost, verdict=verdict)
+            for name, rung in read_rungs(root).items()
+        ]
+
+    monkeypatch.setattr(paper, "outcomes", outcomes)
+    claims = ledger(root)["claims"]
+    assert claims[33].ours.endswith(f"; pooling windows that do not overlap: {verdict}")
+    assert claims[33].status == claims[40].status == status
+    assert claims[32].status == "scaled"
+    assert claims[40].ours.endswith(f"; no conv3: {verdict}; no conv4: {verdict}")
+    assert {"not run" in claims[number].ours for number in range(32, 41)} == {verdict == "not run"}
 
 
 ROW = {"claim": "c", "paper": "p", "code": "c", "ours": "o", "symbols": ["a.b:c"], "tests": [], "status": "exact"}

@@ -1,0 +1,69 @@
+"""Trainings of the ladder of ablations that came to nothing: the loss stayed at ln K, or a number was not finite.
+
+Such a run has no result, and run again it ends in the same way, so a file in Git tells of it:
+
+results/ablations_cifar10/did_not_train.json   a list with one entry for each change and seed
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from alexnet_tf.errors import DataError
+from pipeline.results.kept import FOLDER
+from pipeline.stages.outputs import write_text
+
+WHOLE = "whole network"
+FILE = f"{FOLDER}/ablations_cifar10/did_not_train.json"
+# What alexnet_tf.training.guards says of such a training, as a command shows it; DVC passes no exit code on.
+_SENTENCE = re.compile(r"^error: (.*: (?:nothing was learnt|training diverged); .*)$", re.MULTILINE)
+
+
+class LostTraining(BaseModel):
+    """A training that came to nothing.
+
+    Attributes:
+        rung: A name of docs/ablations.yaml, or WHOLE.
+        seed: Its seed.
+        error: The sentence with which it stopped.
+        processor: Where it ran.
+        commit: Of the code.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rung: str
+    seed: int
+    error: str
+    processor: str
+    commit: str
+
+
+def sentence(told: str) -> str:
+    """Find in what a run wrote to standard error why its training came to nothing; "" where it failed otherwise."""
+    found = _SENTENCE.search(told)
+    return found[1] if found else ""
+
+
+def read(root: Path) -> list[LostTraining]:
+    """Read the file; where there is none, none came to nothing.
+
+    Raises:
+        DataError: It holds something else.
+    """
+    path = root / FILE
+    try:
+        return TypeAdapter(list[LostTraining]).validate_json(path.read_bytes()) if path.exists() else []
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise DataError(f"{FILE}: {place}{': ' * bool(place)}{first['msg']}; correct it there") from error
+
+
+def add(root: Path, lost: LostTraining) -> None:
+    """Write one more into the file."""
+    known: Sequence[LostTraining] = sorted([*read(root), lost], key=lambda each: (each.rung, each.seed))
+    write_text(root / FILE, json.dumps([each.model_dump() for each in known], indent=1, ensure_ascii=False) + "\n")
