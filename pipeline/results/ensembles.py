@@ -48,7 +48,7 @@ def keep(workspace: Workspace, results: Sequence[Result]) -> Path:
     with tempfile.TemporaryDirectory(dir=place) as name:
         records = _brought(workspace, first, f"data/records/{first.row['params']['images']}", Path(name))
         models = [_brought(workspace, each, f"models/{each.variant}", Path(name) / str(each.seed)) for each in group]
-        each, together = _scored(models, records, batch_size=int(first.row["params"]["evaluation.batch_size"]))
+        each, together = _scored(models, records, batch_size=int(first.params["evaluation.batch_size"]))
     for result, predictions in zip(group, each, strict=True):
         claimed, found = result.metrics[_CLAIMED], predictions.error(1)
         if not math.isclose(claimed, found, abs_tol=1e-9):
@@ -122,7 +122,7 @@ class Errors(BaseModel):
     Attributes:
         mean_loss: Nats.
         top1_error: With `top1_error_low` and `top1_error_high`.
-        top5_error: Likewise; None with fewer than five classes.
+        top5_error: Likewise; None with five classes or fewer.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

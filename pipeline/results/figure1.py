@@ -54,7 +54,7 @@ def epochs_table(groups: Sequence[Sequence[Result]]) -> str:
     header = ["network", "changed", "precision", "learning rate", "seeds", reached, "epochs run"]
     lines = [header]
     for group in groups:
-        first = group[0].row["params"]
+        first = group[0].params
         epochs_each = ", ".join(_shown(each) for each in group)
         seeds = ", ".join(str(each.seed) for each in group)
         rate, epochs = first["training.optimizer.learning_rate"], first["training.epochs"]
@@ -115,7 +115,7 @@ def _as_in_the_file(groups: Sequence[Sequence[Result]], activation: str) -> Sequ
 
 
 def _activation(result: Result) -> str:
-    activation = result.row["params"].get("network.activation")
+    activation = result.params.get("network.activation")
     if activation not in NETWORKS:
         raise DataError(
             f"{result.path}: expected a network of relu or tanh, found {activation}; figure 1 has only these"

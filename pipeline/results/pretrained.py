@@ -97,6 +97,7 @@ def keep(root: Path, model: Path, records: Path, target: Path) -> dict:
     strategy = make_strategy([])
     with strategy.scope():
         classifier = read_classifier(model)
+    classifier.require_trained_on(split)
     arrays = compressed(model_arrays(classifier.model))
     # Told before an hour of scoring.
     if (least := sum(array.nbytes for array in arrays.values()) // 2) > _MAX_BYTES:

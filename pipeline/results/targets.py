@@ -118,7 +118,7 @@ def summary_table(root: Path, experiment: str) -> str:
                 for view in ("ten_crop", "center")
             ]
             minutes = statistics.median(each.metrics["cost/train_seconds"] for each in group) / 60
-            epochs = group[0].row["params"]["training.epochs"]
+            epochs = group[0].params["training.epochs"]
             lines.append([f"`{variant}`", *errors, str(len(group)), epochs, f"{minutes:.1f}", group[0].precision])
     table = markdown_table(lines)
     machines = sorted({each.processor for variant in firsts for each in _best(firsts[variant], groups)})
