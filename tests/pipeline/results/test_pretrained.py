@@ -13,9 +13,10 @@ def test_a_model_that_is_kept_is_rounded_and_scored_before_and_after(tmp_path, c
     from alexnet_tf.models.classifier import read_classifier, write_classifier
     from alexnet_tf.models.weights import model_arrays
     from pipeline.results import pretrained
+    from tests.alexnet_tf.small_networks import CLASSES
     from tests.alexnet_tf.small_training import MemorySplit, images
 
-    monkeypatch.setattr(record_dataset.RecordDataset, "open", lambda *_: MemorySplit(images(9, 16), 16))
+    monkeypatch.setattr(record_dataset.RecordDataset, "open", lambda *_: MemorySplit(images(9, 16), 48, CLASSES))
     write_classifier(tmp_path / "models", classifier)
     said = pretrained.keep(tmp_path, tmp_path / "models", tmp_path / "records", tmp_path / "kept")
     assert said == json.loads((tmp_path / "kept/loss.json").read_text())
@@ -52,9 +53,10 @@ def test_a_model_that_is_too_large_is_told_before_it_is_scored(tmp_path, classif
     from alexnet_tf.data import record_dataset
     from alexnet_tf.models.classifier import write_classifier
     from pipeline.results import pretrained
+    from tests.alexnet_tf.small_networks import CLASSES
     from tests.alexnet_tf.small_training import MemorySplit, images
 
-    monkeypatch.setattr(record_dataset.RecordDataset, "open", lambda *_: MemorySplit(images(9, 16), 16))
+    monkeypatch.setattr(record_dataset.RecordDataset, "open", lambda *_: MemorySplit(images(9, 16), 48, CLASSES))
     monkeypatch.setattr(pretrained, "_MAX_BYTES", 100)
     write_classifier(tmp_path / "models", classifier)
     with pytest.raises(AlexNetError, match=r"models has [\d,]+ bytes of weights at best, .* at most 100"):
