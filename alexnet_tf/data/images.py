@@ -10,7 +10,7 @@ TensorFlow do. TIFF is the exception, since its orientation belongs to the forma
 import io
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 from PIL import Image, ImageChops, UnidentifiedImageError
@@ -97,7 +97,7 @@ def open_header(encoded: bytes, *, max_pixels: int) -> Image.Image:
 
 @contextmanager
 def _without_pillows_limit() -> Iterator[None]:
-    """Let Pillow read a header that claims any size: `open_header` has a limit that always holds, and names the size.
+    """Let Pillow read an image that claims any size: `open_header` has a limit that always holds, and names the size.
 
     The limit is one of the whole process, in which others may rely on it.
     """
@@ -128,7 +128,7 @@ def decode(encoded: bytes, *, max_pixels: int, exif_orientation: bool = False) -
 
     Args:
         encoded: The file's bytes.
-        max_pixels: As in `open_header`. Of a TIFF, more than twice Pillow's `MAX_IMAGE_PIXELS` are rejected, too.
+        max_pixels: As in `open_header`.
         exif_orientation: Turn and mirror the image as its EXIF orientation says, as programs that show it do.
 
     Returns:
@@ -141,7 +141,9 @@ def decode(encoded: bytes, *, max_pixels: int, exif_orientation: bool = False) -
     try:
         if misreading := _misreading(image):
             raise ImageRejected(f"TIFF of {misreading}")
-        image.load()
+        # Pillow checks the size of a TIFF again as it decodes it.
+        with _without_pillows_limit() if isinstance(image, TiffImageFile) else nullcontext():
+            image.load()
         turn = _TURNS.get(orientation_of(image)) if exif_orientation else None  # none of a TIFF, which `load` turned
         if image.mode.startswith("I;16"):
             image = Image.fromarray(_high_bits(image))

@@ -22,11 +22,11 @@ class Lookahead:
     """One slow weight for each weight, equal on all replicas.
 
     After every fifth step the slow weights keep `kept_share` of themselves and take the rest from the weights, which
-    then continue from there. The share rises with the cube of time: early on nothing slows the training down, and at
-    its end the weights are close to an average of the last steps.
+    then continue from there. The share rises with the cube of time: early on nothing slows the training down, and near
+    its end the weights are an average of many steps. Up to four steps come after the last meeting.
 
     Args:
-        weights: What is trained, float32.
+        weights: What is trained, float32, and the moving statistics that belong to it.
         on: Whether there are slow weights at all; without, `update` does nothing.
 
     Attributes:

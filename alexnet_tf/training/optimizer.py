@@ -178,7 +178,7 @@ def muon_update(weights, velocity, gradient, learning_rate, momentum, dtype="flo
         v ← momentum·v + g
         w ← w·√n/‖w‖ − ε·orthogonalized(g + momentum·v)
 
-    The orthogonalized matrix has a row for each of the n outputs. Its norm is about √n if there are at least as many
+    The orthogonalized matrix has a column for each of the n outputs. Its norm is about √n if there are at least as many
     inputs, so that ε is about the share of the weights that a step changes.
 
     Args:

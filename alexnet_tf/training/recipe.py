@@ -122,3 +122,12 @@ class TrainingSpec(Spec):
     optimizer: OptimizerSpec = OptimizerSpec()
     schedule: ScheduleSpec = ScheduleSpec()
     augmentation: AugmentationSpec = AugmentationSpec()
+
+    @model_validator(mode="after")
+    def _combine(self) -> Self:
+        if self.lookahead and self.schedule.conv1_frozen_from < 1:
+            raise ValueError(
+                f"lookahead would move conv1 after schedule.conv1_frozen_from {self.schedule.conv1_frozen_from}: set "
+                "that to 1.0, or lookahead to 0.0"
+            )
+        return self

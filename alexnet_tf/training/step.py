@@ -80,12 +80,11 @@ class TrainStep:
             self.optimizer = OPTIMIZERS[recipe.optimizer.name](
                 recipe.optimizer, self.model.trainable_variables, self.precision
             )
-            weights = [variable.value for variable in self.model.trainable_variables]
-            self._lookahead = Lookahead(weights, on=recipe.lookahead > 0)
-            # The last weights' moving statistics do not fit the averaged weights.
-            statistics = ("/moving_mean", "/moving_variance")
-            moving = [variable.value for variable in self.model.weights if variable.path.endswith(statistics)]
-            self._averages = WeightAverages(weights + moving, recipe.weight_averaging)
+            # The moving statistics of the last weights do not fit averaged weights.
+            moving = [each for each in self.model.weights if each.path.endswith(("/moving_mean", "/moving_variance"))]
+            averaged = [variable.value for variable in [*self.model.trainable_variables, *moving]]
+            self._lookahead = Lookahead(averaged, on=recipe.lookahead > 0)
+            self._averages = WeightAverages(averaged, recipe.weight_averaging)
         self._run: Callable | None = None
         self._inference = Inference(self._center_logits, strategy=strategy, batch_size=recipe.global_batch_size)
 

@@ -6,13 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from alexnet_tf.errors import AlexNetError
 from alexnet_tf.whole_file import write_whole
-
-# Pillow checks the size of some images again as it decodes them; the stages have limits of their own.
-Image.MAX_IMAGE_PIXELS = None
 
 COUNTERS = "counters"
 """Key of a result under which it says what was done, name to number; these also are Beam's own counters."""

@@ -99,7 +99,9 @@ def runs_of(results: Sequence[Result], changes: Mapping[str, Any]) -> dict[int, 
         if {**each.changes, "seed": 0} != {**changes, "seed": 0}:
             continue
         if each.seed in found:
-            raise DataError(f"{found[each.seed].path} and {each.path} have the same change and seed; use only one")
+            raise DataError(
+                f"{found[each.seed].path} and {each.path} have the same change and seed; remove one of them"
+            )
         found[each.seed] = each
     for one, other in pairwise(found.values()):
         if differing := _differing(one, other):
@@ -179,7 +181,7 @@ def ablations_table(root: Path) -> str:
         cells = (claim.place, claim.text, _paper(claim)) if claim else ("",) * 3
         seeds = ", ".join(map(str, each.seeds))
         lines.append((each.rung.words, *cells, _MEASURES[each.measure], _points(each.difference), seeds, each.verdict))
-    picture = ["", "None of these runs is kept yet."]
+    picture = ["", "None of these changes has been run yet."]
     if any(each.difference for each in shown):
         picture = ["", f"![{_alt_text(shown)}]({FIGURE.removeprefix('docs/')})"]
     if lost := [each.seed for each in lost_trainings.read(root) if each.rung == WHOLE]:

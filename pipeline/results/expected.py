@@ -24,7 +24,7 @@ from pipeline.environment.yaml_file import read
 from pipeline.results.kept import FOLDER, Result, load
 from pipeline.stages.claims import changed_claim, claimed_lock, claimed_metrics
 from pipeline.stages.lock import LOCK_FILE, Lock, read_lock
-from pipeline.stages.table import METRICS_FILE, all_items, ancestors
+from pipeline.stages.table import METRICS_FILE, ancestors
 from pipeline.tracking.run_descriptions import row_params
 
 Verdict = Literal["bit-identical", "as expected", "not as expected", "nothing to compare with", "out of date"]
@@ -111,7 +111,9 @@ def outcome(workspace: Workspace, config: Config, comparison: Mapping[str, Any])
     root = workspace.root
     written = read(root / PARAMS_FILE)
     lock, claim = read_lock(root), claimed_lock(root)
-    stale = [item.address for item in all_items(config.values) if not lock.is_current(root, item, written)]
+    compare = config.item("compare")
+    compared = [*ancestors(compare, config.values), compare]  # `alexnet promote` leaves the exports behind, not errors
+    stale = [item.address for item in compared if not lock.is_current(root, item, written)]
     if stale:
         told = f"{', '.join(stale)} {'is' if len(stale) == 1 else 'are'} out of date"
         return Outcome("out of date", f"not compared with the committed run: {told}; run `{typed('dvc repro')}` first")
@@ -213,7 +215,12 @@ def _kept(workspace: Workspace, config: Config, variant: str) -> list[Result]:
     except AlexNetError:  # none is kept, or params.yaml is no experiment's
         return []
     own = _decisive(row_params(config.values, variant))
-    return [each for each in found if each.variant == variant and _decisive(each.params) == own]
+    return [each for each in found if each.variant == variant and _decisive(_known(each, own)) == own]
+
+
+def _known(result: Result, own: Mapping[str, str]) -> dict[str, str]:
+    """The parameters of a result; of those that came later only what this network has."""
+    return {name: word for name, word in result.params.items() if name in own or name in result.row["params"]}
 
 
 def _decisive(params: Mapping[str, str]) -> dict[str, str]:

@@ -25,7 +25,7 @@ def grouped(results: Sequence[Result]) -> list[list[Result]]:
         group.sort(key=lambda each: each.seed)
         for one, other in pairwise(group):
             if one.seed == other.seed:
-                raise DataError(f"{one.path} and {other.path} have the same parameters and seed; use only one")
+                raise DataError(f"{one.path} and {other.path} have the same parameters and seed; remove one of them")
     return [group for _, group in sorted(groups.items())]
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tests.alexnet_tf.small_training import alexnet_bn, recipe, training
+from tests.alexnet_tf.small_training import alexnet_bn, recipe, schedule, training
 from tests.alexnet_tf.training.test_step import run
 
 NAME = "weights/fc8/kernel"
@@ -39,10 +39,27 @@ def test_at_the_end_the_share_is_that_of_the_recipe_and_velocities_are_left_alon
         np.testing.assert_array_equal(found[name], last[name])
 
 
+def test_moving_statistics_return_with_the_weights_that_they_belong_to():
+    work = training(alexnet_bn(), lookahead=0.9)
+    run(work, 5)
+    named = {name.removeprefix("slow/"): variable for name, variable in work.variables.items() if "slow/" in name}
+    kept = [name for name in work.variables if name.endswith(("/moving_mean", "/moving_variance"))]
+    assert len(kept) == 14
+    assert len(named) == len(work.model.trainable_variables) + 14
+    slow = [variable.numpy() for variable in named.values()][-14:]
+    for name, expected in zip(kept, slow, strict=True):
+        np.testing.assert_array_equal(work.variables[name], expected, err_msg=name)
+
+
 @pytest.mark.parametrize("network", [None, alexnet_bn()])
 def test_without_it_there_are_no_slow_weights(network):
     work = training(network) if network else training()
     assert not [name for name in work.variables if name.startswith("slow/")]
+
+
+def test_it_does_not_move_a_frozen_conv1():
+    with pytest.raises(ValueError, match=r"would move conv1 after schedule.conv1_frozen_from 0.5: set that to 1.0"):
+        recipe(lookahead=0.5, schedule=schedule(conv1_frozen_from=0.5))
 
 
 def test_its_share_is_below_1():

@@ -80,7 +80,7 @@ def lines(root):
 def test_before_anything_was_run_the_page_says_so(root):
     page = rendered(root, BLOCK)
     assert page.count("| not run |") == 5
-    assert "None of these runs is kept yet." in page
+    assert "None of these changes has been run yet." in page
     assert "![" not in page
     assert plot(root) is None
 
@@ -262,7 +262,7 @@ def test_a_result_from_before_a_parameter_is_compared_with_later_ones(root):
 @pytest.mark.parametrize(
     ("seed", "changed", "words"),
     [
-        (1, "12", "have the same change and seed; use only one"),
+        (1, "12", "have the same change and seed; remove one of them"),
         (
             2,
             "6",
@@ -284,7 +284,8 @@ def test_the_whole_page_can_be_rendered_before_and_after_the_first_results(tmp_p
     (tmp_path / f"experiments/{EXPERIMENT}.yaml").touch()
     page = (ROOT / "docs/ablations.md").read_text()
     before = rendered(tmp_path, page)
-    assert before.count("None of these runs is kept yet.") == 3
+    assert before.count("None of these runs is kept yet.") == 2
+    assert before.count("None of these changes has been run yet.") == 1
     note(tmp_path, "tanh", 1)
     assert rendered(tmp_path, page).count("None of these runs is kept yet.") == 3
     write(tmp_path, run(1, range(20)), run(1, range(10), changes=LRN))

@@ -11,10 +11,11 @@ from pipeline.results import lost_trainings
 from pipeline.results.ablations import EXPERIMENT
 from pipeline.results.kept import FOLDER, PATTERN
 from pipeline.results.lost_trainings import LostTraining, sentence
+from tests.alexnet_tf.small_training import alexnet
 
 
 def stalled():
-    check_stalled([2.3] * 9, step=800, total_steps=4584, num_classes=10)
+    check_stalled([2.3] * 9, step=800, total_steps=4584, num_classes=10, network=alexnet())
 
 
 def not_finite(loss, total):
