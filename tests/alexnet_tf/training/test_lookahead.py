@@ -58,7 +58,7 @@ def test_without_it_there_are_no_slow_weights(network):
 
 
 def test_it_does_not_move_a_frozen_conv1():
-    with pytest.raises(ValueError, match=r"would move conv1 after schedule.conv1_frozen_from 0.5: set that to 1.0"):
+    with pytest.raises(ValueError, match=r"would move conv1 after schedule.conv1_frozen_from 0.5: set that to 1.0, or"):
         recipe(lookahead=0.5, schedule=schedule(conv1_frozen_from=0.5))
 
 

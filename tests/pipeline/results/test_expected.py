@@ -238,6 +238,11 @@ def test_a_stage_that_is_out_of_date_is_named(run):
     assert "train@optimized is out of date; run `dvc repro` first" in found.sentence
 
 
+def test_an_export_that_is_out_of_date_leaves_the_errors_comparable(run):
+    (run.root / "exports/optimized").write_text("as `alexnet promote` leaves it behind")
+    assert run.outcome().verdict != "out of date"
+
+
 def test_edited_code_is_named_where_the_errors_are_wrong(run):
     run.came_out({"faithful": 0.9, "optimized": 0.08})
     assert "`alexnet doctor` checks this environment" in run.outcome().sentence
