@@ -24,7 +24,16 @@ from alexnet_tf.data.tfrecord import ShardWriter, encode_example, feature_span
 from alexnet_tf.errors import ConfigError, DataError
 from components import train
 from components.interfaces import Runtime, SilentProgress, SilentTracker
-from tests.alexnet_tf.small_training import alexnet, alexnet_bn, augmentation, four_layer, images, input_spec, recipe
+from tests.alexnet_tf.small_training import (
+    alexnet,
+    alexnet_bn,
+    augmentation,
+    four_layer,
+    images,
+    input_spec,
+    optimizer,
+    recipe,
+)
 from tests.components.small_dataset import CLASS_NAMES, contents
 
 SIZE = 68
@@ -73,6 +82,14 @@ def parameters(network=None, *, crop_size=63, seed=3, **changes):
         network=network,
         training=recipe(**changes),
     )
+
+
+def test_muon_is_for_networks_whose_kernels_have_no_scale():
+    muon = optimizer(name="muon")
+    assert parameters(alexnet_bn(), optimizer=muon).training.optimizer.name == "muon"
+    for network, name in ((alexnet(), "alexnet"), (four_layer(), "four_layer")):
+        with pytest.raises(ValidationError, match=f"network.name must be alexnet_bn, got {name}"):
+            parameters(network, optimizer=muon)
 
 
 def run(inputs, folder, params, runtime=None):

@@ -42,11 +42,6 @@ FAULTS = [
     ),
     ("256]", "256, 7]", ["variants.faithful.network.filters must be a list of 5 whole numbers"]),
     ("[96,", "['96',", ["variants.faithful.network.filters[0] must be a whole number, got '96'"]),
-    (
-        "learning_rate: 0.01",
-        "name: muon, learning_rate: 0.01",
-        ["variants.faithful.training", "network.name must be alexnet_bn, got alexnet"],
-    ),
     ("images: small", "images: smal", ["variants.optimized.images", "large, small", "did you mean small?"]),
     ("stored_size: 32", "stored_size: 30", ["images.small.stored_size", "whole number of times", "got 30"]),
     ("crop_size: 56", "crop_size: 65", ["variants.optimized.input.crop_size must be at most 64", "got 65"]),
