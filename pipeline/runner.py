@@ -1,16 +1,19 @@
 """Runs one stage: checks its inputs, gives it a place to write, puts what it wrote in place, records it."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
-from alexnet_tf.errors import AlexNetError, Stopped
+from alexnet_tf.errors import AlexNetError, ConfigError, Stopped
 from alexnet_tf.stop import Stop
 from components.interfaces import BeamRuntime, Progress, Runtime, SilentProgress, SilentTracker, StageParams
-from pipeline.config.load import Config
+from pipeline.config.load import PARAMS_FILE, Config
+from pipeline.environment.dotted import at
 from pipeline.environment.interruption import Interrupted, Interruption
 from pipeline.environment.os_errors import os_error_sentence
 from pipeline.environment.workspace import Workspace
+from pipeline.environment.yaml_file import read
 from pipeline.stages import outputs
 from pipeline.stages.cost import CostTracker, Meter
 from pipeline.stages.fingerprint import fingerprint
@@ -42,7 +45,8 @@ def run_stage(
         after: Called with the tracker once the outputs are in their places.
 
     Raises:
-        AlexNetError: An input is missing, the disk or its rights do not do, or the stage says so.
+        AlexNetError: An input is missing, the disk or its rights do not do, what DVC will record of the stage changed
+            while it ran, or the stage says so.
         Interrupted: Ctrl-C, SIGTERM or a closed terminal.
     """
     places = {name: workspace.root / path for name, path in item.outputs().items()}
@@ -56,7 +60,7 @@ def run_stage(
         try:
             _require_inputs(workspace.root, item, config)
             params = config.params[item.address]
-            identity = fingerprint(workspace.root, item, params)
+            identity, written = fingerprint(workspace.root, item, params), _written(workspace.root, item)
             checkpoint = workspace.scratch / "checkpoints" / identity
             outputs.prepare(places.values())
             if recorder:
@@ -66,6 +70,11 @@ def run_stage(
             found = _run(item, params, runtime, workspace.root, places)
             if stop.asked:
                 raise KeyboardInterrupt
+            if changed := _changed(workspace.root, item, params, identity, written):
+                raise AlexNetError(
+                    f"{item.address}: {changed} changed while it ran, and DVC would record the present state for this "
+                    "result; undo the change and give the same command again (a training continues from its checkpoint)"
+                )
             outputs.commit(places.values())
             progress.line(f"{item.address}: {found}")
             meter.write(workspace.scratch / "timings", item, identity)
@@ -88,6 +97,22 @@ def run_stage(
         finally:
             outputs.discard(places.values())
             tracker.close(status, meter.read())
+
+
+def _written(root: Path, item: Item) -> Mapping[str, Any] | None:
+    """The parameters of a stage as params.yaml has them now, by dotted key; None where it cannot be read."""
+    try:
+        content = read(root / PARAMS_FILE)
+        return {key: at(content, key) for key in item.params().values()}
+    except (ConfigError, KeyError):
+        return None
+
+
+def _changed(root: Path, item: Item, params: StageParams, identity: str, written: Mapping[str, Any] | None) -> str:
+    """Say what of a stage is no longer as it was; DVC looks only when the stage has ended."""
+    if _written(root, item) != written:
+        return f"its part of {PARAMS_FILE}"
+    return "" if fingerprint(root, item, params) == identity else "its code or an input"
 
 
 class SilentStageTracker(SilentTracker):

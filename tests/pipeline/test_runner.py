@@ -103,6 +103,40 @@ def test_the_scratch_folder_is_named_by_the_fingerprint_and_goes_after_success(w
     assert not seen[0].exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "old", "new", "what"),
+    [
+        ("params.yaml", "min_side_px: 8", "min_side_px: 9", "its part of params.yaml"),
+        ("params.yaml", "min_side_px: 8", "min_side_px: [", "its part of params.yaml"),
+        ("data/dataset/params.json", "2012", "7", "its code or an input"),
+        ("params.yaml", "seed: 2012", "seed: 7", ""),  # of other stages
+    ],
+)
+def test_what_dvc_would_record_wrongly_is_refused_and_nothing_is_written(workspace, monkeypatch, name, old, new, what):
+    run(workspace, "download")
+    component = sys.modules["components.validate"]
+    stub, path = component.run, workspace.root / name
+    before = path.read_text()
+    assert old in before
+
+    def slow(inputs, outputs, params, runtime):
+        stub(inputs, outputs, params, runtime)
+        path.write_text(before.replace(old, new, 1))
+
+    monkeypatch.setattr(component, "run", slow)
+    if not what:
+        run(workspace, "validate")
+        return
+    with pytest.raises(AlexNetError, match=f"validate: {what} changed while it ran.*undo the change and give"):
+        run(workspace, "validate")
+    assert leftovers(workspace) == []
+    assert not (workspace.root / "reports/validate").exists()
+    path.write_text(before)
+    monkeypatch.setattr(component, "run", stub)
+    run(workspace, "validate")
+    assert (workspace.root / "reports/validate").exists()
+
+
 def test_runtime_comes_from_its_section(workspace, monkeypatch):
     seen = []
     monkeypatch.setattr(sys.modules["components.download"], "run", lambda *given: seen.append(given[3]) or fail())
