@@ -7,10 +7,10 @@
 # give the same bytes.
 #
 # One would guess: Pillow releases the lock while it compresses, whatever it writes to, or memory is the faster of
-# both. Reading (Image.load) does release it in both cases.
+# both.
 #
 # Why it matters: a data set that is compressed into TFRecords, HDF5 or a zip goes through BytesIO, mostly in a pool of
-# threads because "Pillow releases the lock". The pool is then slower than a loop.
+# threads because "Pillow releases the lock". The pool is then no faster than a loop.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
