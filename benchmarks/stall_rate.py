@@ -9,7 +9,6 @@ seed changes the training alone.
 """
 
 import csv
-import hashlib
 import json
 from pathlib import Path
 
@@ -17,7 +16,9 @@ import click
 
 from benchmarks import pages
 from benchmarks.machine import describe
+from pipeline.config.load import PARAMS_FILE, load
 from pipeline.environment.workspace import find_workspace
+from pipeline.stages.fingerprint import fingerprint
 from pipeline.verify import sandbox
 
 PROFILES = ("original", "paper", "caffe")
@@ -34,11 +35,13 @@ def main(profiles: tuple[str, ...], seeds: int, changes: tuple[str, ...]) -> Non
     changed, rows = " ".join(change.removeprefix("variants.faithful.") for change in changes), []
     for profile in profiles:
         for seed in range(1, seeds + 1):
-            own = f"-{hashlib.sha256(changed.encode()).hexdigest()[:8]}" if changed else ""
-            folder = root / ".alexnet" / "stall_rate" / f"{profile}-{seed}{own}"
+            own = (*changes, f"variants.faithful.profile={profile}", f"seed={seed}")
+            config = load(root / PARAMS_FILE, own)
+            item = config.item("train", "faithful")
+            folder = root / ".alexnet" / "stall_rate" / fingerprint(root, item, config.params[item.address])
             metrics = folder / "reports" / "train" / "faithful" / "metrics.json"
             if not metrics.exists():
-                _train(folder, root, (*changes, f"variants.faithful.profile={profile}", f"seed={seed}"))
+                _train(folder, root, own)
             content = json.loads(metrics.read_text())
             last = content["last"]
             rows.append((profile, changed, seed, content["stalled"], last["train_loss"], last["validation_top1_error"]))

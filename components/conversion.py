@@ -16,7 +16,7 @@ from typing import Literal
 
 from PIL import Image
 
-from alexnet_tf.data.images import BOMB_PIXELS, ImageRejected, decode, to_square
+from alexnet_tf.data.images import ImageRejected, decode, to_square
 from alexnet_tf.errors import ConfigError, DataError
 from alexnet_tf.whole_file import TEMPORARY, write_whole
 from components.beam.run import run_shards
@@ -47,9 +47,12 @@ class ConversionTask:
     stop: int
     size: int
     encoding: Encoding
+    max_pixels: int
 
 
-def convert(source: Path, destination: Path, *, size: int, encoding: Encoding, runtime: Runtime) -> dict:
+def convert(
+    source: Path, destination: Path, *, size: int, encoding: Encoding, max_pixels: int, runtime: Runtime
+) -> dict:
     """Write every image below `source` as a square to the same place below `destination`, and copy `BESIDE`.
 
     Started again after a kill, it goes on where it was: a file has its name only when it is whole.
@@ -59,6 +62,7 @@ def convert(source: Path, destination: Path, *, size: int, encoding: Encoding, r
         destination: Made if missing; must hold nothing of another conversion and not be in `source`.
         size: Side of the squares in pixels.
         encoding: "png" keeps the pixels exactly; "jpeg" (quality 95, full colour) takes about a third of the room.
+        max_pixels: A larger image is rejected, as by the stage preprocess.
         runtime: Its Beam runner does the work.
 
     Returns:
@@ -87,8 +91,9 @@ def convert(source: Path, destination: Path, *, size: int, encoding: Encoding, r
     pairs = [list(pair) for pair in zip(files, _targets(files, _SUFFIX[encoding]), strict=True)]
     lists = scratch / "files.json"
     lists.write_text("\n".join(json.dumps(pair) for pair in pairs))
+    places = (str(source), str(destination), str(lists))
     tasks = [
-        ConversionTask(str(source), str(destination), str(lists), start, start + FILES_PER_TASK, size, encoding)
+        ConversionTask(*places, start, start + FILES_PER_TASK, size, encoding, max_pixels)
         for start in range(0, len(files), FILES_PER_TASK)
     ]
     found = run_shards(convert_files, tasks, runtime=runtime, scratch=scratch, description="convert", unit="parts")
@@ -117,7 +122,7 @@ def convert_files(task: ConversionTask) -> list[list[str]]:
         try:
             if problem:
                 raise ImageRejected(problem)
-            image = to_square(decode(content, max_pixels=BOMB_PIXELS), task.size)
+            image = to_square(decode(content, max_pixels=task.max_pixels), task.size)
         except ImageRejected as error:
             rejected.append([source, error.reason])
             continue

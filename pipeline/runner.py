@@ -1,16 +1,20 @@
 """Runs one stage: checks its inputs, gives it a place to write, puts what it wrote in place, records it."""
 
+import hashlib
 import os
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from alexnet_tf.devices.cluster import cluster
 from alexnet_tf.errors import AlexNetError, ConfigError, Stopped
 from alexnet_tf.stop import Stop
 from components.interfaces import BeamRuntime, Progress, Runtime, SilentProgress, SilentTracker, StageParams
 from pipeline.config.load import PARAMS_FILE, Config
 from pipeline.environment.dotted import at
 from pipeline.environment.interruption import Interrupted, Interruption
+from pipeline.environment.lock import locked
 from pipeline.environment.os_errors import os_error_sentence
 from pipeline.environment.workspace import Workspace
 from pipeline.environment.yaml_file import read
@@ -56,12 +60,16 @@ def run_stage(
     meter, stop = Meter(), Stop()
     interruption = Interruption(stop, item.address)
     checkpoint: Path | None = None
-    with interruption.heard():
+    with interruption.heard(), ExitStack() as locks:
         try:
+            # Two runs of a stage in one folder would clear away what the other writes.
+            _lock(locks, workspace, item, f"{workspace.root.resolve()} {item.address}", "the same stage here", progress)
             _require_inputs(workspace.root, item, config)
             params = config.params[item.address]
             identity, written = fingerprint(workspace.root, item, params), _written(workspace.root, item)
             checkpoint = workspace.scratch / "checkpoints" / identity
+            if item.stage.name == "train" and ((workers := cluster()) is None or workers.is_chief):
+                _lock(locks, workspace, item, identity, "the same training", progress)  # and keeps its checkpoint
             outputs.prepare(places.values())
             if recorder:
                 tracker = recorder.open(item, config, identity)
@@ -97,6 +105,14 @@ def run_stage(
         finally:
             outputs.discard(places.values())
             tracker.close(status, meter.read())
+
+
+def _lock(locks: ExitStack, workspace: Workspace, item: Item, what: str, doing: str, progress: Progress) -> None:
+    def waiting(process: str) -> None:
+        progress.line(f"{item.address}: waiting for process {process}, which runs {doing}")
+
+    name = hashlib.sha256(what.encode()).hexdigest()
+    locks.enter_context(locked(workspace.scratch / "locks" / name, waiting))
 
 
 def _written(root: Path, item: Item) -> Mapping[str, Any] | None:

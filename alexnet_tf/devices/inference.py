@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from alexnet_tf.data.record_dataset import RecordDataset
+from alexnet_tf.errors import AlexNetError
 
 
 class Inference:
@@ -30,6 +31,9 @@ class Inference:
 
         Batches are as equal as they can be, since all take the time of a whole one: the last is filled up with its
         first image, and the filling's logits are dropped here.
+
+        Raises:
+            AlexNetError: A device has too little memory for its share of a batch.
         """
         if split.num_examples == 0:
             return
@@ -45,5 +49,12 @@ class Inference:
                     images[context.replica_id_in_sync_group % self._num_replicas]
                 )
             )
-            replicas = self._strategy.experimental_local_results(self._step(shared))
-            yield np.concatenate([logits.numpy() for logits in replicas])[: len(indices)]
+            try:
+                replicas = self._strategy.experimental_local_results(self._step(shared))
+                logits = np.concatenate([each.numpy() for each in replicas])
+            except tf.errors.ResourceExhaustedError as error:
+                raise AlexNetError(
+                    f"too little memory for {size} images at once on {self._num_replicas} device(s); take a smaller "
+                    "evaluation.batch_size, or in training a smaller training.global_batch_size"
+                ) from error
+            yield logits[: len(indices)]

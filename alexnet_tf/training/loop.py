@@ -124,6 +124,8 @@ class TrainingLoop:
             if time.monotonic() - saved_at > self._interval:
                 self._save()
                 saved_at = time.monotonic()
+        self._stop.heeded = False
+        self._agreed_unless_stopped(0)
 
     def _take_steps(self, iterator: Iterator, num_steps: int) -> int:
         """Take so many steps, within the epoch, and return how many to take in the next call."""

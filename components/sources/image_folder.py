@@ -32,6 +32,11 @@ def image_folder_source(folder: Path | None) -> Source:
         DataError: When there are no class folders, a class folder of train/ is empty, another split has a class that
             train/ has not, or something there looks like a split or a class that would be missing.
     """
+    if folder is None or not folder.is_dir():
+        raise DataError(
+            f"The source image_folder expected files such as {folder or 'FOLDER'}/train/CLASS/x.jpeg, found no "
+            f"such folder; put train/ and val/ there or set runtime.source_folder to the folder that has them."
+        )
     present, ignored = _splits(folder)
     found = {split: read_split_folder(path) for split, path in present.items()}
     classes = found["train"].classes
@@ -39,8 +44,8 @@ def image_folder_source(folder: Path | None) -> Source:
         raise DataError(
             f"{present['train']}: expected two or more class folders, found {len(classes)}{_deeper(present['train'])}."
         )
-    names = class_names([key_text(name) for name in classes], read_words((present["train"].parent, present["train"])))
-    listings, notes = {}, without_words(names, present["train"].parent)
+    names = class_names([key_text(name) for name in classes], read_words((folder, present["train"])))
+    listings, notes = {}, without_words(names, folder)
     for split, path in present.items():
         listings[split], others, told = _listing(path, split, classes, names, found[split])
         ignored += others
@@ -48,13 +53,8 @@ def image_folder_source(folder: Path | None) -> Source:
     return listed_source(names, listings, where=str(folder), ignored=ignored, notes=notes)
 
 
-def _splits(folder: Path | None) -> tuple[dict[str, Path], list[Ignored]]:
+def _splits(folder: Path) -> tuple[dict[str, Path], list[Ignored]]:
     """Return the folder of each split, and what is beside them; without train/ the folder is the training split."""
-    if folder is None or not folder.is_dir():
-        raise DataError(
-            f"The source image_folder expected files such as {folder or 'FOLDER'}/train/CLASS/x.jpeg, found no "
-            f"such folder; put train/ and val/ there or set runtime.source_folder to the folder that has them."
-        )
     folders = subfolders(folder)
     _require_known_names(folder, folders)
     there = {split: [name for name in names if name in folders] for split, names in FOLDERS.items()}

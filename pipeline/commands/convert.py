@@ -39,11 +39,19 @@ def command(
     from pipeline.environment.progress import progress_for
     from pipeline.environment.workspace import find_workspace
 
-    settings = load(find_workspace().root / PARAMS_FILE, overrides).runtime
+    config = load(find_workspace().root / PARAMS_FILE, overrides)
+    settings, max_pixels = config.runtime, config.values["preprocess"]["max_pixels"]
     workers = settings.beam_workers or os.cpu_count() or 1
     beam = BeamRuntime(runner=settings.beam_runner, num_workers=workers, options=settings.beam_options)
     runtime = Runtime(progress=progress_for(), beam=beam)
-    report = convert(source.expanduser(), destination.expanduser(), size=size, encoding=encoding, runtime=runtime)
+    report = convert(
+        source.expanduser(),
+        destination.expanduser(),
+        size=size,
+        encoding=encoding,
+        max_pixels=max_pixels,
+        runtime=runtime,
+    )
     rejected = f", {len(report['rejected'])} cannot be used ({destination / REPORT} says why)" * bool(
         report["rejected"]
     )

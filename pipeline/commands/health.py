@@ -5,6 +5,7 @@ import os
 import platform
 import shlex
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from importlib import metadata
@@ -137,7 +138,22 @@ def _gpus(_: Workspace) -> Finding:
     found = gpus("name,memory.total")
     if found is None:
         return Finding("gpu", "warn", "nvidia-smi fails", "repair the driver, or train on the CPU")
-    return Finding("gpu", "ok", "; ".join(found) or "none; training uses the CPU")
+    if not found:
+        return Finding("gpu", "ok", "none; training uses the CPU")
+    if os.environ.get("CUDA_VISIBLE_DEVICES", "all") in ("", "-1"):
+        return Finding("gpu", "ok", f"{'; '.join(found)}; hidden by CUDA_VISIBLE_DEVICES: training uses the CPU")
+    seen = _seen_by_tensorflow()
+    if seen == 0:
+        fix = f"python -m pip install -c constraints.txt 'tensorflow[and-cuda]=={metadata.version('tensorflow')}'"
+        return Finding("gpu", "warn", f"{'; '.join(found)}; TensorFlow finds none and trains on the CPU", fix)
+    return Finding("gpu", "ok", f"{'; '.join(found)}; TensorFlow finds {seen}")
+
+
+def _seen_by_tensorflow() -> int:
+    """Count TensorFlow's GPUs; in a process of its own, which gives their memory back."""
+    code = "import tensorflow as tf; print(len(tf.config.list_physical_devices('GPU')))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    return int(done.stdout)
 
 
 def _store(workspace: Workspace) -> Finding:

@@ -175,19 +175,50 @@ def changes(workspace: Workspace, experiment: str, variant: str) -> dict[str, An
 def changes_of(root: Path, experiment: str, variant: str, content: Mapping[str, Any]) -> dict[str, Any]:
     """Return as `changes` does what the sections of a params.yaml have other than an experiment.
 
-    A profile's values are those of the profile that `content` names, so another profile is one change.
+    A profile's values are those of the profile that `content` names, so another profile is one change. Of `images` only
+    the entry counts that the variant is fed.
     """
     text = (root / "experiments" / f"{experiment}.yaml").read_text(encoding="utf-8")
-    profile = content["variants"][variant].get("profile")
-    active, original = (_of_variant(each, variant, profile) for each in (content, parse(text, experiment)))
+    own = content["variants"][variant]
+    profile, fed = own.get("profile"), own.get("images")
+    active, original = (_of_variant(each, variant, profile, fed) for each in (content, parse(text, experiment)))
     named = parse(text, experiment)["variants"].get(variant, {}).get("profile")
     original |= {f"variants.{variant}.profile": named} if named else {}
     return {key: value for key, value in active.items() if key not in original or original[key] != value}
 
 
-def _of_variant(content: Mapping[str, Any], variant: str, profile: str | None) -> dict[str, Any]:
+def not_settable(root: Path, experiment: str, variant: str, content: Mapping[str, Any]) -> str:
+    """Name a key of a params.yaml that `-S` cannot bring into its experiment, or take out of it; "" if there is none.
+
+    Args:
+        root: Folder of the repository.
+        experiment: Where it started from.
+        variant: The variant; the keys of other ones do not matter.
+        content: Its sections.
+    """
+    original = parse(text_of(root, experiment), experiment)
+    fed = content["variants"][variant].get("images")
+    keys, known = (_of_variant(each, variant, None, fed).keys() for each in (content, original))
+    return next(iter(sorted(keys ^ known)), "")
+
+
+def require_settable(workspace: Workspace, experiment: str, variant: str) -> None:
+    """Refuse a params.yaml that its experiment and `-S` cannot bring back.
+
+    Raises:
+        AlexNetError: It has a key that the experiment lacks, or lacks one that it has.
+    """
+    if wrong := not_settable(workspace.root, experiment, variant, read(workspace.root / PARAMS_FILE)):
+        raise AlexNetError(
+            f"{PARAMS_FILE}: {wrong} is not in both it and experiments/{experiment}.yaml, so the result of {variant} "
+            "could not be started again from there; copy it to experiments/NAME.yaml and `alexnet use NAME`"
+        )
+
+
+def _of_variant(content: Mapping[str, Any], variant: str, profile: str | None, fed: str | None) -> dict[str, Any]:
     sections = {name: section for name, section in content.items() if name != "runtime"}
     own = dict(content["variants"].get(variant, {}))
     with contextlib.suppress(ConfigError):  # it follows a profile that has no value for that switch: the word stays
         own = resolve(own | {"profile": profile}) if profile and own else own
-    return flatten(sections | {"variants": {variant: own}})
+    images = {name: entry for name, entry in content.get("images", {}).items() if name == fed}
+    return flatten(sections | {"images": images, "variants": {variant: own}})

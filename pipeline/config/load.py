@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from alexnet_tf.data.moments import Moments
 from alexnet_tf.errors import ConfigError
 from alexnet_tf.nearest import nearest
 from alexnet_tf.profiles import resolve
@@ -121,7 +122,7 @@ def check(
         below = [place for each, place in places.items() if not key or each.startswith(f"{key}.")]
         return next(found, " or ".join([name, *dict.fromkeys(below)]))
 
-    values = _resolved(content, name, source)
+    values = _resolved(content, source)
     _json(values, name)
     try:
         file_type().validate_json(json.dumps(values))
@@ -132,7 +133,7 @@ def check(
     return Config(values, params, RuntimeParams.model_validate_json(json.dumps(values["runtime"])), local)
 
 
-def _resolved(content: Mapping[str, Any], name: str, source: Any) -> dict[str, Any]:
+def _resolved(content: Mapping[str, Any], source: Any) -> dict[str, Any]:
     """Put the profiles' values in; what is no variant at all is left for the check to name."""
     values = dict(content)
     variants = content.get("variants")
@@ -183,6 +184,15 @@ def _check_together(values: Mapping[str, Any], source: Any) -> None:
                 f"{source(key)}: {key} must go into size {entry['size']} a whole number of times, "
                 f"got {entry['stored_size']}"
             )
+        try:
+            Moments.of((), entry["stored_size"], entry["size"] // entry["stored_size"])
+        except ValueError:
+            key = f"images.{name}.size"
+            raise ConfigError(
+                f"{source(key)}: {key} is too large for stored_size {entry['stored_size']}: the colours of images that "
+                f"are enlarged so far cannot be summed exactly; take a smaller size or a larger stored_size, got "
+                f"{entry['size']}"
+            ) from None
     for name, variant in variants.items():
         if variant["images"] not in images:
             key = f"variants.{name}.images"
@@ -196,6 +206,12 @@ def _check_together(values: Mapping[str, Any], source: Any) -> None:
                 f"{source(key)}: {key} must be at most {size}, the size of images.{variant['images']}, "
                 f"got {at(values, key)}"
             )
+        for key in (f"variants.{name}.training.augmentation.padding", f"variants.{name}.input.test_border"):
+            if at(values, key) >= size:  # a border is mirrored
+                raise ConfigError(
+                    f"{source(key)}: {key} must be less than {size}, the size of images.{variant['images']}, "
+                    f"got {at(values, key)}"
+                )
     baseline = values["compare"]["baseline"]
     if baseline not in variants:
         raise ConfigError(

@@ -36,11 +36,19 @@ def _runner(name: str) -> str:
     return name
 
 
+def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(names)) < len(names):
+        raise ValueError("expected each device once")
+    return names
+
+
 class RuntimeParams(StageParams):
     """The section `runtime`: how fast and where, never the result."""
 
     source_folder: str | None = Field(description="Folder of data sets that are already on this machine.")
-    devices: tuple[str, ...] = Field(description="TensorFlow device names; empty: every GPU, else the CPU.")
+    devices: Annotated[tuple[str, ...], AfterValidator(_distinct)] = Field(
+        description="TensorFlow device names; empty: every GPU, else the CPU."
+    )
     checkpoint_interval_seconds: float = Field(gt=0, description="Seconds of training between two checkpoints.")
     input_parallel_calls: int = Field(ge=0, description="Training batches read at once; 0: one a core, 4 at most.")
     tensorboard: bool = Field(description="Whether trainings write event files, to .alexnet/tensorboard.")

@@ -92,9 +92,14 @@ def check_out(root: Path, commit: str, folder: Path) -> None:
 
 
 def git(root: Path, *arguments: str, exact: bool = False) -> str | None:
-    """Return what a git command prints, or None where it fails; without the last line break unless `exact`."""
+    """Return what a git command prints, or None where it fails; without the last line break unless `exact`.
+
+    What is not UTF-8, such as lines of an older text file in a diff, has U+FFFD in place of each such byte.
+    """
     try:
-        done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, timeout=20, check=False)
+        done = subprocess.run(
+            ["git", *arguments], cwd=root, capture_output=True, text=True, errors="replace", timeout=20, check=False
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     if done.returncode:

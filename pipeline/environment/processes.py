@@ -32,11 +32,9 @@ def is_under_dvc() -> bool:
 
 
 def pipeline_process() -> tuple[int, float]:
-    """Process id and start (seconds since 1970) of the `dvc` above this process, else of this one."""
-    import psutil
-
+    """Process id and start (see `_start_of`) of the `dvc` above this process, else of this one."""
     found = dvc_process()
-    return found[:2] if found else (os.getpid(), psutil.Process().create_time())
+    return found[:2] if found else (os.getpid(), _start_of(os.getpid()))
 
 
 def is_alive(process: int, started: float) -> bool:
@@ -44,10 +42,24 @@ def is_alive(process: int, started: float) -> bool:
     import psutil
 
     try:
-        found = psutil.Process(process)
-        return found.create_time() == started and found.status() != psutil.STATUS_ZOMBIE
+        return _start_of(process) == started and psutil.Process(process).status() != psutil.STATUS_ZOMBIE
     except (psutil.Error, ValueError):
         return False
+
+
+def _start_of(process: int) -> float:
+    """When a process began: on Linux in clock ticks since the boot, which a clock that is set does not change.
+
+    Raises:
+        psutil.Error: There is no such process.
+    """
+    import psutil
+
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        return float(fields[19])  # the 22nd with the two before: `man 5 proc`, starttime
+    except OSError:
+        return psutil.Process(process).create_time()
 
 
 @functools.cache
@@ -59,7 +71,7 @@ def dvc_process() -> tuple[int, float, list[str]] | None:
         for process in psutil.Process().parents():
             words = process.cmdline()
             if any(Path(word).name in ("dvc", "dvc.exe") for word in words[:3]):
-                return process.pid, process.create_time(), words
+                return process.pid, _start_of(process.pid), words
     except psutil.Error:
         return None
     return None
@@ -67,9 +79,7 @@ def dvc_process() -> tuple[int, float, list[str]] | None:
 
 def writer(process: int) -> list[float]:
     """Name a process so that another one that gets its number later is not taken for it."""
-    import psutil
-
-    return [process, psutil.Process(process).create_time()]
+    return [process, _start_of(process)]
 
 
 def writer_is_alive(first: Mapping[str, Any]) -> bool:

@@ -29,7 +29,7 @@ def parse(text: str, source: str) -> Any:
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         problem = (error.problem or "not YAML").splitlines()[0].strip()
         raise ConfigError(f"{source}{where}: {problem}; correct the YAML there") from error
-    except YAMLError as error:
+    except (YAMLError, ValueError) as error:  # a word that looks like a date and is none
         raise ConfigError(f"{source}: invalid YAML: {str(error).splitlines()[0]}") from error
 
 

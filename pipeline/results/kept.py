@@ -15,7 +15,7 @@ import numpy as np
 
 from alexnet_tf.errors import AlexNetError, DataError
 from alexnet_tf.metrics.correctness import read_correctness
-from pipeline.config.experiments import active_name, changes
+from pipeline.config.experiments import active_name, changes, require_settable
 from pipeline.config.load import Config
 from pipeline.environment.workspace import Workspace
 from pipeline.results.report import costs, read_comparison
@@ -165,6 +165,7 @@ def collect(workspace: Workspace, config: Config) -> list[Result]:
                 f"train@{row['variant']} did not run on this machine, so its seconds, versions and machine are not "
                 "known here; keep the result where it ran"
             )
+        require_settable(workspace, experiment, row["variant"])
         for stage in stages.values():
             stage["remake"]["reports"] = []  # paths of this machine
         found.append(

@@ -18,8 +18,8 @@ _NO_BRANCH = ("mlflow.source.git.branch", "HEAD")  # in older results: what DVC 
 def metrics(values: Mapping[str, float], time: int, step: int = 0) -> list[Metric]:
     """Name -> number as metrics of one step, `time` in milliseconds since 1970.
 
-    What is not finite is left out: MLflow makes the largest float of infinity, and sorts NaN as 0. Of a fraction six
-    digits stay, as MLflow's table shows all that there are: 0.067, not 0.06699999999999995.
+    What is not finite is left out: of infinity MLflow makes the largest float, and no filter finds NaN. Of a fraction
+    six digits stay, as MLflow's table shows all that there are: 0.067, not 0.06699999999999995.
     """
     return [Metric(_key(name), _rounded(value), time, step) for name, value in values.items() if math.isfinite(value)]
 

@@ -32,6 +32,9 @@ class MlflowWriter:
     def take(self, events: list[dict[str, Any]], folder: Path) -> None:
         """Write events in their order; metrics that follow each other go in one call.
 
+        A folder that was deleted while its stage ran begins without a start. Nothing says then whose its events are:
+        they are passed over.
+
         Args:
             events: Lines of the spool.
             folder: The spool folder, of the artifacts.
@@ -39,8 +42,10 @@ class MlflowWriter:
         points: list[tuple[bool, Metric]] = []
         for event in events:
             kind = event["event"]
+            if not self._stage and kind not in ("start", "standing"):
+                continue
             if kind in ("metrics", "headline"):
-                on_row = kind == "headline" or self._stage.get("name", "").startswith("train@")
+                on_row = kind == "headline" or self._stage["name"].startswith("train@")
                 found = entities.metrics(event["values"], event["time"], event.get("step", 0))
                 points += [(on_row, metric) for metric in found]
                 continue

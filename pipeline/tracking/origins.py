@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from alexnet_tf.errors import ConfigError
-from pipeline.config.experiments import changes_of, named_experiment
+from pipeline.config.experiments import changes_of, named_experiment, not_settable
 from pipeline.config.load import PARAMS_FILE
 from pipeline.environment.dotted import words
 from pipeline.environment.yaml_file import parse
@@ -50,6 +50,8 @@ def current_data_set(root: Path) -> str:
 def origin_tags(root: Path, text: str, content: Mapping[str, Any], variant: str) -> dict[str, str]:
     """Tags of a row that say what it started from; none if params.yaml names no experiment that can be read.
 
+    COMMAND is not among them where `-S` cannot make the experiment what params.yaml is.
+
     Args:
         root: Folder of the repository.
         text: params.yaml.
@@ -61,6 +63,7 @@ def origin_tags(root: Path, text: str, content: Mapping[str, Any], variant: str)
         return {}
     try:
         changes = changes_of(root, experiment, variant, content)
+        wrong = not_settable(root, experiment, variant, content)
     except (
         ConfigError,
         OSError,
@@ -69,7 +72,8 @@ def origin_tags(root: Path, text: str, content: Mapping[str, Any], variant: str)
         AttributeError,
     ):  # whatever it holds, no stage fails for a name
         return {}
-    return result_tags(experiment, changes, variant, content["download"]["source"])
+    tags = result_tags(experiment, changes, variant, content["download"]["source"])
+    return {name: word for name, word in tags.items() if name != COMMAND or not wrong}
 
 
 def result_tags(experiment: str, changes: Mapping[str, Any], variant: str, source: str) -> dict[str, str]:

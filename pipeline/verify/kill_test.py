@@ -77,10 +77,11 @@ def kill_test(
             resumable += any((broken / ".alexnet" / "checkpoints").glob(_WHOLE))
             say(f"kill {number} of {kills}{' within the write of a checkpoint' if writing else ''}")
         child.wait()
-        if (broken / item.outputs()["model"]).exists():
-            break  # it was faster than the kill
-    if sandbox.train(broken, item.key, changes).wait():
-        raise TrainingError(f"the training did not go on after {done} kills: see {broken / 'log.txt'}")
+        if _is_over(broken, item):
+            break  # it was faster than the kill; one more training would start anew, and nothing would be compared
+    else:
+        if sandbox.train(broken, item.key, changes).wait():
+            raise TrainingError(f"the training did not go on after {done} kills: see {broken / 'log.txt'}")
     if not resumable:
         raise TrainingError(
             f"{done} of {kills} kills came, none of them after a first checkpoint, so nothing was checked: "
@@ -109,6 +110,11 @@ def _wait(child: subprocess.Popen, folder: Path, seconds: float, *, for_write: b
             break
         time.sleep(_SECONDS_BETWEEN_LOOKS)
     return writing()
+
+
+def _is_over(folder: Path, item: Item) -> bool:
+    """Whether the training has its result, and with it no checkpoint any more."""
+    return (folder / item.outputs()["model"]).exists() and not any((folder / ".alexnet" / "checkpoints").glob(_WHOLE))
 
 
 def _differing(one: Path, other: Path, item: Item) -> Iterator[str]:

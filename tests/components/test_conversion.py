@@ -29,7 +29,7 @@ def folder(tmp_path):
 
 
 def run(source: Path, destination: Path, size=32, encoding="png"):
-    return convert(source, destination, size=size, encoding=encoding, runtime=RUNTIME)
+    return convert(source, destination, size=size, encoding=encoding, max_pixels=10_000, runtime=RUNTIME)
 
 
 def test_every_image_becomes_a_square_at_its_place(folder, tmp_path):
@@ -82,7 +82,7 @@ def test_any_number_of_workers_writes_the_same(folder, tmp_path, monkeypatch, nu
     monkeypatch.setattr(conversion, "FILES_PER_TASK", 4)
     run(folder, tmp_path / "two")
     runtime = Runtime(beam=BeamRuntime(num_workers=num_workers))
-    convert(folder, tmp_path / "other", size=32, encoding="png", runtime=runtime)
+    convert(folder, tmp_path / "other", size=32, encoding="png", max_pixels=10_000, runtime=runtime)
     assert contents(tmp_path / "other") == contents(tmp_path / "two")
 
 
@@ -172,3 +172,12 @@ def test_a_destination_that_will_not_do_is_refused(folder, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="expected image files, found none"):
         run(tmp_path / "empty", tmp_path / "out")
+
+
+def test_what_preprocess_would_reject_for_its_size_is_rejected(folder, tmp_path):
+    Image.new("RGB", (200, 60)).save(folder / "train/class 0/large.png")
+    report = run(folder, tmp_path / "out")
+    assert report["num_images"] == 30
+    ((file, reason),) = (entry.values() for entry in report["rejected"])
+    assert file == "train/class 0/large.png"
+    assert reason == "too many pixels (200 x 60)"

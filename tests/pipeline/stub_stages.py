@@ -31,6 +31,7 @@ class Subset(StageParams):
 
 class Input(StageParams):
     crop_size: Annotated[int, Field(ge=1)]
+    test_border: Annotated[int, Field(ge=0)]
 
 
 class AlexNet(StageParams):
@@ -49,10 +50,15 @@ class Schedule(StageParams):
     name: Literal["plateau", "steps", "one_cycle"]
 
 
+class Augmentation(StageParams):
+    padding: Annotated[int, Field(ge=0)]
+
+
 class Training(StageParams):
     epochs: Annotated[int, Field(ge=1)]
     learning_rate: Annotated[float, Field(gt=0)]
     schedule: Schedule
+    augmentation: Augmentation
 
 
 class Gate(StageParams):
@@ -165,22 +171,23 @@ variants:
   faithful:
     images: large
     profile: original
-    input: {crop_size: 224}
+    input: {crop_size: 224, test_border: 0}
     network: {name: alexnet, filters: [96, 256, 384, 384, 256], dropout: 0.5, lrn_alpha: profile}
     training:
       epochs: 12
       learning_rate: 0.01
       schedule:
         name: profile
+      augmentation: {padding: 0}
     evaluation: {batch_size: 64, neighbour_pool: 0}
     gate: {max_top1_error: 0.5}
     export: {tflite: none, onnx: false}
   optimized:
     images: small
     profile: none
-    input: {crop_size: 56}
+    input: {crop_size: 56, test_border: 0}
     network: {name: alexnet_bn, batch_norm_momentum: 0.9}
-    training: {epochs: 30, learning_rate: 0.1, schedule: {name: one_cycle}}
+    training: {epochs: 30, learning_rate: 0.1, schedule: {name: one_cycle}, augmentation: {padding: 0}}
     evaluation: {batch_size: 256, neighbour_pool: 0}
     gate: {max_top1_error: 0.3}
     export: {tflite: none, onnx: false}

@@ -1,4 +1,6 @@
 import errno
+import hashlib
+import json
 import os
 import shutil
 import signal
@@ -8,6 +10,7 @@ import threading
 import pytest
 
 from alexnet_tf.errors import AlexNetError
+from components.interfaces import SilentProgress
 from pipeline.config.load import load
 from pipeline.environment.interruption import Interrupted
 from pipeline.runner import run_stage
@@ -101,6 +104,57 @@ def test_the_scratch_folder_is_named_by_the_fingerprint_and_goes_after_success(w
     identity = fingerprint(workspace.root, item, read_config(workspace).params["download"])
     assert seen == [workspace.home / ".alexnet/checkpoints" / identity]
     assert not seen[0].exists()
+
+
+def test_two_runs_of_a_stage_in_one_folder_take_turns(workspace, monkeypatch):
+    stub, lines, second = sys.modules["components.download"].run, [], []
+
+    class Lines(SilentProgress):
+        def line(self, text):
+            lines.append(text)
+            told.set()
+
+    def starting_another(inputs, outputs, params, runtime):
+        monkeypatch.setattr(sys.modules["components.download"], "run", stub)
+        config = read_config(workspace)
+        arguments = (workspace, config, config.item("download"))
+        second.append(threading.Thread(target=run_stage, args=arguments, kwargs={"progress": Lines()}))
+        second[0].start()
+        assert told.wait(30)
+        return stub(inputs, outputs, params, runtime)
+
+    told = threading.Event()
+    monkeypatch.setattr(sys.modules["components.download"], "run", starting_another)
+    run(workspace, "download")
+    second[0].join(30)
+    assert lines[0] == f"download: waiting for process {os.getpid()}, which runs the same stage here"
+    assert len(lines) == 3  # its heading and what it found, when it had its turn
+    assert (workspace.root / "data/dataset/params.json").exists()
+    assert leftovers(workspace) == []
+    assert list((workspace.scratch / "locks").iterdir()) == []
+
+
+def test_the_same_training_in_two_folders_of_one_home_takes_turns(workspace, monkeypatch):
+    run_all(workspace, until="train")
+    shutil.rmtree(workspace.root / "models")
+    item, seen = read_config(workspace).item("train", "optimized"), []
+    stub = sys.modules["components.train"].run
+
+    def looking(inputs, outputs, params, runtime):
+        seen.extend(path.name for path in (workspace.scratch / "locks").iterdir())
+        return stub(inputs, outputs, params, runtime)
+
+    monkeypatch.setattr(sys.modules["components.train"], "run", looking)
+    config = read_config(workspace)
+    run_stage(workspace, config, item)
+    identity = fingerprint(workspace.root, item, config.params[item.address])
+    assert hashlib.sha256(identity.encode()).hexdigest() in seen
+    assert len(seen) == 2
+    seen.clear()
+    worker = {"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 1}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(worker))  # which keeps no checkpoint, and trains beside worker 0
+    run_stage(workspace, config, item)
+    assert len(seen) == 1
 
 
 @pytest.mark.parametrize(

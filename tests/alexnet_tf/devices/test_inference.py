@@ -3,6 +3,7 @@ import pytest
 import tensorflow as tf
 
 from alexnet_tf.devices.inference import Inference
+from alexnet_tf.errors import AlexNetError
 from tests.alexnet_tf.small_training import split
 
 
@@ -41,3 +42,16 @@ def test_replicas_share_a_batch_evenly(two_replicas):
 def test_an_empty_split_has_no_logits():
     inference = Inference(tf.identity, strategy=tf.distribute.OneDeviceStrategy("CPU:0"), batch_size=8)
     assert list(inference.logits(split(0, 8))) == []
+
+
+def test_too_little_memory_is_one_sentence_with_the_key(monkeypatch):
+    inference = Inference(tf.identity, strategy=tf.distribute.OneDeviceStrategy("CPU:0"), batch_size=4)
+
+    def full(_):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+
+    monkeypatch.setattr(inference, "_step", full)
+    with pytest.raises(
+        AlexNetError, match=r"too little memory for 3 images at once on 1 device.*evaluation\.batch_size"
+    ):
+        list(inference.logits(split(9, 8)))

@@ -178,6 +178,20 @@ def test_a_stopped_training_saves_that_step_and_goes_on_to_the_same_end(tmp_path
         np.testing.assert_array_equal(resumed.weights[name], expected, err_msg=name)
 
 
+def test_a_stop_after_the_last_step_saves_the_end(tmp_path, often, monkeypatch):
+    whole = make(work := compiled(epochs=1)).run()
+    stop, rows = Stop(), []
+    training_loop = make(compiled(epochs=1), tmp_path / "one", interval=1e9, stop=stop)
+    monkeypatch.setattr(training_loop, "_on_epoch", lambda row, _: setattr(stop, "asked", True))
+    with pytest.raises(Stopped, match=r"stopped after step 6 of 6, epoch 1 of 1; this is saved"):
+        training_loop.run()
+    assert not stop.heeded
+    again = make(other := compiled(epochs=1), tmp_path / "one", rows=rows).run()
+    assert (again.steps_here, again.history, rows) == (0, whole.history, whole.history)
+    for one, two in zip(work.model.weights, other.model.weights, strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
 def test_a_stop_that_comes_in_a_validation_breaks_it_off(tmp_path, often, monkeypatch):
     stop, batches = Stop(), []
     work = training(epochs=2, weight_averaging=0.9)

@@ -168,3 +168,13 @@ def test_images_that_are_not_read_are_named_by_their_format(folder):
         ("train/c0/b.HEIC", "an image whose format is not read (.heic)"),
         ("train/c0/c.jxl", "an image whose format is not read (.jxl)"),
     ]
+
+
+def test_without_train_the_words_are_those_in_the_folder_and_none_above(tmp_path):
+    for name in ("n90000001", "n90000002"):
+        (tmp_path / "source" / name).mkdir(parents=True)
+        (tmp_path / "source" / name / "1.jpg").write_bytes(b"x")
+    (tmp_path / "words.txt").write_text("n90000001 above\n")
+    assert image_folder_source(tmp_path / "source").class_names == ("n90000001", "n90000002")
+    (tmp_path / "source" / "words.txt").write_text("n90000001 crane\n")
+    assert image_folder_source(tmp_path / "source").class_names == ("crane", "n90000002")

@@ -98,3 +98,22 @@ def load_with(tmp_path, *overrides):
     path = tmp_path / "params.yaml"
     path.write_text(stub_stages.TEXT)
     return load(path, overrides)
+
+
+@pytest.mark.parametrize(
+    ("override", "text"),
+    [
+        ("images.large.size=16384", "-S: images.large.size is too large for stored_size 256: the colours"),
+        (
+            "variants.optimized.training.augmentation.padding=48",
+            "padding must be less than 48, the size of images.small",
+        ),
+        ("variants.optimized.input.test_border=48", "test_border must be less than 48, the size of images.small"),
+        ("runtime.devices=['CPU:0', 'CPU:0']", "runtime.devices"),
+        ("seed=2012-13-45", "-S seed=2012-13-45: invalid YAML: month must be in 1..12"),
+    ],
+)
+def test_what_a_later_stage_would_refuse_is_refused_at_once(root, override, text):
+    with pytest.raises(ConfigError) as caught:
+        load(root / "params.yaml", [override])
+    assert text in str(caught.value)

@@ -74,3 +74,8 @@ def test_without_git_or_a_commit_there_is_nothing(tmp_path, monkeypatch, path):
     assert git.uncommitted_changes(tmp_path) is None
     assert git.changed_files(tmp_path) == []
     assert not git.is_committed(tmp_path, "params.yaml")
+
+
+def test_a_changed_file_that_is_not_utf_8_is_told_all_the_same(project):
+    (project / "params.yaml").write_bytes(b"caf\xe9\n")
+    assert "+caf\ufffd" in git.uncommitted_changes(project)

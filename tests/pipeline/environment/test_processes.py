@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 
+import psutil
 import pytest
 
 from pipeline.environment import processes
@@ -46,3 +47,12 @@ def test_a_process_is_known_by_its_number_and_its_start():
         child.stdin.close()
     assert not processes.writer_is_alive(first)
     assert not processes.writer_is_alive({})
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the start is known by the clock alone")
+def test_a_process_is_there_still_when_the_clock_was_set(monkeypatch):
+    me = processes.writer(os.getpid())
+    monkeypatch.setattr(psutil.Process, "create_time", lambda process: 1e9)
+    assert processes.writer_is_alive({"writer": me})
+    number, started = processes.pipeline_process()
+    assert processes.is_alive(number, started)

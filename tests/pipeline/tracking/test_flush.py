@@ -142,3 +142,11 @@ def test_a_spool_of_a_running_stage_is_left_to_it(workspace):
     assert not spool.is_growing(folder)
     (folder / "events.jsonl").write_text(json.dumps({"event": "start", "writer": [2**22, 0.0]}) + "\n")
     assert not spool.is_growing(folder)
+
+
+def test_events_without_a_start_are_passed_over_and_their_folder_goes(workspace):
+    folder = workspace.scratch / "spool" / "1-deleted-while-it-ran"
+    spool.append(folder, {"event": "metrics", "values": {"train/loss": 1.0}, "time": 1, "step": 9})
+    spool.append(folder, {"event": "end", "time": 1, "status": "FINISHED", "cost": {}})
+    assert uploads.send_all(workspace.home) is None
+    assert not folder.exists()

@@ -57,6 +57,18 @@ def test_what_differs_is_told_from_params_yaml_and_another_profile_is_one_change
     assert origins.origin_tags(ROOT, "# mine", changed, "faithful") == {}
 
 
+def test_where_no_override_brings_it_back_there_is_no_command():
+    text = (ROOT / "experiments/sample.yaml").read_text()
+    content = parse(text, "sample")
+    content["variants"]["mine"] = content["variants"]["optimized"]
+    assert origins.COMMAND not in origins.origin_tags(ROOT, text, content, "mine")
+    assert origins.COMMAND in origins.origin_tags(ROOT, text, content, "optimized")
+    content["images"]["middle"] = {"size": 64, "stored_size": 64}  # which only `mine` is fed
+    content["variants"]["mine"] = {**content["variants"]["mine"], "images": "middle"}
+    assert origins.origin_tags(ROOT, text, content, "faithful")[origins.CHANGES] == ""
+    assert origins.COMMAND in origins.origin_tags(ROOT, text, content, "faithful")
+
+
 @pytest.mark.parametrize("broken", ["a: [", "[]", "variants: 1", ""])
 def test_a_broken_experiment_costs_the_row_its_tags_and_nothing_else(tmp_path, broken):
     content = parse((ROOT / "experiments/sample.yaml").read_text(), "sample")

@@ -1,9 +1,15 @@
 """`alexnet train --kill-test` on the generated sample, with one replica and with two."""
 
 import re
+import subprocess
+import sys
+import time
+import types
 
 import pytest
 
+from pipeline.environment.workspace import Workspace
+from pipeline.verify import kill_test
 from tests.clone import Clone
 
 SMALL = ("-S", "variants.optimized.training.epochs=6", "-S", "download.sample.train_images_per_class=60")
@@ -25,3 +31,50 @@ def test_a_training_that_is_killed_ends_at_the_bytes_of_one_that_is_not(clone, d
     assert "every byte of models/optimized and reports/train/optimized as uninterrupted" in done.stdout
     assert not (clone.root / "models").exists()  # it checks, and makes nothing
     assert not list((clone.root / ".alexnet" / "chaos").iterdir())
+
+
+CHILD = """
+import pathlib, sys, time
+place = pathlib.Path(sys.argv[1])
+checkpoint, model = place / ".alexnet/checkpoints/x/checkpoint.safetensors", place / "models/optimized"
+resumed = checkpoint.exists()
+if not resumed:
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    checkpoint.write_text("half")
+    time.sleep(0.3 if place.name == "whole" else 20)
+model.mkdir(parents=True, exist_ok=True)
+(model / "weights").write_text("{right}" if not resumed else "{resumed}")
+checkpoint.unlink()
+"""
+
+
+@pytest.mark.parametrize(("resumed", "differing"), [("as trained", ()), ("other", ("models/optimized/weights",))])
+def test_what_is_compared_was_killed_and_resumed(tmp_path, monkeypatch, resumed, differing):
+    """Also where the resumed training is over before the next kill: a fresh one would hide what came out of it."""
+    code = CHILD.replace("{right}", "as trained").replace("{resumed}", resumed)
+
+    def train(folder, variant, changes):
+        return subprocess.Popen([sys.executable, "-S", "-E", "-c", code, folder])
+
+    def make(folder, root):
+        folder.mkdir(parents=True)
+        return folder
+
+    def wait(child, folder, seconds, *, for_write):
+        """Kill the first one once it has a checkpoint; the second one is faster."""
+        checkpoint = folder / ".alexnet/checkpoints/x/checkpoint.safetensors"
+        if not kills:
+            while not checkpoint.exists():
+                time.sleep(0.01)
+        else:
+            child.wait()
+        kills.append(child)
+        return False
+
+    kills = []
+    item = types.SimpleNamespace(key="optimized", outputs=lambda: {"model": "models/optimized"})
+    monkeypatch.setattr(kill_test.sandbox, "make", make)
+    monkeypatch.setattr(kill_test.sandbox, "train", train)
+    monkeypatch.setattr(kill_test, "_wait", wait)
+    verdict = kill_test.kill_test(Workspace(tmp_path, tmp_path), item, (), 5, lambda line: None)
+    assert (verdict.kills, verdict.resumable, verdict.differing) == (1, 1, differing)
