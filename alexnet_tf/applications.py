@@ -40,12 +40,13 @@ def alexnet_spec(profile: str = "original", **changes: Any) -> specs.AlexNetSpec
 
 
 def AlexNet(num_classes: int = 1000, crop_size: int = 224, profile: str = "original", seed: int = 0) -> "keras.Model":
-    """Return the network of the paper (§3.5), initialized as §5 says: 61 million parameters for 1000 classes.
+    """Return the network of the paper (§3.5) with its initial weights: 61 million parameters for 1000 classes.
 
     Args:
         num_classes: K.
         crop_size: Height and width of the input in pixels, at least 36.
-        profile: `original`, the code that produced the published errors; `paper`, its text; `caffe`, bvlc_alexnet.
+        profile: `original`, the code that produced the published errors; `paper`, its text (§5: a standard deviation of
+            0.01 in all layers, where `original` has 0.03 in conv3 to conv5); `caffe`, bvlc_alexnet.
         seed: Fixes the initial weights and the dropout (§4.2), 0 to 2^31 - 1.
 
     Returns:
