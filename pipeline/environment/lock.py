@@ -23,7 +23,8 @@ def locked(path: Path, waiting: Callable[[str], None]) -> Iterator[None]:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                waiting(path.read_text(encoding="ascii") or "unknown")
+                file.seek(0)  # by this file, as the one at `path` may be gone by now
+                waiting(file.read() or "unknown")
                 fcntl.flock(file, fcntl.LOCK_EX)
             except OSError:  # a file system without locks
                 yield
