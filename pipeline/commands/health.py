@@ -144,7 +144,7 @@ def _gpus(_: Workspace) -> Finding:
         return Finding("gpu", "ok", f"{'; '.join(found)}; hidden by CUDA_VISIBLE_DEVICES: training uses the CPU")
     seen = _seen_by_tensorflow()
     if seen == 0:
-        fix = f"python -m pip install -c constraints.txt 'tensorflow[and-cuda]=={metadata.version('tensorflow')}'"
+        fix = f"python -m pip install 'tensorflow[and-cuda]=={metadata.version('tensorflow')}'"
         return Finding("gpu", "warn", f"{'; '.join(found)}; TensorFlow finds none and trains on the CPU", fix)
     return Finding("gpu", "ok", f"{'; '.join(found)}; TensorFlow finds {seen}")
 
