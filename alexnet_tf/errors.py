@@ -42,7 +42,7 @@ class DataError(AlexNetError):
 
 
 class TrainingError(AlexNetError):
-    """A training that cannot go on: a loss or weight that is not finite, or a loss that has stayed at ln K."""
+    """A training that cannot go on: a loss or weight that is not finite, or a loss that has stayed that of guessing."""
 
 
 class Stopped(AlexNetError):

@@ -61,6 +61,8 @@ class ImageClassifier:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Name the most probable classes of image files, prepared as in the pipeline but for their orientation.
 
+        Squares that the pipeline stored as JPEG (`preprocess.encoding`) are not compressed here.
+
         Args:
             files: Path of a JPEG, PNG or other image that Pillow reads, or several paths.
             ten_crop: Average the probabilities of ten views (§4.1), as the published errors do; False looks at the

@@ -1,13 +1,16 @@
 """Score a trained model on the test split.
 
 Reads:
-    records: the folder of `preprocess`, of which the split `test` is scored; neighbours are from `train`.
+    records: the folder of `preprocess`, of which the split `test` is scored, and centre crops of `train`, from which
+        neighbours are, too.
     model: the folder of `train`.
 
 Writes `report/`:
     metrics.json: `num_examples`; for `center` and `ten_crop` the `top1_error` and `top5_error` (fractions in
         [0, 1], each with `_low` and `_high`, a 95 % Wilson interval), the `mean_loss` in nats and the expected
         `calibration_error`. With five classes or fewer there is no top-5 error, here or in any other file.
+        `training_images` has the same of the centre crops of training images, evenly spread, as many as there are test
+        images: their `num_examples`, errors and `mean_loss`.
         `conv1` has `colour_share_tower1` (and 2) of the kernels (figure 3); `neighbours`, unless `neighbour_pool` is 0,
         which share of the six training images nearest to a test image is of its class (figure 4), in the last hidden
         layer (`same_class_last_hidden`) and by pixels (`same_class_pixels`), and `num_queries`, `num_candidates`.
@@ -93,7 +96,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     from alexnet_tf.devices.strategy import make_strategy
     from alexnet_tf.errors import DataError
     from alexnet_tf.evaluation import tables
-    from alexnet_tf.evaluation.evaluate import evaluate
+    from alexnet_tf.evaluation.evaluate import evaluate, evaluate_learnt
     from alexnet_tf.models.classifier import read_classifier
 
     split = RecordDataset.open(inputs.records, "test")
@@ -109,30 +112,39 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
         evaluated = evaluate(classifier, split, batch_size=params.batch_size, strategy=strategy, advance=task.advance)
     seconds = time.perf_counter() - started
 
+    train = RecordDataset.open(inputs.records, "train")
+    near = _neighbourhood(classifier, split, train, params)
+    others = _figure_metrics(classifier, near)
+    if num_images := min(train.num_examples, split.num_examples):
+        with runtime.progress.task("evaluate training images", total=num_images, unit="images") as task:
+            learnt = evaluate_learnt(
+                classifier,
+                train,
+                num_images=num_images,
+                batch_size=params.batch_size,
+                strategy=strategy,
+                advance=task.advance,
+            )
+        others["training_images"] = {"num_examples": num_images} | learnt.metrics()
+
     outputs.report.mkdir()
-    near = _neighbourhood(classifier, split, inputs.records, params)
-    figure_metrics = _figure_metrics(classifier, near)
-    metrics = tables.write(
-        outputs.report, evaluated, split, list(classifier.class_names), figure_metrics=figure_metrics
-    )
+    metrics = tables.write(outputs.report, evaluated, split, list(classifier.class_names), others=others)
     _draw(outputs.report, evaluated, classifier, split, metrics)
     _write_gallery(outputs.report, evaluated, classifier, split, near)
 
     for view in tables.VIEWS:
-        runtime.tracker.metrics(
-            {
-                f"test/{name}_{view}": value
-                for name, value in metrics[view].items()
-                if not name.endswith(("_low", "_high"))
-            }
-        )
-    for group, numbers in figure_metrics.items():
-        runtime.tracker.metrics({f"test/{group}/{name}": number for name, number in numbers.items()})
+        runtime.tracker.metrics({f"test/{name}_{view}": value for name, value in _without_intervals(metrics[view])})
+    for group, numbers in others.items():
+        runtime.tracker.metrics({f"test/{group}/{name}": value for name, value in _without_intervals(numbers)})
     runtime.tracker.metrics({"cost/seconds": seconds, "cost/images_per_second": split.num_examples / seconds})
     runtime.tracker.tags({"devices": ", ".join(strategy.extended.worker_devices)})
     for path in sorted(outputs.report.iterdir()):
         runtime.tracker.artifact(path, folder="evaluation")
     return _found(metrics)
+
+
+def _without_intervals(numbers: dict[str, float]) -> list[tuple[str, float]]:
+    return [(name, value) for name, value in numbers.items() if not name.endswith(("_low", "_high"))]
 
 
 def _found(metrics: dict[str, Any]) -> str:
@@ -149,13 +161,11 @@ def _found(metrics: dict[str, Any]) -> str:
 
 
 def _neighbourhood(
-    classifier: "Classifier", split: "RecordDataset", records: Path, params: Params
+    classifier: "Classifier", split: "RecordDataset", pool: "RecordDataset", params: Params
 ) -> "Neighbourhood | None":
-    from alexnet_tf.data.record_dataset import RecordDataset
     from alexnet_tf.evaluation import gallery, neighbours
 
-    pool = RecordDataset.open(records, "train") if params.neighbour_pool else None
-    if pool is None or pool.num_examples == 0:
+    if params.neighbour_pool == 0 or pool.num_examples == 0:
         return None
     return neighbours.search(
         classifier,

@@ -7,7 +7,7 @@ Reads:
 Writes:
     model: `model.json`, `weights.safetensors`, `mean.npy` (layout: `alexnet_tf.models.classifier`).
     report: `history.csv`, one row an epoch; `metrics.json`, the last epoch's errors, the best epoch's, `stalled`:
-        whether the last epoch's mean loss was still at ln K, and `precision_bits`: 16 where layers computed in
+        whether the last epoch's mean loss was still that of guessing, and `precision_bits`: 16 where layers computed in
         bfloat16, else 32.
 
 Guarantees:

@@ -38,7 +38,7 @@ def headline(comparison: Mapping[str, Any]) -> list[str]:
     for name, views in comparison["paired"].items():
         error = comparison["errors"][name]["ten_crop"]["top1_error"]["value"]
         pair = views["ten_crop"]["top1_error"]
-        sure = "" if pair["low"] > 0 or pair["high"] < 0 else "; chance alone could explain this"
+        sure = "" if pair["p_value"] < 1 - comparison["confidence"] else "; chance alone could explain this"
         sentences.append(
             f"{name} has a top-1 error of {percent(error)}, {baseline} {percent(base)}:"
             f" {_in_points(pair['difference'])}"

@@ -26,22 +26,27 @@ class Inference:
         self._per_replica = -(-batch_size // self._num_replicas)
         self._step = tf.function(lambda images: strategy.run(forward, args=(images,)), autograph=False)
 
-    def logits(self, split: RecordDataset) -> Iterator[np.ndarray]:
+    def logits(self, split: RecordDataset, positions: np.ndarray | None = None) -> Iterator[np.ndarray]:
         """Yield the logits (n, V, K) float32 of a split in its order, the last batch perhaps smaller.
 
         Batches are as equal as they can be, since all take the time of a whole one: the last is filled up with its
         first image, and the filling's logits are dropped here.
 
+        Args:
+            split: The images.
+            positions: Those to look at, int (N,), in this order; all by default.
+
         Raises:
             AlexNetError: A device has too little memory for its share of a batch.
         """
-        if split.num_examples == 0:
+        positions = np.arange(split.num_examples) if positions is None else positions
+        if len(positions) == 0:
             return
-        num_batches = -(-split.num_examples // (self._per_replica * self._num_replicas))
-        size = -(-split.num_examples // (num_batches * self._num_replicas)) * self._num_replicas
-        for start in range(0, split.num_examples, size):
-            indices = np.arange(start, min(start + size, split.num_examples))
-            padded = np.full(size, start)
+        num_batches = -(-len(positions) // (self._per_replica * self._num_replicas))
+        size = -(-len(positions) // (num_batches * self._num_replicas)) * self._num_replicas
+        for start in range(0, len(positions), size):
+            indices = positions[start : start + size]
+            padded = np.full(size, indices[0])
             padded[: len(indices)] = indices
             images = np.split(split.read(padded), self._num_replicas)
             shared = self._strategy.experimental_distribute_values_from_function(

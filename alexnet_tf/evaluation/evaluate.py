@@ -12,7 +12,8 @@ import tensorflow as tf
 
 from alexnet_tf.data.record_dataset import RecordDataset
 from alexnet_tf.devices.inference import Inference
-from alexnet_tf.metrics.top_k import Predictions, join, score_views, softmax
+from alexnet_tf.evaluation.neighbours import spread
+from alexnet_tf.metrics.top_k import Predictions, join, score_center, score_views, softmax
 from alexnet_tf.models.classifier import Classifier
 
 LUMA = (0.299, 0.587, 0.114)  # of red, green and blue: Rec. 601, as Pillow's mode L
@@ -70,6 +71,41 @@ def evaluate(
         top_probabilities=np.concatenate([probabilities for _, probabilities in tops]),
         brightness=np.concatenate(brightness),
     )
+
+
+def evaluate_learnt(
+    classifier: Classifier,
+    split: RecordDataset,
+    *,
+    num_images: int,
+    batch_size: int,
+    strategy: tf.distribute.Strategy,
+    advance: Callable[[int], None],
+) -> Predictions:
+    """Score centre crops of training images as those of test images are: last weights, no dropout, no noise.
+
+    The error that a training reports is of other weights at each step, and of images that are harder to tell. What the
+    test error is above this one, the network has learnt by heart.
+
+    Args:
+        classifier: The model, created within the strategy's scope.
+        split: The training images.
+        num_images: How many of them are scored, evenly spread, or all.
+        batch_size: Global: images that are on the devices at once.
+        strategy: Divides a batch among its replicas.
+        advance: Called with the number of images after each batch.
+    """
+
+    def center_logits(images):
+        return classifier.model(classifier.center_view(classifier.inputs(images)), training=False)[:, None]
+
+    inference = Inference(center_logits, strategy=strategy, batch_size=batch_size)
+    positions = spread(split.num_examples, num_images)
+    batches = []
+    for logits in inference.logits(split, positions):
+        batches.append(logits)
+        advance(len(logits))
+    return score_center(batches, split.labels[positions])
 
 
 def ten_view_logits(classifier: Classifier, images: tf.Tensor) -> tf.Tensor:

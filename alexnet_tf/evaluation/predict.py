@@ -14,6 +14,8 @@ from alexnet_tf.models.classifier import Classifier
 def stored_image(encoded: bytes, *, stored_size: int, max_pixels: int, exif_orientation: bool) -> np.ndarray:
     """Decode a file and make it a square, as `preprocess` does: (stored, stored, 3) uint8.
 
+    What `preprocess` may do then, storing the square as JPEG, is not done.
+
     Args:
         encoded: The file's bytes.
         stored_size: Pixels.

@@ -27,7 +27,7 @@ def write(
     split: "RecordDataset",
     class_names: Sequence[str],
     *,
-    figure_metrics: Mapping[str, Mapping[str, float]],
+    others: Mapping[str, Mapping[str, float]],
 ) -> dict[str, Any]:
     """Write all tables into an existing folder; layouts in `components.evaluate`.
 
@@ -36,7 +36,7 @@ def write(
         evaluated: What the model says of the images.
         split: The images.
         class_names: K names.
-        figure_metrics: What belongs into metrics.json besides the errors.
+        others: What belongs into metrics.json besides.
 
     Returns:
         What metrics.json holds.
@@ -47,7 +47,7 @@ def write(
     metrics |= {
         view: predictions[view].metrics() | {"calibration_error": calibration_error(bins[view])} for view in VIEWS
     }
-    metrics |= figure_metrics
+    metrics |= others
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=1, sort_keys=True) + "\n")
     write_correctness(folder / "correct.npz", correctness(predictions, keys))
     _write_csv(folder / "per_class.csv", per_class(predictions, labels, class_names))

@@ -2,7 +2,7 @@
 
 Signatures `ten_crop` (also the default) and `center` take `images`, encoded files (N,) string: JPEG, PNG, and the kinds
 of BMP and GIF that `alexnet_tf.export.decode` names; others are refused, WebP and TIFF among them, which training
-reads. They return
+reads. Squares are not saved as JPEG in between, as `preprocess.encoding: jpeg` does. They return
 
 - `probabilities` (N, K) float32: the softmax, of `ten_crop` its mean over the ten views (§4.1);
 - `top_classes` (N, k) string and `top_probabilities` (N, k) float32, best first, k = min(5, K);

@@ -7,7 +7,14 @@ import keras
 import tensorflow as tf
 
 from alexnet_tf.models import specs, window_geometry
-from alexnet_tf.models.layers import ACTIVATIONS, OwnDraws, TowerConv2D, inverted_dropout, original_dropout
+from alexnet_tf.models.layers import (
+    ACTIVATIONS,
+    LOGITS_DTYPE,
+    OwnDraws,
+    TowerConv2D,
+    inverted_dropout,
+    original_dropout,
+)
 from alexnet_tf.models.lrn import LocalResponseNormalization, same_map_normalization
 from alexnet_tf.random_streams import FC6_DROPOUT, FC7_DROPOUT, RandomStreams
 
@@ -62,7 +69,7 @@ class AlexNet(keras.Model):
                 name=name,
                 kernel_initializer="zeros",
                 bias_initializer=keras.initializers.Constant(bias),  # pyright: ignore[reportArgumentType]
-                dtype=self.dtype_policy,
+                dtype=LOGITS_DTYPE if name == "fc8" else self.dtype_policy,
             )
             for name, units, bias in zip(
                 specs.LAYER_NAMES[5:], (*spec.dense_units, num_classes), spec.bias[5:], strict=True
@@ -102,7 +109,7 @@ class AlexNet(keras.Model):
 
     def classify(self, features, *, draw: RandomStreams | None = None):
         """Return float32 logits (N, K) of `features`."""
-        return tf.cast(self.dense[2](self.hidden(features, draw=draw)), tf.float32)
+        return self.dense[2](self.hidden(features, draw=draw))
 
     def _normalize_and_pool(self, towers, index: int):
         """Return norm and pool of layer 1 or 2, in the order that the description asks for."""

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from alexnet_tf.models import specs, window_geometry
 from alexnet_tf.models.batch_norm import BatchNormActivation, activation
-from alexnet_tf.models.layers import OwnDraws, inverted_dropout
+from alexnet_tf.models.layers import LOGITS_DTYPE, OwnDraws, inverted_dropout
 from alexnet_tf.random_streams import FC6_DROPOUT, FC7_DROPOUT, RandomStreams
 
 
@@ -32,7 +32,7 @@ class AlexNetBN(keras.Model):
         self._own_draws = OwnDraws(seed)
         self.activation = spec.activation
         self.flatten = keras.layers.Flatten(dtype=self.dtype_policy)
-        shared = {"use_bias": False, "kernel_initializer": "zeros", "dtype": self.dtype_policy}
+        shared = {"use_bias": False, "kernel_initializer": "zeros"}
         self.convs = [
             keras.layers.Conv2D(
                 filters,
@@ -41,6 +41,7 @@ class AlexNetBN(keras.Model):
                 padding=window_geometry.bn_conv1_padding(spec) if index == 0 else "same",
                 trainable=index > 0 or spec.conv1 == "learned",
                 name=f"conv{index + 1}",
+                dtype=self.dtype_policy,
                 **shared,
             )
             for index, (filters, kernel_size) in enumerate(zip(spec.filters, spec.kernel_sizes, strict=True))
@@ -57,7 +58,7 @@ class AlexNetBN(keras.Model):
             for number in range(self._first_norm, 8)
         ]
         self.dense = [
-            keras.layers.Dense(units, name=name, **shared)
+            keras.layers.Dense(units, name=name, dtype=LOGITS_DTYPE if name == "fc8" else self.dtype_policy, **shared)
             for name, units in zip(specs.LAYER_NAMES[5:], (*spec.dense_units, num_classes), strict=True)
         ]
 
@@ -67,7 +68,7 @@ class AlexNetBN(keras.Model):
             draw = self._own_draws.next(tf.shape(inputs)[0])
         features = self.features(inputs, training=training)
         hidden = self.hidden(features, training=training, draw=draw)
-        return tf.cast(self.dense[2](hidden), tf.float32) * self.spec.logit_scale
+        return self.dense[2](hidden) * self.spec.logit_scale
 
     def features(self, images, training=False):
         """Return the last maps, flattened: (N, side · side · filters)."""

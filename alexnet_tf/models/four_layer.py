@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from alexnet_tf.models import four_layer_spec
-from alexnet_tf.models.layers import ACTIVATIONS, LocallyConnected2D
+from alexnet_tf.models.layers import ACTIVATIONS, LOGITS_DTYPE, LocallyConnected2D
 from alexnet_tf.models.lrn import LocalResponseNormalization
 from alexnet_tf.models.window_geometry import pool_padding
 from alexnet_tf.random_streams import RandomStreams
@@ -56,13 +56,11 @@ class FourLayer(keras.Model):
             )
             for number, filters in enumerate(spec.local_filters, start=3)
         ]
-        self.classifier = keras.layers.Dense(
-            num_classes, name="fc10", kernel_initializer="zeros", dtype=self.dtype_policy
-        )
+        self.classifier = keras.layers.Dense(num_classes, name="fc10", kernel_initializer="zeros", dtype=LOGITS_DTYPE)
 
     def call(self, inputs, training=False, draw: RandomStreams | None = None):
         """Return logits (N, K) float32 of images (N, crop, crop, C); `training` and `draw` change nothing."""
-        return tf.cast(self.classifier(self.hidden(self.features(inputs))), tf.float32)
+        return self.classifier(self.hidden(self.features(inputs)))
 
     def features(self, images):
         """Return pool2: (N, side, side, filters), a quarter of the crop's side."""

@@ -8,6 +8,7 @@ import tensorflow as tf
 from alexnet_tf.random_streams import RandomStreams
 
 ACTIVATIONS = {"relu": tf.nn.relu, "tanh": tf.nn.tanh}
+LOGITS_DTYPE = "float32"  # of the last layer above bfloat16 ones, too: in 8 bits the best two classes often tie
 
 
 class OwnDraws:

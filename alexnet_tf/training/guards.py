@@ -1,11 +1,13 @@
 """What stops a lost training: numbers that are not finite, and a loss that has stayed at ln K; what warns of one.
 
-ln K is the loss of a network that gives every class the same probability. A reading of the paper by its text starts so
-close to it (standard deviation 0.01 in conv3-5, biases of 1) that some seeds never leave it.
+ln K is the loss of a network that gives each of K equally frequent classes the same probability. A reading of the paper
+by its text starts so close to it (standard deviation 0.01 in conv3-5, biases of 1) that some seeds never leave it.
 """
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -14,7 +16,7 @@ from alexnet_tf.models.specs import AlexNetSpec, Network
 from alexnet_tf.training.recipe import TrainingSpec
 from alexnet_tf.training.schedule import Plateau, learning_rate_factor
 
-STALL_SHARE_OF_LN_K = 0.98  # a mean loss above this share of ln K has learnt nothing but the class frequencies
+STALL_SHARE = 0.02  # of what can be learnt beyond the frequencies of the classes; who has learnt less has stalled
 STALL_STEPS = (500, 5000)  # look for a stall after 10 % of the steps, held within these
 
 SMALL_STDDEV = 0.03  # of the initial weights: the largest of the 2012 code
@@ -58,9 +60,33 @@ def check_steps(
             )
 
 
-def has_stalled(mean_loss: float, num_classes: int) -> bool:
-    """Return whether a mean loss in nats says that nothing but class frequencies was learnt."""
-    return mean_loss > STALL_SHARE_OF_LN_K * math.log(num_classes)
+@dataclass(frozen=True)
+class LossRange:
+    """Between which losses a training is, in nats.
+
+    Attributes:
+        guessing: Of a network that knows the frequencies of the classes and nothing of the images; at most ln K.
+        perfect: Of one that is sure of every label: 0, or with smoothed labels their entropy.
+    """
+
+    guessing: float
+    perfect: float
+
+    @classmethod
+    def of(cls, labels: np.ndarray, num_classes: int, label_smoothing: float) -> Self:
+        """Compute both for training labels (N,), 0..K-1, and the share of a target that is spread over K classes."""
+        frequencies = np.bincount(labels, minlength=num_classes) / len(labels)
+        certain = np.eye(num_classes)[0]
+        smoothed = [(1.0 - label_smoothing) * each + label_smoothing / num_classes for each in (frequencies, certain)]
+        return cls(*map(_entropy, smoothed))
+
+    def has_stalled(self, mean_loss: float) -> bool:
+        """Return whether a mean loss says that nothing but the frequencies was learnt."""
+        return mean_loss > self.guessing - STALL_SHARE * (self.guessing - self.perfect)
+
+
+def _entropy(probabilities: np.ndarray) -> float:
+    return -math.fsum(p * math.log(p) for p in probabilities if p > 0)
 
 
 def travel(recipe: TrainingSpec, total_steps: int) -> float:
@@ -93,27 +119,29 @@ def too_short(network: Network, recipe: TrainingSpec, total_steps: int, num_clas
     )
 
 
-def check_stalled(losses: Sequence[float], *, step: int, total_steps: int, num_classes: int, network: Network) -> None:
+def check_stalled(
+    losses: Sequence[float], *, step: int, total_steps: int, loss_range: LossRange, network: Network
+) -> None:
     """Check the losses of an epoch, once the training is old enough to have left the plateau.
 
     Args:
         losses: Nats, of the epoch's steps.
         step: Steps taken so far.
         total_steps: Steps of the whole training.
-        num_classes: K.
+        loss_range: Of this training.
         network: What is trained, for the message.
 
     Raises:
-        TrainingError: When their mean is still at ln K.
+        TrainingError: When their mean is still that of guessing.
     """
     low, high = STALL_STEPS
     if step < min(max(total_steps // 10, low), high):
         return
     mean = math.fsum(losses) / len(losses)
-    if has_stalled(mean, num_classes):
+    if loss_range.has_stalled(mean):
         raise TrainingError(
-            f"the mean loss of the epoch that ends at step {step} is {mean:.4f}, still ln K = "
-            f"{math.log(num_classes):.4f} for {num_classes} classes: nothing was learnt; try {_ways_out(network)}"
+            f"the mean loss of the epoch that ends at step {step} is {mean:.4f}, still that of guessing, "
+            f"{loss_range.guessing:.4f}: nothing was learnt; try {_ways_out(network)}"
         )
 
 

@@ -34,7 +34,7 @@ class TrainingResult:
         history: One row an epoch.
         weights: The result's arrays by path, such as `conv1/kernel`.
         epoch: The epoch that `weights` come from.
-        stalled: Whether the last epoch's mean loss was still at ln K, as in a training too short for the guard.
+        stalled: Whether the last epoch's mean loss was still that of guessing, as in one too short for the guard.
         steps_here: Steps that this process took; fewer than all after a resume.
         earlier: What the steps before had cost, in earlier processes.
         checkpoint_seconds: Seconds that this process spent writing checkpoints.
@@ -124,6 +124,7 @@ class TrainingLoop:
             if time.monotonic() - saved_at > self._interval:
                 self._save()
                 saved_at = time.monotonic()
+        # From here on a signal breaks the work off. One that came after the last look of the loop was taken as a wish.
         self._stop.heeded = False
         self._agreed_unless_stopped(0)
 
@@ -168,7 +169,7 @@ class TrainingLoop:
             state.losses,
             step=state.step,
             total_steps=training.total_steps,
-            num_classes=training.model.num_classes,
+            loss_range=training.loss_range,
             network=training.model.spec,
         )
         with closing(training.validation_logits(self._validation)) as batches:
@@ -212,7 +213,7 @@ class TrainingLoop:
             history=history,
             weights=weights,
             epoch=epoch,
-            stalled=guards.has_stalled(history[-1].train_loss, self._training.model.num_classes),
+            stalled=self._training.loss_range.has_stalled(history[-1].train_loss),
             steps_here=self._state.step - first_step,
             earlier=self._stopwatch.earlier,
             checkpoint_seconds=self._checkpoint_seconds,

@@ -55,4 +55,4 @@ def learning_rate_factor(spec: ScheduleSpec, step: int, total_steps: int, platea
 
 def conv1_factor(spec: ScheduleSpec, step: int, total_steps: int) -> float:
     """Return 0 once conv1 is frozen (layer-params-145-2010.cfg: epoch 72 of 93), else 1."""
-    return 0.0 if step >= spec.conv1_frozen_from * total_steps else 1.0
+    return 0.0 if step / total_steps >= spec.conv1_frozen_from else 1.0

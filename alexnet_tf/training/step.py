@@ -66,6 +66,7 @@ class TrainStep:
                 f"{recipe.global_batch_size}; use a smaller batch or more images"
             )
         self.total_steps = recipe.epochs * self.batches.steps_per_epoch
+        self.loss_range = guards.LossRange.of(train.labels, num_classes, recipe.label_smoothing)
         self._colour_axes = colour_axes
         with strategy.scope():
             self.model = networks.build(
@@ -102,9 +103,8 @@ class TrainStep:
 
     def colour_noise_on(self, first_step: int, num_steps: int) -> np.ndarray:
         """Return whether each of the next steps has colour noise, bool (num_steps,)."""
-        return np.arange(first_step, first_step + num_steps) < (
-            self.recipe.augmentation.colour_noise_until * self.total_steps
-        )
+        shares = np.arange(first_step, first_step + num_steps) / self.total_steps
+        return shares < self.recipe.augmentation.colour_noise_until
 
     def lookahead_shares(self, first_step: int, num_steps: int) -> np.ndarray:
         """Return what slow weights keep at each of the next steps, float32 (num_steps,)."""

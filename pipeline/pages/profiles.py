@@ -44,7 +44,8 @@ From `bvlc_alexnet`, in `caffe`:
 | batches of 256 | `global_batch_size` | set it to 256 |
 | the mean image aligned with the crop; BGR | its centre crop; RGB | as in the other profiles |
 
-In the sample run, the learning rate is scaled to its batch of 32 and drops once: it has 148 steps, not 840,000. Its batch has as many
+In the sample run, the learning rate is a little below the 0.0025 that its batch of 32 would get in proportion, and drops once: it has
+148 steps, not 840,000. Its batch has as many
 images as a chunk, all of which would get one crop; so it has `crops_per: image`.
 """
 

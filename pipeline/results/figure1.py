@@ -8,7 +8,6 @@ middle of the epoch, to first order. Between two epochs the curve is a straight 
 import re
 import statistics
 from collections.abc import Sequence
-from typing import Literal
 
 from alexnet_tf.errors import DataError
 from alexnet_tf.plotting import COLOURS, new_figure, png
@@ -36,10 +35,10 @@ def epochs_to(errors: Sequence[float], *, target: float = TARGET) -> float | Non
     return None
 
 
-def errors_by_epoch(result: Result, split: Literal["train", "validation"] = "train") -> list[float]:
-    """Return a result's top-1 error of each epoch, a fraction: of training, or on the validation split after it."""
+def errors_by_epoch(result: Result) -> list[float]:
+    """Return a result's training top-1 error of each epoch, a fraction."""
     train = next(stage for stage in result.row["standing"] if stage["stage"].startswith("train@"))
-    return [epoch["values"][f"{split}/top1_error"] for epoch in train["remake"]["curves"]]
+    return [epoch["values"]["train/top1_error"] for epoch in train["remake"]["curves"]]
 
 
 def epochs_table(groups: Sequence[Sequence[Result]]) -> str:

@@ -1,13 +1,15 @@
 """Kept results that differ in nothing but their seed, put together, and their differences from the baseline."""
 
 import json
-import statistics
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+
+import numpy as np
 
 from alexnet_tf.errors import DataError
 from alexnet_tf.text_tables import markdown_table
 from pipeline.results.kept import Result
+from pipeline.results.seeds_and_images import over_seeds
 
 
 def grouped(results: Sequence[Result]) -> list[list[Result]]:
@@ -78,13 +80,13 @@ def differences(groups: Sequence[Sequence[Result]], baseline: str) -> str:
 
     Args:
         groups: An experiment's results, as `grouped` has them; those with changes are left out.
-        baseline: The variant to compare with.
+        baseline: The variant to compare with. Intervals of the mean are Student's over seeds.
 
     Raises:
         DataError: A variant and the baseline have no seed in common, or results of one do not belong together.
     """
     variants = sorted({group[0].variant for group in groups} - {baseline})
-    header = ["variant", "baseline", "top-1 error of", "seeds", "difference by seed, points", "mean"]
+    header = ["variant", "baseline", "top-1 error of", "seeds", "difference by seed, points", "mean (95 % interval)"]
     lines = [header]
     for variant in variants:
         own, base = (_by_seed(groups, name) for name in (variant, baseline))
@@ -94,10 +96,11 @@ def differences(groups: Sequence[Sequence[Result]], baseline: str) -> str:
                 "file, so there is no difference; run both with the same seed"
             )
         for words, metric in _ERRORS.items():
-            points = [100 * (own[seed].metrics[metric] - base[seed].metrics[metric]) for seed in seeds]
-            each = ", ".join(_signed(value) for value in points)
-            spread = f" ± {statistics.stdev(points):.2f}" if len(points) > 1 else ""
-            mean = f"{_signed(statistics.mean(points))}{spread}"
+            found = over_seeds(np.array([own[seed].metrics[metric] - base[seed].metrics[metric] for seed in seeds]))
+            each = ", ".join(_points(value) for value in found.by_seed)
+            mean = _points(found.mean)
+            if found.low is not None and found.high is not None:
+                mean += f" ({_points(found.low)} to {_points(found.high)})"
             lines.append([f"`{variant}`", f"`{baseline}`", words, ", ".join(map(str, seeds)), each, mean])
     return markdown_table(lines)
 
@@ -106,5 +109,5 @@ def _by_seed(groups: Sequence[Sequence[Result]], variant: str) -> dict[int, Resu
     return {each.seed: each for each in as_in_the_file(groups, lambda result: result.variant == variant)}
 
 
-def _signed(value: float) -> str:
-    return f"{value:+.2f}".replace("-", "−")
+def _points(fraction: float) -> str:
+    return f"{100 * fraction:+.2f}".replace("-", "−")

@@ -32,7 +32,13 @@ def test_seed_step_and_stream_all_matter():
 def test_no_two_streams_share_a_number():
     numbers = [value for name, value in vars(random_streams).items() if name.isupper()]
     assert len(set(numbers)) == len(numbers) == 6
-    assert max(numbers) < 31  # beyond, the stream of one seed would be that of the next
+    keys = {
+        tuple(streams([0], seed=seed, step=step)._key(number).numpy())
+        for seed in range(40)
+        for step in range(2)
+        for number in numbers
+    }
+    assert len(keys) == 40 * 2 * len(numbers)  # nor is one seed's that of another
 
 
 @pytest.mark.parametrize("stream", [FC6_DROPOUT, COLOUR])

@@ -117,6 +117,9 @@ def test_writes_what_its_contract_says(evaluated):
     for view in ("center", "ten_crop"):
         assert 0 <= metrics[view]["top5_error"] <= metrics[view]["top1_error"] <= 1
         assert metrics[view]["top1_error_low"] < metrics[view]["top1_error"] < metrics[view]["top1_error_high"]
+    # Those of the test's own centre crops, as the training images here are the test images again.
+    own = {name: value for name, value in metrics["center"].items() if name != "calibration_error"}
+    assert metrics["training_images"] == pytest.approx({"num_examples": NUM} | own)
     assert set(metrics["conv1"]) == {"colour_share_tower1", "colour_share_tower2"}
     assert list(metrics["conv1"].values()) == pytest.approx([2 / 3, 2 / 3], abs=0.05)  # untrained
     assert (metrics["neighbours"]["num_queries"], metrics["neighbours"]["num_candidates"]) == (NUM, 6)
@@ -218,6 +221,7 @@ def test_the_tracker_gets_errors_costs_and_files(evaluated):
         *(f"test/conv1/colour_share_tower{tower}" for tower in (1, 2)),
         *(f"test/neighbours/same_class_{way}" for way in ("last_hidden", "pixels")),
         *(f"test/neighbours/num_{what}" for what in ("queries", "candidates")),
+        *(f"test/training_images/{name}" for name in ("num_examples", "top1_error", "top5_error", "mean_loss")),
         "cost/seconds",
         "cost/images_per_second",
     }

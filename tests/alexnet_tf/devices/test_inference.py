@@ -39,6 +39,18 @@ def test_replicas_share_a_batch_evenly(two_replicas):
     assert seen == {3}  # two batches of 6, three a replica
 
 
+def test_only_the_images_that_are_asked_for_come_in_the_order_asked():
+    images, positions = split(9, 8), np.array([7, 2, 2, 5, 0])
+    inference = Inference(
+        lambda each: tf.cast(each[:, None, 0, 0, :], tf.float32),
+        strategy=tf.distribute.OneDeviceStrategy("CPU:0"),
+        batch_size=2,
+    )
+    found = list(inference.logits(images, positions))
+    assert [len(each) for each in found] == [2, 2, 1]
+    np.testing.assert_array_equal(np.concatenate(found)[:, 0], images.pixels[positions, 0, 0, :])
+
+
 def test_an_empty_split_has_no_logits():
     inference = Inference(tf.identity, strategy=tf.distribute.OneDeviceStrategy("CPU:0"), batch_size=8)
     assert list(inference.logits(split(0, 8))) == []

@@ -58,6 +58,25 @@ def test_every_image_counts_once_whatever_batch_and_replicas(two_devices, make_c
         assert list(scored[name].scores) == [1]
 
 
+@pytest.mark.parametrize(("num_images", "positions"), [(3, [0, 2, 4]), (9, range(7))])
+def test_what_was_learnt_is_scored_by_centre_crops_of_evenly_spread_images(make_classifier, num_images, positions):
+    from alexnet_tf.devices.strategy import make_strategy
+    from alexnet_tf.evaluation.evaluate import evaluate_learnt
+    from alexnet_tf.metrics.top_k import score_center
+
+    strategy, advanced = make_strategy(("CPU:0",)), []
+    with strategy.scope():
+        classifier = make_classifier()
+    found = evaluate_learnt(
+        classifier, Split(), num_images=num_images, batch_size=2, strategy=strategy, advance=advanced.append
+    )
+    assert sum(advanced) == len(positions)
+    views = classifier.center_view(classifier.inputs(Split().read(list(positions))))
+    expected = score_center([classifier.model(views).numpy()[:, None]], Split.labels[list(positions)])
+    np.testing.assert_array_equal(found.classes, expected.classes)
+    np.testing.assert_allclose(found.losses, expected.losses, rtol=1e-5)
+
+
 def test_the_centre_of_the_ten_views_is_the_centre_view(make_classifier):
     classifier = make_classifier()
     inputs = classifier.inputs(Split().read(np.arange(7)))

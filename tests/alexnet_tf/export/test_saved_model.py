@@ -128,6 +128,13 @@ def test_what_the_evaluation_wrote_is_held_against_the_answers(saved, classifier
             row[f"{view}_probability"] = f"{probabilities.max():.6f}"
         rows.append(row)
     assert check.compare_in_fresh_process(saved, classifier, CANARIES, rows) < 1e-5
+    second = answers["center_probabilities"][1].argsort()[-2]
+    other = rows[1] | {
+        "center_class": classifier.class_names[second],
+        "center_probability": f"{answers['center_probabilities'][1][second]:.6f}",
+    }
+    with pytest.raises(AlexNetError, match=r"gives test/1 a probability of 0\.\d+ .* at most 0\.\d+ for a class"):
+        check.compare_in_fresh_process(saved, classifier, CANARIES, [rows[0], other])
     rows[2]["ten_crop_probability"] = "0.999"
     with pytest.raises(AlexNetError, match=r"gives test/2 a probability of 0\.\d+ for .* the evaluation gave 0\.9990"):
         check.compare_in_fresh_process(saved, classifier, CANARIES, rows)
@@ -214,7 +221,7 @@ def test_bytes_are_the_same_in_two_fresh_processes(tmp_path):
         f"spec = importlib.util.spec_from_file_location('this_test', {__file__!r})\n"
         "this_test = importlib.util.module_from_spec(spec); spec.loader.exec_module(this_test)\n"
         "model = this_test.build(this_test.SPEC, crop_size=32, num_classes=6, seed=3)\n"
-        "this_test.serving.save(this_test.SmallClassifier(model=model), Path(sys.argv[1]))\n"
+        "this_test.saved_model.save(this_test.SmallClassifier(model=model), Path(sys.argv[1]))\n"
     )
     runs = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path / name)]) for name in ("a", "b")]
     assert [run.wait() for run in runs] == [0, 0]

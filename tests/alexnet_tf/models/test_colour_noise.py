@@ -13,6 +13,13 @@ def test_colour_noise_is_drawn_per_image_even_in_a_chunk():
     assert len({crop.tobytes() for crop in crops}) == 32
 
 
+def test_colour_noise_is_drawn_again_when_an_image_is_used_again():
+    images = np.full((16, 8, 8, 3), 100, np.uint8)
+    quiet = QUIET | {"crop": "center", "colour_noise": "eigenvalue"}
+    first, second = (train(raw(crop_size=8, size=8), images, step=step, **quiet) for step in (0, 1))
+    assert np.all(np.abs(first - second).max(axis=(1, 2, 3)) > 1e-4)
+
+
 def colour_shifts(kind, count=4000):
     """Return the shifts in grey levels, (count, 3), of grey images, and the RGB values they were computed for."""
     colours = np.random.default_rng(3).multivariate_normal(

@@ -99,6 +99,8 @@ def test_conv1_has_290_400_neurons_and_not_the_253_440_of_the_text():
         64_896,
         43_264,
     ]
+    dense = [found[name][-1] for name in ("fc6", "fc7", "fc8")]
+    assert sum(height * width * maps for height, width, maps in sides) + sum(dense) == 659_272  # "650,000" in all
 
 
 def test_two_middle_layers_hold_more_than_one_percent_of_the_parameters():

@@ -126,12 +126,6 @@ def test_draws_differ_by_stream_step_seed_and_row():
     assert len(np.unique(values)) > 3190
 
 
-def test_streams_of_neighbouring_seeds_never_meet():
-    streams = (6, 7, 10, 11, 12, 13)
-    keys = {(seed * 31 + stream) for seed in range(100) for stream in streams}
-    assert len(keys) == 600
-
-
 def test_draws_are_uniform_and_normal():
     from scipy import stats
 

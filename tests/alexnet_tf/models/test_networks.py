@@ -92,6 +92,13 @@ def test_bfloat16_keeps_weights_and_logits_in_float32(spec):
     assert short(random_images(), training=True, draw=draw()).dtype == tf.float32
 
 
+@pytest.mark.parametrize("spec", [alexnet(weight_stddev=[0.1] * 8), alexnet_bn(logit_scale=1.0)])
+def test_logits_above_bfloat16_layers_are_not_rounded_so_that_classes_do_not_tie(spec):
+    logits = build(spec, precision="bfloat16")(random_images())
+    rounded = tf.cast(tf.cast(logits, tf.bfloat16), tf.float32)
+    assert np.mean(logits != rounded) > 0.9
+
+
 @pytest.mark.parametrize("spec", [alexnet(), alexnet_bn()])
 def test_a_network_is_remade_from_its_configuration(spec):
     model = build(spec)

@@ -7,7 +7,7 @@ from alexnet_tf import alexnet_spec
 from alexnet_tf.errors import TrainingError
 from alexnet_tf.models.four_layer_spec import FourLayerSpec
 from alexnet_tf.models.specs import AlexNetBNSpec
-from alexnet_tf.training.guards import check_stalled, check_steps, has_stalled, too_short, travel
+from alexnet_tf.training.guards import LossRange, check_stalled, check_steps, too_short, travel
 from alexnet_tf.training.recipe import OptimizerSpec, ScheduleSpec, TrainingSpec
 
 NAMES = ["conv1/kernel", "fc8/kernel", "fc8/bias"]
@@ -53,23 +53,43 @@ def test_a_loss_is_of_the_weights_before_its_update():
         check(losses, sums)
 
 
-def test_a_loss_has_stalled_above_98_percent_of_ln_k():
-    assert has_stalled(0.981 * math.log(10), 10)
-    assert not has_stalled(0.979 * math.log(10), 10)
+EVEN = LossRange(guessing=math.log(10), perfect=0.0)
+
+
+def test_of_equally_frequent_classes_a_loss_has_stalled_above_98_percent_of_ln_k():
+    found = LossRange.of(np.arange(40) % 10, 10, 0.0)
+    assert found.guessing == pytest.approx(EVEN.guessing)
+    assert found.perfect == 0.0
+    assert found.has_stalled(0.981 * math.log(10))
+    assert not found.has_stalled(0.979 * math.log(10))
+
+
+def test_a_network_that_knows_only_that_one_class_is_four_times_as_frequent_has_stalled():
+    found = LossRange.of(np.array([0, 0, 0, 0, 1]), 2, 0.0)
+    assert found.guessing == pytest.approx(-0.8 * math.log(0.8) - 0.2 * math.log(0.2))  # 0.500, ln 2 is 0.693
+    assert found.has_stalled(0.495)
+    assert not found.has_stalled(0.485)
+
+
+def test_a_perfect_network_has_not_stalled_however_smooth_its_labels():
+    found = LossRange.of(np.array([0, 1]), 2, 0.9)
+    assert found.perfect == pytest.approx(-0.55 * math.log(0.55) - 0.45 * math.log(0.45))  # 0.99 ln 2
+    assert not found.has_stalled(found.perfect)
+    assert found.has_stalled(0.999 * found.guessing + 0.001 * found.perfect)
 
 
 # 10 % of the training, but not before 500 steps and not after 5,000.
 @pytest.mark.parametrize(("total_steps", "from_step"), [(100, 500), (20_000, 2_000), (10**6, 5_000)])
 def test_a_stall_is_looked_for_once_the_training_is_old_enough(total_steps, from_step):
     still = [math.log(10)] * 3
-    training = {"total_steps": total_steps, "num_classes": 10, "network": alexnet_spec()}
+    training = {"total_steps": total_steps, "loss_range": EVEN, "network": alexnet_spec()}
     check_stalled(still, step=from_step - 1, **training)
-    with pytest.raises(TrainingError, match=rf"step {from_step} is 2\.3026, still ln K"):
+    with pytest.raises(TrainingError, match=rf"step {from_step} is 2\.3026, still that of guessing, 2\.3026"):
         check_stalled(still, step=from_step, **training)
 
 
 def test_one_bad_batch_is_no_stall():
-    check_stalled([math.log(10), 1.0, 1.0], step=5_000, total_steps=5_000, num_classes=10, network=alexnet_spec())
+    check_stalled([math.log(10), 1.0, 1.0], step=5_000, total_steps=5_000, loss_range=EVEN, network=alexnet_spec())
 
 
 @pytest.mark.parametrize(
@@ -87,7 +107,7 @@ def test_one_bad_batch_is_no_stall():
 )
 def test_a_stall_comes_with_advice_that_fits_the_network(network, advice):
     with pytest.raises(TrainingError) as raised:
-        check_stalled([math.log(10)] * 3, step=500, total_steps=500, num_classes=10, network=network)
+        check_stalled([math.log(10)] * 3, step=500, total_steps=500, loss_range=EVEN, network=network)
     assert str(raised.value).endswith(advice)
 
 

@@ -19,16 +19,17 @@ def rows(table):
 
 
 def test_differences_are_those_of_the_same_seeds_by_hand():
-    # 20 and 21 % beside 22 and 24 %: 2 and 3 points less, 2.5 in the mean, deviation √0.5; seed 3 has no partner.
+    # 20 and 21 % beside 22 and 24 %: 2 and 3 points less, 2.5 in the mean, deviation √0.5, Student's
+    # factor 12.706 with one degree of freedom; seed 3 has no partner.
     groups = grouped(
         [result("with_lrn", error, seed, center=0.31) for seed, error in ((1, 0.20), (2, 0.21), (3, 0.90))]
         + [result("without_lrn", error, seed) for seed, error in ((1, 0.22), (2, 0.24))]
     )
     ten_crop, center, train = rows(differences(groups, "without_lrn"))
-    assert ten_crop == ["`with_lrn`", "`without_lrn`", "ten crops", "1, 2", "−2.00, −3.00", "−2.50 ± 0.71"]
-    assert center[2:] == ["centre crop", "1, 2", "+1.00, +1.00", "+1.00 ± 0.00"]
-    assert train[-1] == "+0.00 ± 0.00"
-    assert rows(differences(groups, "with_lrn"))[0][-2:] == ["+2.00, +3.00", "+2.50 ± 0.71"]
+    assert ten_crop == ["`with_lrn`", "`without_lrn`", "ten crops", "1, 2", "−2.00, −3.00", "−2.50 (−8.85 to +3.85)"]
+    assert center[2:] == ["centre crop", "1, 2", "+1.00, +1.00", "+1.00 (+1.00 to +1.00)"]
+    assert train[-1] == "+0.00 (+0.00 to +0.00)"
+    assert rows(differences(groups, "with_lrn"))[0][-2:] == ["+2.00, +3.00", "+2.50 (−3.85 to +8.85)"]
 
 
 def test_a_result_from_before_a_parameter_is_in_the_group_of_those_that_have_it_as_it_was():

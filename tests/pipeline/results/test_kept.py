@@ -37,7 +37,10 @@ def result(seed=1, error=0.25, changes=None, **metrics):
         "state_tags": {"alexnet.state": f"{seed:x}abcdef012"},
         "tags": {"mlflow.source.git.commit": "0123456789abcdef"},
         "standing": [
-            {"stage": "train@optimized", "metrics": {"cost/cpu_seconds": 90.0}},
+            {
+                "stage": "train@optimized",
+                "metrics": {"cost/cpu_seconds": 90.0, "train/last/validation_top1_error": error},
+            },
             {"stage": "evaluate@optimized", "metrics": values, "remake": {"time": 1_700_000_000_000}},
         ],
     }
