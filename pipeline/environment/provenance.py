@@ -6,7 +6,7 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -21,6 +21,8 @@ _VARIABLES = {
     "env.onednn": "TF_ENABLE_ONEDNN_OPTS",  # its kernels and TensorFlow's own round differently
 }
 
+_NAMED_FILES = 20
+
 
 @functools.cache
 def provenance_tags(root: Path) -> dict[str, str]:
@@ -33,7 +35,7 @@ def provenance_tags(root: Path) -> dict[str, str]:
         `version.*` of the packages that decide results, `env.sha256` of all that are installed, `env.onednn`, `host.*`,
         `dvc.exp_name` and `dvc.baseline_rev` in a DVC experiment, `mlflow.source.git.*` and `git.dirty` where there
         is a Git repository with a commit, the branch only where one is checked out, `git.dirty` only where Git can
-        tell.
+        tell, and `git.changed_files` where it is true.
     """
     tags = {"version.python": platform.python_version(), "env.sha256": _environment()} | _machine()
     for package in _PACKAGES:
@@ -51,7 +53,15 @@ def provenance_tags(root: Path) -> dict[str, str]:
         changed = git(root, "status", "--porcelain", "--untracked-files=no", *CODE_AND_PARAMS)
         if changed is not None:
             tags["git.dirty"] = str(bool(changed)).lower()
+        if changed:
+            tags["git.changed_files"] = _named([line[3:] for line in changed.splitlines()])
     return tags
+
+
+def _named(files: Sequence[str]) -> str:
+    """Name files, of many the first, as a tag has no room for thousands."""
+    more = f" and {len(files) - _NAMED_FILES} more" if len(files) > _NAMED_FILES else ""
+    return ", ".join(files[:_NAMED_FILES]) + more
 
 
 def _environment() -> str:

@@ -56,6 +56,22 @@ def test_a_detached_checkout_as_dvc_makes_it_names_no_branch(tmp_path, detached,
     assert tags.get("mlflow.source.git.branch") == branch
 
 
+@pytest.mark.parametrize(("count", "told"), [(0, None), (2, "00, 01"), (22, "18, 19 and 2 more")])
+def test_the_files_that_differ_from_the_commit_are_named(tmp_path, count, told):
+    person = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
+    names = [f"{number:02}" for number in range(25)] + ["dvc.lock"]
+    for name in names:
+        (tmp_path / name).write_text("one\n")
+    for words in (["init"], ["add", "."], ["commit", "--message=first"]):
+        subprocess.run(["git", *person, *words], cwd=tmp_path, check=True, capture_output=True)
+    for name in [*names[:count], "dvc.lock"]:
+        (tmp_path / name).write_text("other\n")
+    tags = provenance_tags(tmp_path)
+    assert tags["git.dirty"] == str(count > 0).lower()
+    assert tags.get("git.changed_files", "").endswith(told or "")
+    assert ("git.changed_files" in tags) == (count > 0)
+
+
 def test_a_tree_of_which_git_cannot_tell_is_neither_clean_nor_changed(tmp_path):
     person = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
     for words in (["init"], ["commit", "--allow-empty", "--message=first"]):
