@@ -11,9 +11,10 @@ Writes `report/`:
         `calibration_error`. With five classes or fewer there is no top-5 error, here or in any other file.
         `training_images` has the same of the centre crops of training images, evenly spread, as many as there are test
         images: their `num_examples`, errors and `mean_loss`.
-        `conv1` has `colour_share_tower1` (and 2) of the kernels (figure 3); `neighbours`, unless `neighbour_pool` is 0,
-        which share of the six training images nearest to a test image is of its class (figure 4), in the last hidden
-        layer (`same_class_last_hidden`) and by pixels (`same_class_pixels`), and `num_queries`, `num_candidates`.
+        `conv1` has `colour_share_tower1` (and 2) of the kernels (figure 3), and `towers_apart_p_value`, how often
+        chance parts two towers as far; `neighbours`, unless `neighbour_pool` is 0, which share of the six training
+        images nearest to a test image is of its class (figure 4), in the last hidden layer (`same_class_last_hidden`)
+        and by pixels (`same_class_pixels`), and `num_queries`, `num_candidates`.
     correct.npz: which images are right: `num`, `keys_sha256` (of the sorted keys, one a line), and bits
         packed by `numpy.packbits` in the order of the sorted keys: `center_top1`, `center_top5`,
         `ten_crop_top1`, `ten_crop_top5`. An image counts as right if it is however ties are broken.
@@ -178,10 +179,13 @@ def _neighbourhood(
 
 
 def _figure_metrics(classifier: "Classifier", near: "Neighbourhood | None") -> dict[str, Any]:
-    from alexnet_tf.evaluation.figures import colour_shares
+    from alexnet_tf.evaluation.figures import colour_shares, towers_apart_p_value
 
-    shares = enumerate(colour_shares(*_conv1(classifier)), start=1)
+    kernels, towers = _conv1(classifier)
+    shares = enumerate(colour_shares(kernels, towers), start=1)
     conv1 = {f"colour_share_tower{tower}": share for tower, share in shares}
+    if towers > 1:
+        conv1["towers_apart_p_value"] = towers_apart_p_value(kernels, towers)
     return {"conv1": conv1} | ({"neighbours": near.metrics} if near else {})
 
 

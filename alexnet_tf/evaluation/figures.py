@@ -13,6 +13,7 @@ from alexnet_tf.plotting import COLOURS, MOST_NAMED_CLASSES, new_figure, png
 RIGHT, WRONG = "#c44e52", "#9aa5b8"  # the paper's red bar is the correct label's
 _NAME_CHARACTERS = 24
 SHEET_PX = 96
+_WAYS = 10_000  # to deal kernels to towers
 
 
 def top_five(images: np.ndarray, described: Sequence[Mapping[str, Any]], *, columns: int = 4) -> bytes:
@@ -207,10 +208,34 @@ def colour_shares(kernels: np.ndarray, towers: int) -> list[float]:
     Returns:
         One share a tower, in [0, 1].
     """
+    return [float(share) for share in _tower_means(_colours(kernels), towers)]
+
+
+def towers_apart_p_value(kernels: np.ndarray, towers: int) -> float:
+    """Say how often chance parts the colour shares of towers as far, if it deals the kernels: a permutation test.
+
+    Args:
+        kernels: (h, w, 3, F) float, as for `kernel_grid`.
+        towers: Number of towers, at least 2.
+
+    Returns:
+        Of 10,000 ways to deal them, this one included, the share in which the largest and the smallest of
+        `colour_shares` are at least as far apart, in (0, 1].
+    """
+    colours = _colours(kernels)
+    dealt = np.random.default_rng(0).permuted(np.tile(colours, (_WAYS - 1, 1)), axis=1)
+    ranges = np.ptp(_tower_means(np.vstack([colours, dealt]), towers), axis=1)
+    return float(np.mean(ranges >= ranges[0] - 1e-12))  # of equal ways sums round differently
+
+
+def _colours(kernels: np.ndarray) -> np.ndarray:
     values = kernels.astype(np.float64)
     grey, energy = (values.sum(axis=2) ** 2 / 3).sum(axis=(0, 1)), (values**2).sum(axis=(0, 1, 2))
-    colour = np.divide(energy - grey, energy, out=np.zeros_like(energy), where=energy != 0)
-    return [float(tower.mean()) for tower in np.split(np.maximum(colour, 0), towers)]
+    return np.maximum(np.divide(energy - grey, energy, out=np.zeros_like(energy), where=energy != 0), 0)
+
+
+def _tower_means(colours: np.ndarray, towers: int) -> np.ndarray:
+    return colours.reshape(*colours.shape[:-1], towers, -1).mean(axis=-1)
 
 
 def confusion_matrix(counts: np.ndarray, class_names: Sequence[str], *, title: str) -> bytes:

@@ -165,13 +165,15 @@ def runs_table(groups: Sequence[Sequence[Result]]) -> str:
 
 def figures_table(groups: Sequence[Sequence[Result]]) -> str:
     """Lay out what figures 3 and 4 are said to show, one line a group; older results do not say."""
-    header = ["variant", "changed", "seeds", "precision", *_FIGURES]
+    header = ["variant", "changed", "seeds", "precision", *_FIGURES, "towers as far apart by chance, p"]
     lines = [header]
     for group in groups:
         known = [each for each in group if "test/conv1/colour_share_tower1" in each.metrics]
         if known:
             seeds = ", ".join(str(each.seed) for each in known)
             shares = [_share(known, name) for name in _FIGURES.values()]
+            chances = [each.metrics.get("test/conv1/towers_apart_p_value") for each in known]
+            shares.append(", ".join("" if each is None else f"{each:.4f}" for each in chances).strip(", "))
             lines.append([f"`{known[0].variant}`", shown_difference(group, groups), seeds, known[0].precision, *shares])
     return markdown_table(lines)
 

@@ -120,8 +120,10 @@ def test_writes_what_its_contract_says(evaluated):
     # Those of the test's own centre crops, as the training images here are the test images again.
     own = {name: value for name, value in metrics["center"].items() if name != "calibration_error"}
     assert metrics["training_images"] == pytest.approx({"num_examples": NUM} | own)
-    assert set(metrics["conv1"]) == {"colour_share_tower1", "colour_share_tower2"}
-    assert list(metrics["conv1"].values()) == pytest.approx([2 / 3, 2 / 3], abs=0.05)  # untrained
+    conv1 = metrics["conv1"]
+    assert set(conv1) == {"colour_share_tower1", "colour_share_tower2", "towers_apart_p_value"}
+    untrained = [conv1["colour_share_tower1"], conv1["colour_share_tower2"]]
+    assert untrained == pytest.approx([2 / 3, 2 / 3], abs=0.05)
     assert (metrics["neighbours"]["num_queries"], metrics["neighbours"]["num_candidates"]) == (NUM, 6)
     # The training images here are the test images again, six of them, all of which are among the six nearest.
     labels = Split.labels[np.arange(6) * NUM // 6]
@@ -219,6 +221,7 @@ def test_the_tracker_gets_errors_costs_and_files(evaluated):
     expected = {"top1_error", "top5_error", "mean_loss", "calibration_error"}
     assert set(tracker.values) == {f"test/{name}_{view}" for name in expected for view in ("center", "ten_crop")} | {
         *(f"test/conv1/colour_share_tower{tower}" for tower in (1, 2)),
+        "test/conv1/towers_apart_p_value",
         *(f"test/neighbours/same_class_{way}" for way in ("last_hidden", "pixels")),
         *(f"test/neighbours/num_{what}" for what in ("queries", "candidates")),
         *(f"test/training_images/{name}" for name in ("num_examples", "top1_error", "top5_error", "mean_loss")),
