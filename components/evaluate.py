@@ -9,8 +9,9 @@ Writes `report/`:
     metrics.json: `num_examples`; for `center` and `ten_crop` the `top1_error` and `top5_error` (fractions in
         [0, 1], each with `_low` and `_high`, a 95 % Wilson interval), the `mean_loss` in nats and the expected
         `calibration_error`. With five classes or fewer there is no top-5 error, here or in any other file.
-        `training_images` has the same of the centre crops of training images, evenly spread, as many as there are test
-        images: their `num_examples`, errors and `mean_loss`.
+        `ten_crop_less_center` has their `top1_difference`, image by image, with `_low` and `_high` of a 95 % bootstrap
+        interval and McNemar's `p_value`. `training_images` has the errors and the `mean_loss` of the centre crops of
+        training images, evenly spread, as many as there are test images, and their `num_examples`.
         `conv1` has `colour_share_tower1` (and 2) of the kernels (figure 3), and `towers_apart_p_value`, how often
         chance parts two towers as far; `neighbours`, unless `neighbour_pool` is 0, which share of the six training
         images nearest to a test image is of its class (figure 4), in the last hidden layer (`same_class_last_hidden`)
@@ -61,6 +62,9 @@ if TYPE_CHECKING:
     from alexnet_tf.evaluation.evaluate import Evaluated
     from alexnet_tf.evaluation.neighbours import Neighbourhood
     from alexnet_tf.models.classifier import Classifier
+
+
+_BOOTSTRAP_SAMPLES = 2000
 
 
 @dataclass(frozen=True)
@@ -115,7 +119,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
 
     train = RecordDataset.open(inputs.records, "train")
     near = _neighbourhood(classifier, split, train, params)
-    others = _figure_metrics(classifier, near)
+    others = _figure_metrics(classifier, near) | {"ten_crop_less_center": _gain(evaluated)}
     if num_images := min(train.num_examples, split.num_examples):
         with runtime.progress.task("evaluate training images", total=num_images, unit="images") as task:
             learnt = evaluate_learnt(
@@ -187,6 +191,18 @@ def _figure_metrics(classifier: "Classifier", near: "Neighbourhood | None") -> d
     if towers > 1:
         conv1["towers_apart_p_value"] = towers_apart_p_value(kernels, towers)
     return {"conv1": conv1} | ({"neighbours": near.metrics} if near else {})
+
+
+def _gain(evaluated: "Evaluated") -> dict[str, float]:
+    from alexnet_tf.metrics.significance import paired_difference
+    from alexnet_tf.metrics.top_k import CONFIDENCE
+
+    right = {view: scored.correct(1) for view, scored in evaluated.predictions.items()}
+    pair = paired_difference(
+        baseline=right["center"], model=right["ten_crop"], confidence=CONFIDENCE, num_samples=_BOOTSTRAP_SAMPLES
+    )
+    name = "top1_difference"
+    return {name: pair.difference, f"{name}_low": pair.low, f"{name}_high": pair.high, "p_value": pair.p_value}
 
 
 def _conv1(classifier: "Classifier") -> "tuple[np.ndarray, int]":

@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from alexnet_tf.errors import DataError
+from alexnet_tf.metrics.correctness import read_correctness
 from components import evaluate
 from components.compare import read_evaluation
 from components.interfaces import Runtime
@@ -117,6 +118,11 @@ def test_writes_what_its_contract_says(evaluated):
     for view in ("center", "ten_crop"):
         assert 0 <= metrics[view]["top5_error"] <= metrics[view]["top1_error"] <= 1
         assert metrics[view]["top1_error_low"] < metrics[view]["top1_error"] < metrics[view]["top1_error_high"]
+    gain, bits = metrics["ten_crop_less_center"], read_correctness(report / "correct.npz", way_out="again").right
+    expected = np.mean(bits["center_top1"]) - np.mean(bits["ten_crop_top1"])
+    assert gain["top1_difference"] == pytest.approx(expected)
+    assert gain["top1_difference_low"] <= gain["top1_difference"] <= gain["top1_difference_high"]
+    assert 0 < gain["p_value"] <= 1
     # Those of the test's own centre crops, as the training images here are the test images again.
     own = {name: value for name, value in metrics["center"].items() if name != "calibration_error"}
     assert metrics["training_images"] == pytest.approx({"num_examples": NUM} | own)
@@ -222,6 +228,7 @@ def test_the_tracker_gets_errors_costs_and_files(evaluated):
     assert set(tracker.values) == {f"test/{name}_{view}" for name in expected for view in ("center", "ten_crop")} | {
         *(f"test/conv1/colour_share_tower{tower}" for tower in (1, 2)),
         "test/conv1/towers_apart_p_value",
+        *(f"test/ten_crop_less_center/{name}" for name in ("top1_difference", "p_value")),
         *(f"test/neighbours/same_class_{way}" for way in ("last_hidden", "pixels")),
         *(f"test/neighbours/num_{what}" for what in ("queries", "candidates")),
         *(f"test/training_images/{name}" for name in ("num_examples", "top1_error", "top5_error", "mean_loss")),
