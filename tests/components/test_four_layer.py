@@ -21,6 +21,7 @@ def model(tmp_path, monkeypatch):
     from tests.alexnet_tf.small_training import four_layer, input_spec
 
     monkeypatch.setattr(record_dataset, "RecordDataset", test_evaluate.Split)
+    monkeypatch.setattr(test_evaluate.Split, "size", 32)
     views = Views(input_spec(crop_size=24, divide_by=64.0), 16, 32, np.float32([90, 100, 110]))
     network = build(four_layer(), crop_size=24, num_classes=6, seed=2)
     write_classifier(tmp_path / "model", Classifier(network, views, test_evaluate.CLASSES, "float32"))

@@ -54,7 +54,8 @@ from components.conversion import convert
 from components.interfaces import BeamRuntime, Runtime
 
 source, out = map(Path, sys.argv[1:])
-convert(source, out, size=64, encoding="png", runtime=Runtime(beam=BeamRuntime(num_workers=2)))
+runtime = Runtime(beam=BeamRuntime(num_workers=2))
+convert(source, out, size=64, encoding="png", max_pixels=1_000_000, runtime=runtime)
 """
 
 
@@ -116,10 +117,10 @@ def test_a_killed_conversion_leaves_whole_files_and_goes_on_to_the_same(tmp_path
         path.write_bytes(jpeg(number, width=90, height=80))
     kill(CONVERSION, source, killed, once=("train/*/[0-9]*.png", images))
     assert not (killed / REPORT).exists()
-    convert(source, whole, size=64, encoding="png", runtime=Runtime())
+    convert(source, whole, size=64, encoding="png", max_pixels=1_000_000, runtime=Runtime())
     left = {path.relative_to(killed): path.read_bytes() for path in killed.glob("train/*/[0-9]*.png")}
     assert images <= len(left) < 900
     assert all((whole / name).read_bytes() == content for name, content in left.items())
     (killed / "train" / "c0" / f"{TEMPORARY}left").write_bytes(b"half")  # as a kill while it wrote would leave
-    convert(source, killed, size=64, encoding="png", runtime=Runtime())
+    convert(source, killed, size=64, encoding="png", max_pixels=1_000_000, runtime=Runtime())
     assert contents(killed) == contents(whole)

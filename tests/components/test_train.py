@@ -325,7 +325,7 @@ class Steps(SilentProgress):
         return nullcontext(self)
 
     def advance(self, amount, **figures):
-        if figures:
+        if "loss" in figures:  # the first call tells how far an earlier process came
             (out / "stepping").touch()
 
 runtime = Runtime(

@@ -89,7 +89,7 @@ def run(inputs, folder: Path, beam: BeamRuntime) -> dict[str, bytes]:
     outputs = statistics.Outputs(folder / "statistics")
     statistics.run(statistics.Inputs(folder / "records"), outputs, statistics.Params(size=128), runtime)
     photographs = inputs["dataset"].parent / "photographs"
-    convert(photographs, folder / "squares", size=64, encoding="png", runtime=runtime)
+    convert(photographs, folder / "squares", size=64, encoding="png", max_pixels=1_000_000, runtime=runtime)
     written = contents(folder)
     assert {name.partition("/")[0] for name in written} == {
         "report", "verdict.json", "records", "statistics", "squares"

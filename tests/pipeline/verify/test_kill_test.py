@@ -12,7 +12,7 @@ from pipeline.environment.workspace import Workspace
 from pipeline.verify import kill_test
 from tests.clone import Clone
 
-SMALL = ("-S", "variants.optimized.training.epochs=6", "-S", "download.sample.train_images_per_class=60")
+SMALL = ("-S", "variants.optimized.training.epochs=24", "-S", "download.sample.train_images_per_class=60")
 
 
 @pytest.fixture(scope="module")
