@@ -1,17 +1,18 @@
 """Score a trained model on the test split.
 
 Reads:
-    records: the folder of `preprocess`, of which the split `test` is scored, and centre crops of `train`, from which
-        neighbours are, too.
+    records: the folder of `preprocess`. The split `test` is scored, and so are centre crops of `train`, from which the
+        neighbours are.
     model: the folder of `train`.
 
 Writes `report/`:
     metrics.json: `num_examples`; for `center` and `ten_crop` the `top1_error` and `top5_error` (fractions in
         [0, 1], each with `_low` and `_high`, a 95 % Wilson interval), the `mean_loss` in nats and the expected
         `calibration_error`. With five classes or fewer there is no top-5 error, here or in any other file.
-        `ten_crop_less_center` has their `top1_difference`, image by image, with `_low` and `_high` of a 95 % bootstrap
-        interval and McNemar's `p_value`. `training_images` has the errors and the `mean_loss` of the centre crops of
-        training images, evenly spread, as many as there are test images, and their `num_examples`.
+        `ten_crop_less_center` has the `top1_difference`, the error of ten crops less that of the centre crop, image by
+        image, where a tie counts as wrong; `_low` and `_high` of a 95 % bootstrap interval; and McNemar's `p_value`.
+        `training_images` has the errors and the `mean_loss` of the centre crops of training images, evenly spread, as
+        many as there are test images, and their `num_examples`.
         `conv1` has `colour_share_tower1` (and 2) of the kernels (figure 3), and `towers_apart_p_value`, how often
         chance parts two towers as far; `neighbours`, unless `neighbour_pool` is 0, which share of the six training
         images nearest to a test image is of its class (figure 4), in the last hidden layer (`same_class_last_hidden`)

@@ -20,8 +20,8 @@ Guarantees:
 
 Fails when:
     the batch does not divide among the replicas, the crop does not fit the image, a loss or an updated weight is not
-    finite, the loss has stayed at ln K, or the statistics are of images of another size or number than the training
-    split.
+    finite, the loss has stayed that of guessing, or the statistics are of images of another size or number than the
+    training split.
 """
 
 import json

@@ -82,10 +82,10 @@ def evaluate_learnt(
     strategy: tf.distribute.Strategy,
     advance: Callable[[int], None],
 ) -> Predictions:
-    """Score centre crops of training images as those of test images are: last weights, no dropout, no noise.
+    """Score centre crops of training images like test images: with the kept weights, without noise and dropout.
 
-    The error that a training reports is of other weights at each step, and of images that are harder to tell. What the
-    test error is above this one, the network has learnt by heart.
+    The error that a training reports is of weights that still change, and of augmented images. The test error less
+    this one is the generalization gap.
 
     Args:
         classifier: The model, created within the strategy's scope.

@@ -86,10 +86,10 @@ def _require_recorded(
             # Of two classes that are as close as that, either may be the best.
             if not (abs(received - expected) <= bound and received >= probabilities.max() - bound):
                 raise AlexNetError(
-                    f"{saved_model}, loaded in a fresh process, gives {row['key']} a probability of {received:.4f} for"
-                    f" {row[f'{view}_class']} and at most {probabilities.max():.4f} for a class ({view}) where the"
-                    f" evaluation gave {expected:.4f} to the former, its best: nothing was exported; run the stage"
-                    " evaluate of this variant again."
+                    f"{saved_model}, loaded in a fresh process, gives {row['key']} ({view}) a probability of"
+                    f" {received:.4f} for {row[f'{view}_class']} and up to {probabilities.max():.4f} for a class; the"
+                    f" evaluation found {row[f'{view}_class']} best, with {expected:.4f}: nothing was exported; run the"
+                    " stage evaluate of this variant again."
                 )
 
 

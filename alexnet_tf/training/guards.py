@@ -1,4 +1,4 @@
-"""What stops a lost training: numbers that are not finite, and a loss that has stayed at ln K; what warns of one.
+"""What stops a lost training: numbers that are not finite, a loss that has stayed that of guessing; what warns of one.
 
 ln K is the loss of a network that gives each of K equally frequent classes the same probability. A reading of the paper
 by its text starts so close to it (standard deviation 0.01 in conv3-5, biases of 1) that some seeds never leave it.
@@ -16,7 +16,9 @@ from alexnet_tf.models.specs import AlexNetSpec, Network
 from alexnet_tf.training.recipe import TrainingSpec
 from alexnet_tf.training.schedule import Plateau, learning_rate_factor
 
-STALL_SHARE = 0.02  # of what can be learnt beyond the frequencies of the classes; who has learnt less has stalled
+STALL_SHARE = (
+    0.02  # of what can be learnt beyond the frequencies of the classes; a training that has learnt less has stalled
+)
 STALL_STEPS = (500, 5000)  # look for a stall after 10 % of the steps, held within these
 
 SMALL_STDDEV = 0.03  # of the initial weights: the largest of the 2012 code
@@ -62,11 +64,11 @@ def check_steps(
 
 @dataclass(frozen=True)
 class LossRange:
-    """Between which losses a training is, in nats.
+    """The losses between which a training learns, in nats.
 
     Attributes:
         guessing: Of a network that knows the frequencies of the classes and nothing of the images; at most ln K.
-        perfect: Of one that is sure of every label: 0, or with smoothed labels their entropy.
+        perfect: Of one that predicts every target exactly: 0, or the entropy of a smoothed label.
     """
 
     guessing: float

@@ -92,7 +92,7 @@ class TrainingLoop:
         """Train to the end.
 
         Raises:
-            TrainingError: When a loss or a weight is not finite, the loss has stayed at ln K, or a worker is gone.
+            TrainingError: When a loss or a weight is not finite, the loss stayed that of guessing, or a worker is gone.
             DataError: When the checkpoint is damaged, or that of another training.
             Stopped: When it was asked to end early.
         """

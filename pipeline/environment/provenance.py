@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 
 from alexnet_tf.devices.processor import processor_features, processor_name
-from pipeline.environment.git import CODE_AND_PARAMS, git
+from pipeline.environment.git import CODE_AND_PARAMS, changed_files, git
 from pipeline.environment.processes import dvc_process
 
 _PACKAGES = ("tensorflow", "keras", "apache-beam", "tensorflow-datasets", "numpy", "pillow", "mlflow", "dvc")
@@ -54,7 +54,7 @@ def provenance_tags(root: Path) -> dict[str, str]:
         if changed is not None:
             tags["git.dirty"] = str(bool(changed)).lower()
         if changed:
-            tags["git.changed_files"] = _named([line[3:] for line in changed.splitlines()])
+            tags["git.changed_files"] = _named(changed_files(root))
     return tags
 
 

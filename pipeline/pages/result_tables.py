@@ -173,7 +173,8 @@ def figures_table(groups: Sequence[Sequence[Result]]) -> str:
             seeds = ", ".join(str(each.seed) for each in known)
             shares = [_share(known, name) for name in _FIGURES.values()]
             chances = [each.metrics.get("test/conv1/towers_apart_p_value") for each in known]
-            shares.append(", ".join("" if each is None else f"{each:.4f}" for each in chances).strip(", "))
+            told = any(each is not None for each in chances)
+            shares.append(", ".join("–" if each is None else f"{each:.4f}" for each in chances) if told else "")
             lines.append([f"`{known[0].variant}`", shown_difference(group, groups), seeds, known[0].precision, *shares])
     return markdown_table(lines)
 

@@ -78,9 +78,11 @@ _ERRORS = {
 def differences(groups: Sequence[Sequence[Result]], baseline: str) -> str:
     """Lay out each variant's errors less those of the baseline with the same seed, in points; below 0 it errs less.
 
+    Intervals of the mean are Student's over seeds.
+
     Args:
         groups: An experiment's results, as `grouped` has them; those with changes are left out.
-        baseline: The variant to compare with. Intervals of the mean are Student's over seeds.
+        baseline: The variant to compare with.
 
     Raises:
         DataError: A variant and the baseline have no seed in common, or results of one do not belong together.

@@ -1,4 +1,4 @@
-"""Trainings of the ladder of ablations that came to nothing: the loss stayed at ln K, or a number was not finite.
+"""Trainings of the ladder of ablations that came to nothing: the loss stayed that of guessing, or diverged.
 
 Such a run has no result, and run again it ends in the same way, so a file in Git tells of it:
 

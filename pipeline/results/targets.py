@@ -74,8 +74,9 @@ def read_targets(root: Path) -> dict[str, list[Target]]:
 def targets_table(root: Path, experiment: str) -> str:
     """Lay out the targets of an experiment, one line each, with the best configuration that was run, and notes below.
 
-    Of several configurations, those with more seeds come first, up to as many as the target needs, then the better
-    figure. The first target of a variant chooses, and its other targets use the same runs.
+    Of several configurations, those with more seeds come first, up to as many as the target needs, then the lower
+    validation error. The first target of a variant chooses for its others, except that seconds per epoch are of the
+    runs with the shortest epochs among those whose epochs are the same work.
 
     Raises:
         DataError: A result or the file of targets is broken, or it has none for the experiment.
@@ -90,7 +91,9 @@ def targets_table(root: Path, experiment: str) -> str:
     for target in targets:
         if target.variant not in chosen:
             chosen[target.variant] = _best(target, groups)
-        group = chosen[target.variant] if target.quantity != "seconds per epoch" else _fastest(target, groups)
+        group = chosen[target.variant]
+        if target.quantity == "seconds per epoch":
+            group = _fastest(group, target, groups)
         _, _, shown = _METRICS[target.quantity]
         wanted = f"at most {shown.format(target.at_most)}" + (f", {target.seeds} seeds" if target.seeds > 1 else "")
         found, verdict = _reached(target, group, groups)
@@ -135,7 +138,7 @@ def shown_error(values: Sequence[float]) -> str:
 
 
 def _best(target: Target, groups: Sequence[Sequence[Result]]) -> Sequence[Result]:
-    """Choose the configuration with the most seeds; of equals that with the lowest validation error."""
+    """Choose the configuration with the most seeds, up to the target's; of equals that with less validation error."""
 
     def rank(group: Sequence[Result]) -> tuple[int, float]:
         error = statistics.mean(each.metrics["train/last/validation_top1_error"] for each in group)
@@ -144,9 +147,15 @@ def _best(target: Target, groups: Sequence[Sequence[Result]]) -> Sequence[Result
     return min((group for _, group in _measured(target, groups)), key=rank, default=[])
 
 
-def _fastest(target: Target, groups: Sequence[Sequence[Result]]) -> Sequence[Result]:
-    """Choose the runs of the fastest machine: what an epoch takes does not depend on how many there are."""
-    return min(_measured(target, groups), key=lambda each: each[0], default=(0.0, []))[1]
+def _fastest(group: Sequence[Result], target: Target, groups: Sequence[Sequence[Result]]) -> Sequence[Result]:
+    """Choose the runs with the shortest epoch of those whose epoch is the same work as that of `group`."""
+    same = [each for each in _measured(target, groups) if _epoch_work(each[1]) == _epoch_work(group)]
+    return min(same, key=lambda each: each[0], default=(0.0, []))[1]
+
+
+def _epoch_work(group: Sequence[Result]) -> dict[str, str]:
+    parts = ("download.", "input.", "network.", "training.augmentation.", "training.global_batch_size")
+    return {name: value for each in group[:1] for name, value in each.params.items() if name.startswith(parts)}
 
 
 def _measured(target: Target, groups: Sequence[Sequence[Result]]) -> list[tuple[float, Sequence[Result]]]:

@@ -137,6 +137,22 @@ def test_writes_what_its_contract_says(evaluated):
     assert metrics["neighbours"]["same_class_last_hidden"] == metrics["neighbours"]["same_class_pixels"] == same
 
 
+def test_the_images_of_the_training_split_are_scored_once_each(model, tmp_path, monkeypatch):
+    from alexnet_tf.data import record_dataset
+
+    seen = []
+
+    class Noted(Split):
+        def read(self, indices):
+            seen.extend(indices if self.split == "train" else [])
+            return super().read(indices)
+
+    monkeypatch.setattr(record_dataset, "RecordDataset", Noted)
+    _run(tmp_path / "report", model, batch_size=4, neighbour_pool=0)
+    assert set(seen) == set(range(NUM))
+    assert len(seen) <= NUM + 3  # the last batch is filled up
+
+
 def test_the_page_shows_every_picture_that_is_written(evaluated):
     from alexnet_tf.comparison.gallery import pictures
 

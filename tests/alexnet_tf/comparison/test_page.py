@@ -194,6 +194,11 @@ def test_a_difference_that_chance_explains_is_said_so(comparison):
     pair |= {"difference": 0.01, "low": -0.02, "high": 0.04, "p_value": 0.31}
     (sentence,) = report.headline(comparison)
     assert "1.0 percentage points higher (95 % interval −2.0 to +4.0, McNemar p = 0.31); chance alone could" in sentence
+    # The exact test decides where an interval of bootstrap samples just says otherwise.
+    pair |= {"low": 0.001, "p_value": 0.06}
+    assert "chance alone could" in report.headline(comparison)[0]
+    pair |= {"low": 0.0, "p_value": 0.04}
+    assert "chance alone could" not in report.headline(comparison)[0]
 
 
 @pytest.mark.parametrize(

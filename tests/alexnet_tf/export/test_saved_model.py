@@ -133,10 +133,10 @@ def test_what_the_evaluation_wrote_is_held_against_the_answers(saved, classifier
         "center_class": classifier.class_names[second],
         "center_probability": f"{answers['center_probabilities'][1][second]:.6f}",
     }
-    with pytest.raises(AlexNetError, match=r"gives test/1 a probability of 0\.\d+ .* at most 0\.\d+ for a class"):
+    with pytest.raises(AlexNetError, match=r"gives test/1 \(center\) .* up to 0\.\d+ for a class"):
         check.compare_in_fresh_process(saved, classifier, CANARIES, [rows[0], other])
     rows[2]["ten_crop_probability"] = "0.999"
-    with pytest.raises(AlexNetError, match=r"gives test/2 a probability of 0\.\d+ for .* the evaluation gave 0\.9990"):
+    with pytest.raises(AlexNetError, match=r"gives test/2 \(ten_crop\) .* best, with 0\.9990"):
         check.compare_in_fresh_process(saved, classifier, CANARIES, rows)
 
 

@@ -1,6 +1,9 @@
+import math
+
 import pytest
 
 from alexnet_tf.models.layer_table import layer_table
+from alexnet_tf.models.specs import LAYER_NAMES
 from tests.alexnet_tf.small_training import alexnet, alexnet_bn, full_alexnet
 
 
@@ -99,8 +102,12 @@ def test_conv1_has_290_400_neurons_and_not_the_253_440_of_the_text():
         64_896,
         43_264,
     ]
-    dense = [found[name][-1] for name in ("fc6", "fc7", "fc8")]
-    assert sum(height * width * maps for height, width, maps in sides) + sum(dense) == 659_272  # "650,000" in all
+
+
+def test_the_whole_network_has_659_272_neurons():
+    found = shapes(full_alexnet())
+    counts = [math.prod(found[name]) for name in LAYER_NAMES]
+    assert sum(counts) == 659_272  # §3.5 says 650,000
 
 
 def test_two_middle_layers_hold_more_than_one_percent_of_the_parameters():

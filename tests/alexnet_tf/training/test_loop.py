@@ -296,7 +296,7 @@ def test_an_update_that_no_loss_sees_stops_too():
         make(work).run()
 
 
-def test_a_loss_that_stays_at_ln_k_stops_with_what_to_try(monkeypatch):
+def test_a_loss_that_stays_that_of_guessing_stops_with_what_to_try(monkeypatch):
     monkeypatch.setattr(guards, "STALL_STEPS", (1, 5000))
     still = compiled(alexnet(weight_stddev=[1e-6] * 8), optimizer=optimizer(learning_rate=1e-9), epochs=3)
     message = r"ends at step 6 is 1\.09\d\d, still that of guessing, 1\.09\d\d: nothing.*profile: original"
