@@ -45,8 +45,7 @@ From `bvlc_alexnet`, in `caffe`:
 | the mean image aligned with the crop; BGR | its centre crop; RGB | as in the other profiles |
 
 In the sample run, the learning rate is a little below the 0.0025 that its batch of 32 would get in proportion, and drops once: it has
-148 steps, not 840,000. Its batch has as many
-images as a chunk, all of which would get one crop; so it has `crops_per: image`.
+148 steps, not 840,000. Its batch has as many images as a chunk, all of which would get one crop; so it has `crops_per: image`.
 """
 
 

@@ -114,8 +114,11 @@ def summary_table(root: Path, experiment: str) -> str:
     header = ["variant", "test error, ten crops", "test error, centre crop", "seeds", "epochs", "minutes", "precision"]
     lines = [header]
     firsts = {target.variant: target for target in reversed(read_targets(root).get(experiment, []))}
+    machines: dict[str, list[str]] = {}
     for variant in sorted(firsts):
         if group := _best(firsts[variant], groups):
+            for machine in sorted({each.machine for each in group}):
+                machines.setdefault(machine, []).append(f"`{variant}`")
             errors = [
                 shown_error([each.metrics[f"test/{view}/top1_error"] for each in group])
                 for view in ("ten_crop", "center")
@@ -123,10 +126,6 @@ def summary_table(root: Path, experiment: str) -> str:
             minutes = statistics.median(each.metrics["cost/train_seconds"] for each in group) / 60
             epochs = group[0].params["training.epochs"]
             lines.append([f"`{variant}`", *errors, str(len(group)), epochs, f"{minutes:.1f}", group[0].precision])
-    machines: dict[str, list[str]] = {}
-    for variant in sorted(firsts):
-        for machine in sorted({each.machine for each in _best(firsts[variant], groups)}):
-            machines.setdefault(machine, []).append(f"`{variant}`")
     where = "; ".join(f"{' and '.join(variants)} on {machine}" for machine, variants in machines.items())
     return f"{markdown_table(lines)}\n\nMinutes are for one training: {where}."
 
