@@ -13,7 +13,7 @@ from alexnet_tf.errors import ConfigError
 from components.interfaces import Runtime, StageParams
 from pipeline.commands.params import schema_text
 from pipeline.config.load import load
-from pipeline.environment.yaml_file import parse
+from pipeline.environment.yaml_file import parse, read
 from pipeline.stages.table import METRICS_FILE, PROFILES_MODULE, STAGES, all_items
 
 ALL = list(STAGES)
@@ -118,12 +118,14 @@ def test_no_stage_depends_on_the_runtime(resolved):
         assert not [key for key in stage.get("params", []) if key.startswith("runtime")], address
 
 
-def test_every_experiment_is_valid(root):
-    for path in sorted((root / "experiments").glob("*.yaml")):
-        text = path.read_text(encoding="utf-8")
-        assert text.startswith("# EXPERIMENT"), path.name
-        if "\nruntime:" in text:
-            load(path)
+def test_the_variants_of_cifar10_jpeg_differ_from_optimized_of_cifar10_in_one_value(root):
+    optimized = read(root / "experiments/cifar10.yaml")["variants"]["optimized"]
+    variants = read(root / "experiments/cifar10_jpeg.yaml")["variants"]
+    assert variants["optimized"] == optimized
+    augmentation = variants["jpeg"]["training"]["augmentation"]
+    assert augmentation["jpeg_share"] != optimized["training"]["augmentation"]["jpeg_share"]
+    augmentation["jpeg_share"] = optimized["training"]["augmentation"]["jpeg_share"]
+    assert variants["jpeg"] == optimized
 
 
 def test_a_source_that_is_none_is_told_with_what_may_stand_there(root):
