@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from alexnet_tf.data.record_dataset import RecordDataset
 from alexnet_tf.devices.inference import Inference
-from alexnet_tf.evaluation.neighbours import spread
+from alexnet_tf.evaluation.spread import spread
 from alexnet_tf.metrics.top_k import Predictions, join, score_center, score_views, softmax
 from alexnet_tf.models.classifier import Classifier
 

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from alexnet_tf.evaluation.evaluate import Evaluated
-from alexnet_tf.evaluation.neighbours import Nearest, spread
+from alexnet_tf.evaluation.neighbours import Nearest
 from alexnet_tf.evaluation.occlusion import Occlusion
+from alexnet_tf.evaluation.spread import spread
 
 NUM_SHOWN = 8  # figure 4, left
 NUM_QUERIES = 5  # figure 4, right

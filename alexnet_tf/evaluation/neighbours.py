@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from alexnet_tf.data.record_dataset import RecordDataset
+from alexnet_tf.evaluation.spread import spread
 from alexnet_tf.models.classifier import Classifier
 
 NUM_NEIGHBOURS = 6  # as many as the figure shows
@@ -30,12 +31,6 @@ def hidden_activations(classifier: Classifier) -> Callable[[np.ndarray], np.ndar
 
     compiled = tf.function(forward, autograph=False, input_signature=[tf.TensorSpec([None, side, side, 3], tf.uint8)])
     return lambda images: compiled(tf.constant(images)).numpy()
-
-
-def spread(num_available: int, num_wanted: int) -> np.ndarray:
-    """Return positions 0..num_available-1, evenly spread, each once, `num_wanted` or all; (M,) int64."""
-    num = min(num_available, num_wanted)
-    return np.arange(num) * num_available // max(num, 1)
 
 
 class Nearest:

@@ -10,8 +10,8 @@ from alexnet_tf.evaluation.neighbours import (
     hidden_activations,
     same_class_share,
     search,
-    spread,
 )
+from alexnet_tf.evaluation.spread import spread
 
 
 def nearest(queries, features, *, size, distance=by_differences, count=6):
@@ -91,15 +91,6 @@ def test_a_search_tells_features_from_pixels(monkeypatch):
         pool.labels[found.shown.positions], np.repeat(split.labels[[3, 5]][:, None], 6, axis=1)
     )
     assert set(found.shown.positions.ravel()) <= set(spread(150, 100).tolist())
-
-
-@pytest.mark.parametrize(("available", "wanted"), [(10, 3), (10, 10), (3, 8), (1, 1), (0, 5), (1_281_167, 50_000)])
-def test_spread_takes_each_position_once_over_the_whole_range(available, wanted):
-    positions = spread(available, wanted)
-    assert len(positions) == min(available, wanted) == len(set(positions.tolist()))
-    if len(positions):
-        assert positions[0] == 0
-        assert available - available / len(positions) - 1 <= positions[-1] < available
 
 
 def test_activations_are_what_the_last_layer_sees():
