@@ -31,7 +31,7 @@ test: $(READY)  ## the default tests, on two cores
 	pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-all: $(READY)  ## the default tests, the slow ones and those of distributed engines
-	pytest -m "not gpu"
+	pytest -m ""
 
 check: $(READY)  ## style, types and layers
 	ruff check

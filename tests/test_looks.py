@@ -23,7 +23,7 @@ def page():
     picture = io.BytesIO()
     Image.new("RGB", (900, 300), "green").save(picture, "PNG")
     figures = {f"top5_best_{name}.png": picture.getvalue() for name in ("plain", *others)}
-    return report.render(make_comparison(*others), {}, figures)
+    return report.render(make_comparison(*others), {}, figures, {})
 
 
 @pytest.mark.parametrize("width", [320, 390, 820, 1280])

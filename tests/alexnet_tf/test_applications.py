@@ -10,6 +10,7 @@ from lean import LEAN
 from scipy import stats
 
 import alexnet_tf as an
+from alexnet_tf.models import alexnet_bn
 from alexnet_tf.models.layers import OwnDraws
 from alexnet_tf.models.weights import model_arrays
 
@@ -151,6 +152,29 @@ def test_half_of_fc6_and_of_fc7_is_dropped_in_fit():
         assert stats.binomtest(dropped, int(alive.sum()), 0.5).pvalue > 1e-4
     masks = [after == 0 for _, _, after in seen]
     assert all(np.mean(one != other) > 0.1 for one in masks for other in masks if one is not other)
+
+
+def test_fc6_and_fc7_of_the_optimized_network_drop_units_of_their_own(monkeypatch):
+    model, (x, _) = small_bn(dropout=0.3, dense_units=[400, 400]), images()
+    inner, seen = alexnet_bn.inverted_dropout, []
+
+    def watched(x, rate, *, draw, stream):
+        dropped = inner(x, rate, draw=draw, stream=stream)
+        seen.append((stream, x.numpy(), dropped.numpy()))
+        return dropped
+
+    monkeypatch.setattr(alexnet_bn, "inverted_dropout", watched)
+    model(x, training=True)
+    assert [stream for stream, _, _ in seen] == [6, 7]
+    for _, before, after in seen:
+        alive = before != 0
+        assert alive.sum() > 1000
+        kept = alive & (after != 0)
+        np.testing.assert_allclose(after[kept], before[kept] / 0.7, rtol=1e-6)
+        assert stats.binomtest(int((alive & ~kept).sum()), int(alive.sum()), 0.3).pvalue > 1e-4
+    (_, fc6, dropped6), (_, fc7, dropped7) = seen
+    alive = (fc6 != 0) & (fc7 != 0)
+    assert np.mean((dropped6 == 0)[alive] != (dropped7 == 0)[alive]) > 0.3  # 0.42 of independent masks
 
 
 def masks_of(model, strategy, steps=2):

@@ -99,6 +99,7 @@ def test_an_ablation_is_one_change(profile):
         {"dropout_scaling": "in_training"},
     ):
         network, _ = faithful(profile, **change)
+        assert network.model_dump() == faithful(profile)[0].model_dump() | change
         assert layer_table(network, 224, 3, 1000)
 
 

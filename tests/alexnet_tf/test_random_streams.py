@@ -3,6 +3,7 @@ import ast
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import stats
 
 from alexnet_tf import random_streams
 from alexnet_tf.random_streams import COLOUR, FC6_DROPOUT, RandomStreams
@@ -12,21 +13,33 @@ def streams(rows, *, seed=1, step=0, batch=8):
     return RandomStreams(tf.constant([seed, step]), tf.constant(rows), batch)
 
 
-def test_a_row_depends_on_its_place_in_the_global_batch_alone():
-    for draw in ("uniform", "normal"):
-        whole = getattr(streams(range(8)), draw)(6, (3,)).numpy()
-        assert whole.shape == (8, 3)
-        np.testing.assert_array_equal(getattr(streams([5, 2]), draw)(6, (3,)).numpy(), whole[[5, 2]])
+def test_rows_of_a_draw_do_not_depend_on_how_the_batch_is_split():
+    whole = streams(range(16), batch=16)
+    for shape in ((), (5,)):
+        expected_uniform, expected_normal = whole.uniform(3, shape), whole.normal(3, shape)
+        for rows in ([0, 1, 2, 3], [9, 2], [15], [4, 4]):
+            np.testing.assert_array_equal(streams(rows, batch=16).uniform(3, shape), tf.gather(expected_uniform, rows))
+            np.testing.assert_array_equal(streams(rows, batch=16).normal(3, shape), tf.gather(expected_normal, rows))
 
 
-def test_seed_step_and_stream_all_matter():
+def test_draws_differ_by_stream_step_seed_and_row():
+    rows = range(16)
     draws = [
-        streams(range(8), seed=seed, step=step).uniform(stream).numpy().tobytes()
-        for seed in (1, 2)
-        for step in (0, 1)
-        for stream in (6, 7, 10)
+        streams(rows, batch=16).uniform(3, (50,)),
+        streams(rows, batch=16).uniform(4, (50,)),
+        streams(rows, step=1, batch=16).uniform(3, (50,)),
+        streams(rows, seed=8, batch=16).uniform(3, (50,)),
     ]
-    assert len(set(draws)) == len(draws)
+    values = np.concatenate([np.ravel(numbers) for numbers in draws])
+    # Floats have 2^23 values here: of 3200 about one pair is equal by chance, of equal streams 800.
+    assert len(np.unique(values)) > 3190
+
+
+def test_draws_are_uniform_and_normal():
+    uniform = np.ravel(streams(range(64), batch=64).uniform(1, (500,)))
+    normal = np.ravel(streams(range(64), batch=64).normal(1, (500,)))
+    assert stats.kstest(uniform, "uniform").pvalue > 0.01
+    assert stats.kstest(normal, "norm").pvalue > 0.01
 
 
 def test_no_two_streams_share_a_number():

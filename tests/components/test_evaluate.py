@@ -1,6 +1,7 @@
 import csv
 import hashlib
 import json
+from collections import Counter
 
 import numpy as np
 import paper_figures
@@ -9,6 +10,7 @@ from pydantic import ValidationError
 
 from alexnet_tf.errors import DataError
 from alexnet_tf.metrics.correctness import read_correctness
+from alexnet_tf.metrics.significance import wilson_interval
 from components import evaluate
 from components.compare import read_evaluation
 from components.interfaces import Runtime
@@ -117,7 +119,9 @@ def test_writes_what_its_contract_says(evaluated):
     assert metrics["num_examples"] == NUM
     for view in ("center", "ten_crop"):
         assert 0 <= metrics[view]["top5_error"] <= metrics[view]["top1_error"] <= 1
-        assert metrics[view]["top1_error_low"] < metrics[view]["top1_error"] < metrics[view]["top1_error_high"]
+        for error in ("top1_error", "top5_error"):
+            interval = [metrics[view][f"{error}_{end}"] for end in ("low", "high")]
+            assert interval == pytest.approx(wilson_interval(metrics[view][error], NUM, confidence=0.95))
     gain, bits = metrics["ten_crop_less_center"], read_correctness(report / "correct.npz", way_out="again").right
     expected = np.mean(bits["center_top1"]) - np.mean(bits["ten_crop_top1"])
     assert gain["top1_difference"] == pytest.approx(expected)
@@ -185,9 +189,15 @@ def test_bits_rows_and_errors_tell_the_same_story(evaluated):
     assert sum(int(row["num_examples"]) for row in confusion) == NUM
     diagonal = sum(int(row["num_examples"]) for row in confusion if row["label"] == row["predicted"])
     assert diagonal == evaluation.correct["ten_crop_top1"].sum()
+    counted = Counter((row["label"], row["ten_crop_class"]) for row in predictions)
+    assert {(row["label"], row["predicted"]): int(row["num_examples"]) for row in confusion} == counted
+    assert any(counted[one, other] != counted[other, one] for one, other in counted)  # true class first
     per_class = list(csv.DictReader((report / "per_class.csv").read_text().splitlines()))
     weighted = sum(int(row["num_examples"]) * float(row["ten_crop_top1_error"]) for row in per_class)
     assert weighted / NUM == pytest.approx(evaluation.metrics["ten_crop"]["top1_error"], abs=1e-5)
+    for row in per_class:
+        error, *interval = (float(row[f"ten_crop_top1_error{end}"]) for end in ("", "_low", "_high"))
+        assert interval == pytest.approx(wilson_interval(error, int(row["num_examples"]), confidence=0.95), abs=1e-5)
 
 
 def test_slices_and_bins_hold_every_image(evaluated):

@@ -130,10 +130,10 @@ def test_a_lost_worker_ends_the_other_with_a_sentence_and_both_go_on_later(start
 def test_a_signal_to_one_worker_stops_both_after_the_same_step_and_both_go_on(start, tmp_path, asked):
     params = parameters(alexnet_bn(), epochs=12)
     assert [child.wait(300) for child in pair(start, params, ("whole a", "whole b"))] == [0, 0]
-    checkpoint = tmp_path / "a" / "fingerprint" / "checkpoint.npz"
+    checkpoints = tmp_path / "a" / "fingerprint"
     workers = dict(zip("ab", pair(start, params), strict=True))
     # In the second call both heed a stop.
-    while not ((state := read_state(checkpoint.parent)) and state.step > 1):
+    while not ((state := read_state(checkpoints)) and state.step > 1):
         assert workers["a"].poll() is None, log(tmp_path, "a")
         time.sleep(0.05)
     workers[asked].send_signal(signal.SIGTERM)
@@ -141,7 +141,7 @@ def test_a_signal_to_one_worker_stops_both_after_the_same_step_and_both_go_on(st
     told = [re.findall(r"Stopped: stopped after step (\d+) of 36", log(tmp_path, name)) for name in "ab"]
     assert told[0] == told[1]
     assert len(told[0]) == 1
-    state = read_state(checkpoint.parent)
+    state = read_state(checkpoints)
     assert state is not None
     assert state.step == int(told[0][0])
     assert [child.wait(300) for child in pair(start, params)] == [0, 0], log(tmp_path, "a") + log(tmp_path, "b")

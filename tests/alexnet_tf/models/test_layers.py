@@ -104,37 +104,6 @@ def test_the_layer_remembers_its_settings_and_starts_at_its_bias():
     assert again.get_config() == layer.get_config()
 
 
-def test_rows_of_a_draw_do_not_depend_on_how_the_batch_is_split():
-    whole = draw(range(16))
-    for shape in ((), (5,)):
-        expected_uniform, expected_normal = whole.uniform(3, shape), whole.normal(3, shape)
-        for rows in ([0, 1, 2, 3], [9, 2], [15], [4, 4]):
-            np.testing.assert_array_equal(draw(rows).uniform(3, shape), tf.gather(expected_uniform, rows))
-            np.testing.assert_array_equal(draw(rows).normal(3, shape), tf.gather(expected_normal, rows))
-
-
-def test_draws_differ_by_stream_step_seed_and_row():
-    rows = range(16)
-    draws = [
-        draw(rows).uniform(3, (50,)),
-        draw(rows).uniform(4, (50,)),
-        draw(rows, step=1).uniform(3, (50,)),
-        draw(rows, seed=8).uniform(3, (50,)),
-    ]
-    values = np.concatenate([np.ravel(numbers) for numbers in draws])
-    # Floats have 2^23 values here: of 3200 about one pair is equal by chance, of equal streams 800.
-    assert len(np.unique(values)) > 3190
-
-
-def test_draws_are_uniform_and_normal():
-    from scipy import stats
-
-    uniform = np.ravel(draw(range(64), batch=64).uniform(1, (500,)))
-    normal = np.ravel(draw(range(64), batch=64).normal(1, (500,)))
-    assert stats.kstest(uniform, "uniform").pvalue > 0.01
-    assert stats.kstest(normal, "norm").pvalue > 0.01
-
-
 def test_original_dropout_masks_without_scaling_in_training():
     x = np.random.default_rng(0).uniform(1, 2, (16, 4000)).astype(np.float32)
     output = original_dropout(tf.constant(x), 0.3, draw=draw(range(16)), stream=6).numpy()

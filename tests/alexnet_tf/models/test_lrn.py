@@ -157,10 +157,14 @@ def test_bfloat16_differs_from_float32_by_its_roundings(method, roundings):
     assert np.linalg.norm(slopes[1] - slopes[0]) < 2**-7 * np.linalg.norm(slopes[0])
 
 
-@pytest.mark.parametrize(("features", "method"), [(["avx2", "amx_bf16"], "band"), (["avx512_bf16"], "shifts")])
-def test_the_band_is_for_bfloat16_on_matrix_units(monkeypatch, features, method):
+@pytest.mark.parametrize(
+    ("features", "gpus", "method"),
+    [(["avx2", "amx_bf16"], [], "band"), (["avx512_bf16"], [], "shifts"), (["avx2", "amx_bf16"], ["GPU:0"], "shifts")],
+)
+def test_the_band_is_for_bfloat16_on_the_matrix_units_of_a_processor(monkeypatch, features, gpus, method):
     compiled.cache_clear()
     monkeypatch.setattr(lrn, "processor_features", lambda: features)
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: gpus)
     maps = random_maps(scale=60)
     np.testing.assert_array_equal(normalized(maps, PAPER), normalized(maps, PAPER, "shifts"))
     half = tf.cast(maps, tf.bfloat16)

@@ -7,7 +7,7 @@ from scipy import stats
 from alexnet_tf.data.images import decode, to_square
 from alexnet_tf.models.specs import InputSpec
 from alexnet_tf.models.views import Views
-from alexnet_tf.random_streams import COLUMN_OFFSET, FLIP, ROW_OFFSET, RandomStreams
+from alexnet_tf.random_streams import COLOUR, COLUMN_OFFSET, FLIP, ROW_OFFSET, RandomStreams
 from alexnet_tf.sample.generate import generate
 from pipeline.environment.yaml_file import read
 from tests.alexnet_tf.small_training import augmentation, input_spec
@@ -168,12 +168,6 @@ def test_a_border_lets_the_ten_views_look_beyond_the_image(crop_size):
     np.testing.assert_array_equal(found[:, 4], seen.center(tf.constant(images, tf.float32)))
 
 
-def test_the_fifth_view_is_the_centre_view():
-    images = tf.constant(pixels(3, 20), tf.float32)
-    seen = views(crop_size=12, size=20, mean="pixel", divide_by=64.0)
-    np.testing.assert_array_equal(seen.ten(images)[:, 4], seen.center(images))
-
-
 def test_nothing_but_the_mean_is_taken_from_the_pixels(root):
     # 40 pictures of the sample at the size of the records; ImageNet's pixels have a standard deviation of 74 (raw).
     pictures = [generate("train", n % 10, 20 + n, 2012)[1] for n in range(40)]
@@ -225,6 +219,18 @@ def test_training_crops_are_cut_from_the_enlarged_and_mirrored_image(stored_size
         assert errors[place] < 1e-3
         seen.add(place)
     assert len(seen) > 8
+
+
+def test_crops_of_enlarged_images_lose_the_mean_and_take_colour_noise():
+    images, where = pixels(16, 8), draw(16)
+    seen = views(crop_size=11, size=16, stored_size=8, mean="pixel", divide_by=64.0)
+    axes = np.random.default_rng(3).normal(scale=20, size=(3, 3)).astype(np.float32)
+    found = train(seen, images, draw_=where, axes=axes, colour_noise="sqrt_eigenvalue")
+    crops = train(raw(crop_size=11, size=16, stored_size=8), images, draw_=where, colour_noise="none")
+    shift = np.asarray(where.normal(COLOUR, (3,))) @ axes.T
+    expected = (crops - seen.mean + shift[:, None, None]) / 1.1 / 64  # convdata.py: over 1 + the noise's scale
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert np.abs(shift).min(axis=0).max() > 0.1
 
 
 @pytest.mark.parametrize("padding", [0, 3])

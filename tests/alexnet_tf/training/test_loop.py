@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from alexnet_tf.errors import DataError, Stopped, TrainingError
+from alexnet_tf.metrics.top_k import score_center
 from alexnet_tf.stop import Stop
 from alexnet_tf.training import guards
 from alexnet_tf.training import loop as fit_module
@@ -11,10 +12,12 @@ from alexnet_tf.training.checkpoint import Spent
 from alexnet_tf.training.loop import TrainingLoop
 from alexnet_tf.training.schedule import Plateau
 from tests.alexnet_tf.small_training import (
+    MemorySplit,
     alexnet,
     alexnet_bn,
     compiled,
     four_layer,
+    images,
     optimizer,
     schedule,
     split,
@@ -97,6 +100,16 @@ def test_the_history_says_the_mean_loss_of_the_epoch():
     row = make(compiled(epochs=1)).run().history[0]
     assert row.train_loss == pytest.approx(losses.mean(), rel=1e-6)
     assert row.train_top1_error == pytest.approx(errors.mean(), rel=1e-6)
+
+
+def test_the_history_has_the_scores_of_the_averaged_weights_on_the_held_out_images():
+    six = MemorySplit(images(48, 68), 68, class_names=tuple("abcdef"))
+    work = training(train=six, epochs=1, weight_averaging=0.9)
+    row = make(work).run().history[0]
+    scored = score_center(list(work.validation_logits(HELD_OUT)), HELD_OUT.labels)
+    found = (row.validation_loss, row.validation_top1_error, row.validation_top5_error)
+    assert found == pytest.approx((scored.losses.mean(), scored.error(1), scored.error(5)))
+    assert scored.error(5) != scored.error(1)
 
 
 @pytest.mark.parametrize(
@@ -312,16 +325,19 @@ def test_a_short_training_is_not_called_stalled_too_early():
     assert not make(compiled(alexnet_bn(), epochs=3)).run().stalled
 
 
-def test_the_best_epoch_is_kept_when_asked(monkeypatch):
+@pytest.mark.parametrize("averaging", [0.0, 0.9])
+def test_the_best_epoch_is_kept_when_asked(monkeypatch, averaging):
     errors = iter([0.5, 0.25, 0.75, 0.25])
     weights = []
-    work = compiled(epochs=4, keep="best")
+    work = compiled(epochs=4, keep="best", weight_averaging=averaging)
 
     class Scores:
         losses, scores = [1.0], {1: None}
 
         def error(self, k):
-            weights.append(work.variables["weights/fc8/kernel"].numpy())
+            with work.averaged():
+                weights.append(work.weights()["fc8/kernel"])
+            assert np.array_equal(work.weights()["fc8/kernel"], weights[-1]) == (not averaging)
             return next(errors)
 
     monkeypatch.setattr(fit_module, "score_center", lambda logits, labels: Scores())

@@ -38,6 +38,16 @@ def test_three_steps_by_hand_with_a_drop_of_the_learning_rate():
     assert (float(w), float(v)) == pytest.approx((1.374303125, -0.154446875))
 
 
+def test_two_steps_of_nesterov_with_decay_by_hand():
+    # Momentum 1/2, decay 1/4, rate 0.1, gradients 1 and 2, from w = 2, v = 0; the decay is a part of the slope.
+    w, v = step(2.0, 0.0, 1.0, 0.1, momentum=0.5, coupled=0.25, nesterov=True)
+    # slope 1 + 0.25·2 = 1.5, v = -0.15, w = 2 - 0.5·0.15 - 0.15
+    assert (float(w), float(v)) == pytest.approx((1.775, -0.15))
+    w, v = step(w, v, 2.0, 0.1, momentum=0.5, coupled=0.25, nesterov=True)
+    # slope 2 + 0.25·1.775 = 2.44375, v = -0.075 - 0.244375, w = 1.775 + 0.5·v - 0.244375
+    assert (float(w), float(v)) == pytest.approx((1.3709375, -0.319375))
+
+
 def test_a_hundred_steps_equal_the_paper_rule():
     generator = np.random.default_rng(0)
     expected_w, expected_v = generator.normal(size=50), np.zeros(50)
@@ -183,13 +193,17 @@ def test_two_steps_of_adam_by_hand():
 
 
 def test_adam_is_that_of_keras_and_stops_at_a_rate_of_0(model):
-    spec = optimizer(name="adam", weight_decay=0.0, bias_learning_rate_factor=1.0)
+    spec = optimizer(name="adam", momentum=0.8, weight_decay=0.5, bias_learning_rate_factor=1.0)
     theirs = keras.models.clone_model(model)
     theirs.set_weights(model.get_weights())
-    adam, ours = keras.optimizers.Adam(0.01), Adam(spec, model.trainable_variables)
+    adam, ours = keras.optimizers.Adam(0.01, beta_1=0.8), Adam(spec, model.trainable_variables)
     for step, gradient in enumerate(np.random.default_rng(0).normal(size=30)):
         slopes = [tf.fill(variable.shape, np.float32(gradient)) for variable in theirs.trainable_variables]
-        adam.apply(slopes, theirs.trainable_variables)
+        decayed = [
+            slope + 0.5 * variable if variable.path.endswith("kernel") else slope
+            for slope, variable in zip(slopes, theirs.trainable_variables, strict=True)
+        ]
+        adam.apply(decayed, theirs.trainable_variables)
         ours.apply(slopes, tf.constant(0.01), tf.constant(0.01 if step < 20 else 0.0), tf.constant(step))
         if step == 19:
             frozen = values(model)
@@ -247,7 +261,8 @@ def test_two_steps_of_muon_by_hand():
     np.testing.assert_allclose(w, np.array([[0.6], [0.72792]]) / norm - 0.01 * direction, atol=4e-4)
 
 
-def test_muon_moves_the_kernels_between_the_first_and_the_last_layer():
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_muon_moves_the_kernels_between_the_first_and_the_last_layer(precision):
     def make():
         layers = [keras.layers.Conv2D(units, 3, name=f"conv{n}") for n, units in ((1, 2), (2, 5))]
         last = [keras.layers.Flatten(), *(keras.layers.Dense(3, name=name) for name in ("fc6", "fc8"))]
@@ -259,17 +274,20 @@ def test_muon_moves_the_kernels_between_the_first_and_the_last_layer():
     ours, plain = make(), make()
     start = values(ours)
     spec = optimizer(name="muon", muon_learning_rate_factor=0.2, muon_momentum=0.7)
-    muon, sgd = Muon(spec, ours.trainable_variables), MomentumSGD(spec, plain.trainable_variables)
-    slopes = [np.random.default_rng(10 + n).normal(size=v.shape).astype(np.float32) for n, v in enumerate(ours.weights)]
-    for rule in (muon, sgd):
-        rule.apply(list(map(tf.constant, slopes)), tf.constant(0.5), tf.constant(0.5), tf.constant(0))
-    names = list(start)
+    muon, sgd = Muon(spec, ours.trainable_variables, precision), MomentumSGD(spec, plain.trainable_variables)
+    by_hand = {
+        name: (tf.Variable(start[name]), tf.Variable(0 * start[name])) for name in ("conv2/kernel", "fc6/kernel")
+    }
+    for number in range(2):  # the momentum shows from the second step on
+        draws = np.random.default_rng(10 + number)
+        slopes = {name: tf.constant(draws.normal(size=w.shape), tf.float32) for name, w in start.items()}
+        for rule in (muon, sgd):
+            rule.apply(list(slopes.values()), tf.constant(0.5), tf.constant(0.5), tf.constant(number))
+        for name, (w, v) in by_hand.items():
+            muon_update(w, v, slopes[name], tf.constant(0.2 * 0.5), 0.7, precision)
     for name, found in values(ours).items():
-        if name in ("conv2/kernel", "fc6/kernel"):
-            outputs, slope = found.shape[-1], slopes[names.index(name)]
-            direction = orthogonalized(tf.reshape(slope, [-1, outputs])).numpy().reshape(slope.shape)
-            expected = start[name] * outputs**0.5 / np.linalg.norm(start[name]) - 0.2 * 0.5 * direction
-            np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6, err_msg=name)
+        if name in by_hand:
+            np.testing.assert_array_equal(found, by_hand[name][0], err_msg=name)
         else:
             np.testing.assert_array_equal(found, values(plain)[name], err_msg=name)
 
