@@ -64,7 +64,7 @@ lock:  ## resolve the newest versions that pyproject.toml allows into constraint
 	@{ grep '^#' constraints.txt; $(VENV).lock/bin/python -m pip freeze --all --exclude-editable; } > constraints.txt.new
 	@mv constraints.txt.new constraints.txt && rm -rf $(VENV).lock
 
-clean:  ## remove the environment and all that the pipeline wrote, but not the tracked runs
+clean:  ## remove the environment, all outputs and DVC's cache with those of experiments, but not the tracked runs
 	rm -rf $(VENV) data/dataset data/records data/statistics data/verdict.json models reports exports .dvc/cache .dvc/tmp
 	rm -rf .alexnet/checkpoints .alexnet/chaos .alexnet/verify .alexnet/averages .alexnet/timings .alexnet/sources
 

@@ -47,3 +47,8 @@ class TrainingError(AlexNetError):
 
 class Stopped(AlexNetError):
     """A training that ended early because it was asked to; its text says where it goes on."""
+
+
+def how_to_install(extra: str) -> str:
+    """Say how an extra of this package is installed, which no package index has."""
+    return f"`pip install -c constraints.txt -e '.[{extra}]'` in a clone, or `pip install 'FILE[{extra}]'` of a wheel,"

@@ -2,6 +2,8 @@
 
 import sys
 
+from alexnet_tf.errors import how_to_install
+
 _OWN = ("alexnet_tf", "components", "pipeline")
 
 
@@ -16,7 +18,7 @@ def main() -> None:
             raise
         sys.exit(
             f"error: alexnet: the module {error.name}, which the pipeline needs, is not installed; "
-            "`pip install 'alexnet-tf[pipeline]'` brings it"
+            f"{how_to_install('pipeline')} brings it"
         )
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alexnet_tf.data.npy_file import save_npy
-from alexnet_tf.errors import AlexNetError
+from alexnet_tf.errors import AlexNetError, how_to_install
 from alexnet_tf.export import agreement, onnx_runner
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ def require_packages() -> None:
     missing = [name for name in ("onnx", "onnxruntime") if find_spec(name) is None]
     if missing:
         raise AlexNetError(
-            f"export.onnx of this variant is true, which needs {' and '.join(missing)}: install it with"
-            " `pip install 'alexnet-tf[onnx]'`, or set it to false; nothing was exported."
+            f"export.onnx of this variant is true, which needs {' and '.join(missing)}: "
+            f"{how_to_install('onnx')} brings it, or set it to false; nothing was exported."
         )
 
 

@@ -9,7 +9,7 @@ from pipeline.commands.base import Command, example
 _HELP = f"""Make a project for your own images in FOLDER, which `dvc repro` runs with the installed package.
 
 The images are in one folder for each class, in train/, val/ and test/ or without these. FOLDER gets params.yaml,
-dvc.yaml, .gitignore and a README.
+dvc.yaml, a README and DVC's files.
 
 {example("alexnet init flowers --source-folder ~/pictures/flowers" + chr(10) + "cd flowers" + chr(10) + "dvc repro")}"""
 

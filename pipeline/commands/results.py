@@ -21,9 +21,9 @@ results/EXPERIMENT/averages. Models and records come from DVC's cache, so this n
 _PUBLISH_HELP = f"""Add a trained model to results/pretrained/NAME, for `alexnet predict --pretrained NAME`.
 
 The model is a compressed copy of models/VARIANT. Both are scored on the test split first; loss.json next to the model
-says what the compression cost.
+says what the compression cost. A model of the same name is replaced.
 
-{example("alexnet results publish optimized cifar10")}"""
+{example("alexnet results publish optimized my_model")}"""
 _FIGURE1_HELP = f"""Print how many epochs ReLU and tanh need to reach 25 % training error (§3.1, figure 1).
 
 {example("alexnet results figure1 relu_tanh --plot figure1.png")}"""

@@ -42,6 +42,8 @@ same results, different bytes  every number is the same
 within tolerance               numbers differ by no more than --tolerance
 not reproduced                 numbers differ by more, there are none, or the claimed ones are not found
 
+A stage that has no numbers, such as export, may also have "different bytes"; the other stages then decide.
+
 Errors are fractions, so a tolerance of 0.05 is five percentage points.
 
 The exit code is 1 for `not reproduced`, else 0.

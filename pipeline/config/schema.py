@@ -43,7 +43,7 @@ def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class RuntimeParams(StageParams):
-    """The section `runtime`: how fast and where, never the result."""
+    """The section `runtime`: how fast and where; it changes results by rounding at most."""
 
     source_folder: str | None = Field(description="Folder of data sets that are already on this machine.")
     devices: Annotated[tuple[str, ...], AfterValidator(_distinct)] = Field(
