@@ -24,6 +24,7 @@ import click
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 
+from alexnet_tf.data.npy_file import save_npy
 from alexnet_tf.data.record_dataset import RecordDataset
 from alexnet_tf.metrics.significance import paired_difference, wilson_interval
 from alexnet_tf.metrics.top_k import CONFIDENCE
@@ -149,7 +150,7 @@ def right(classifier: "Classifier", images: Images, view: str, strategy: "tf.dis
     """Return which images the model names by their labels, (N,) bool."""
     from alexnet_tf.devices.inference import Inference
     from alexnet_tf.evaluation.evaluate import evaluate
-    from alexnet_tf.metrics.top_k import score_center
+    from alexnet_tf.metrics.top_k import join, score_center
 
     if view == "ten_crop":
         found = evaluate(classifier, images, batch_size=250, strategy=strategy, advance=lambda _: None)
@@ -159,7 +160,7 @@ def right(classifier: "Classifier", images: Images, view: str, strategy: "tf.dis
         return classifier.model(classifier.center_view(classifier.inputs(pixels)), training=False)[:, None]
 
     logits = Inference(center, strategy=strategy, batch_size=1000).logits(images)
-    return score_center(logits, images.labels).correct(1)
+    return join(score_center(logits, images.labels)).correct(1)
 
 
 def require_kept(folder: Path, error: float, view: str) -> None:
@@ -222,7 +223,7 @@ def main(model: str, view: str, chosen: tuple[str, ...], records: Path, images: 
     for name in dict.fromkeys((CLEAN, *(chosen or CHANGES))):
         path = folder / f"{view}-{hashlib.sha256(name.encode()).hexdigest()[:12]}.npy"
         if not path.exists():
-            np.save(path, right(classifier, corrupted(original, CHANGES[name]), view, strategy))
+            save_npy(path, right(classifier, corrupted(original, CHANGES[name]), view, strategy))
         found[name] = np.load(path)
         if name == CLEAN and len(indices) == split.num_examples and (trained / LOSS).exists():
             require_kept(trained, 1 - float(found[name].mean()), view)

@@ -54,10 +54,11 @@ PREPROCESS = {
 @click.option("--folder", type=click.Path(path_type=Path), required=True, help="A folder that does not exist yet.")
 @click.option("--workers", default=os.cpu_count(), show_default=True, help="Beam workers, and processes of the pool.")
 def main(jpeg: tuple[int, ...], raw: tuple[int, ...], folder: Path, workers: int) -> None:
-    """Measure the curve, and write it row by row."""
+    """Measure the curve; an interrupted one leaves the results as they were."""
     if not jpeg + raw:
         raise click.UsageError("expected at least one --jpeg IMAGES or --raw IMAGES, for example --jpeg 1000")
-    with RESULTS.open("w", newline="") as file:
+    partial = RESULTS.with_suffix(".partial")
+    with partial.open("w", newline="") as file:
         file.writelines(f"# {line}\n" for line in describe())
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(COLUMNS)
@@ -72,6 +73,7 @@ def main(jpeg: tuple[int, ...], raw: tuple[int, ...], folder: Path, workers: int
                     click.echo(" ".join(f"{column}={value}" for column, value in zip(COLUMNS, row, strict=True)))
             finally:
                 shutil.rmtree(folder)
+    partial.replace(RESULTS)
 
 
 def measured(name: str, encoding: str, folder: Path, workers: int) -> tuple[str, str, int]:

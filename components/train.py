@@ -15,8 +15,7 @@ Guarantees:
     dropout come from (seed, step, position in the global batch). Stopped or killed at any moment and started again it
     ends at the same weights, on CPUs bit by bit. On GPUs this was not measured. By the documentation of TensorFlow and
     cuDNN, gradients of convolutions and of max pooling may differ from run to run there unless
-    `tf.config.experimental.enable_op_determinism` was called, which it is not here; and GPUs from Ampere on multiply
-    float32 numbers in TF32.
+    `tf.config.experimental.enable_op_determinism` was called, which it is not here.
 
 Fails when:
     the batch does not divide among the replicas, the crop does not fit the image, a loss or an updated weight is not

@@ -56,7 +56,7 @@ def run_stage(
     places = {name: workspace.root / path for name, path in item.outputs().items()}
     progress = progress or SilentProgress()
     tracker: StageTracker = SilentStageTracker()
-    status = "FAILED"
+    status, committed = "FAILED", False
     meter, stop = Meter(), Stop()
     interruption = Interruption(stop, item.address)
     checkpoint: Path | None = None
@@ -64,6 +64,7 @@ def run_stage(
         try:
             # Two runs of a stage in one folder would clear away what the other writes.
             _lock(locks, workspace, item, f"{workspace.root.resolve()} {item.address}", "the same stage here", progress)
+            locks.callback(outputs.discard, places.values())  # before the lock goes, and only by who has it
             _require_inputs(workspace.root, item, config)
             params = config.params[item.address]
             identity, written = fingerprint(workspace.root, item, params), _written(workspace.root, item)
@@ -84,6 +85,7 @@ def run_stage(
                     "result; undo the change and give the same command again (a training continues from its checkpoint)"
                 )
             outputs.commit(places.values())
+            committed = True
             progress.line(f"{item.address}: {found}")
             meter.write(workspace.scratch / "timings", item, identity)
             outputs.remove(checkpoint)
@@ -95,6 +97,12 @@ def run_stage(
             raise Interrupted(f"{item.address}: {error}", interruption.number) from None
         except KeyboardInterrupt:
             status = "KILLED"
+            if committed:
+                raise Interrupted(
+                    f"{item.address}: interrupted; its outputs are complete, but not all that follows them was done: "
+                    "the same command makes up for it",
+                    interruption.number,
+                ) from None
             on = "continues from its last checkpoint" if checkpoint and checkpoint.exists() else "starts it again"
             raise Interrupted(
                 f"{item.address}: interrupted; no partial output is kept, and the same command {on}",
@@ -103,7 +111,6 @@ def run_stage(
         except OSError as error:
             raise os_error_sentence(error, item.address, workspace.root) from error
         finally:
-            outputs.discard(places.values())
             tracker.close(status, meter.read())
 
 

@@ -12,6 +12,7 @@ import tensorflow as tf
 from alexnet_tf.devices.cluster import Cluster, cluster
 from alexnet_tf.errors import ConfigError, DataError, TrainingError
 
+_PIECE_BYTES = 2**28  # what workers send each other at once: a checkpoint may be larger than 32 bits can count
 _LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError, tf.errors.DeadlineExceededError)
 
 
@@ -26,6 +27,7 @@ def make_strategy(devices: Sequence[str] = ()) -> tf.distribute.MirroredStrategy
         ConfigError: When a device is not there.
     """
     _divide_cpu(devices)
+    _keep_float32()
     present = [device.name.removeprefix("/device:") for device in tf.config.list_logical_devices()]
     named = [name.removeprefix("/").removeprefix("device:") for name in devices]
     missing = [name for name in named if name not in present]
@@ -60,6 +62,11 @@ def _divide_cpu(devices: Sequence[str]) -> None:
             tf.config.set_logical_device_configuration(cpu, logical)
 
 
+def _keep_float32() -> None:
+    """Compute float32 as float32 on GPUs that would round it to TF32's 10 bits; who wants speed has bfloat16."""
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+
+
 @cache
 def _mirrored(devices: tuple[str, ...]) -> tf.distribute.MirroredStrategy:
     """Return the process's one strategy over these devices.
@@ -72,6 +79,7 @@ def _mirrored(devices: tuple[str, ...]) -> tf.distribute.MirroredStrategy:
 
 @cache
 def _multi_worker() -> tf.distribute.Strategy:
+    _keep_float32()
     handler = signal.getsignal(signal.SIGTERM)
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
     # TensorFlow 2.21 takes SIGTERM for itself and then does nothing with it: give it back to whoever had it.
@@ -114,12 +122,18 @@ def from_chief(strategy: tf.distribute.Strategy, content: bytes) -> bytes:
     workers = _workers(strategy)
     if workers is None:
         return content
-    length, _ = agreed(strategy, len(content), False)
-    if length == 0:  # TensorFlow 2.21 crashes on the sum of nothing
-        return b""
+    num_pieces, _ = agreed(strategy, -(-len(content) // _PIECE_BYTES), False)
+    return b"".join(
+        _piece_from_chief(strategy, workers, content[number * _PIECE_BYTES : (number + 1) * _PIECE_BYTES])
+        for number in range(num_pieces)
+    )
+
+
+def _piece_from_chief(strategy: tf.distribute.Strategy, workers: Cluster, piece: bytes) -> bytes:
+    length, _ = agreed(strategy, len(piece), False)
     padded = np.zeros(-(-length // 4) * 4, np.uint8)
     if workers.is_chief:
-        padded[:length] = np.frombuffer(content, np.uint8)
+        padded[:length] = np.frombuffer(piece, np.uint8)
     return _sum(strategy, padded.view(np.int32)).tobytes()[:length]
 
 

@@ -101,11 +101,13 @@ def evaluate_learnt(
 
     inference = Inference(center_logits, strategy=strategy, batch_size=batch_size)
     positions = spread(split.num_examples, num_images)
-    batches = []
-    for logits in inference.logits(split, positions):
-        batches.append(logits)
-        advance(len(logits))
-    return score_center(batches, split.labels[positions])
+
+    def batches():
+        for logits in inference.logits(split, positions):
+            yield logits
+            advance(len(logits))
+
+    return join(score_center(batches(), split.labels[positions]))
 
 
 def ten_view_logits(classifier: Classifier, images: tf.Tensor) -> tf.Tensor:

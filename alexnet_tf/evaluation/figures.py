@@ -16,19 +16,19 @@ SHEET_PX = 96
 _WAYS = 10_000  # to deal kernels to towers
 
 
-def top_five(images: np.ndarray, described: Sequence[Mapping[str, Any]], *, columns: int = 4) -> bytes:
+def top_five(images: np.ndarray, described: Sequence[Mapping[str, Any]]) -> bytes:
     """Draw images with bars of their most probable classes, as figure 4, left: the correct label's bar is red.
 
     Args:
         images: (N, S, S, 3) uint8, at least one.
         described: One entry an image, as `gallery.describe` gives it; without `label` no bar is red.
-        columns: Images in a row.
 
     Returns:
         A PNG.
     """
     width, height, side = 2.5, 3.3, 1.9  # of an image with its bars, and of the image, in inches
     whole = width - 0.3  # a bar's, at a probability of 1
+    columns = 4
     rows = -(-len(images) // columns)
     figure, axes = _canvas(width * columns, height * rows)
     bars: list[tuple[float, float, float, str]] = []
@@ -46,22 +46,19 @@ def top_five(images: np.ndarray, described: Sequence[Mapping[str, Any]], *, colu
     return _in_256_colours(png(figure, dpi=80))
 
 
-def neighbours(
-    queries: np.ndarray, found: Sequence[np.ndarray], described: Sequence[Mapping[str, Any]], *, columns: int = 6
-) -> bytes:
+def neighbours(queries: np.ndarray, found: Sequence[np.ndarray], described: Sequence[Mapping[str, Any]]) -> bytes:
     """Draw test images and beside each its nearest training images, as figure 4, right.
 
     Args:
         queries: (Q, S, S, 3) uint8, at least one.
-        found: For each query (n, S, S, 3) uint8, nearest first, n at most `columns`.
+        found: For each query (n, S, S, 3) uint8, nearest first.
         described: One entry a query, as `gallery.describe_neighbours` gives it.
-        columns: Places for neighbours.
 
     Returns:
         A PNG: the name of the class under each image, red where it is the query's.
     """
     width, height, side = 1.3, 1.55, 1.2  # of an image with its class, and of the image, in inches
-    figure, axes = _canvas(width * (columns + 1) + 0.3, height * len(queries))
+    figure, axes = _canvas(width * (1 + max(map(len, found))) + 0.3, height * len(queries))
     for row, (query, images, entry) in enumerate(zip(queries, found, described, strict=True)):
         top = height * row + 0.05
         _show(axes, query, 0.05, top, side, entry["label"], size=7.5)

@@ -155,18 +155,26 @@ def join(batches: list[Predictions]) -> Predictions:
     )
 
 
-def score_center(batches: Iterable[np.ndarray], labels: np.ndarray) -> Predictions:
-    """Score centre crops alone, as training does after every epoch.
+def score_center(batches: Iterable[np.ndarray], labels: np.ndarray) -> list[Predictions]:
+    """Score centre crops alone, as training does after every epoch; of the logits one batch is in memory.
 
     Args:
         batches: (n, 1, K) float32 logits, batch after batch in the order of `labels`.
-        labels: (N,) int, 0..K-1.
+        labels: (N,) int, 0..K-1; there may be fewer logits.
+
+    Returns:
+        One entry a batch, for `join`.
 
     Raises:
         TrainingError: A logit is not finite.
     """
-    logits = np.concatenate(list(batches))[:, 0].astype(np.float64)
-    require_finite(logits)
-    logits -= logits.max(axis=-1, keepdims=True)
-    own = np.take_along_axis(logits, labels[:, None].astype(np.intp), axis=1)[:, 0]
-    return _score(softmax(logits), labels, np.log(np.exp(logits).sum(axis=-1)) - own)
+    scored, start = [], 0
+    for batch in batches:
+        logits = batch[:, 0].astype(np.float64)
+        require_finite(logits)
+        logits -= logits.max(axis=-1, keepdims=True)
+        own_labels = labels[start : start + len(logits)]
+        own = np.take_along_axis(logits, own_labels[:, None].astype(np.intp), axis=1)[:, 0]
+        scored.append(_score(softmax(logits), own_labels, np.log(np.exp(logits).sum(axis=-1)) - own))
+        start += len(logits)
+    return scored

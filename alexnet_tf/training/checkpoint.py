@@ -164,8 +164,13 @@ class Checkpoint:
         return State.from_json(meta["state"]), best
 
     def delete(self) -> None:
-        """Delete the folder, once the result is safe elsewhere."""
-        shutil.rmtree(self.path.parent, ignore_errors=True)
+        """Delete the folder, if there is one.
+
+        Raises:
+            OSError: It cannot be deleted.
+        """
+        if self.path.parent.exists():
+            shutil.rmtree(self.path.parent)
 
 
 def read_state(folder: Path) -> State | None:

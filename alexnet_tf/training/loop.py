@@ -16,7 +16,7 @@ from alexnet_tf.devices.cluster import cluster
 from alexnet_tf.devices.precision import arithmetic
 from alexnet_tf.devices.strategy import agreed, from_chief, naming_lost_workers, require_same_training
 from alexnet_tf.errors import Stopped
-from alexnet_tf.metrics.top_k import Predictions, score_center
+from alexnet_tf.metrics.top_k import Predictions, join, score_center
 from alexnet_tf.stop import Stop
 from alexnet_tf.training import guards
 from alexnet_tf.training.checkpoint import Checkpoint, Spent, State, Stopwatch
@@ -173,9 +173,9 @@ class TrainingLoop:
             network=training.model.spec,
         )
         with closing(training.validation_logits(self._validation)) as batches:
-            logits = list(takewhile(lambda _: not self._stop.asked, batches))
+            scored = score_center(takewhile(lambda _: not self._stop.asked, batches), self._validation.labels)
         self._agreed_unless_stopped(0)
-        return score_center(logits, self._validation.labels)
+        return join(scored)
 
     def _end_epoch(self) -> None:
         training, state = self._training, self._state

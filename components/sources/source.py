@@ -129,5 +129,8 @@ def sorted_order(values: np.ndarray, *, where: str) -> np.ndarray:
     """
     permutation = np.argsort(values, kind="stable")
     if np.any(values[permutation][1:] == values[permutation][:-1]):
-        raise DataError(f"{where}: expected every image to have a name of its own, found one name twice.")
+        raise DataError(
+            f"{where}: expected every image to have a name of its own in its class, found one name twice; "
+            "rename one of the two."
+        )
     return permutation

@@ -15,7 +15,7 @@ import numpy as np
 from alexnet_tf.data.tfrecord import decode_example, indexed_records, read_record
 from alexnet_tf.errors import DataError
 from components.sources.files import Ignored
-from components.sources.source import RawImage, Source, order_value, sorted_order
+from components.sources.source import RawImage, Source, key_text, order_value, sorted_order
 from components.sources.tfds_preparation import prepare
 
 _SPLITS = ("train", "validation", "test")
@@ -206,4 +206,4 @@ def _raw_image(layout: _Layout, split: str, payload: bytes, copy: int = 0) -> Ra
     identity = example[layout.identity] if layout.identity else hashlib.sha256(content).hexdigest()
     text = identity.decode() if isinstance(identity, bytes) else str(identity)
     text += f"-{copy}" if copy else ""
-    return RawImage(f"{split}/{layout.class_names[label]}/{text}", label, content)
+    return RawImage(key_text(f"{split}/{layout.class_names[label]}/{text}"), label, content)

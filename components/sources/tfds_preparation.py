@@ -1,6 +1,5 @@
 """Have tensorflow-datasets fetch and prepare a set, or say what to fetch by hand."""
 
-import difflib
 import hashlib
 import importlib
 import urllib.error
@@ -9,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from alexnet_tf.errors import AlexNetError, ConfigError, DataError
+from alexnet_tf.nearest import nearest
 
 _PATIENCE_SECONDS = 10
 _URLS_SHOWN = 6
@@ -36,10 +36,10 @@ def prepare(name: str, data_dir: Path, *, builder: str = "") -> Path:
     try:
         found = tfds.builder(name, data_dir=data_dir, file_format="tfrecord")
     except (tfds.core.DatasetNotFoundError, ValueError) as error:
-        near = difflib.get_close_matches(name, tfds.list_builders(with_community_datasets=False), 1)
+        known = tfds.list_builders(with_community_datasets=False)
         raise ConfigError(
             f"download.source: expected tfds: and the name of a set that tensorflow-datasets knows, found "
-            f"{name!r}{f'; did you mean {near[0]!r}?' if near else '.'}"
+            f"{name!r}{nearest(name, known)}"
         ) from error
     manual = data_dir / "downloads" / "manual"
     manual.mkdir(parents=True, exist_ok=True)  # so that what the message names is there to be filled

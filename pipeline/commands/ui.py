@@ -30,9 +30,10 @@ def command(port: int | None, browser: bool | None) -> None:
     from pipeline.tracking.tracking_uri import is_server, tracking_uri
 
     workspace = find_workspace()
+    config = load(workspace.root / PARAMS_FILE)
     uri, data_set = tracking_uri(workspace.home), current_data_set(workspace.root)
     chosen = None if is_server(uri) else _usable(port)
-    if problem := complete(workspace, load(workspace.root / PARAMS_FILE)):
+    if problem := complete(workspace, config):
         say(f"MLflow: {problem}; the records are in .alexnet/spool, `alexnet track sync` sends them")
     if rows := rows_left(workspace.home):
         say(f"{rows} runs of an earlier version are in the experiment `alexnet`; `alexnet track rebuild` moves them")

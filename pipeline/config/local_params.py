@@ -23,7 +23,12 @@ from pipeline.stages import outputs
 
 LOCAL_FILE = "params.local.yaml"
 DEFAULTS_FILE = Path(__file__).parent / "runtime.yaml"
-_SOURCE_FOLDER = re.compile(r"^(?P<key>  source_folder:[ ]*)(?P<value>[^#\n]*?)(?P<rest>[ ]*(#.*)?)$", re.MULTILINE)
+_SOURCE_FOLDER = re.compile(
+    r"""^(?P<key>[ ]{2}source_folder:[ ]*)
+    (?P<value>'(?:[^'\n]|'')*' | "(?:[^"\\\n]|\\.)*" | [^'"\#\n][^\n]*? | )
+    (?P<rest>[ ]*(?:(?<=[ ])\#.*)?)$""",
+    re.MULTILINE | re.VERBOSE,
+)
 _NEW = "# Values of `runtime` for this machine only; Git and DVC ignore this file.\nruntime:\n"
 
 

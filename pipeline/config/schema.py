@@ -37,7 +37,7 @@ def _runner(name: str) -> str:
 
 
 def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
-    if len(set(names)) < len(names):
+    if len({name.removeprefix("/").removeprefix("device:") for name in names}) < len(names):
         raise ValueError("expected each device once")
     return names
 

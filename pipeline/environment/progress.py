@@ -4,9 +4,9 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cached_property
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from components.interfaces import Progress, Task
 
@@ -24,7 +24,27 @@ RATED = ("images", "steps", "examples")  # nobody plans by variants or shards pe
 def progress_for(stream: TextIO | None = None) -> Progress:
     """Choose a bar where `stream` (by default standard error) is a terminal, else lines."""
     chosen = sys.stderr if stream is None else stream
-    return BarProgress(chosen) if chosen.isatty() else LineProgress(chosen)
+    quiet = cast("TextIO", _Quiet(chosen))
+    return BarProgress(quiet) if chosen.isatty() else LineProgress(quiet)
+
+
+class _Quiet:
+    """A stream that takes no harm if nobody reads it any more: a terminal or a pipe that is gone ends no training."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 class Pace:

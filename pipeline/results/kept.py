@@ -100,8 +100,9 @@ class Result:
 
     @property
     def processor(self) -> str:
-        """The processor that it ran on, with its vector instructions; older results do not tell."""
-        return self.row["tags"].get("host.cpu", "not recorded")
+        """The processor that it ran on, with its vector instructions, and GPUs beside it; older results do not tell."""
+        tags = self.row["tags"]
+        return ", ".join(filter(None, (tags.get("host.cpu", "not recorded"), tags.get("host.gpus"))))
 
     @property
     def machine(self) -> str:

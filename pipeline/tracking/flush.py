@@ -40,29 +40,38 @@ def connect(home: Path) -> "Runs":
 
 
 def send(home: Path, folders: list[Path]) -> None:
-    """Send folders, one after the other.
+    """Send folders, one after the other; one that cannot be sent stays as it is, and keeps no other from it.
 
     Raises:
-        Exception: Whatever MLflow raises; that folder and those after it then stay as they are.
+        Exception: Whatever MLflow raises of the first such folder, which a note names.
     """
     runs = connect(home)
     from pipeline.tracking.spool_reader import SpoolReader
 
+    failed: list[Exception] = []
     for folder in folders:
         reader = SpoolReader(folder, runs)
         if not is_growing(folder) and reader.claim():
             try:
                 while not reader.proceed():
                     pass
+            except Exception as error:
+                error.add_note(f"({folder.relative_to(home)})")
+                failed.append(error)
+                if probe(tracking_uri(home)):  # nor will it take the others
+                    break
             finally:
                 reader.release()
+    if failed:
+        raise failed[0]
 
 
 def reason(error: Exception, home: Path) -> str:
     """What went wrong, in one line: what keeps all from being sent, else the first line of the error."""
     if isinstance(error, ConnectionError):
         return str(error)
-    return probe(tracking_uri(home)) or (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+    said = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+    return probe(tracking_uri(home)) or " ".join([said, *getattr(error, "__notes__", [])])
 
 
 def main() -> int:

@@ -266,7 +266,7 @@ def test_a_prepared_set_whose_files_differ_from_its_description_is_an_error(prep
 
 
 def test_an_unknown_set_is_an_error_with_the_nearest_name(tmp_path):
-    with pytest.raises(ConfigError, match="did you mean 'mnist'"):
+    with pytest.raises(ConfigError, match="did you mean mnist"):
         run(tmp_path / "out", "tfds:mnits", tmp_path)
 
 

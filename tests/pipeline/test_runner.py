@@ -134,6 +134,36 @@ def test_two_runs_of_a_stage_in_one_folder_take_turns(workspace, monkeypatch):
     assert list((workspace.scratch / "locks").iterdir()) == []
 
 
+def test_a_run_that_is_interrupted_as_it_waits_leaves_the_other_one_alone(workspace, monkeypatch):
+    stub = sys.modules["components.download"].run
+
+    class Impatient(SilentProgress):
+        def line(self, text):
+            assert text.startswith("download: waiting for process")
+            raise KeyboardInterrupt
+
+    def with_another_beside(inputs, outputs, params, runtime):
+        stub(inputs, outputs, params, runtime)
+        config = read_config(workspace)
+        with pytest.raises(Interrupted, match="interrupted"):
+            run_stage(workspace, config, config.item("download"), progress=Impatient())
+
+    monkeypatch.setattr(sys.modules["components.download"], "run", with_another_beside)
+    run(workspace, "download")
+    assert (workspace.root / "data/dataset/params.json").exists()
+    assert leftovers(workspace) == []
+
+
+def test_an_interruption_after_the_outputs_are_in_their_places_says_so(workspace):
+    def after(tracker):
+        raise KeyboardInterrupt
+
+    config = read_config(workspace)
+    with pytest.raises(Interrupted, match="its outputs are complete, but not all that follows"):
+        run_stage(workspace, config, config.item("download"), after=after)
+    assert (workspace.root / "data/dataset/params.json").exists()
+
+
 def test_the_same_training_in_two_folders_of_one_home_takes_turns(workspace, monkeypatch):
     run_all(workspace, until="train")
     shutil.rmtree(workspace.root / "models")

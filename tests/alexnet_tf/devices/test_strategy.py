@@ -47,6 +47,32 @@ def test_workers_that_train_something_else_are_refused(monkeypatch, two_replicas
         require_same_training(two_replicas, "abc", "float32")
 
 
+@pytest.mark.parametrize("length", [0, 6, 7, 20])
+def test_what_the_chief_sends_comes_in_pieces(monkeypatch, length):
+    sent, content = [], bytes(range(length))
+
+    class Chief:
+        is_chief = True
+
+    def summed(strategy, values):
+        sent.append(values.nbytes)
+        return values
+
+    monkeypatch.setattr(distribution, "_workers", lambda strategy: Chief)
+    monkeypatch.setattr(distribution, "_sum", summed)
+    monkeypatch.setattr(distribution, "_PIECE_BYTES", 7)
+    assert distribution.from_chief(None, content) == content
+    assert max(sent) == 8  # two numbers, or a piece in whole numbers
+
+
+def test_float32_is_not_rounded_to_tf32(two_devices):
+    import tensorflow as tf
+
+    tf.config.experimental.enable_tensor_float_32_execution(True)
+    make_strategy(two_devices)
+    assert not tf.config.experimental.tensor_float_32_execution_enabled()
+
+
 def test_networks_of_other_shapes_can_be_trained_one_after_the_other_in_a_process(two_devices):
     import tensorflow as tf
 

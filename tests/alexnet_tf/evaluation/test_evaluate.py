@@ -62,7 +62,7 @@ def test_every_image_counts_once_whatever_batch_and_replicas(two_devices, make_c
 def test_what_was_learnt_is_scored_by_centre_crops_of_evenly_spread_images(make_classifier, num_images, positions):
     from alexnet_tf.devices.strategy import make_strategy
     from alexnet_tf.evaluation.evaluate import evaluate_learnt
-    from alexnet_tf.metrics.top_k import score_center
+    from alexnet_tf.metrics.top_k import join, score_center
 
     strategy, advanced = make_strategy(("CPU:0",)), []
     with strategy.scope():
@@ -72,7 +72,7 @@ def test_what_was_learnt_is_scored_by_centre_crops_of_evenly_spread_images(make_
     )
     assert sum(advanced) == len(positions)
     views = classifier.center_view(classifier.inputs(Split().read(list(positions))))
-    expected = score_center([classifier.model(views).numpy()[:, None]], Split.labels[list(positions)])
+    expected = join(score_center([classifier.model(views).numpy()[:, None]], Split.labels[list(positions)]))
     np.testing.assert_array_equal(found.classes, expected.classes)
     np.testing.assert_allclose(found.losses, expected.losses, rtol=1e-5)
 

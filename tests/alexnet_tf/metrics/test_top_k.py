@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alexnet_tf.errors import ConfigError, TrainingError
-from alexnet_tf.metrics.top_k import CENTER, reported_ks, score_center, score_views, softmax, top_k_scores
+from alexnet_tf.metrics.top_k import CENTER, join, reported_ks, score_center, score_views, softmax, top_k_scores
 
 
 def test_scores_by_hand():
@@ -95,6 +95,16 @@ def test_logits_in_bfloat16_are_counted_and_summed_in_full_precision():
         np.testing.assert_allclose(found.losses, expected.losses, rtol=1e-6)
         np.testing.assert_allclose(found.probabilities, expected.probabilities, rtol=1e-5)
         np.testing.assert_array_equal(found.classes, expected.classes)
-    found, expected = (score_center([each[:, :1]], labels) for each in (logits, wide))
+    found, expected = (join(score_center([each[:, :1]], labels)) for each in (logits, wide))
     assert math.fsum(found.losses) == pytest.approx(math.fsum(expected.losses), rel=1e-6)
     assert found.error(5) == expected.error(5)
+
+
+def test_batches_of_centre_crops_are_scored_with_their_own_labels():
+    logits = np.random.default_rng(0).normal(size=(11, 1, 7)).astype(np.float32)
+    labels = np.arange(11) % 7
+    whole, parts = (join(score_center(np.split(logits, places), labels)) for places in ([], [4, 8]))
+    np.testing.assert_array_equal(parts.losses, whole.losses)
+    np.testing.assert_array_equal(parts.label_probabilities, softmax(logits[:, 0])[np.arange(11), labels])
+    np.testing.assert_array_equal(parts.scores[5], whole.scores[5])
+    assert len(score_center([logits[:4]], labels)[0].losses) == 4  # a stop leaves out the rest

@@ -49,6 +49,19 @@ def test_what_is_saved_is_restored_bit_by_bit(tmp_path):
     assert best.keys() == {"conv1/kernel"}
     checkpoint.delete()
     assert not (tmp_path / "fingerprint").exists()
+    checkpoint.delete()  # nothing is there any more
+
+
+def test_a_checkpoint_that_cannot_be_deleted_is_not_passed_over(tmp_path, monkeypatch):
+    checkpoint = Checkpoint(tmp_path / "fingerprint", "float32")
+    checkpoint.save(STATE, {}, {})
+
+    def refuse(path, *_, **__):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("os.rmdir", refuse)
+    with pytest.raises(PermissionError):
+        checkpoint.delete()
 
 
 def test_a_checkpoint_of_another_arithmetic_is_refused(tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from alexnet_tf.errors import DataError, Stopped, TrainingError
-from alexnet_tf.metrics.top_k import score_center
+from alexnet_tf.metrics.top_k import join, score_center
 from alexnet_tf.stop import Stop
 from alexnet_tf.training import guards
 from alexnet_tf.training import loop as fit_module
@@ -106,7 +106,7 @@ def test_the_history_has_the_scores_of_the_averaged_weights_on_the_held_out_imag
     six = MemorySplit(images(48, 68), 68, class_names=tuple("abcdef"))
     work = training(train=six, epochs=1, weight_averaging=0.9)
     row = make(work).run().history[0]
-    scored = score_center(list(work.validation_logits(HELD_OUT)), HELD_OUT.labels)
+    scored = join(score_center(work.validation_logits(HELD_OUT), HELD_OUT.labels))
     found = (row.validation_loss, row.validation_top1_error, row.validation_top5_error)
     assert found == pytest.approx((scored.losses.mean(), scored.error(1), scored.error(5)))
     assert scored.error(5) != scored.error(1)
@@ -340,7 +340,7 @@ def test_the_best_epoch_is_kept_when_asked(monkeypatch, averaging):
             assert np.array_equal(work.weights()["fc8/kernel"], weights[-1]) == (not averaging)
             return next(errors)
 
-    monkeypatch.setattr(fit_module, "score_center", lambda logits, labels: Scores())
+    monkeypatch.setattr(fit_module, "join", lambda scored: Scores())
     fitted = make(work).run()
     assert fitted.epoch == 2  # the first of equals
     np.testing.assert_array_equal(fitted.weights["fc8/kernel"], weights[1])
@@ -354,7 +354,7 @@ def test_the_plateau_rule_sees_the_validation_error(monkeypatch):
         def error(self, k):
             return 0.5
 
-    monkeypatch.setattr(fit_module, "score_center", lambda logits, labels: Scores())
+    monkeypatch.setattr(fit_module, "join", lambda scored: Scores())
     work = compiled(epochs=6, schedule=schedule(name="plateau", patience_epochs=1, max_drops=3))
     rates = [row.learning_rate for row in make(work).run().history]
     assert rates == pytest.approx([0.01, 0.01, 0.001, 0.0001, 0.00001, 0.00001])

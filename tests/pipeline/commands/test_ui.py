@@ -34,6 +34,16 @@ def test_a_taken_port_is_one_sentence(workspace, monkeypatch):
     assert not (workspace.root / "mlflow.db").exists()
 
 
+@pytest.mark.parametrize(("text", "told"), [("downlod: {}\n", "downlod"), ("- 1\n", "sections")])
+def test_a_params_file_that_is_none_is_one_sentence(workspace, monkeypatch, text, told):
+    (workspace.root / "params.yaml").write_text(text)
+    monkeypatch.chdir(workspace.root)
+    result = CliRunner().invoke(alexnet, ["ui", "--no-browser"])
+    assert result.exit_code == 2
+    assert told in result.stderr
+    assert "Traceback" not in result.output
+
+
 def test_without_a_port_a_free_one_is_found():
     port = _usable(None)
     with socket.socket() as probe:

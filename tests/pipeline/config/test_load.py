@@ -110,6 +110,7 @@ def load_with(tmp_path, *overrides):
         ),
         ("variants.optimized.input.test_border=48", "test_border must be less than 48, the size of images.small"),
         ("runtime.devices=['CPU:0', 'CPU:0']", "runtime.devices"),
+        ("runtime.devices=['GPU:0', '/GPU:0']", "runtime.devices"),
         ("seed=2012-13-45", "-S seed=2012-13-45: invalid YAML: month must be in 1..12"),
     ],
 )

@@ -153,3 +153,21 @@ def test_the_bar_shows_count_unit_and_figures_and_lines_stay_above_it():
     assert "40/40 steps" in text
     assert "epoch 1 of 2, loss 2, 1 steps/s" in text
     assert "epoch 1 of 2: training error 50.0 %" in text
+
+
+@pytest.mark.parametrize("is_terminal", [False, True])
+def test_a_terminal_or_a_pipe_that_is_gone_ends_nothing(is_terminal):
+    class Gone(io.StringIO):
+        def write(self, text):
+            raise BrokenPipeError(32, "Broken pipe")
+
+        flush = lambda self: self.write("")  # noqa: E731
+
+        def isatty(self):
+            return is_terminal
+
+    progress = progress_for(Gone())
+    progress.line("heading")
+    with progress.task("train", total=2, unit="steps") as task:
+        task.advance(2)
+    assert isinstance(progress, BarProgress if is_terminal else LineProgress)
