@@ -1,0 +1,83 @@
+"""The errors of trained models on the held-out images, to choose by: with the centre crop and with ten crops.
+
+    dvc exp run -S download.validation_share=0.1 -S variants.optimized.KEY=VALUE train@optimized
+    python -m benchmarks.held_out models/optimized
+    python -m benchmarks.held_out models/optimized /tmp/models/before    # and the difference, image by image
+
+A training reports the centre crop alone. With ten crops, which is what counts in the end, an advantage may be gone
+(docs/log.md, 2026-11-29). The test images are not looked at. The records have to be those that the models were trained
+on: with another seed or share, other images are held out.
+"""
+
+from pathlib import Path
+
+import click
+
+from alexnet_tf.data.record_dataset import RecordDataset
+from alexnet_tf.errors import AlexNetError
+from alexnet_tf.metrics.significance import paired_difference, wilson_interval
+from alexnet_tf.metrics.top_k import CONFIDENCE
+from benchmarks.pages import ROOT
+
+VIEWS = {"center": "centre crop", "ten_crop": "ten crops"}
+_BOOTSTRAP_SAMPLES = 2000
+
+
+@click.command()
+@click.argument("models", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--records",
+    default=ROOT / "data/records/native",
+    show_default="data/records/native",
+    type=click.Path(path_type=Path),
+    help="Folder of `preprocess`.",
+)
+@click.option("--batch-size", default=250, show_default=True, type=click.IntRange(1), help="Images at once.")
+def main(models: tuple[Path, ...], records: Path, batch_size: int) -> None:
+    """Score MODELS, folders such as models/optimized, on the held-out images; the first is compared with the others."""
+    try:
+        for line in lines(models, records, batch_size):
+            click.echo(line)
+    except AlexNetError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def lines(models: tuple[Path, ...], records: Path, batch_size: int):
+    """Yield a line for each model and view.
+
+    Raises:
+        DataError: A folder holds no model, or one of other classes or image sizes, or no image is held out.
+    """
+    from alexnet_tf.devices.strategy import make_strategy
+    from alexnet_tf.errors import DataError
+    from alexnet_tf.evaluation.evaluate import evaluate
+    from alexnet_tf.models.classifier import read_classifier
+    from pipeline.environment.progress import progress_for
+
+    split = RecordDataset.open(records, "validation")
+    if split.num_examples == 0:
+        raise DataError(f"{records}: no image is held out; set download.validation_share and run `dvc repro` again")
+    strategy, first = make_strategy(), {}
+    for folder in models:
+        with strategy.scope():
+            classifier = read_classifier(folder)
+        classifier.require_trained_on(split)
+        with progress_for().task(str(folder), total=split.num_examples, unit="images") as task:
+            found = evaluate(classifier, split, batch_size=batch_size, strategy=strategy, advance=task.advance)
+        for view, words in VIEWS.items():
+            scored = found.predictions[view]
+            error, right = scored.error(1), scored.correct(1)
+            low, high = wilson_interval(error, split.num_examples, confidence=CONFIDENCE)
+            line = f"{folder}, {words}: {100 * error:.2f} % ({100 * low:.2f} to {100 * high:.2f}) of {len(right):,}"
+            if view in first:
+                pair = paired_difference(
+                    baseline=first[view], model=right, confidence=CONFIDENCE, num_samples=_BOOTSTRAP_SAMPLES
+                )
+                ends = f"{100 * pair.low:+.2f} to {100 * pair.high:+.2f}"
+                line += f"; {100 * pair.difference:+.2f} points ({ends}) from {models[0]}"
+            first.setdefault(view, right)
+            yield line
+
+
+if __name__ == "__main__":
+    main()
