@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from alexnet_tf.dotted_keys import flatten
 from alexnet_tf.errors import DataError
 from alexnet_tf.metrics.significance import paired_difference, wilson_interval
 
@@ -192,15 +193,6 @@ def _slices(evaluations: Mapping[str, Evaluation], names: Sequence[str]) -> list
             entry["errors"][name] = {"value": each["top1_error"], "num_examples": each["num_examples"]}
     quantities = list(dict.fromkeys(place[0] for place in lined))
     return [lined[place] for place in sorted(lined, key=lambda place: (quantities.index(place[0]), place[1]))]
-
-
-def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Turn nested parameters into dotted keys: `{"a": {"b": 1}}` into `{"a.b": 1}`; lists stay values."""
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        dotted = f"{prefix}{key}"
-        flat |= flatten(value, f"{dotted}.") if isinstance(value, Mapping) else {dotted: value}
-    return flat
 
 
 def differing_parameters(variants: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from alexnet_tf.dotted_keys import flatten
 from alexnet_tf.errors import AlexNetError, ConfigError
 from alexnet_tf.nearest import nearest
 from alexnet_tf.profiles import resolve
 from pipeline.config.load import PARAMS_FILE, check
 from pipeline.config.local_params import DEFAULTS_FILE, defaults, with_source_folder
 from pipeline.config.schema import RuntimeParams
-from pipeline.environment.dotted import flatten
 from pipeline.environment.git import is_committed
 from pipeline.environment.workspace import Workspace
 from pipeline.environment.yaml_file import parse, read, shown

@@ -4,16 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-
-def flatten(values: Mapping[str, Any], separator: str = ".") -> dict[str, Any]:
-    """Turn nested sections into one level of dotted keys; lists stay values, and an empty section leaves no key."""
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            flat |= {f"{name}{separator}{below}": each for below, each in flatten(value, separator).items()}
-        else:
-            flat[name] = value
-    return flat
+from alexnet_tf.dotted_keys import flatten
 
 
 def words(values: Mapping[str, Any]) -> dict[str, str]:

@@ -21,17 +21,16 @@ PAPER_TIMES = 6  # figure 1: "six times faster"
 NETWORKS = {"relu": "ReLU", "tanh": "tanh"}
 
 
-def epochs_to(errors: Sequence[float], *, target: float = TARGET) -> float | None:
-    """Return after how many epochs a curve of training errors is at `target`, None where it never is.
+def epochs_to(errors: Sequence[float]) -> float | None:
+    """Return after how many epochs a curve of training errors is at `TARGET`, None where it never is.
 
     Args:
         errors: One mean an epoch, fractions; that of epoch n is at n - 1/2.
-        target: A fraction.
     """
     for index, error in enumerate(errors):
-        if error <= target:
+        if error <= TARGET:
             above = errors[index - 1] if index else error
-            return index + 0.5 - ((target - error) / (above - error) if above > error else 0.0)
+            return index + 0.5 - ((TARGET - error) / (above - error) if above > error else 0.0)
     return None
 
 

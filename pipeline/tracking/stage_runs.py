@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from alexnet_tf.dotted_keys import flatten
 from alexnet_tf.training.history import charted
 from pipeline.config.load import PARAMS_FILE, Config
-from pipeline.environment.dotted import flatten, words
+from pipeline.environment.dotted import words
 from pipeline.environment.workspace import Workspace
 from pipeline.environment.yaml_file import read
 from pipeline.stages.cost import cost_metrics, read_timings, timings_path

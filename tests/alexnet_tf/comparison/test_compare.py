@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from alexnet_tf.comparison import page
-from alexnet_tf.comparison.compare import Evaluation, TrainingReport, compare, differing_parameters, flatten, headline
+from alexnet_tf.comparison.compare import Evaluation, TrainingReport, compare, differing_parameters, headline
 from alexnet_tf.comparison.tables import error_rows
 from alexnet_tf.errors import DataError
 
@@ -31,10 +31,6 @@ def compared(evaluations, **variants):
         confidence=0.95,
         bootstrap_samples=200,
     )
-
-
-def test_flatten_names_leaves_by_their_path():
-    assert flatten({"a": {"b": {"c": 1}, "d": [1, 2]}, "e": None}) == {"a.b.c": 1, "a.d": [1, 2], "e": None}
 
 
 def test_knobs_are_those_that_differ_or_that_one_lacks():

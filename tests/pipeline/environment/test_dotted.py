@@ -1,18 +1,8 @@
 import pytest
 
-from pipeline.environment.dotted import at, flatten, words
+from pipeline.environment.dotted import at, words
 
 NESTED = {"seed": 1, "variants": {"faithful": {"name": "alexnet", "rates": [1, {"low": 2}]}, "none": {}}, "off": None}
-
-
-def test_sections_become_dotted_keys():
-    assert flatten(NESTED) == {
-        "seed": 1,
-        "variants.faithful.name": "alexnet",
-        "variants.faithful.rates": [1, {"low": 2}],
-        "off": None,
-    }
-    assert flatten({"a": {"b": 1}}, "/") == {"a/b": 1}
 
 
 def test_values_become_words():
