@@ -50,5 +50,5 @@ class Stopped(AlexNetError):
 
 
 def how_to_install(extra: str) -> str:
-    """Say how an extra of this package is installed, which no package index has."""
-    return f"`pip install -c constraints.txt -e '.[{extra}]'` in a clone, or `pip install 'FILE[{extra}]'` of a wheel,"
+    """Say how an extra of this package is installed; no package index has the package."""
+    return f"in a clone `pip install -c constraints.txt -e '.[{extra}]'`, else `pip install 'WHEEL[{extra}]'`"

@@ -57,7 +57,7 @@ def main(jpeg: tuple[int, ...], raw: tuple[int, ...], folder: Path, workers: int
     """Measure the curve; an interrupted one leaves the results as they were."""
     if not jpeg + raw:
         raise click.UsageError("expected at least one --jpeg IMAGES or --raw IMAGES, for example --jpeg 1000")
-    partial = RESULTS.with_suffix(".partial")
+    partial = RESULTS.with_name(f".{RESULTS.name}.partial")
     with partial.open("w", newline="") as file:
         file.writelines(f"# {line}\n" for line in describe())
         rows = csv.writer(file, lineterminator="\n")

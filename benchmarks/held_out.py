@@ -6,7 +6,7 @@
 
 A training reports the centre crop alone. With ten crops, which is what counts in the end, an advantage may be gone
 (docs/log.md, 2026-11-29). The test images are not looked at. The records have to be those that the models were trained
-on: with another seed or share, other images are held out.
+on: with a smaller download.validation_share, some of these images were trained on, and nothing here notices.
 """
 
 from pathlib import Path

@@ -111,7 +111,7 @@ class BeamRuntime:
 
 @dataclass(frozen=True)
 class Runtime:
-    """What only changes how fast or where a stage runs, never its result. `Runtime()` is local and silent.
+    """What changes how fast or where a stage runs, and its result by rounding at most. `Runtime()` is local and silent.
 
     Attributes:
         tracker: Receives metrics, tags and artifacts.

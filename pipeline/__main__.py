@@ -18,7 +18,7 @@ def main() -> None:
             raise
         sys.exit(
             f"error: alexnet: the module {error.name}, which the pipeline needs, is not installed; "
-            f"{how_to_install('pipeline')} brings it"
+            f"install the extra, {how_to_install('pipeline')}"
         )
 
 

@@ -97,16 +97,10 @@ def run_stage(
             raise Interrupted(f"{item.address}: {error}", interruption.number) from None
         except KeyboardInterrupt:
             status = "KILLED"
-            if committed:
-                raise Interrupted(
-                    f"{item.address}: interrupted; its outputs are complete, but not all that follows them was done: "
-                    "the same command makes up for it",
-                    interruption.number,
-                ) from None
+            kept = "its outputs are complete, but not recorded to the end" if committed else "no partial output is kept"
             on = "continues from its last checkpoint" if checkpoint and checkpoint.exists() else "starts it again"
             raise Interrupted(
-                f"{item.address}: interrupted; no partial output is kept, and the same command {on}",
-                interruption.number,
+                f"{item.address}: interrupted; {kept}, and the same command {on}", interruption.number
             ) from None
         except OSError as error:
             raise os_error_sentence(error, item.address, workspace.root) from error

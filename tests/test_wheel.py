@@ -89,9 +89,8 @@ def test_the_command_without_the_extra_says_what_brings_it():
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr == (
-        "error: alexnet: the module click, which the pipeline needs, is not installed; "
-        "`pip install -c constraints.txt -e '.[pipeline]'` in a clone, or `pip install 'FILE[pipeline]'` of a wheel, "
-        "brings it\n"
+        "error: alexnet: the module click, which the pipeline needs, is not installed; install the extra, in a clone "
+        "`pip install -c constraints.txt -e '.[pipeline]'`, else `pip install 'WHEEL[pipeline]'`\n"
     )
 
 
@@ -155,4 +154,4 @@ def test_three_lines_in_an_empty_folder_of_a_fresh_environment(wheel, tmp_path):
     told = subprocess.run(
         [programs / "alexnet", "doctor"], cwd=tmp_path, env=environment, capture_output=True, text=True
     )
-    assert "pip install 'FILE[pipeline]'" in told.stderr
+    assert "pip install 'WHEEL[pipeline]'" in told.stderr

@@ -29,7 +29,7 @@ def require_packages() -> None:
     if missing:
         raise AlexNetError(
             f"export.onnx of this variant is true, which needs {' and '.join(missing)}: "
-            f"{how_to_install('onnx')} brings it, or set it to false; nothing was exported."
+            f"install it ({how_to_install('onnx')}), or set it to false; nothing was exported."
         )
 
 

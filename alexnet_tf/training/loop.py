@@ -155,7 +155,11 @@ class TrainingLoop:
         raise Stopped(f"stopped after {self._state}; this is saved, and the same command goes on from there")
 
     def forget(self) -> None:
-        """Delete the checkpoint, once the result is safe elsewhere."""
+        """Delete the checkpoint, so that the training begins anew.
+
+        Raises:
+            OSError: It cannot be deleted.
+        """
         if self._checkpoint is not None:
             self._checkpoint.delete()
 

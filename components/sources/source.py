@@ -83,7 +83,7 @@ def listed_source(
         DataError: When two images of a split have one key.
     """
     orders = {
-        split: sorted_order(np.fromiter(map(order_value, listing.keys), np.uint64), where=where)
+        split: sorted_order(np.fromiter(map(order_value, listing.keys), np.uint64), where=where, keys=listing.keys)
         for split, listing in listings.items()
     }
 
@@ -114,12 +114,13 @@ def order_value(key: str) -> int:
     return int.from_bytes(hashlib.sha256(b"alexnet order " + key.encode()).digest()[:8], "big")
 
 
-def sorted_order(values: np.ndarray, *, where: str) -> np.ndarray:
+def sorted_order(values: np.ndarray, *, where: str, keys: Sequence[str] | None = None) -> np.ndarray:
     """Return the permutation that sorts images by their `order_value`.
 
     Args:
         values: (N,) uint64.
         where: Named in the error.
+        keys: Of files that can be renamed, theirs; also for the error.
 
     Returns:
         (N,) int64.
@@ -128,9 +129,8 @@ def sorted_order(values: np.ndarray, *, where: str) -> np.ndarray:
         DataError: When two images have the same value, hence the same key.
     """
     permutation = np.argsort(values, kind="stable")
-    if np.any(values[permutation][1:] == values[permutation][:-1]):
-        raise DataError(
-            f"{where}: expected every image to have a name of its own in its class, found one name twice; "
-            "rename one of the two."
-        )
+    twice = np.flatnonzero(values[permutation][1:] == values[permutation][:-1])
+    if len(twice):
+        found = f"{keys[permutation[twice[0]]]} twice; rename one of the two" if keys else "one name twice"
+        raise DataError(f"{where}: expected every image to have a name of its own, found {found}.")
     return permutation

@@ -1,6 +1,7 @@
 """What all commands share: the form of errors, and common options."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -78,9 +79,13 @@ def _exit_code(error: Exception) -> int | None:
 
 
 def say(message: str, *, error: bool = False) -> None:
-    """Print a line for a person to standard error, so that standard output stays for results."""
+    """Print a line for a person to standard error, so that standard output stays for results.
+
+    Where a terminal or a pipe is gone, nobody can be told, and that changes no exit code.
+    """
     prefix = click.style("error: ", fg="red", bold=True) if error else ""
-    click.echo(prefix + message, err=True)
+    with suppress(OSError):
+        click.echo(prefix + message, err=True)
 
 
 def example(text: str) -> str:

@@ -85,7 +85,7 @@ def _versions(workspace: Workspace) -> Finding:
 def _installed() -> Finding:
     installed = {each.name.lower(): each.version for each in metadata.distributions()}
     if missing := [name for name in _IMPORTED if name not in installed]:
-        fix = "python -m pip install 'FILE[pipeline]', where FILE is the wheel"
+        fix = "python -m pip install 'WHEEL[pipeline]'"
         return Finding("versions", "fail", f"not installed: {', '.join(missing)}", fix)
     return Finding("versions", "ok", ", ".join(f"{name} {installed[name]}" for name in _IMPORTED))
 

@@ -131,7 +131,12 @@ def with_source_folder(text: str, folder: str, name: str) -> str:
     Raises:
         ConfigError: There is not exactly one such line.
     """
-    text, count = _SOURCE_FOLDER.subn(lambda found: f"{found['key']}{_quoted(folder)}{found['rest']}", text)
+
+    def replaced(found: re.Match[str]) -> str:
+        rest = found["rest"]
+        return f"{found['key'].rstrip()} {_quoted(folder)}{' ' if rest.startswith('#') else ''}{rest}"
+
+    text, count = _SOURCE_FOLDER.subn(replaced, text)
     if count != 1:
         raise ConfigError(
             f"{name}: expected one line `source_folder:` under `runtime`, two spaces before it, found {count}"

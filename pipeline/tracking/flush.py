@@ -17,6 +17,8 @@ from pipeline.tracking.tracking_uri import probe, tracking_uri
 if TYPE_CHECKING:
     from pipeline.tracking.mlflow_client import Runs
 
+_PATIENCE = 2  # folders in a row that are refused: each may cost the time of a server that does not answer
+
 
 def connect(home: Path) -> "Runs":
     """Open the tracking store.
@@ -49,19 +51,22 @@ def send(home: Path, folders: list[Path]) -> None:
     from pipeline.tracking.spool_reader import SpoolReader
 
     failed: list[Exception] = []
+    in_a_row = 0
     for folder in folders:
         reader = SpoolReader(folder, runs)
-        if not is_growing(folder) and reader.claim():
-            try:
+        try:
+            if not is_growing(folder) and reader.claim():
                 while not reader.proceed():
                     pass
-            except Exception as error:
-                error.add_note(f"({folder.relative_to(home)})")
-                failed.append(error)
-                if probe(tracking_uri(home)):  # nor will it take the others
-                    break
-            finally:
-                reader.release()
+            in_a_row = 0
+        except Exception as error:
+            error.add_note(f"({folder.relative_to(home) if folder.is_relative_to(home) else folder})")
+            failed.append(error)
+            in_a_row += 1
+        finally:
+            reader.release()
+        if in_a_row == _PATIENCE or (in_a_row and probe(tracking_uri(home))):
+            break
     if failed:
         raise failed[0]
 

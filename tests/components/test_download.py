@@ -198,8 +198,11 @@ def test_an_empty_split_is_an_error(folder, tmp_path):
 
 
 def test_two_equal_keys_are_an_error():
+    values = np.array([3, 1, 3], np.uint64)
     with pytest.raises(DataError, match="one name twice"):
-        sorted_order(np.array([3, 1, 3], np.uint64), where="here")
+        sorted_order(values, where="here")
+    with pytest.raises(DataError, match=r"found a/1\.jpg twice; rename one of the two"):
+        sorted_order(values, where="here", keys=["a/1.jpg", "b", "a/1.jpg"])
 
 
 @pytest.mark.parametrize("source", ["cifar10", "tfds:", "tfds:a b", "samples"])

@@ -190,7 +190,7 @@ def test_without_the_extra_nothing_is_begun(paths, monkeypatch):
     from alexnet_tf.export import onnx_check
 
     monkeypatch.setattr(onnx_check, "find_spec", lambda name: None)
-    with pytest.raises(AlexNetError, match=r"needs onnx and onnxruntime: .*pip install 'FILE\[onnx\]'"):
+    with pytest.raises(AlexNetError, match=r"needs onnx and onnxruntime: .*pip install 'WHEEL\[onnx\]'"):
         _run(paths, onnx=True)
     assert not (paths / "export").exists()
 

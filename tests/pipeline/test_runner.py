@@ -159,7 +159,9 @@ def test_an_interruption_after_the_outputs_are_in_their_places_says_so(workspace
         raise KeyboardInterrupt
 
     config = read_config(workspace)
-    with pytest.raises(Interrupted, match="its outputs are complete, but not all that follows"):
+    with pytest.raises(
+        Interrupted, match="its outputs are complete, but not recorded to the end, and the same command starts it again"
+    ):
         run_stage(workspace, config, config.item("download"), after=after)
     assert (workspace.root / "data/dataset/params.json").exists()
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from alexnet_tf.data.tfrecord import ShardWriter, encode_example
 from alexnet_tf.errors import ConfigError, DataError
 from components import download
 from components.interfaces import Runtime
-from components.sources import tfds_preparation
+from components.sources import tfds, tfds_preparation
 from components.sources.tfds import tfds_source
 from tests.components.small_dataset import contents
 
@@ -87,6 +88,12 @@ def test_copies_without_an_id_have_keys_of_their_own(tmp_path):
     assert copied == ["", "", "1", "2", "3"]
 
 
+def test_an_id_that_would_break_a_line_is_escaped():
+    layout = SimpleNamespace(label="label", image="image", identity="id", class_names=("cat",))
+    payload = encode_example({"label": 0, "image": b"pixels", "id": b"two\nlines"})
+    assert tfds._raw_image(layout, "train", payload).key == r"train/cat/two\nlines"
+
+
 def test_a_split_that_is_not_used_is_named(tmp_path):
     prepare(tmp_path, splits=("train", "test", "extra"))
     assert tfds_source("toy", tmp_path).ignored == [("split extra", "a split of another name")]
@@ -117,7 +124,7 @@ WRONG = {
         r"toy: expected the folder that holds toy/, found the set i",
     ),
     "its version's folder": (prepare, "toy", "toy/1.2.0", DataError, r"set runtime\.source_folder to .*layout\d+\.$"),
-    "a name that is none": (prepare, "mnits", "", ConfigError, r"found 'mnits'; did you mean 'mnist'\?"),
+    "a name that is none": (prepare, "mnits", "", ConfigError, r"found 'mnits'; did you mean mnist\?"),
     "no training split": (
         lambda folder: prepare(folder, splits=("test", "extra")),
         "toy",

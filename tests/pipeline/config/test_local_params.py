@@ -5,7 +5,7 @@ from click.testing import CliRunner
 
 from pipeline.cli import alexnet
 from pipeline.config.load import load
-from pipeline.config.local_params import LOCAL_FILE, LocalParamsError, carry, defaults, write_source_folder
+from pipeline.config.local_params import LOCAL_FILE, LocalParamsError, carry, defaults, read_local, write_source_folder
 
 
 @pytest.mark.parametrize(
@@ -75,18 +75,20 @@ def test_what_else_the_file_has_stays(tmp_path):
 @pytest.mark.parametrize(
     ("line", "rest"),
     [
-        ("/C#/x", ""),
-        ("'/C# x/it''s'  # mine", "  # mine"),
-        ('"/a \\" # b"', ""),
-        ("/a b # mine", " # mine"),
-        ("# none yet", "# none yet"),
+        (" /C#/x", ""),
+        (" '/C# x/it''s'  # mine", "  # mine"),
+        (' "/a \\" # b"', ""),
+        (" /a b # mine", " # mine"),
+        (" # none yet", " # none yet"),
+        (" ", ""),
         ("", ""),
     ],
 )
 def test_a_folder_takes_the_place_of_another_whatever_that_was_called(tmp_path, line, rest):
-    (tmp_path / LOCAL_FILE).write_text(f"runtime:\n  source_folder: {line}\n")
+    (tmp_path / LOCAL_FILE).write_text(f"runtime:\n  source_folder:{line}\n")
     write_source_folder(tmp_path, "/new")
     assert (tmp_path / LOCAL_FILE).read_text() == f"runtime:\n  source_folder: /new{rest}\n"
+    assert read_local(tmp_path)["source_folder"] == "/new"
 
 
 def test_a_clean_folder_finds_the_same_data(tmp_path):

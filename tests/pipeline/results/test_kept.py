@@ -52,6 +52,13 @@ def test_what_is_written_is_read_back(tmp_path):
     assert kept.load(tmp_path / "results") == [result(1), result(2)]
 
 
+@pytest.mark.parametrize(("gpus", "named"), [({}, "EPYC"), ({"host.gpus": "NVIDIA H200"}, "EPYC, NVIDIA H200")])
+def test_a_result_names_its_processor_and_the_gpus_beside_it(gpus, named):
+    tags = {"host.cpu": "EPYC", "host.cpus": "2"} | gpus
+    told = replace(result(), row=result().row | {"tags": tags})
+    assert (told.processor, told.machine) == (named, f"2 cores of {named}")
+
+
 def test_which_images_are_right_is_kept_and_older_results_do_not_tell(tmp_path):
     right = np.random.default_rng(0).random(21) < 0.5
     views = {f"{view}_top{k}": right if (view, k) == ("ten_crop", 1) else ~right for view in VIEWS for k in (1, 5)}
