@@ -131,6 +131,6 @@ def sorted_order(values: np.ndarray, *, where: str, keys: Sequence[str] | None =
     permutation = np.argsort(values, kind="stable")
     twice = np.flatnonzero(values[permutation][1:] == values[permutation][:-1])
     if len(twice):
-        found = f"{keys[permutation[twice[0]]]} twice; rename one of the two" if keys else "one name twice"
+        found = f"{keys[int(permutation[twice[0]])]} twice; rename one of the two" if keys else "one name twice"
         raise DataError(f"{where}: expected every image to have a name of its own, found {found}.")
     return permutation
