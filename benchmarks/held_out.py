@@ -9,12 +9,13 @@ A training reports the centre crop alone. With ten crops, which is what counts i
 on: with a smaller download.validation_share, some of these images were trained on, and nothing here notices.
 """
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
 
 from alexnet_tf.data.record_dataset import RecordDataset
-from alexnet_tf.errors import AlexNetError
+from alexnet_tf.errors import AlexNetError, DataError
 from alexnet_tf.metrics.significance import paired_difference, wilson_interval
 from alexnet_tf.metrics.top_k import CONFIDENCE
 from benchmarks.pages import ROOT
@@ -42,14 +43,13 @@ def main(models: tuple[Path, ...], records: Path, batch_size: int) -> None:
         raise click.ClickException(str(error)) from error
 
 
-def lines(models: tuple[Path, ...], records: Path, batch_size: int):
+def lines(models: Sequence[Path], records: Path, batch_size: int) -> Iterator[str]:
     """Yield a line for each model and view.
 
     Raises:
         DataError: A folder holds no model, or one of other classes or image sizes, or no image is held out.
     """
     from alexnet_tf.devices.strategy import make_strategy
-    from alexnet_tf.errors import DataError
     from alexnet_tf.evaluation.evaluate import evaluate
     from alexnet_tf.models.classifier import read_classifier
     from pipeline.environment.progress import progress_for

@@ -17,7 +17,7 @@ from pipeline.tracking.tracking_uri import probe, tracking_uri
 if TYPE_CHECKING:
     from pipeline.tracking.mlflow_client import Runs
 
-_PATIENCE = 2  # folders in a row that are refused: each may cost the time of a server that does not answer
+_PATIENCE = 2  # folders in a row that MLflow refuses: each may cost the time of a server that does not answer
 
 
 def connect(home: Path) -> "Runs":
@@ -48,6 +48,8 @@ def send(home: Path, folders: list[Path]) -> None:
         Exception: Whatever MLflow raises of the first such folder, which a note names.
     """
     runs = connect(home)
+    from mlflow.exceptions import MlflowException
+
     from pipeline.tracking.spool_reader import SpoolReader
 
     failed: list[Exception] = []
@@ -62,7 +64,7 @@ def send(home: Path, folders: list[Path]) -> None:
         except Exception as error:
             error.add_note(f"({folder.relative_to(home) if folder.is_relative_to(home) else folder})")
             failed.append(error)
-            in_a_row += 1
+            in_a_row += isinstance(error, MlflowException)  # what is wrong with a folder itself says nothing of others
         finally:
             reader.release()
         if in_a_row == _PATIENCE or (in_a_row and probe(tracking_uri(home))):

@@ -146,17 +146,18 @@ def test_a_spool_of_a_running_stage_is_left_to_it(workspace):
 
 def test_a_folder_that_cannot_be_sent_is_named_and_keeps_no_other_from_it(workspace):
     config = load(workspace.root / "params.yaml")
-    for stage in ("download", "validate"):
+    for stage in ("download", "download", "validate"):
         run_stage(workspace, config, config.item(stage), recorder=MlflowTracker(workspace, print, send=False))
-    first, second = spool.waiting(workspace.scratch)
-    events = first / "events.jsonl"
-    lines = [json.loads(line) for line in events.read_text().splitlines()]
-    lines[0]["writer"], lines[-1]["event"] = [2**22, 0.0], "of a newer version"
-    events.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    first, second, third = spool.waiting(workspace.scratch)
+    for broken in (first, second):
+        events = broken / "events.jsonl"
+        lines = [json.loads(line) for line in events.read_text().splitlines()]
+        lines[0]["writer"], lines[-1]["event"] = [2**22, 0.0], "of a newer version"
+        events.write_text("".join(json.dumps(line) + "\n" for line in lines))
     problem = uploads.send_all(workspace.home)
     assert problem is not None
     assert f"(.alexnet/spool/{first.name})" in problem
-    assert (first.exists(), second.exists()) == (True, False)
+    assert (first.exists(), second.exists(), third.exists()) == (True, True, False)
 
 
 def test_events_without_a_start_are_passed_over_and_their_folder_goes(workspace):
