@@ -2,7 +2,7 @@
 
     python -m benchmarks.near_copies FOLDER
 
-Writes benchmarks/results/near_copies.csv, from which `python -m benchmarks.pages` renders docs/scale.md. Of images
+Writes benchmarks/results/near_copies.csv, from which `python -m benchmarks.pages` renders docs/own_images.md. Of images
 taken evenly from those below FOLDER it makes one changed copy each, and counts the copies whose hash is within
 `validate.near_copy_bits` of their original's, and the pairs of images that are no copies and yet as near. The plain
 hash of the library ImageHash, without the reduction that comes first here, is beside it. The search alone runs in a

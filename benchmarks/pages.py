@@ -15,7 +15,7 @@ from alexnet_tf.text_tables import markdown_table
 ROOT = Path(__file__).resolve().parent.parent
 IMAGENET_TRAINING = 1_281_167  # ILSVRC-2012
 IMAGENET = IMAGENET_TRAINING + 50_000  # with its validation split
-PAGES = ("docs/models.md", "docs/results.md", "docs/scale.md")
+PAGES = ("docs/models.md", "docs/own_images.md", "docs/results.md", "docs/scale.md")
 _BLOCK = re.compile(r"<!-- benchmark: (\w+) -->\n.*?<!-- end -->", re.DOTALL)
 Row = dict[str, str]
 

@@ -9,9 +9,9 @@ from pipeline.commands.base import Command, example
 FIGURE1 = "docs/img/figure1.png"
 _HELP = f"""Render the pages that depend on results, code and parameter models.
 
-These are the tables of README.md, docs/results.md and docs/ablations.md, docs/paper.md, docs/profiles.md,
-docs/params.schema.json, figure 1 and the figure of the ablations, the code files of each stage in dvc.yaml, and the
-copies in pipeline/project/files. `make docs` also renders the pages of benchmarks/.
+These are the tables of README.md and of pages of docs/, docs/paper.md, docs/profiles.md, docs/params.schema.json,
+figure 1 and the figure of the ablations, the code files of each stage in dvc.yaml, and the copies in
+pipeline/project/files. `make docs` also renders the pages of benchmarks/.
 
 {example("alexnet docs" + chr(10) + "alexnet docs --check")}"""
 

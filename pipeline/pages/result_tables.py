@@ -1,4 +1,4 @@
-"""Renders the tables of README.md, docs/results.md and docs/ablations.md from results/: `make docs`.
+"""Renders the tables of README.md and of pages of docs/ from results/: `make docs`.
 
 A page marks the place of a table with `<!-- results: KIND EXPERIMENT -->` and `<!-- end -->`. KIND is one of
 
@@ -35,7 +35,7 @@ from pipeline.results.groups import differences, grouped, shown_difference
 from pipeline.results.kept import COMPARISON, FOLDER, PATTERN, Result, load, read_result
 from pipeline.results.targets import shown_error, summary_table, targets_table
 
-PAGES = ("README.md", "docs/results.md", "docs/ablations.md")
+PAGES = ("README.md", "docs/results.md", "docs/small_networks.md", "docs/ablations.md")
 _BLOCK = re.compile(r"<!-- results: (\S+) (\S+) -->\n(?:(?!<!-- results:).)*?<!-- end -->", re.DOTALL)
 _ERRORS = {
     "test, ten crops": "test/ten_crop/top1_error",
