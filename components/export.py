@@ -196,7 +196,7 @@ def _read_metrics(path: Path) -> dict[str, Any]:
     from alexnet_tf.errors import DataError
 
     try:
-        metrics = json.loads(path.read_text())
+        metrics = json.loads(path.read_text(encoding="utf-8"))
         judged = (metrics["num_examples"], metrics["ten_crop"]["top1_error"])
         if not all(isinstance(number, int | float) for number in judged):
             raise ValueError("no numbers to judge by")

@@ -155,7 +155,7 @@ def _found(manifest: dict[str, Any]) -> str:
 
 def _check_verdict(path: Path) -> None:
     try:
-        verdict = json.loads(path.read_text())["verdict"]
+        verdict = json.loads(path.read_text(encoding="utf-8"))["verdict"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: expected a verdict on the data ({error}); run the stage validate.") from error
     if verdict not in ("pass", "warn"):
@@ -169,7 +169,7 @@ def _order(
     tasks, counts = [], []
     for split, listed in dataset["splits"].items():
         names = [shard["file"] for shard in listed["shards"]]
-        (scratch / f"{split}.files.txt").write_text("".join(f"{name}\n" for name in names))
+        (scratch / f"{split}.files.txt").write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
         for number, shard in enumerate(listed["shards"]):
             places = str(scratch / f"{split}-{number}.places.npy")
             tasks.append(IndexTask(str(folder / shard["file"]), number, params.seed, places))

@@ -115,9 +115,9 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     statistics = statistics_proto(surveys, class_names=class_names)
     schema = schema_proto(surveys, class_names=class_names, limits=limits)
     (outputs.report / "statistics.pb").write_bytes(statistics.SerializeToString(deterministic=True))
-    (outputs.report / "schema.pbtxt").write_text(text_format.MessageToString(schema))
+    (outputs.report / "schema.pbtxt").write_text(text_format.MessageToString(schema), encoding="utf-8")
     findings = anomalies_proto(anomalies, schema=schema)
-    (outputs.report / "anomalies.pbtxt").write_text(text_format.MessageToString(findings))
+    (outputs.report / "anomalies.pbtxt").write_text(text_format.MessageToString(findings), encoding="utf-8")
     runtime.tracker.metrics({"anomalies": len(anomalies), "errors": len(errors)})
     if errors:
         runtime.tracker.artifact(outputs.report)
@@ -190,7 +190,7 @@ def _reference(folder: Path, name: str) -> tuple[Any, Any]:
     """
     path = folder / f"{name}.pbtxt"
     try:
-        schema = parse_schema(path.read_text())
+        schema = parse_schema(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise DataError(
             f"{path}: expected a reference schema, found none; copy reports/validate/schema.pbtxt of a good set to it "

@@ -52,7 +52,7 @@ class ColourStatistics:
             DataError: When a file is missing or not readable, is something else, or a value is not finite.
         """
         try:
-            numbers = json.loads((folder / "statistics.json").read_text())
+            numbers = json.loads((folder / "statistics.json").read_text(encoding="utf-8"))
             size, num_images = int(numbers["size"]), int(numbers["num_images"])
             mean_image = np.load(folder / "mean_image.npy")
             arrays = {

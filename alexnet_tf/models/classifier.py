@@ -119,7 +119,7 @@ def read_classifier(folder: Path) -> Classifier:
     """
     path = folder / "model.json"
     try:
-        description = json.loads(path.read_text())
+        description = json.loads(path.read_text(encoding="utf-8"))
         if description["format"] != FORMAT:
             raise DataError(
                 f"{path} has format {description['format']}, expected {FORMAT}: train the model again, or use it with "

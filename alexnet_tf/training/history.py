@@ -45,7 +45,7 @@ def history_columns() -> list[str]:
 
 def write_history(path: Path, rows: Sequence[Epoch]) -> None:
     """Write `history.csv`: a header, then a row an epoch."""
-    with path.open("w", newline="") as file:
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, history_columns(), lineterminator="\n")
         writer.writeheader()
         writer.writerows(asdict(row) for row in rows)

@@ -163,7 +163,9 @@ def _watched(folder: Path, task: Task) -> Iterator[None]:
             new = {name for name in os.listdir(folder) if name.endswith(".result")} - seen
             if new:
                 seen |= new
-                counts = sum((_counters(json.loads((folder / name).read_text())) for name in new), counts)
+                counts = sum(
+                    (_counters(json.loads((folder / name).read_text(encoding="utf-8"))) for name in new), counts
+                )
                 task.advance(len(new), **{name: float(number) for name, number in counts.items()})
 
     watcher = threading.Thread(target=watch, daemon=True)
@@ -183,11 +185,11 @@ def _results(folder: Path, num_tasks: int, failure: Exception | None) -> list[An
     results = [folder / f"{number:06d}.result" for number in range(num_tasks)]
     missing = [path for path in results if not path.exists()]
     if not missing and failure is None:
-        return [json.loads(path.read_text()) for path in results]
+        return [json.loads(path.read_text(encoding="utf-8")) for path in results]
     for path in sorted(folder.glob("*.error")):
         if path.with_suffix(".result").exists():
             continue  # a retry went well
-        text = json.loads(path.read_text())
+        text = json.loads(path.read_text(encoding="utf-8"))
         if kind := getattr(errors, text["kind"], None):
             raise kind(text["message"])
         if "arguments" in text:
