@@ -33,6 +33,7 @@ Fails when:
 
 import csv
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -150,7 +151,7 @@ def _export(inputs: Inputs, folder: Path, package: Package, metrics: dict[str, A
     saved_model.save(classifier, folder / "saved_model")
     task.advance()
     images = split.read(range(min(NUM_CHECKED, split.num_examples)))
-    recorded = _recorded(inputs.evaluation / "predictions.csv", num=len(images))
+    recorded = _recorded(inputs.evaluation / "predictions.csv", classifier.class_names, num=len(images))
     difference = compare_in_fresh_process(folder / "saved_model", classifier, images, recorded)
     task.advance()
     save_keras(classifier.model, folder / "model.keras")
@@ -181,15 +182,27 @@ def _write(folder: Path, kind: str, content: bytes, measured: dict[str, Any], ru
     return measured
 
 
-def _recorded(path: Path, *, num: int) -> list[dict[str, str]]:
+def _recorded(path: Path, class_names: Sequence[str], *, num: int) -> list[dict[str, str]]:
     """Read the first rows of what `evaluate` said of each image."""
     from alexnet_tf.errors import DataError
 
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            return list(islice(csv.DictReader(file), num))
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}): run the stage evaluate of this variant.") from error
+            rows = list(islice(csv.DictReader(file), num))
+        if len(rows) < num:
+            raise ValueError(f"{len(rows)} rows")
+        for row in rows:
+            for view in ("center", "ten_crop"):
+                float(row[f"{view}_probability"])
+                if row[f"{view}_class"] not in class_names:
+                    raise ValueError(f"the class {row[f'{view}_class']} of {row['key']}, which the model does not know")
+        return rows
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        found = f"no column {error}" if isinstance(error, KeyError) else error
+        raise DataError(
+            f"{path}: expected a class and a probability for each of {num} images and both views, found {found}:"
+            " run the stage evaluate of this variant."
+        ) from error
 
 
 def _read_metrics(path: Path) -> dict[str, Any]:

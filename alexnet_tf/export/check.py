@@ -26,7 +26,7 @@ PROBABILITY_BOUNDS = {"float32": 1e-3, "bfloat16": 0.1}
 
 
 def compare_in_fresh_process(
-    saved_model: Path, classifier: "Classifier", images: np.ndarray, recorded: Sequence[Mapping[str, str]] = ()
+    saved_model: Path, classifier: "Classifier", images: np.ndarray, recorded: Sequence[Mapping[str, str]] | None = None
 ) -> float:
     """Ask both for the logits of the same images, logit by logit, on the CPU.
 
@@ -34,7 +34,7 @@ def compare_in_fresh_process(
         saved_model: The exported folder.
         classifier: What was exported.
         images: (N, stored, stored, 3) uint8; sent as PNG files, which the resizing inside leaves as they are.
-        recorded: What the evaluation said of them, rows of its predictions.csv; empty: nothing to hold against.
+        recorded: What the evaluation said of them, a row of its predictions.csv each; None: nothing to hold against.
 
     Returns:
         The largest difference over the largest logit.
@@ -67,7 +67,8 @@ def compare_in_fresh_process(
                 " nothing was exported; please report this with the versions that `alexnet doctor` prints."
             )
         difference = max(difference, apart)
-    _require_recorded(saved_model, classifier, answers, recorded)
+    if recorded is not None:
+        _require_recorded(saved_model, classifier, answers, recorded)
     return difference
 
 
@@ -80,7 +81,7 @@ def _require_recorded(
     """Hold the best class and its probability against those that the evaluation wrote."""
     bound = PROBABILITY_BOUNDS[classifier.model.compute_dtype]
     for view in ("center", "ten_crop"):
-        for row, probabilities in zip(recorded, answers[f"{view}_probabilities"], strict=False):
+        for row, probabilities in zip(recorded, answers[f"{view}_probabilities"], strict=True):
             named = classifier.class_names.index(row[f"{view}_class"])
             expected, received = float(row[f"{view}_probability"]), float(probabilities[named])
             # Of two classes that are as close as that, either may be the best.

@@ -85,6 +85,12 @@ def test_answers_of_a_fresh_process_are_those_of_the_classifier(saved, classifie
     assert check.compare_in_fresh_process(saved, classifier, CANARIES) < 1e-5
 
 
+def test_a_record_for_every_image_or_none(saved, classifier, answers, monkeypatch):
+    monkeypatch.setattr(check, "ask", lambda *_: answers)
+    with pytest.raises(ValueError, match=r"zip\(\)"):
+        check.compare_in_fresh_process(saved, classifier, CANARIES, [])
+
+
 def test_the_network_answers_as_one_function(saved, classifier, answers, monkeypatch):
     """Called by itself it has TensorFlow trace the programs of its layers one by one, and warn of so many."""
     eagerly = []
