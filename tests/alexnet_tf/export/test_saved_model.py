@@ -27,6 +27,7 @@ class SmallClassifier(SimpleNamespace):
 
     stored_size, size, crop_size = 20, 40, 32
     class_names = ("ash", "birch", "cedar", "elm", "fir", "gum")
+    precision = "float32"
 
     def inputs(self, images):
         return tf.image.resize(tf.cast(images, tf.float32), [40, 40], method="bilinear")
@@ -96,8 +97,6 @@ def test_the_network_answers_as_one_function(saved, classifier, answers, monkeyp
     eagerly = []
 
     class Watched:
-        compute_dtype = "float32"
-
         def __call__(self, inputs, training):
             eagerly.append(tf.executing_eagerly())
             return classifier.model(inputs, training=training)
