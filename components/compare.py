@@ -34,6 +34,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
+from alexnet_tf.whole_file import write_json
 from components.interfaces import Runtime, StageParams
 
 if TYPE_CHECKING:
@@ -102,9 +103,9 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     )
     outputs.report.mkdir()
     numbers = headline(comparison)
-    _write_json(outputs.report / "comparison.json", comparison)
-    _write_json(outputs.report / "metrics.json", numbers)
-    _write_json(outputs.metrics, metrics)
+    write_json(outputs.report / "comparison.json", comparison)
+    write_json(outputs.report / "metrics.json", numbers)
+    write_json(outputs.metrics, metrics)
     (outputs.report / "comparison.md").write_text(page.markdown(comparison), encoding="utf-8")
     (outputs.report / "errors.png").write_bytes(error_bars(comparison["errors"], confidence=params.confidence))
     (outputs.report / "learning_curves.png").write_bytes(learning_curves(comparison["curves"]))
@@ -198,7 +199,3 @@ def _reading(path: Path, stage: str) -> Iterator[str]:
         raise DataError(
             f"{path} is broken, or no report of the stage {stage} ({reason}): run the stage {stage}@{path.parent.name}."
         ) from error
-
-
-def _write_json(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n")

@@ -18,7 +18,7 @@ from PIL import Image
 
 from alexnet_tf.data.images import ImageRejected, decode, to_square
 from alexnet_tf.errors import ConfigError, DataError
-from alexnet_tf.whole_file import TEMPORARY, write_whole
+from alexnet_tf.whole_file import remove_unfinished, write_whole
 from components.beam.run import run_shards
 from components.interfaces import Runtime
 from components.sources.files import find_files, read_file
@@ -103,8 +103,7 @@ def convert(
         if (source / name).is_file():
             write_whole(destination / name, (source / name).read_bytes())
     for folder in {destination, *((destination / target).parent for _, target in pairs)}:
-        for left in folder.glob(f"{TEMPORARY}*"):  # of a run that was killed; sources pass hidden files over
-            left.unlink(missing_ok=True)
+        remove_unfinished(folder)  # sources pass hidden files over
     write_whole(destination / REPORT, json.dumps(report, indent=1) + "\n")
     shutil.rmtree(scratch)
     return report

@@ -41,6 +41,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
+from alexnet_tf.whole_file import write_json
 from components.interfaces import Runtime, StageParams
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     rules = _judge(inputs, params.gate, metrics)
     verdict = blessing(rules, confidence=params.gate.confidence)
     outputs.export.mkdir()
-    (outputs.export / "blessing.json").write_text(json.dumps(verdict, indent=1, sort_keys=True) + "\n")
+    write_json(outputs.export / "blessing.json", verdict)
     runtime.tracker.tags({"blessed": str(verdict["blessed"]).lower()})
     if not verdict["blessed"]:
         failed = [rule.sentence() for rule in rules if rule.verdict == "fail"]
@@ -176,7 +177,7 @@ def _export(inputs: Inputs, folder: Path, package: Package, metrics: dict[str, A
 def _write(folder: Path, kind: str, content: bytes, measured: dict[str, Any], runtime: Runtime) -> dict[str, Any]:
     """Write a file that another runtime reads, and what was measured of it."""
     (folder / f"model.{kind}").write_bytes(content)
-    (folder / f"{kind}.json").write_text(json.dumps(measured, indent=1, sort_keys=True) + "\n")
+    write_json(folder / f"{kind}.json", measured)
     tracked = ("bytes", "max_logit_difference", "top1_agreement")
     runtime.tracker.metrics({f"export/{kind}_{name}": float(measured[name]) for name in tracked})
     return measured

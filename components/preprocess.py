@@ -34,7 +34,7 @@ from alexnet_tf.data.pixel_codec import CHANNELS
 from alexnet_tf.data.record_dataset import read_manifest
 from alexnet_tf.data.upscale import whole_factor
 from alexnet_tf.errors import DataError
-from alexnet_tf.whole_file import TEMPORARY, write_whole
+from alexnet_tf.whole_file import remove_unfinished, write_json, write_whole
 from components.beam.run import run_shards
 from components.interfaces import Runtime, Seed, StageParams
 from components.preprocess_shards import PLACE, IndexTask, ShardTask, index_shard, join_parts, write_shard
@@ -113,8 +113,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
                 )
             )
     summaries = run_shards(write_shard, tasks, runtime=runtime, scratch=scratch, description="decode images")
-    for left in outputs.records.glob(f"{TEMPORARY}*"):  # of a worker that was killed, whose shard another one wrote
-        left.unlink(missing_ok=True)
+    remove_unfinished(outputs.records)  # of a worker that was killed, whose shard another one wrote
     manifest: dict[str, Any] = {
         "size": params.size,
         "stored_size": params.stored_size,
@@ -137,7 +136,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
             "index_sha256": join_parts(outputs.records, split, [tasks[n].parts for n in of_split]),
         }
     shutil.rmtree(scratch)
-    (outputs.records / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+    write_json(outputs.records / "manifest.json", manifest)
     counts = {f"images/{split}": float(part["num_examples"]) for split, part in manifest["splits"].items()}
     runtime.tracker.metrics({**counts, "images/rejected": float(len(manifest["rejected"]))})
     return _found(manifest)

@@ -23,7 +23,6 @@ Fails when:
     training split.
 """
 
-import json
 import statistics as stats
 import time
 from dataclasses import asdict, dataclass
@@ -35,6 +34,7 @@ from pydantic import ValidationInfo, field_validator
 from alexnet_tf.models.layer_table import layer_table
 from alexnet_tf.models.specs import InputSpec, Network
 from alexnet_tf.training.recipe import TrainingSpec
+from alexnet_tf.whole_file import write_json
 from components.interfaces import Runtime, Seed, StageParams
 
 if TYPE_CHECKING:  # TensorFlow takes seconds to import
@@ -256,4 +256,4 @@ def _write_report(folder: Path, fitted: "TrainingResult", precision_bits: int) -
         "last": asdict(fitted.history[-1]),
         "best": asdict(_best(fitted)),
     }
-    (folder / "metrics.json").write_text(json.dumps(metrics, indent=1, sort_keys=True) + "\n")
+    write_json(folder / "metrics.json", metrics)

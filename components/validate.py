@@ -19,7 +19,6 @@ Fails when: an anomaly is an ERROR, or a shard is other than its manifest says. 
 the page is left beside its place, as validation-failed.html, and the report goes to the tracker.
 """
 
-import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -45,7 +44,7 @@ from alexnet_tf.validation.metadata_protos import (
 )
 from alexnet_tf.validation.report import as_findings, oddities, page, validation_report
 from alexnet_tf.validation.survey import Survey, load_surveys
-from alexnet_tf.whole_file import write_whole
+from alexnet_tf.whole_file import write_json, write_whole
 from components.beam.run import run_shards
 from components.interfaces import Runtime, StageParams
 from components.validate_shards import SurveyTask, survey_shard
@@ -107,7 +106,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
 
     report = validation_report(surveys, class_names, anomalies) | {"verdict": verdict}
     report |= {name: manifest[name] for name in ("unreadable", "ignored") if name in manifest}
-    _write_json(outputs.report / "validation.json", report)
+    write_json(outputs.report / "validation.json", report)
     html = page(
         report, [*as_findings(anomalies), *oddities(surveys)], surveys, _reader(inputs.dataset, manifest, surveys)
     )
@@ -123,7 +122,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
         runtime.tracker.artifact(outputs.report)
         write_whole(failed, html)
         raise DataError(_unfit(errors, f"{failed.parent.name}/{failed.name}"))
-    _write_json(outputs.verdict, {"verdict": verdict})
+    write_json(outputs.verdict, {"verdict": verdict})
     return _found(report, planted=manifest.get("source") == "sample")
 
 
@@ -205,7 +204,3 @@ def _reference(folder: Path, name: str) -> tuple[Any, Any]:
         return schema, parse_statistics(statistics.read_bytes())
     except DecodeError as error:
         raise DataError(f"{statistics}: expected a DatasetFeatureStatisticsList ({error}).") from error
-
-
-def _write_json(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n")

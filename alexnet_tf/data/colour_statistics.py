@@ -18,6 +18,7 @@ import numpy as np
 from alexnet_tf.data.moments import CHANNELS, Moments
 from alexnet_tf.data.npy_file import save_npy
 from alexnet_tf.errors import DataError
+from alexnet_tf.whole_file import write_json
 
 _SWEEPS = 30  # cyclic Jacobi converges quadratically: six are plenty for 3 × 3
 
@@ -74,8 +75,7 @@ def save_statistics(folder: Path, moments: Moments) -> None:
         folder: Exists.
         moments: Of at least one image.
     """
-    text = json.dumps(derive(moments), indent=1, sort_keys=True)
-    (folder / "statistics.json").write_text(text + "\n")
+    write_json(folder / "statistics.json", derive(moments))
     save_npy(folder / "mean_image.npy", mean_image(moments))
     save_npy(folder / "sum_image.npy", moments.sum_image)
 

@@ -15,6 +15,7 @@ from alexnet_tf.models import networks, specs
 from alexnet_tf.models.specs import InputSpec
 from alexnet_tf.models.views import Views
 from alexnet_tf.models.weights import assign_arrays, load_arrays, model_arrays, save_arrays
+from alexnet_tf.whole_file import write_json
 
 if TYPE_CHECKING:
     from alexnet_tf.data.record_dataset import RecordDataset
@@ -106,7 +107,7 @@ def write_classifier(folder: Path, classifier: Classifier, *, halved: bool = Fal
         "precision": classifier.precision,
         "class_names": list(classifier.class_names),
     }
-    (folder / "model.json").write_text(json.dumps(description, indent=1, sort_keys=True) + "\n")
+    write_json(folder / "model.json", description)
     save_npy(folder / "mean.npy", classifier.views.mean)
     save_arrays(folder / _WEIGHTS, model_arrays(classifier.model), halved=halved)
 
