@@ -15,6 +15,7 @@ from alexnet_tf.devices.inference import Inference
 from alexnet_tf.evaluation.spread import spread
 from alexnet_tf.metrics.top_k import Predictions, join, score_center, score_views, softmax
 from alexnet_tf.models.classifier import Classifier
+from alexnet_tf.models.views import center_logits
 
 LUMA = (0.299, 0.587, 0.114)  # of red, green and blue: Rec. 601, as Pillow's mode L
 
@@ -95,11 +96,8 @@ def evaluate_learnt(
         strategy: Divides a batch among its replicas.
         advance: Called with the number of images after each batch.
     """
-
-    def center_logits(images):
-        return classifier.model(classifier.center_view(classifier.inputs(images)), training=False)[:, None]
-
-    inference = Inference(center_logits, strategy=strategy, batch_size=batch_size)
+    model, views = classifier.model, classifier.views
+    inference = Inference(lambda images: center_logits(model, views, images), strategy=strategy, batch_size=batch_size)
     positions = spread(split.num_examples, num_images)
 
     def batches():
@@ -116,7 +114,7 @@ def ten_view_logits(classifier: Classifier, images: tf.Tensor) -> tf.Tensor:
     Views go through the network one after the other, so that the activations of one view, not of ten, are in
     memory.
     """
-    views = classifier.ten_views(classifier.inputs(images))
+    views = classifier.views.ten(images)
     logits = tf.map_fn(
         lambda view: classifier.model(views[:, view], training=False),
         tf.range(10),

@@ -26,8 +26,8 @@ def hidden_activations(classifier: Classifier) -> Callable[[np.ndarray], np.ndar
     side = classifier.stored_size
 
     def forward(images):
-        view = classifier.center_view(classifier.inputs(images))
-        return tf.cast(classifier.model.hidden(classifier.model.features(view)), tf.float32)
+        features = classifier.model.features(classifier.views.center(images))
+        return tf.cast(classifier.model.hidden(features), tf.float32)
 
     compiled = tf.function(forward, autograph=False, input_signature=[tf.TensorSpec([None, side, side, 3], tf.uint8)])
     return lambda images: compiled(tf.constant(images)).numpy()

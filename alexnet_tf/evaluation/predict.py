@@ -9,6 +9,7 @@ from alexnet_tf.data.images import decode, to_square
 from alexnet_tf.evaluation.evaluate import ten_view_logits, top_of_ten_crops
 from alexnet_tf.metrics.top_k import require_finite
 from alexnet_tf.models.classifier import Classifier
+from alexnet_tf.models.views import center_logits
 
 
 def stored_image(encoded: bytes, *, stored_size: int, max_pixels: int, exif_orientation: bool) -> np.ndarray:
@@ -49,7 +50,7 @@ def predictor(classifier: Classifier, *, ten_crop: bool) -> Predictor:
     def forward(images):
         if ten_crop:
             return ten_view_logits(classifier, images)
-        return classifier.model(classifier.center_view(classifier.inputs(images)), training=False)[:, None]
+        return center_logits(classifier.model, classifier.views, images)
 
     compiled = tf.function(forward, autograph=False, input_signature=[tf.TensorSpec([None, side, side, 3], tf.uint8)])
 

@@ -41,9 +41,8 @@ def compare_in_fresh_process(
     # One function as in the evaluation: layer by layer, TensorFlow would trace each layer's own and warn of so many.
     network = tf.function(lambda inputs: classifier.model(inputs, training=False), autograph=False)
     with tf.device("CPU:0"):
-        x = classifier.inputs(images)
-        views = classifier.ten_views(x)
-        center = network(classifier.center_view(x)).numpy()
+        views = classifier.views.ten(images)
+        center = network(classifier.views.center(images)).numpy()
         ten_crop = network(tf.reshape(views, [-1, *views.shape[2:]])).numpy()
     ten_crop = ten_crop.reshape(len(images), 10, -1)
     tolerance = fresh_process.TOLERANCES[classifier.precision]

@@ -55,18 +55,6 @@ class Classifier:
         """Side of the model's input in pixels."""
         return self.views.crop_size
 
-    def inputs(self, images):
-        """Return stored images (N, stored, stored, 3) uint8 as (N, size, size, 3) float32, 0..255."""
-        return self.views.enlarged(images)
-
-    def center_view(self, inputs):
-        """Return the centre crops of `inputs`, ready for the model: (N, crop, crop, 3) float32."""
-        return self.views.center(inputs)
-
-    def ten_views(self, inputs):
-        """Return the ten views of §4.1, ready for the model: (N, 10, crop, crop, 3) float32."""
-        return self.views.ten(inputs)
-
     def require_trained_on(self, records: "RecordDataset") -> None:
         """Compare the classes and the sizes of records with those that the model was trained on.
 

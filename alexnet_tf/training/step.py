@@ -17,7 +17,7 @@ from alexnet_tf.errors import DataError, TrainingError
 from alexnet_tf.models import networks
 from alexnet_tf.models.networks import chosen_images
 from alexnet_tf.models.specs import AlexNetBNSpec, Network
-from alexnet_tf.models.views import Views
+from alexnet_tf.models.views import Views, center_logits
 from alexnet_tf.models.weights import model_arrays, named_variables
 from alexnet_tf.random_streams import RandomStreams
 from alexnet_tf.training import guards
@@ -77,7 +77,7 @@ class TrainStep:
                 precision=self.precision,
             )
             if isinstance(network, AlexNetBNSpec) and network.conv1 == "whitening":
-                networks.whiten(self.model, views.center(views.enlarged(train.read(chosen_images(train.num_examples)))))
+                networks.whiten(self.model, views.center(train.read(chosen_images(train.num_examples))))
             self.optimizer = OPTIMIZERS[recipe.optimizer.name](
                 recipe.optimizer, self.model.trainable_variables, self.precision
             )
@@ -87,7 +87,11 @@ class TrainStep:
             self._lookahead = Lookahead(averaged, on=recipe.lookahead > 0)
             self._averages = WeightAverages(averaged, recipe.weight_averaging)
         self._run: Callable | None = None
-        self._inference = Inference(self._center_logits, strategy=strategy, batch_size=recipe.global_batch_size)
+        self._inference = Inference(
+            lambda images: center_logits(self.model, views, images),
+            strategy=strategy,
+            batch_size=recipe.global_batch_size,
+        )
 
     def iterator(self, first_step: int) -> Iterator:
         """Return the batches from `first_step` to the end of the training."""
@@ -217,9 +221,6 @@ class TrainStep:
         # A loss does not show that weights are NaN: oneDNN's fused ReLU makes zeros of them. A sum does, in one pass.
         sums = [tf.reduce_sum(variable.value) for variable in self.model.weights]
         return loss, tf.reduce_sum(wrong) / batch_size, tf.stack(sums)
-
-    def _center_logits(self, images):
-        return self.model(self.views.center(self.views.enlarged(images)), training=False)[:, None]
 
 
 def cross_entropy(logits, labels, label_smoothing: float):

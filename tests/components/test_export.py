@@ -253,7 +253,7 @@ def test_a_blessed_model_is_exported_and_asked_in_a_fresh_process(paths, model, 
     assert "top-5" not in card
     assert "Lite" not in card
     assert "enlarged to 40 × 40" in card
-    x = model.center_view(model.inputs(images))
+    x = model.views.center(images)
     assert 'load_model("model.keras", custom_objects=an.custom_objects())' in card
     network = keras.saving.load_model(folder / "model.keras", custom_objects=an.custom_objects())
     np.testing.assert_allclose(network(x), model.model(x), rtol=1e-6)
@@ -261,7 +261,7 @@ def test_a_blessed_model_is_exported_and_asked_in_a_fresh_process(paths, model, 
 
 def write_predictions(folder, model, images):
     """Write what the evaluation would say of the images."""
-    views = model.ten_views(model.inputs(images)).numpy()
+    views = model.views.ten(images).numpy()
     logits = model.model(views.reshape(-1, 32, 32, 3), training=False).numpy().reshape(len(images), 10, 3)
     scored = score_views(logits, np.zeros(len(images), int))
     rows = []

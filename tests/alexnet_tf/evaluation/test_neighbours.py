@@ -105,5 +105,5 @@ def test_activations_are_what_the_last_layer_sees():
         assert hidden.shape == (3, 8)
         assert hidden.dtype == np.float32
         fc8 = classifier.model.get_layer("fc8")
-        logits = classifier.model(classifier.center_view(classifier.inputs(images)), training=False)
+        logits = classifier.model(classifier.views.center(images), training=False)
         np.testing.assert_allclose(fc8(tf.constant(hidden)), logits, rtol=1e-5, atol=1e-6)
