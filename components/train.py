@@ -157,7 +157,6 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
             views=views,
             colour_axes=colour_axes(params.training.augmentation, colours.eigenvalues, colours.eigenvectors),
             train=train,
-            num_classes=len(train.class_names),
             seed=params.seed,
             strategy=strategy,
             parallel_calls=runtime.input_parallel_calls,

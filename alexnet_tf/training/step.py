@@ -38,7 +38,6 @@ class TrainStep:
         views: How stored images become inputs.
         colour_axes: float32 (3, 3), see `views.colour_axes`.
         train: The images to learn from.
-        num_classes: K.
         seed: Fixes initial weights, order and all noise.
         strategy: The replicas.
         parallel_calls: Batches that are read at once.
@@ -52,7 +51,6 @@ class TrainStep:
         views: Views,
         colour_axes: np.ndarray,
         train: RecordDataset,
-        num_classes: int,
         seed: int,
         strategy: tf.distribute.Strategy,
         parallel_calls: int,
@@ -66,6 +64,7 @@ class TrainStep:
                 f"{recipe.global_batch_size}; use a smaller batch or more images"
             )
         self.total_steps = recipe.epochs * self.batches.steps_per_epoch
+        num_classes = len(train.class_names)
         self.loss_range = guards.LossRange.of(train.labels, num_classes, recipe.label_smoothing)
         self._colour_axes = colour_axes
         with strategy.scope():
