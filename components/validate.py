@@ -105,7 +105,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     verdict = "fail" if errors else "warn" if anomalies else "pass"
 
     report = validation_report(surveys, class_names, anomalies) | {"verdict": verdict}
-    report |= {name: manifest[name] for name in ("unreadable", "ignored") if name in manifest}
+    report |= {name: manifest[name] for name in ("unreadable", "ignored")}
     write_json(outputs.report / "validation.json", report)
     html = page(
         report, [*as_findings(anomalies), *oddities(surveys)], surveys, _reader(inputs.dataset, manifest, surveys)
@@ -123,7 +123,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
         write_whole(failed, html)
         raise DataError(_unfit(errors, f"{failed.parent.name}/{failed.name}"))
     write_json(outputs.verdict, {"verdict": verdict})
-    return _found(report, planted=manifest.get("source") == "sample")
+    return _found(report, planted=manifest["source"] == "sample")
 
 
 def _unfit(errors: Sequence[Anomaly], page: str) -> str:

@@ -33,13 +33,13 @@ class Server(tf.Module):
 
         def center(images):
             logits = classifier.model(classifier.views.center(_squares(classifier.stored_size, images)), training=False)
-            return _answer(logits, tf.nn.softmax(tf.cast(logits, tf.float32)), names)
+            return _answer(logits, tf.nn.softmax(logits), names)
 
         def ten_crop(images):
             views = classifier.views.ten(_squares(classifier.stored_size, images))
             flat = tf.reshape(views, [-1, *views.shape[2:]])
             logits = tf.reshape(classifier.model(flat, training=False), [-1, 10, len(names)])
-            return _answer(logits, tf.reduce_mean(tf.nn.softmax(tf.cast(logits, tf.float32)), axis=1), names)
+            return _answer(logits, tf.reduce_mean(tf.nn.softmax(logits), axis=1), names)
 
         self.center = tf.function(center, autograph=False, input_signature=[images])
         self.ten_crop = tf.function(ten_crop, autograph=False, input_signature=[images])
@@ -104,5 +104,5 @@ def _answer(logits: tf.Tensor, probabilities: tf.Tensor, names: np.ndarray) -> d
         "probabilities": probabilities,
         "top_classes": tf.gather(tf.constant(names), classes),
         "top_probabilities": best,
-        "logits": tf.cast(logits, tf.float32),
+        "logits": logits,
     }

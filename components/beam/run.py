@@ -122,9 +122,8 @@ def _options(beam: BeamRuntime):
 
     flags = [*FLAGS.get(beam.runner, []), *beam.options]
     if beam.runner == LOCAL_RUNNER:
-        num_workers = beam.num_workers or os.cpu_count() or 1
-        mode = "multi_threading" if num_workers > 1 else "in_memory"
-        flags = [f"--direct_running_mode={mode}", f"--direct_num_workers={num_workers}", *flags]
+        mode = "multi_threading" if beam.num_workers > 1 else "in_memory"
+        flags = [f"--direct_running_mode={mode}", f"--direct_num_workers={beam.num_workers}", *flags]
     usage = io.StringIO()
     try:
         with redirect_stderr(usage):  # argparse prints three pages about a wrong flag, and the error last

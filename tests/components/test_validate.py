@@ -56,7 +56,7 @@ def healthy() -> dict[str, list[tuple[int, bytes]]]:
 
 def write(folder: Path, splits: dict[str, list[tuple[int, bytes]]]) -> Path:
     folder.mkdir()
-    manifest = {"source": "test", "class_names": ["cat", "dog"], "splits": {}}
+    manifest = {"source": "test", "class_names": ["cat", "dog"], "splits": {}, "unreadable": [], "ignored": {}}
     for split, rows in splits.items():
         writer = SplitWriter(folder, split)
         for number, (label, content) in enumerate(rows):
