@@ -33,7 +33,7 @@ from alexnet_tf.data.record_dataset import read_manifest
 from alexnet_tf.data.tfrecord import decode_example, read_record
 from alexnet_tf.errors import DataError
 from alexnet_tf.validation.anomalies import Anomaly, Limits, Place, find_anomalies, worst_first
-from alexnet_tf.validation.copies import find_copies
+from alexnet_tf.validation.copies import exact_copies, find_copies
 from alexnet_tf.validation.drift import find_drift
 from alexnet_tf.validation.metadata_protos import (
     anomalies_proto,
@@ -96,7 +96,9 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     failed.unlink(missing_ok=True)  # of an earlier run
     surveys = _survey(inputs.dataset, manifest, outputs.report, params.max_pixels, runtime)
     limits = Limits(**params.model_dump(exclude={"reference_schema", "max_pixels"}))
-    anomalies = find_anomalies(surveys, class_names=class_names, limits=limits) + find_copies(surveys, limits=limits)
+    copies = exact_copies(surveys)
+    anomalies = find_anomalies(surveys, class_names=class_names, limits=limits)
+    anomalies += find_copies(surveys, copies, limits=limits)
     if params.reference_schema:
         reference = _reference(inputs.schemas, params.reference_schema)
         anomalies += find_drift(surveys, class_names=class_names, schema=reference[0], statistics=reference[1])
@@ -104,7 +106,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     errors = [anomaly for anomaly in anomalies if anomaly.severity == "ERROR"]
     verdict = "fail" if errors else "warn" if anomalies else "pass"
 
-    report = validation_report(surveys, class_names, anomalies) | {"verdict": verdict}
+    report = validation_report(surveys, class_names, anomalies, copies) | {"verdict": verdict}
     report |= {name: manifest[name] for name in ("unreadable", "ignored")}
     write_json(outputs.report / "validation.json", report)
     html = page(
