@@ -12,9 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from alexnet_tf.data.record_dataset import RecordDataset
-from alexnet_tf.devices.cluster import cluster
 from alexnet_tf.devices.precision import arithmetic
-from alexnet_tf.devices.strategy import agreed, from_chief, naming_lost_workers, require_same_training
+from alexnet_tf.devices.strategy import agreed, from_chief, is_chief, naming_lost_workers, require_same_training
 from alexnet_tf.errors import Stopped
 from alexnet_tf.metrics.top_k import Predictions, join, score_center
 from alexnet_tf.stop import Stop
@@ -227,15 +226,13 @@ class TrainingLoop:
         if (checkpoint := self._checkpoint) is None:
             return
         require_same_training(self._training.strategy, checkpoint.fingerprint, checkpoint.arithmetic)
-        workers = cluster()
-        mine = checkpoint.read() if workers is None or workers.is_chief else b""
+        mine = checkpoint.read() if is_chief(self._training.strategy) else b""
         if content := from_chief(self._training.strategy, mine):
             self._state, self._best = checkpoint.restore(content, self._training.variables)
             self._stopwatch.earlier = self._state.spent
 
     def _save(self) -> None:
-        workers = cluster()
-        if self._checkpoint is None or (workers and not workers.is_chief):
+        if self._checkpoint is None or not is_chief(self._training.strategy):
             return
         started = time.monotonic()
         self._state.spent = self._stopwatch.read()
