@@ -36,7 +36,7 @@ from pydantic import Field, PositiveInt
 from alexnet_tf.data.tfrecord import encode_example
 from alexnet_tf.errors import DataError
 from alexnet_tf.whole_file import write_json
-from components.interfaces import Runtime, Seed, StageParams
+from components.interfaces import SPLITS, Runtime, Seed, StageParams
 from components.sources.files import Ignored
 from components.sources.image_folder import image_folder_source
 from components.sources.imagenet2012 import imagenet2012_source
@@ -47,7 +47,6 @@ from components.sources.subset import subset
 from components.sources.tfds import tfds_source
 from components.sources.tiny_imagenet import tiny_imagenet_source
 
-SPLITS = ("train", "validation", "test")
 _LISTED = 20
 _NEVER = 1e-12  # so small a probability that all images of a class are held out
 

@@ -36,10 +36,8 @@ from alexnet_tf.data.upscale import whole_factor
 from alexnet_tf.errors import DataError
 from alexnet_tf.whole_file import remove_unfinished, write_json, write_whole
 from components.beam.run import run_shards
-from components.interfaces import Runtime, Seed, StageParams
+from components.interfaces import SPLITS, Runtime, Seed, StageParams
 from components.preprocess_shards import PLACE, IndexTask, ShardTask, index_shard, join_parts, write_shard
-
-_SHOWN_ORDER = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
@@ -144,7 +142,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
 
 def _found(manifest: dict[str, Any]) -> str:
     sizes = {split: part["num_examples"] for split, part in manifest["splits"].items()}
-    listed = ", ".join(f"{split} {sizes[split]:,}" for split in sorted(sizes, key=_SHOWN_ORDER.index))
+    listed = ", ".join(f"{split} {sizes[split]:,}" for split in sorted(sizes, key=SPLITS.index))
     side, rejected = manifest["stored_size"], manifest["rejected"]
     text = f"{sum(sizes.values()):,} images of {side} x {side} pixels: {listed}; {len(rejected):,} rejected"
     if rejected:

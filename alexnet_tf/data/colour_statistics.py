@@ -15,8 +15,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from alexnet_tf.data.moments import CHANNELS, Moments
+from alexnet_tf.data.moments import Moments
 from alexnet_tf.data.npy_file import save_npy
+from alexnet_tf.data.pixel_codec import CHANNELS
 from alexnet_tf.errors import DataError
 from alexnet_tf.whole_file import write_json
 

@@ -10,6 +10,7 @@ from alexnet_tf.models.alexnet_bn import AlexNetBN
 from alexnet_tf.models.four_layer import FourLayer
 from alexnet_tf.models.four_layer_spec import FOUR_LAYER_NAMES
 from alexnet_tf.models.layer_table import layer_table
+from alexnet_tf.models.weights import layer_of
 
 Model = AlexNet | AlexNetBN | FourLayer
 
@@ -56,7 +57,7 @@ def build(
     for position, variable in enumerate(model.weights):
         if variable.path.endswith("/kernel"):
             if isinstance(spec, specs.AlexNetSpec):
-                position = 2 * specs.LAYER_NAMES.index(variable.path.split("/")[-2])  # a kernel and a bias each
+                position = 2 * specs.LAYER_NAMES.index(layer_of(variable))  # a kernel and a bias each
             variable.assign(_initial_weights(variable, spec, (seed, position)))
     return model
 
@@ -69,7 +70,7 @@ def whiten(model: AlexNetBN, images) -> None:
 
 def _initial_weights(variable, spec, seed: tuple[int, int]):
     """Draw an untruncated normal: the description's σ by layer, or He's √(2 / fan-in)."""
-    layer = variable.path.split("/")[-2]
+    layer = layer_of(variable)
     if isinstance(spec, specs.AlexNetBNSpec):
         stddev = float(np.sqrt(2.0 / np.prod(variable.shape[:-1])))
     else:
