@@ -15,10 +15,10 @@ from alexnet_tf.devices.inference import Inference
 from alexnet_tf.devices.precision import Precision, choose_precision
 from alexnet_tf.errors import DataError, TrainingError
 from alexnet_tf.models import networks
-from alexnet_tf.models.networks import chosen_images
 from alexnet_tf.models.specs import AlexNetBNSpec, Network
 from alexnet_tf.models.views import Views, center_logits
 from alexnet_tf.models.weights import model_arrays, named_variables
+from alexnet_tf.models.whitening import whiten, whitening_images
 from alexnet_tf.random_streams import RandomStreams
 from alexnet_tf.training import guards
 from alexnet_tf.training.batches import Batches
@@ -76,7 +76,7 @@ class TrainStep:
                 precision=self.precision,
             )
             if isinstance(network, AlexNetBNSpec) and network.conv1 == "whitening":
-                networks.whiten(self.model, views.center(train.read(chosen_images(train.num_examples))))
+                whiten(self.model, views.center(train.read(whitening_images(train.num_examples))))
             self.optimizer = OPTIMIZERS[recipe.optimizer.name](
                 recipe.optimizer, self.model.trainable_variables, self.precision
             )
