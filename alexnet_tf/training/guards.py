@@ -16,9 +16,8 @@ from alexnet_tf.models.specs import AlexNetSpec, Network
 from alexnet_tf.training.recipe import TrainingSpec
 from alexnet_tf.training.schedule import Plateau, learning_rate_factor
 
-STALL_SHARE = (
-    0.02  # of what can be learnt beyond the frequencies of the classes; a training that has learnt less has stalled
-)
+# Of what can be learnt beyond the frequencies of the classes; a training that has learnt less has stalled.
+STALL_SHARE = 0.02
 STALL_STEPS = (500, 5000)  # look for a stall after 10 % of the steps, held within these
 
 SMALL_STDDEV = 0.03  # of the initial weights: the largest of the 2012 code
