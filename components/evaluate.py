@@ -102,7 +102,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     from alexnet_tf.devices.strategy import make_strategy
     from alexnet_tf.errors import DataError
     from alexnet_tf.evaluation import tables
-    from alexnet_tf.evaluation.evaluate import evaluate, evaluate_learnt
+    from alexnet_tf.evaluation.evaluate import evaluate, evaluate_training_images
     from alexnet_tf.models.classifier import read_classifier
 
     split = RecordDataset.open(inputs.records, "test")
@@ -123,7 +123,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     others = _figure_metrics(classifier, near) | {"ten_crop_less_center": _gain(evaluated)}
     if num_images := min(train.num_examples, split.num_examples):
         with runtime.progress.task("evaluate training images", total=num_images, unit="images") as task:
-            learnt = evaluate_learnt(
+            scored = evaluate_training_images(
                 classifier,
                 train,
                 num_images=num_images,
@@ -131,7 +131,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
                 strategy=strategy,
                 advance=task.advance,
             )
-        others["training_images"] = {"num_examples": num_images} | learnt.metrics()
+        others["training_images"] = {"num_examples": num_images} | scored.metrics()
 
     outputs.report.mkdir()
     metrics = tables.write(outputs.report, evaluated, split, list(classifier.class_names), others=others)

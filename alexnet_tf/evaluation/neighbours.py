@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from alexnet_tf.data.record_dataset import RecordDataset
-from alexnet_tf.evaluation.spread import spread
+from alexnet_tf.evaluation.evenly_spaced import evenly_spaced
 from alexnet_tf.models.classifier import Classifier
 
 NUM_NEIGHBOURS = 6  # as many as the figure shows
@@ -128,7 +128,8 @@ def search(
         batch_size: Candidates that are in memory at once, beside up to 200 queries as float32 pixels.
     """
     forward = hidden_activations(classifier)
-    queries, candidates = spread(split.num_examples, NUM_COUNTED), spread(pool.num_examples, num_candidates)
+    queries = evenly_spaced(split.num_examples, NUM_COUNTED)
+    candidates = evenly_spaced(pool.num_examples, num_candidates)
     images = split.read(queries)
     hidden = np.concatenate(
         [forward(images[start : start + batch_size]) for start in range(0, len(images), batch_size)]

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from alexnet_tf.data.images import decode, to_square
-from alexnet_tf.evaluation.evaluate import ten_view_logits, top_of_ten_crops
+from alexnet_tf.evaluation.evaluate import ten_view_logits, top_classes
 from alexnet_tf.metrics.top_k import require_finite
 from alexnet_tf.models.classifier import Classifier
 from alexnet_tf.models.views import center_logits
@@ -57,6 +57,6 @@ def predictor(classifier: Classifier, *, ten_crop: bool) -> Predictor:
     def predict(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         logits = compiled(tf.constant(images)).numpy()
         require_finite(logits)
-        return top_of_ten_crops(logits)
+        return top_classes(logits)
 
     return predict

@@ -10,7 +10,7 @@ from alexnet_tf.models import specs, window_geometry
 from alexnet_tf.models.layers import (
     ACTIVATIONS,
     LOGITS_DTYPE,
-    OwnDraws,
+    DropoutDraws,
     TowerConv2D,
     inverted_dropout,
     original_dropout,
@@ -37,7 +37,7 @@ class AlexNet(keras.Model):
         super().__init__(**kwargs)
         spec = specs.AlexNetSpec.model_validate(spec)
         self.spec, self.crop_size, self.num_classes, self.seed = spec, crop_size, num_classes, seed
-        self._own_draws = OwnDraws(seed)
+        self._dropout_draws = DropoutDraws(seed)
         self.activation = ACTIVATIONS[spec.activation]
         self.dropout = original_dropout if spec.dropout_scaling == "at_test" else inverted_dropout
         self.flatten = keras.layers.Flatten(dtype=self.dtype_policy)
@@ -85,7 +85,7 @@ class AlexNet(keras.Model):
             draw: Place of the batch in the random stream; None takes the next of the model's own draws.
         """
         if training and draw is None:
-            draw = self._own_draws.next(tf.shape(inputs)[0])
+            draw = self._dropout_draws.next(tf.shape(inputs)[0])
         return self.classify(self.features(inputs), draw=draw if training else None)
 
     def features(self, images):

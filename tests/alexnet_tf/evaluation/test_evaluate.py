@@ -2,7 +2,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from alexnet_tf.evaluation.evaluate import top_of_ten_crops
+from alexnet_tf.evaluation.evaluate import top_classes
 from alexnet_tf.metrics.top_k import CENTER, score_views
 
 
@@ -61,13 +61,13 @@ def test_every_image_counts_once_whatever_batch_and_replicas(two_devices, make_c
 @pytest.mark.parametrize(("num_images", "positions"), [(3, [0, 2, 4]), (9, range(7))])
 def test_what_was_learnt_is_scored_by_centre_crops_of_evenly_spread_images(make_classifier, num_images, positions):
     from alexnet_tf.devices.strategy import make_strategy
-    from alexnet_tf.evaluation.evaluate import evaluate_learnt
+    from alexnet_tf.evaluation.evaluate import evaluate_training_images
     from alexnet_tf.metrics.top_k import join, score_center
 
     strategy, advanced = make_strategy(("CPU:0",)), []
     with strategy.scope():
         classifier = make_classifier()
-    found = evaluate_learnt(
+    found = evaluate_training_images(
         classifier, Split(), num_images=num_images, batch_size=2, strategy=strategy, advance=advanced.append
     )
     assert sum(advanced) == len(positions)
@@ -84,4 +84,4 @@ def test_the_centre_of_the_ten_views_is_the_centre_view(make_classifier):
 
 def test_ten_crops_in_bfloat16_are_averaged_in_full_precision():
     logits = np.random.default_rng(0).normal(size=(50, 10, 1000)).astype(ml_dtypes.bfloat16)
-    np.testing.assert_allclose(top_of_ten_crops(logits)[1], top_of_ten_crops(logits.astype(np.float32))[1], rtol=1e-5)
+    np.testing.assert_allclose(top_classes(logits)[1], top_classes(logits.astype(np.float32))[1], rtol=1e-5)
