@@ -82,7 +82,7 @@ class Params(StageParams):
 def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> str:
     """Read the variants' reports and write the comparison."""
     from alexnet_tf.comparison import page
-    from alexnet_tf.comparison.compare import compare, headline
+    from alexnet_tf.comparison.compare import compare, headline_metrics
     from alexnet_tf.comparison.figures import error_bars, learning_curves
 
     evaluations, trainings, metrics = {}, {}, {}
@@ -102,7 +102,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
         bootstrap_samples=params.bootstrap_samples,
     )
     outputs.report.mkdir()
-    numbers = headline(comparison)
+    numbers = headline_metrics(comparison)
     write_json(outputs.report / "comparison.json", comparison)
     write_json(outputs.report / "metrics.json", numbers)
     write_json(outputs.metrics, metrics)
@@ -118,7 +118,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     )
     for path in sorted(outputs.report.iterdir()):
         runtime.tracker.artifact(path, folder="comparison")
-    return " ".join(page.headline(comparison))
+    return " ".join(page.sentences(comparison))
 
 
 def read_training(folder: Path) -> "TrainingReport":

@@ -212,17 +212,17 @@ def _conv1(classifier: "Classifier") -> "tuple[np.ndarray, int]":
 
 def _draw(folder: Path, evaluated: "Evaluated", classifier: "Classifier", split: "RecordDataset", metrics: Any) -> None:
     from alexnet_tf.evaluation.figures import confusion_matrix, kernel_grid, reliability_diagram
-    from alexnet_tf.evaluation.tables import confusion
+    from alexnet_tf.evaluation.tables import VIEWS, confusion
     from alexnet_tf.metrics.calibration import reliability
+    from alexnet_tf.metrics.top_k import VIEW_NAMES
 
     names = classifier.class_names
     counts = confusion(evaluated.predictions["ten_crop"], split.labels, num_classes=len(names))
     (folder / "confusion.png").write_bytes(confusion_matrix(counts, names, title="Ten crops, test split"))
     (folder / "conv1_kernels.png").write_bytes(kernel_grid(*_conv1(classifier)))
-    views = {"center": "centre crop", "ten_crop": "ten crops"}
     diagram = reliability_diagram(
-        {words: reliability(evaluated.predictions[view]) for view, words in views.items()},
-        {words: metrics[view]["calibration_error"] for view, words in views.items()},
+        {VIEW_NAMES[view]: reliability(evaluated.predictions[view]) for view in VIEWS},
+        {VIEW_NAMES[view]: metrics[view]["calibration_error"] for view in VIEWS},
     )
     (folder / "calibration.png").write_bytes(diagram)
 

@@ -139,7 +139,7 @@ def require_same_images(evaluations: Mapping[str, Evaluation]) -> None:
             )
 
 
-def headline(comparison: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+def headline_metrics(comparison: Mapping[str, Any]) -> dict[str, dict[str, float]]:
     """Return a few numbers for each variant, errors and differences from the baseline."""
     numbers: dict[str, dict[str, float]] = {}
     for name in comparison["variants"]:
