@@ -19,7 +19,7 @@ from alexnet_tf.metrics.top_k import Predictions, join, score_center
 from alexnet_tf.stop import Stop
 from alexnet_tf.training import guards
 from alexnet_tf.training.checkpoint import Checkpoint, Spent, State, Stopwatch
-from alexnet_tf.training.history import Epoch
+from alexnet_tf.training.history import Epoch, best_epoch
 from alexnet_tf.training.step import TrainStep
 
 SECONDS_PER_CALL = 1.0  # of training between two looks at the clock, and at whether it is to stop
@@ -105,7 +105,7 @@ class TrainingLoop:
                 self._train()
             finally:
                 self._stop.heeded = False
-            return self._fitted(first_step)
+            return self._result(first_step)
 
     def _train(self) -> None:
         training, state = self._training, self._state
@@ -206,16 +206,16 @@ class TrainingLoop:
         with self._training.averaged():
             return self._training.weights()
 
-    def _fitted(self, first_step: int) -> TrainingResult:
+    def _result(self, first_step: int) -> TrainingResult:
         history = self._state.history
         if self._training.recipe.keep == "last":
-            epoch, weights = history[-1].epoch, self._result_weights()
+            kept, weights = history[-1], self._result_weights()
         else:
-            epoch, weights = min((row.validation_top1_error, row.epoch) for row in history)[1], self._best
+            kept, weights = best_epoch(history), self._best
         return TrainingResult(
             history=history,
             weights=weights,
-            epoch=epoch,
+            epoch=kept.epoch,
             stalled=self._training.loss_range.has_stalled(history[-1].train_loss),
             steps_here=self._state.step - first_step,
             earlier=self._stopwatch.earlier,
