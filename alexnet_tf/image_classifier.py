@@ -121,7 +121,7 @@ class ImageClassifier:
             DataError: As for `predict`.
         """
         stored = self._stored(_paths(files), max_pixels, exif_orientation)
-        return self._classifier.center_view(self._classifier.inputs(stored)).numpy()
+        return self._classifier.views.center(stored).numpy()
 
     def _stored(self, paths: Sequence[Path], max_pixels: int, exif_orientation: bool) -> np.ndarray:
         side = self._classifier.stored_size

@@ -1,4 +1,7 @@
-"""Random numbers as a function of (seed, step, position in the batch) and a stream; all streams are named here.
+"""Random numbers as a function of (seed, step, position in the batch) and a stream.
+
+The streams that TensorFlow draws are named here. NumPy draws three more in `training.batches`: the order of the images,
+which of them are mirrored by turns, and JPEG qualities.
 
 Draw outside of functions that XLA compiles: in TensorFlow 2.21 it makes other numbers of the same seed.
 """

@@ -1,15 +1,16 @@
 """Files that are there whole or not at all: written beside their place, then renamed into it."""
 
 import contextlib
+import json
 import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 TEMPORARY = ".tmp-"
-"""Begins the name of a file that is not whole yet. A process that is killed leaves one; whoever owns the folder removes
-it before it writes there again."""
+"""Begins the name of a file that is not whole yet. A process that is killed leaves one; whoever owns the folder calls
+`remove_unfinished` before it writes there again."""
 
 
 @contextlib.contextmanager
@@ -44,3 +45,19 @@ def write_whole(path: Path, content: bytes | str) -> None:
     """
     with whole_file(path) as file:
         file.write(content.encode() if isinstance(content, str) else content)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON at once, of equal bytes for equal values.
+
+    Raises:
+        OSError: As of `whole_file`.
+        ValueError: A number is not finite, for which JSON has no word.
+    """
+    write_whole(path, json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n")
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove from a folder, in which nobody else writes now, the files that killed processes did not finish."""
+    for left in folder.glob(f"{TEMPORARY}*"):
+        left.unlink(missing_ok=True)

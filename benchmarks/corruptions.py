@@ -151,15 +151,15 @@ def right(classifier: "Classifier", images: Images, view: str, strategy: "tf.dis
     from alexnet_tf.devices.inference import Inference
     from alexnet_tf.evaluation.evaluate import evaluate
     from alexnet_tf.metrics.top_k import join, score_center
+    from alexnet_tf.models.views import center_logits
 
     if view == "ten_crop":
         found = evaluate(classifier, images, batch_size=250, strategy=strategy, advance=lambda _: None)
         return found.predictions[view].correct(1)
 
-    def center(pixels: "tf.Tensor") -> "tf.Tensor":
-        return classifier.model(classifier.center_view(classifier.inputs(pixels)), training=False)[:, None]
-
-    logits = Inference(center, strategy=strategy, batch_size=1000).logits(images)
+    model, views = classifier.model, classifier.views
+    inference = Inference(lambda pixels: center_logits(model, views, pixels), strategy=strategy, batch_size=1000)
+    logits = inference.logits(images)
     return join(score_center(logits, images.labels)).correct(1)
 
 

@@ -28,6 +28,7 @@ def make_dataset(folder: Path, images: int) -> None:
         written += count
     splits = {"train": {"num_examples": images, "shards": shards}}
     manifest = {"source": "benchmark", "class_names": [f"class {n}" for n in range(CLASSES)], "splits": splits}
+    manifest |= {"unreadable": [], "ignored": {}}
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 

@@ -17,10 +17,9 @@ import click
 from alexnet_tf.data.record_dataset import RecordDataset
 from alexnet_tf.errors import AlexNetError, DataError
 from alexnet_tf.metrics.significance import paired_difference, wilson_interval
-from alexnet_tf.metrics.top_k import CONFIDENCE
+from alexnet_tf.metrics.top_k import CONFIDENCE, VIEW_NAMES
 from benchmarks.pages import ROOT
 
-VIEWS = {"center": "centre crop", "ten_crop": "ten crops"}
 _BOOTSTRAP_SAMPLES = 2000
 
 
@@ -64,11 +63,11 @@ def lines(models: Sequence[Path], records: Path, batch_size: int) -> Iterator[st
         classifier.require_trained_on(split)
         with progress_for().task(str(folder), total=split.num_examples, unit="images") as task:
             found = evaluate(classifier, split, batch_size=batch_size, strategy=strategy, advance=task.advance)
-        for view, words in VIEWS.items():
-            scored = found.predictions[view]
+        for view, scored in found.predictions.items():
             error, right = scored.error(1), scored.correct(1)
             low, high = wilson_interval(error, split.num_examples, confidence=CONFIDENCE)
-            line = f"{folder}, {words}: {100 * error:.2f} % ({100 * low:.2f} to {100 * high:.2f}) of {len(right):,}"
+            interval = f"{100 * low:.2f} to {100 * high:.2f}"
+            line = f"{folder}, {VIEW_NAMES[view]}: {100 * error:.2f} % ({interval}) of {len(right):,}"
             if view in first:
                 pair = paired_difference(
                     baseline=first[view], model=right, confidence=CONFIDENCE, num_samples=_BOOTSTRAP_SAMPLES

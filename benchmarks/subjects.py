@@ -160,7 +160,6 @@ def training_of(
         views=views,
         colour_axes=colour_axes(recipe.augmentation, [15000.0, 1400.0, 400.0], np.eye(3)),
         train=RecordDataset.open(Path(folder.name), "train"),
-        num_classes=classes,
         seed=0,
         strategy=make_strategy(),
         parallel_calls=2,

@@ -34,6 +34,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
+from alexnet_tf.whole_file import write_json
 from components.interfaces import Runtime, StageParams
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class Params(StageParams):
 def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> str:
     """Read the variants' reports and write the comparison."""
     from alexnet_tf.comparison import page
-    from alexnet_tf.comparison.compare import compare, headline
+    from alexnet_tf.comparison.compare import compare, headline_metrics
     from alexnet_tf.comparison.figures import error_bars, learning_curves
 
     evaluations, trainings, metrics = {}, {}, {}
@@ -101,10 +102,10 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
         bootstrap_samples=params.bootstrap_samples,
     )
     outputs.report.mkdir()
-    numbers = headline(comparison)
-    _write_json(outputs.report / "comparison.json", comparison)
-    _write_json(outputs.report / "metrics.json", numbers)
-    _write_json(outputs.metrics, metrics)
+    numbers = headline_metrics(comparison)
+    write_json(outputs.report / "comparison.json", comparison)
+    write_json(outputs.report / "metrics.json", numbers)
+    write_json(outputs.metrics, metrics)
     (outputs.report / "comparison.md").write_text(page.markdown(comparison), encoding="utf-8")
     (outputs.report / "errors.png").write_bytes(error_bars(comparison["errors"], confidence=params.confidence))
     (outputs.report / "learning_curves.png").write_bytes(learning_curves(comparison["curves"]))
@@ -117,7 +118,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     )
     for path in sorted(outputs.report.iterdir()):
         runtime.tracker.artifact(path, folder="comparison")
-    return " ".join(page.headline(comparison))
+    return " ".join(page.sentences(comparison))
 
 
 def read_training(folder: Path) -> "TrainingReport":
@@ -198,7 +199,3 @@ def _reading(path: Path, stage: str) -> Iterator[str]:
         raise DataError(
             f"{path} is broken, or no report of the stage {stage} ({reason}): run the stage {stage}@{path.parent.name}."
         ) from error
-
-
-def _write_json(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n")

@@ -18,7 +18,7 @@ from PIL import Image
 
 from alexnet_tf.data.images import ImageRejected, decode, to_square
 from alexnet_tf.errors import ConfigError, DataError
-from alexnet_tf.whole_file import TEMPORARY, write_whole
+from alexnet_tf.whole_file import remove_unfinished, write_whole
 from components.beam.run import run_shards
 from components.interfaces import Runtime
 from components.sources.files import find_files, read_file
@@ -90,7 +90,7 @@ def convert(
     write_whole(scratch / "settings.json", json.dumps(settings))
     pairs = [list(pair) for pair in zip(files, _targets(files, _SUFFIX[encoding]), strict=True)]
     lists = scratch / "files.json"
-    lists.write_text("\n".join(json.dumps(pair) for pair in pairs))
+    lists.write_text("\n".join(json.dumps(pair) for pair in pairs), encoding="utf-8")
     places = (str(source), str(destination), str(lists))
     tasks = [
         ConversionTask(*places, start, start + FILES_PER_TASK, size, encoding, max_pixels)
@@ -103,8 +103,7 @@ def convert(
         if (source / name).is_file():
             write_whole(destination / name, (source / name).read_bytes())
     for folder in {destination, *((destination / target).parent for _, target in pairs)}:
-        for left in folder.glob(f"{TEMPORARY}*"):  # of a run that was killed; sources pass hidden files over
-            left.unlink(missing_ok=True)
+        remove_unfinished(folder)  # sources pass hidden files over
     write_whole(destination / REPORT, json.dumps(report, indent=1) + "\n")
     shutil.rmtree(scratch)
     return report
@@ -113,7 +112,7 @@ def convert(
 def convert_files(task: ConversionTask) -> list[list[str]]:
     """Convert the files of one task, in a Beam worker, and return those that cannot be, each with the reason."""
     rejected = []
-    lines = Path(task.lists).read_text().split("\n")[task.start : task.stop]
+    lines = Path(task.lists).read_text(encoding="utf-8").split("\n")[task.start : task.stop]
     for source, target in map(json.loads, lines):
         path = Path(task.destination, target)
         if path.exists():
@@ -150,7 +149,7 @@ def _targets(files: Sequence[str], suffix: str) -> list[str]:
 
 def _check_destination(destination: Path, settings: dict) -> None:
     begun = destination / ".conversion" / "settings.json"
-    if begun.is_file() and json.loads(begun.read_text()) != settings:
+    if begun.is_file() and json.loads(begun.read_text(encoding="utf-8")) != settings:
         raise DataError(
             f"{destination}: expected {settings}, found a conversion with different settings; remove or finish it."
         )

@@ -24,7 +24,6 @@ empty.
 
 import contextlib
 import hashlib
-import json
 import math
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -36,7 +35,8 @@ from pydantic import Field, PositiveInt
 
 from alexnet_tf.data.tfrecord import encode_example
 from alexnet_tf.errors import DataError
-from components.interfaces import Runtime, Seed, StageParams
+from alexnet_tf.whole_file import write_json
+from components.interfaces import SPLITS, Runtime, Seed, StageParams
 from components.sources.files import Ignored
 from components.sources.image_folder import image_folder_source
 from components.sources.imagenet2012 import imagenet2012_source
@@ -47,7 +47,6 @@ from components.sources.subset import subset
 from components.sources.tfds import tfds_source
 from components.sources.tiny_imagenet import tiny_imagenet_source
 
-SPLITS = ("train", "validation", "test")
 _LISTED = 20
 _NEVER = 1e-12  # so small a probability that all images of a class are held out
 
@@ -136,7 +135,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
         "unreadable": unreadable,
         "ignored": _ignored(source.ignored),
     }
-    (outputs.dataset / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+    write_json(outputs.dataset / "manifest.json", manifest)
     counts = {f"images/{split}": float(splits[split]["num_examples"]) for split in SPLITS}
     runtime.tracker.metrics({**counts, "images/unreadable": float(len(unreadable))})
     return _found(manifest, source.notes)

@@ -102,7 +102,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     from alexnet_tf.devices.strategy import make_strategy
     from alexnet_tf.errors import DataError
     from alexnet_tf.evaluation import tables
-    from alexnet_tf.evaluation.evaluate import evaluate, evaluate_learnt
+    from alexnet_tf.evaluation.evaluate import evaluate, evaluate_training_images
     from alexnet_tf.models.classifier import read_classifier
 
     split = RecordDataset.open(inputs.records, "test")
@@ -123,7 +123,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     others = _figure_metrics(classifier, near) | {"ten_crop_less_center": _gain(evaluated)}
     if num_images := min(train.num_examples, split.num_examples):
         with runtime.progress.task("evaluate training images", total=num_images, unit="images") as task:
-            learnt = evaluate_learnt(
+            scored = evaluate_training_images(
                 classifier,
                 train,
                 num_images=num_images,
@@ -131,7 +131,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
                 strategy=strategy,
                 advance=task.advance,
             )
-        others["training_images"] = {"num_examples": num_images} | learnt.metrics()
+        others["training_images"] = {"num_examples": num_images} | scored.metrics()
 
     outputs.report.mkdir()
     metrics = tables.write(outputs.report, evaluated, split, list(classifier.class_names), others=others)
@@ -212,17 +212,17 @@ def _conv1(classifier: "Classifier") -> "tuple[np.ndarray, int]":
 
 def _draw(folder: Path, evaluated: "Evaluated", classifier: "Classifier", split: "RecordDataset", metrics: Any) -> None:
     from alexnet_tf.evaluation.figures import confusion_matrix, kernel_grid, reliability_diagram
-    from alexnet_tf.evaluation.tables import confusion
+    from alexnet_tf.evaluation.tables import VIEWS, confusion
     from alexnet_tf.metrics.calibration import reliability
+    from alexnet_tf.metrics.top_k import VIEW_NAMES
 
     names = classifier.class_names
     counts = confusion(evaluated.predictions["ten_crop"], split.labels, num_classes=len(names))
     (folder / "confusion.png").write_bytes(confusion_matrix(counts, names, title="Ten crops, test split"))
     (folder / "conv1_kernels.png").write_bytes(kernel_grid(*_conv1(classifier)))
-    views = {"center": "centre crop", "ten_crop": "ten crops"}
     diagram = reliability_diagram(
-        {words: reliability(evaluated.predictions[view]) for view, words in views.items()},
-        {words: metrics[view]["calibration_error"] for view, words in views.items()},
+        {VIEW_NAMES[view]: reliability(evaluated.predictions[view]) for view in VIEWS},
+        {VIEW_NAMES[view]: metrics[view]["calibration_error"] for view in VIEWS},
     )
     (folder / "calibration.png").write_bytes(diagram)
 

@@ -33,6 +33,7 @@ Fails when:
 
 import csv
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -40,6 +41,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
+from alexnet_tf.whole_file import write_json
 from components.interfaces import Runtime, StageParams
 
 if TYPE_CHECKING:
@@ -112,7 +114,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     rules = _judge(inputs, params.gate, metrics)
     verdict = blessing(rules, confidence=params.gate.confidence)
     outputs.export.mkdir()
-    (outputs.export / "blessing.json").write_text(json.dumps(verdict, indent=1, sort_keys=True) + "\n")
+    write_json(outputs.export / "blessing.json", verdict)
     runtime.tracker.tags({"blessed": str(verdict["blessed"]).lower()})
     if not verdict["blessed"]:
         failed = [rule.sentence() for rule in rules if rule.verdict == "fail"]
@@ -150,7 +152,7 @@ def _export(inputs: Inputs, folder: Path, package: Package, metrics: dict[str, A
     saved_model.save(classifier, folder / "saved_model")
     task.advance()
     images = split.read(range(min(NUM_CHECKED, split.num_examples)))
-    recorded = _recorded(inputs.evaluation / "predictions.csv", num=len(images))
+    recorded = _recorded(inputs.evaluation / "predictions.csv", classifier.class_names, num=len(images))
     difference = compare_in_fresh_process(folder / "saved_model", classifier, images, recorded)
     task.advance()
     save_keras(classifier.model, folder / "model.keras")
@@ -175,28 +177,40 @@ def _export(inputs: Inputs, folder: Path, package: Package, metrics: dict[str, A
 def _write(folder: Path, kind: str, content: bytes, measured: dict[str, Any], runtime: Runtime) -> dict[str, Any]:
     """Write a file that another runtime reads, and what was measured of it."""
     (folder / f"model.{kind}").write_bytes(content)
-    (folder / f"{kind}.json").write_text(json.dumps(measured, indent=1, sort_keys=True) + "\n")
+    write_json(folder / f"{kind}.json", measured)
     tracked = ("bytes", "max_logit_difference", "top1_agreement")
     runtime.tracker.metrics({f"export/{kind}_{name}": float(measured[name]) for name in tracked})
     return measured
 
 
-def _recorded(path: Path, *, num: int) -> list[dict[str, str]]:
+def _recorded(path: Path, class_names: Sequence[str], *, num: int) -> list[dict[str, str]]:
     """Read the first rows of what `evaluate` said of each image."""
     from alexnet_tf.errors import DataError
 
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            return list(islice(csv.DictReader(file), num))
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}): run the stage evaluate of this variant.") from error
+            rows = list(islice(csv.DictReader(file), num))
+        if len(rows) < num:
+            raise ValueError(f"{len(rows)} rows")
+        for row in rows:
+            for view in ("center", "ten_crop"):
+                float(row[f"{view}_probability"])
+                if row[f"{view}_class"] not in class_names:
+                    raise ValueError(f"the class {row[f'{view}_class']} of {row['key']}, which the model does not know")
+        return rows
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        found = f"no column {error}" if isinstance(error, KeyError) else error
+        raise DataError(
+            f"{path}: expected a class and a probability for each of {num} images and both views, found {found}:"
+            " run the stage evaluate of this variant."
+        ) from error
 
 
 def _read_metrics(path: Path) -> dict[str, Any]:
     from alexnet_tf.errors import DataError
 
     try:
-        metrics = json.loads(path.read_text())
+        metrics = json.loads(path.read_text(encoding="utf-8"))
         judged = (metrics["num_examples"], metrics["ten_crop"]["top1_error"])
         if not all(isinstance(number, int | float) for number in judged):
             raise ValueError("no numbers to judge by")

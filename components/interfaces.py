@@ -21,6 +21,9 @@ class StageParams(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
+SPLITS = ("train", "validation", "test")
+"""Of every data set, in the order in which they are shown."""
+
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 """Of every stage that draws, so that one number may be given to all."""
 

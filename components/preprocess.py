@@ -34,12 +34,10 @@ from alexnet_tf.data.pixel_codec import CHANNELS
 from alexnet_tf.data.record_dataset import read_manifest
 from alexnet_tf.data.upscale import whole_factor
 from alexnet_tf.errors import DataError
-from alexnet_tf.whole_file import TEMPORARY, write_whole
+from alexnet_tf.whole_file import remove_unfinished, write_json, write_whole
 from components.beam.run import run_shards
-from components.interfaces import Runtime, Seed, StageParams
+from components.interfaces import SPLITS, Runtime, Seed, StageParams
 from components.preprocess_shards import PLACE, IndexTask, ShardTask, index_shard, join_parts, write_shard
-
-_SHOWN_ORDER = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
@@ -113,8 +111,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
                 )
             )
     summaries = run_shards(write_shard, tasks, runtime=runtime, scratch=scratch, description="decode images")
-    for left in outputs.records.glob(f"{TEMPORARY}*"):  # of a worker that was killed, whose shard another one wrote
-        left.unlink(missing_ok=True)
+    remove_unfinished(outputs.records)  # of a worker that was killed, whose shard another one wrote
     manifest: dict[str, Any] = {
         "size": params.size,
         "stored_size": params.stored_size,
@@ -137,7 +134,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
             "index_sha256": join_parts(outputs.records, split, [tasks[n].parts for n in of_split]),
         }
     shutil.rmtree(scratch)
-    (outputs.records / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+    write_json(outputs.records / "manifest.json", manifest)
     counts = {f"images/{split}": float(part["num_examples"]) for split, part in manifest["splits"].items()}
     runtime.tracker.metrics({**counts, "images/rejected": float(len(manifest["rejected"]))})
     return _found(manifest)
@@ -145,7 +142,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
 
 def _found(manifest: dict[str, Any]) -> str:
     sizes = {split: part["num_examples"] for split, part in manifest["splits"].items()}
-    listed = ", ".join(f"{split} {sizes[split]:,}" for split in sorted(sizes, key=_SHOWN_ORDER.index))
+    listed = ", ".join(f"{split} {sizes[split]:,}" for split in sorted(sizes, key=SPLITS.index))
     side, rejected = manifest["stored_size"], manifest["rejected"]
     text = f"{sum(sizes.values()):,} images of {side} x {side} pixels: {listed}; {len(rejected):,} rejected"
     if rejected:
@@ -155,7 +152,7 @@ def _found(manifest: dict[str, Any]) -> str:
 
 def _check_verdict(path: Path) -> None:
     try:
-        verdict = json.loads(path.read_text())["verdict"]
+        verdict = json.loads(path.read_text(encoding="utf-8"))["verdict"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: expected a verdict on the data ({error}); run the stage validate.") from error
     if verdict not in ("pass", "warn"):
@@ -169,7 +166,7 @@ def _order(
     tasks, counts = [], []
     for split, listed in dataset["splits"].items():
         names = [shard["file"] for shard in listed["shards"]]
-        (scratch / f"{split}.files.txt").write_text("".join(f"{name}\n" for name in names))
+        (scratch / f"{split}.files.txt").write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
         for number, shard in enumerate(listed["shards"]):
             places = str(scratch / f"{split}-{number}.places.npy")
             tasks.append(IndexTask(str(folder / shard["file"]), number, params.seed, places))

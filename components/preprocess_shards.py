@@ -72,7 +72,7 @@ def write_shard(task: ShardTask) -> dict[str, Any]:
     """Decode, square and write a slice of the images; return what the manifest says of it."""
     # Not .npy: NumPy parses its header as Python, which fails now and then in threads of CPython 3.11.2 (gh-106905).
     places = np.fromfile(task.places, PLACE, task.stop - task.start, offset=task.start * PLACE.itemsize)
-    files = [Path(task.dataset, name) for name in Path(task.files).read_text().splitlines()]
+    files = [Path(task.dataset, name) for name in Path(task.files).read_text(encoding="utf-8").splitlines()]
     rows, keys, rejected = [], [], []
     feature = FEATURES[task.encoding]
     with ShardWriter(Path(task.record)) as writer:

@@ -23,7 +23,6 @@ Fails when:
     training split.
 """
 
-import json
 import statistics as stats
 import time
 from dataclasses import asdict, dataclass
@@ -32,15 +31,20 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationInfo, field_validator
 
+from alexnet_tf.errors import ConfigError, DataError
 from alexnet_tf.models.layer_table import layer_table
 from alexnet_tf.models.specs import InputSpec, Network
+from alexnet_tf.training.history import Epoch, best_epoch, charted, write_history
 from alexnet_tf.training.recipe import TrainingSpec
-from components.interfaces import Runtime, Seed, StageParams
+from alexnet_tf.whole_file import write_json
+from components.interfaces import Runtime, Seed, StageParams, Task
 
 if TYPE_CHECKING:  # TensorFlow takes seconds to import
     import numpy as np
 
-    from alexnet_tf.training.history import Epoch
+    from alexnet_tf.data.colour_statistics import ColourStatistics
+    from alexnet_tf.data.record_dataset import RecordDataset
+    from alexnet_tf.models.views import Views
     from alexnet_tf.training.loop import TrainingResult
 
 
@@ -102,18 +106,72 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     """Train, and write the model and its history."""
     import tensorflow as tf
 
-    from alexnet_tf.data.colour_statistics import ColourStatistics
-    from alexnet_tf.data.record_dataset import RecordDataset
     from alexnet_tf.devices.precision import BITS
     from alexnet_tf.devices.strategy import make_training_strategy, naming_lost_workers, require_equal_shares
-    from alexnet_tf.errors import ConfigError, DataError
     from alexnet_tf.models.classifier import Classifier, write_classifier
-    from alexnet_tf.models.views import Views, colour_axes
+    from alexnet_tf.models.views import colour_axes
     from alexnet_tf.models.weights import assign_arrays
     from alexnet_tf.training import guards
-    from alexnet_tf.training.history import charted
     from alexnet_tf.training.loop import TrainingLoop
     from alexnet_tf.training.step import TrainStep
+
+    train, validation = _open_splits(inputs)
+    colours = _open_statistics(inputs, train)
+    views = _views(params, train, colours)
+    strategy = make_training_strategy(runtime.devices)
+    require_equal_shares(params.training.global_batch_size, strategy)
+    with naming_lost_workers("its beginning"):  # workers share the initial weights
+        training = TrainStep(
+            network=params.network,
+            recipe=params.training,
+            views=views,
+            colour_axes=colour_axes(params.training.augmentation, colours.eigenvalues, colours.eigenvectors),
+            train=train,
+            seed=params.seed,
+            strategy=strategy,
+            parallel_calls=runtime.input_parallel_calls,
+        )
+    if told := guards.too_short(params.network, params.training, training.total_steps, len(train.class_names)):
+        runtime.progress.line(f"warning: {told}")
+
+    started = time.perf_counter()
+    with runtime.progress.task("train", total=training.total_steps, unit="steps") as task:
+        reporter = _Reporter(runtime, task, params.training.epochs, training.batches.steps_per_epoch)
+        loop = TrainingLoop(
+            training,
+            validation,
+            folder=runtime.scratch,
+            checkpoint_interval_seconds=runtime.checkpoint_interval_seconds,
+            advance=reporter.advance,
+            on_epoch=reporter.on_epoch,
+            stop=runtime.stop,
+        )
+        if runtime.fresh:
+            loop.forget()
+        result = loop.run()
+    if result.steps_here:
+        images = result.steps_here * params.training.global_batch_size
+        seconds = time.perf_counter() - started
+        checkpoints = {"cost/checkpoint_share": result.checkpoint_seconds / seconds}
+        runtime.tracker.metrics({"cost/images_per_second": images / seconds} | checkpoints)
+    if result.steps_here < training.total_steps:  # for whoever sums up what the run has cost
+        runtime.tracker.metrics({f"cost/earlier_{name}": value for name, value in asdict(result.earlier).items()})
+    if reporter.epoch_seconds:
+        # The first epoch here also pays for compiling the step; with more than one it is left out.
+        usual = reporter.epoch_seconds[1:] or reporter.epoch_seconds
+        runtime.tracker.metrics({"cost/seconds_per_epoch": stats.median(usual)})
+    runtime.tracker.tags({"devices": ", ".join(strategy.extended.worker_devices), "tensorflow": tf.__version__})
+
+    assign_arrays(training.model, result.weights, source="the training")
+    write_classifier(outputs.model, Classifier(training.model, views, tuple(train.class_names), training.precision))
+    _write_report(outputs.report, result, BITS[training.precision])
+    runtime.tracker.artifact(outputs.report / "history.csv", folder="training")
+    return _found(result)
+
+
+def _open_splits(inputs: Inputs) -> "tuple[RecordDataset, RecordDataset]":
+    """Open the training and the validation images."""
+    from alexnet_tf.data.record_dataset import RecordDataset
 
     train = RecordDataset.open(inputs.records, "train")
     validation = RecordDataset.open(inputs.records, "validation")
@@ -127,21 +185,33 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
             f"{inputs.records} holds images of {', '.join(train.class_names) or 'no class'} alone, so there is nothing "
             "to learn; take a source with at least two classes"
         )
+    return train, validation
+
+
+def _open_statistics(inputs: Inputs, train: "RecordDataset") -> "ColourStatistics":
+    """Read the statistics of these training images."""
+    from alexnet_tf.data.colour_statistics import ColourStatistics
+
     colours = ColourStatistics.load(inputs.statistics)
     if (colours.size, colours.num_images) != (train.size, train.num_examples):
         raise DataError(
             f"{inputs.statistics} is of {colours.num_images:,} images of {colours.size} pixels, but {inputs.records} "
             f"has {train.num_examples:,} of {train.size} to train on: run the stage statistics"
         )
+    return colours
+
+
+def _views(params: Params, train: "RecordDataset", colours: "ColourStatistics") -> "Views":
+    """Return what turns the stored images into the network's input."""
+    from alexnet_tf.models.views import Views
+
     if (padding := params.training.augmentation.padding) >= train.size:
         raise ConfigError(
             f"training.augmentation.padding mirrors the image at its border, so it must be less than the image size "
             f"{train.size}, got {padding}"
         )
-    strategy = make_training_strategy(runtime.devices)
-    require_equal_shares(params.training.global_batch_size, strategy)
     try:
-        views = Views.create(
+        return Views.create(
             params.input,
             stored_size=train.stored_size,
             size=train.size,
@@ -150,77 +220,42 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
         )
     except ValueError as error:
         raise ConfigError(str(error)) from error
-    with naming_lost_workers("its beginning"):  # workers share the initial weights
-        training = TrainStep(
-            network=params.network,
-            recipe=params.training,
-            views=views,
-            colour_axes=colour_axes(params.training.augmentation, colours.eigenvalues, colours.eigenvectors),
-            train=train,
-            num_classes=len(train.class_names),
-            seed=params.seed,
-            strategy=strategy,
-            parallel_calls=runtime.input_parallel_calls,
-        )
 
-    if told := guards.too_short(params.network, params.training, training.total_steps, len(train.class_names)):
-        runtime.progress.line(f"warning: {told}")
-    epoch_seconds: list[float] = []
-    epochs, steps_taken = params.training.epochs, 0
 
-    def on_epoch(row: "Epoch", seconds: float | None) -> None:
-        runtime.progress.line(_epoch_line(row, epochs, seconds))
+class _Reporter:
+    """Shows and tracks how a training goes on.
+
+    Attributes:
+        epoch_seconds: Of each epoch that was trained here from its first step.
+    """
+
+    def __init__(self, runtime: Runtime, task: Task, epochs: int, steps_per_epoch: int):
+        self._runtime, self._task = runtime, task
+        self._epochs, self._steps_per_epoch = epochs, steps_per_epoch
+        self._steps_taken = 0
+        self.epoch_seconds: list[float] = []
+
+    def advance(self, num_steps: int, **figures: "np.ndarray") -> None:
+        """As `TrainingLoop` calls it after some steps."""
+        if figures:
+            named = {f"train/{name}": each.tolist() for name, each in figures.items()}
+            self._runtime.tracker.step_metrics(named, first=self._steps_taken + 1)
+        self._steps_taken += num_steps
+        epoch = -(-self._steps_taken // self._steps_per_epoch)
+        means = {name: float(each.mean()) for name, each in figures.items()}
+        self._task.advance(num_steps, epoch=f"{max(epoch, 1)} of {self._epochs}", **means)
+
+    def on_epoch(self, row: Epoch, seconds: float | None) -> None:
+        """As `TrainingLoop` calls it after an epoch."""
+        self._runtime.progress.line(_epoch_line(row, self._epochs, seconds))
         timed = {}
         if seconds is not None:
-            epoch_seconds.append(seconds)
+            self.epoch_seconds.append(seconds)
             timed = {"perf/epoch_seconds": seconds}
-        runtime.tracker.metrics(charted(asdict(row)) | timed, step=row.epoch)
-
-    started = time.perf_counter()
-    with runtime.progress.task("train", total=training.total_steps, unit="steps") as task:
-
-        def advance(num_steps: int, **figures: "np.ndarray") -> None:
-            nonlocal steps_taken
-            if figures:
-                named = {f"train/{name}": each.tolist() for name, each in figures.items()}
-                runtime.tracker.step_metrics(named, first=steps_taken + 1)
-            steps_taken += num_steps
-            epoch = -(-steps_taken // training.batches.steps_per_epoch)
-            means = {name: float(each.mean()) for name, each in figures.items()}
-            task.advance(num_steps, epoch=f"{max(epoch, 1)} of {epochs}", **means)
-
-        fit = TrainingLoop(
-            training,
-            validation,
-            folder=runtime.scratch,
-            checkpoint_interval_seconds=runtime.checkpoint_interval_seconds,
-            advance=advance,
-            on_epoch=on_epoch,
-            stop=runtime.stop,
-        )
-        if runtime.fresh:
-            fit.forget()
-        fitted = fit.run()
-    if fitted.steps_here:
-        images = fitted.steps_here * params.training.global_batch_size
-        seconds = time.perf_counter() - started
-        checkpoints = {"cost/checkpoint_share": fitted.checkpoint_seconds / seconds}
-        runtime.tracker.metrics({"cost/images_per_second": images / seconds} | checkpoints)
-    if fitted.steps_here < training.total_steps:  # for whoever sums up what the run has cost
-        runtime.tracker.metrics({f"cost/earlier_{name}": value for name, value in asdict(fitted.earlier).items()})
-    if epoch_seconds:
-        # The first epoch here also pays for compiling the step; with more than one it is left out.
-        runtime.tracker.metrics({"cost/seconds_per_epoch": stats.median(epoch_seconds[1:] or epoch_seconds)})
-    runtime.tracker.tags({"devices": ", ".join(strategy.extended.worker_devices), "tensorflow": tf.__version__})
-
-    assign_arrays(training.model, fitted.weights, source="the training")
-    write_classifier(outputs.model, Classifier(training.model, views, tuple(train.class_names), training.precision))
-    _write_report(outputs.report, fitted, BITS[training.precision])
-    runtime.tracker.artifact(outputs.report / "history.csv", folder="training")
-    return _found(fitted)
+        self._runtime.tracker.metrics(charted(asdict(row)) | timed, step=row.epoch)
 
 
-def _epoch_line(row: "Epoch", epochs: int, seconds: float | None) -> str:
+def _epoch_line(row: Epoch, epochs: int, seconds: float | None) -> str:
     took = "" if seconds is None else f", {seconds:.1f} s"
     return (
         f"epoch {row.epoch} of {epochs}: training error {100 * row.train_top1_error:.1f} %, validation error "
@@ -228,32 +263,26 @@ def _epoch_line(row: "Epoch", epochs: int, seconds: float | None) -> str:
     )
 
 
-def _found(fitted: "TrainingResult") -> str:
-    last, best = fitted.history[-1], _best(fitted)
+def _found(result: "TrainingResult") -> str:
+    last, best = result.history[-1], best_epoch(result.history)
     lowest = "the lowest"
     if best.epoch != last.epoch:
         lowest += f" is {100 * best.validation_top1_error:.1f} % after epoch {best.epoch}"
     return (
         f"validation error {100 * last.validation_top1_error:.1f} % after epoch {last.epoch} ({lowest}), training "
-        f"error {100 * last.train_top1_error:.1f} %; the weights of epoch {fitted.epoch} are kept"
-        f"{', but the loss is still that of guessing' * fitted.stalled}"
+        f"error {100 * last.train_top1_error:.1f} %; the weights of epoch {result.epoch} are kept"
+        f"{', but the loss is still that of guessing' * result.stalled}"
     )
 
 
-def _best(fitted: "TrainingResult") -> "Epoch":
-    return min(fitted.history, key=lambda row: (row.validation_top1_error, row.epoch))
-
-
-def _write_report(folder: Path, fitted: "TrainingResult", precision_bits: int) -> None:
-    from alexnet_tf.training.history import write_history
-
+def _write_report(folder: Path, result: "TrainingResult", precision_bits: int) -> None:
     folder.mkdir()
-    write_history(folder / "history.csv", fitted.history)
+    write_history(folder / "history.csv", result.history)
     metrics = {
-        "kept_epoch": fitted.epoch,
-        "stalled": fitted.stalled,
+        "kept_epoch": result.epoch,
+        "stalled": result.stalled,
         "precision_bits": precision_bits,
-        "last": asdict(fitted.history[-1]),
-        "best": asdict(_best(fitted)),
+        "last": asdict(result.history[-1]),
+        "best": asdict(best_epoch(result.history)),
     }
-    (folder / "metrics.json").write_text(json.dumps(metrics, indent=1, sort_keys=True) + "\n")
+    write_json(folder / "metrics.json", metrics)

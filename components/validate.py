@@ -19,7 +19,6 @@ Fails when: an anomaly is an ERROR, or a shard is other than its manifest says. 
 the page is left beside its place, as validation-failed.html, and the report goes to the tracker.
 """
 
-import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,7 +33,7 @@ from alexnet_tf.data.record_dataset import read_manifest
 from alexnet_tf.data.tfrecord import decode_example, read_record
 from alexnet_tf.errors import DataError
 from alexnet_tf.validation.anomalies import Anomaly, Limits, Place, find_anomalies, worst_first
-from alexnet_tf.validation.copies import find_copies
+from alexnet_tf.validation.copies import exact_copies, find_copies
 from alexnet_tf.validation.drift import find_drift
 from alexnet_tf.validation.metadata_protos import (
     anomalies_proto,
@@ -45,7 +44,7 @@ from alexnet_tf.validation.metadata_protos import (
 )
 from alexnet_tf.validation.report import as_findings, oddities, page, validation_report
 from alexnet_tf.validation.survey import Survey, load_surveys
-from alexnet_tf.whole_file import write_whole
+from alexnet_tf.whole_file import write_json, write_whole
 from components.beam.run import run_shards
 from components.interfaces import Runtime, StageParams
 from components.validate_shards import SurveyTask, survey_shard
@@ -97,7 +96,9 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     failed.unlink(missing_ok=True)  # of an earlier run
     surveys = _survey(inputs.dataset, manifest, outputs.report, params.max_pixels, runtime)
     limits = Limits(**params.model_dump(exclude={"reference_schema", "max_pixels"}))
-    anomalies = find_anomalies(surveys, class_names=class_names, limits=limits) + find_copies(surveys, limits=limits)
+    copies = exact_copies(surveys)
+    anomalies = find_anomalies(surveys, class_names=class_names, limits=limits)
+    anomalies += find_copies(surveys, copies, limits=limits)
     if params.reference_schema:
         reference = _reference(inputs.schemas, params.reference_schema)
         anomalies += find_drift(surveys, class_names=class_names, schema=reference[0], statistics=reference[1])
@@ -105,9 +106,9 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     errors = [anomaly for anomaly in anomalies if anomaly.severity == "ERROR"]
     verdict = "fail" if errors else "warn" if anomalies else "pass"
 
-    report = validation_report(surveys, class_names, anomalies) | {"verdict": verdict}
-    report |= {name: manifest[name] for name in ("unreadable", "ignored") if name in manifest}
-    _write_json(outputs.report / "validation.json", report)
+    report = validation_report(surveys, class_names, anomalies, copies) | {"verdict": verdict}
+    report |= {name: manifest[name] for name in ("unreadable", "ignored")}
+    write_json(outputs.report / "validation.json", report)
     html = page(
         report, [*as_findings(anomalies), *oddities(surveys)], surveys, _reader(inputs.dataset, manifest, surveys)
     )
@@ -115,16 +116,16 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     statistics = statistics_proto(surveys, class_names=class_names)
     schema = schema_proto(surveys, class_names=class_names, limits=limits)
     (outputs.report / "statistics.pb").write_bytes(statistics.SerializeToString(deterministic=True))
-    (outputs.report / "schema.pbtxt").write_text(text_format.MessageToString(schema))
+    (outputs.report / "schema.pbtxt").write_text(text_format.MessageToString(schema), encoding="utf-8")
     findings = anomalies_proto(anomalies, schema=schema)
-    (outputs.report / "anomalies.pbtxt").write_text(text_format.MessageToString(findings))
+    (outputs.report / "anomalies.pbtxt").write_text(text_format.MessageToString(findings), encoding="utf-8")
     runtime.tracker.metrics({"anomalies": len(anomalies), "errors": len(errors)})
     if errors:
         runtime.tracker.artifact(outputs.report)
         write_whole(failed, html)
         raise DataError(_unfit(errors, f"{failed.parent.name}/{failed.name}"))
-    _write_json(outputs.verdict, {"verdict": verdict})
-    return _found(report, planted=manifest.get("source") == "sample")
+    write_json(outputs.verdict, {"verdict": verdict})
+    return _found(report, planted=manifest["source"] == "sample")
 
 
 def _unfit(errors: Sequence[Anomaly], page: str) -> str:
@@ -190,7 +191,7 @@ def _reference(folder: Path, name: str) -> tuple[Any, Any]:
     """
     path = folder / f"{name}.pbtxt"
     try:
-        schema = parse_schema(path.read_text())
+        schema = parse_schema(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise DataError(
             f"{path}: expected a reference schema, found none; copy reports/validate/schema.pbtxt of a good set to it "
@@ -205,7 +206,3 @@ def _reference(folder: Path, name: str) -> tuple[Any, Any]:
         return schema, parse_statistics(statistics.read_bytes())
     except DecodeError as error:
         raise DataError(f"{statistics}: expected a DatasetFeatureStatisticsList ({error}).") from error
-
-
-def _write_json(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n")

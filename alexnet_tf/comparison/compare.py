@@ -26,7 +26,7 @@ class Evaluation:
         correct: `center_top1` and so on -> (N,) bool in the order of the sorted keys.
         per_class: Class name -> (images, ten-crop top-1 error or None without images).
         slices: Rows of slices.csv: `quantity`, `low`, `high` (None: no bound), `num_examples`, `top1_error`.
-        gallery: What the pictures show, as gallery.json has it; empty for a report that has none.
+        gallery: What the pictures show, as gallery.json has it; empty where the errors alone are known.
     """
 
     num_examples: int
@@ -139,7 +139,7 @@ def require_same_images(evaluations: Mapping[str, Evaluation]) -> None:
             )
 
 
-def headline(comparison: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+def headline_metrics(comparison: Mapping[str, Any]) -> dict[str, dict[str, float]]:
     """Return a few numbers for each variant, errors and differences from the baseline."""
     numbers: dict[str, dict[str, float]] = {}
     for name in comparison["variants"]:

@@ -7,8 +7,7 @@ from typing import Any
 
 from alexnet_tf.comparison.charts import Point, scatter_chart
 from alexnet_tf.comparison.tables import points
-
-_VIEWS = {"ten_crop": "ten crops", "center": "centre crop"}
+from alexnet_tf.metrics.top_k import VIEW_NAMES
 
 
 def confusion_table(table: str, classes: Sequence[str]) -> str:
@@ -43,15 +42,15 @@ def calibration_chart(table: str, errors: Mapping[str, Mapping[str, Any]], *, la
         errors: View -> errors, of which `calibration_error` is in the legend.
         label: What the chart shows, for readers who do not see it.
     """
-    found: dict[str, list[Point]] = {view: [] for view in _VIEWS}
+    found: dict[str, list[Point]] = {view: [] for view in VIEW_NAMES}
     for row in csv.DictReader(table.splitlines()):
         share, accuracy = 100 * float(row["mean_probability"]), 100 * float(row["accuracy"])
         found[row["view"]].append(Point(share, accuracy, int(row["num_examples"])))
     legend = ""
-    for series, view in enumerate(_VIEWS):
+    for series, view in enumerate(VIEW_NAMES):
         off = errors[view].get("calibration_error")
         told = "" if off is None else f", off by {points(off).removeprefix('+')} points"
-        legend += f'<li><span class="key s{series}"></span>{_VIEWS[view]}{told}</li>'
+        legend += f'<li><span class="key s{series}"></span>{VIEW_NAMES[view]}{told}</li>'
     chart = scatter_chart(list(found.values()), label=label, x_title="mean probability, %", y_title="right, %")
     legend += "<li>area: number of images; dotted: calibrated</li>"
     return f'<ul class="legend">{legend}</ul><div class="square">{chart}</div>'

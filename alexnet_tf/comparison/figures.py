@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from alexnet_tf.metrics.top_k import VIEW_NAMES
 from alexnet_tf.plotting import COLOURS, new_figure, png
 
 
@@ -62,8 +63,8 @@ def error_bars(errors: Mapping[str, Mapping[str, Any]], *, confidence: float) ->
         )
         x = np.arange(len(groups)) + (position - (len(errors) - 1) / 2) * width
         axes.bar(x, values, width * 0.9, yerr=np.maximum(arms, 0), capsize=3, color=colour, label=name)
-    words = {"center": "centre crop", "ten_crop": "ten crops", "top1_error": "top-1", "top5_error": "top-5"}
-    axes.set_xticks(range(len(groups)), [f"{words[k]}\n{words[view]}" for view, k in groups])
+    words = {"top1_error": "top-1", "top5_error": "top-5"}
+    axes.set_xticks(range(len(groups)), [f"{words[k]}\n{VIEW_NAMES[view]}" for view, k in groups])
     axes.set(ylabel="test error (%)", title=f"Test errors with {100 * confidence:g} % intervals", ylim=(0, None))
     axes.grid(axis="y", alpha=0.25)
     axes.legend(fontsize=8)

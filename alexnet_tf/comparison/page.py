@@ -22,6 +22,7 @@ from alexnet_tf.comparison.tables import (
     rows,
     slice_rows,
 )
+from alexnet_tf.metrics.top_k import VIEW_NAMES
 from alexnet_tf.text_tables import aligned, markdown_table
 
 
@@ -30,32 +31,32 @@ def table(comparison: Mapping[str, Any], costs: Costs) -> str:
     return "\n".join(aligned(rows(comparison, costs)))
 
 
-def headline(comparison: Mapping[str, Any]) -> list[str]:
+def sentences(comparison: Mapping[str, Any]) -> list[str]:
     """Say the result in one sentence for each variant but the baseline; of variants that were not tested, the error."""
     baseline = comparison["baseline"]
     base = comparison["errors"][baseline]["ten_crop"]["top1_error"]["value"]
-    sentences = []
+    told = []
     for name, views in comparison["paired"].items():
         error = comparison["errors"][name]["ten_crop"]["top1_error"]["value"]
         pair = views["ten_crop"]["top1_error"]
         sure = "" if pair["p_value"] < 1 - comparison["confidence"] else "; chance alone could explain this"
-        sentences.append(
+        told.append(
             f"{name} has a top-1 error of {percent(error)}, {baseline} {percent(base)}:"
             f" {_in_points(pair['difference'])}"
             f" ({_confidence(comparison)} interval {points(pair['low'])} to {points(pair['high'])},"
             f" McNemar p {p_value(pair['p_value'], equals='= ')}){sure}."
         )
-    told = {baseline, *comparison["paired"]} if sentences else set()
+    compared = {baseline, *comparison["paired"]} if told else set()
     for name in comparison["variants"]:
-        if name not in told:
+        if name not in compared:
             error = comparison["errors"][name]["ten_crop"]["top1_error"]["value"]
-            sentences.append(f"{name} has a top-1 error of {percent(error)}.")
-    return sentences
+            told.append(f"{name} has a top-1 error of {percent(error)}.")
+    return told
 
 
 def markdown(comparison: Mapping[str, Any]) -> str:
     """Write the comparison as Markdown tables, without costs."""
-    blocks = ["# Comparison", *headline(comparison), _about(comparison)]
+    blocks = ["# Comparison", *sentences(comparison), _about(comparison)]
     blocks += ["## Test errors", markdown_table(error_rows(comparison))]
     blocks += ["## By size, shape and brightness", markdown_table(slice_rows(comparison))]
     blocks += ["## Parameters that differ", markdown_table(parameter_rows(comparison))]
@@ -84,7 +85,7 @@ def render(
     parameters = parameter_rows(comparison)
     return page.substitute(
         title=escape(" and ".join(comparison["variants"])),
-        headline="".join(f"<p>{escape(sentence)}</p>" for sentence in headline(comparison)),
+        headline="".join(f"<p>{escape(sentence)}</p>" for sentence in sentences(comparison)),
         about=escape(_about(comparison)),
         origin="".join(f"<div><dt>{escape(name)}</dt><dd>{escape(words)}</dd></div>" for name, words in origin.items()),
         error_charts=error_charts(comparison),
@@ -146,19 +147,18 @@ NUM_COLOURS = 6  # as many as the page's style sheet defines
 
 def error_charts(comparison: Mapping[str, Any]) -> str:
     """Draw one chart for each kind of error: a bar a variant and view, with intervals."""
-    words = {"ten_crop": "ten crops", "center": "centre crop"}
     charts = []
     for error, title in (("top1_error", "Top-1 error"), ("top5_error", "Top-5 error")):
         bars = [
             Bar(
-                f"{name}, {words[view]}",
+                f"{name}, {words}",
                 100 * cell["value"],
                 100 * cell["low"],
                 100 * cell["high"],
                 index % NUM_COLOURS,
             )
             for index, name in enumerate(comparison["variants"])
-            for view in words
+            for view, words in VIEW_NAMES.items()
             if (cell := comparison["errors"][name][view].get(error))
         ]
         if bars:

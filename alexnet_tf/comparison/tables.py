@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from alexnet_tf.metrics.top_k import VIEW_NAMES
+
 Rows = list[list[str]]
 Costs = Mapping[str, Mapping[str, float]]
 
@@ -15,12 +17,7 @@ COSTS = {
     "evaluation_images_per_second": ("ten-crop evaluation, images per second", "{:.1f}"),
     "peak_memory_mib": ("peak memory in training, MiB", "{:.0f}"),
 }
-_ERRORS = {
-    ("ten_crop", "top1_error"): "top-1 error, ten crops",
-    ("ten_crop", "top5_error"): "top-5 error, ten crops",
-    ("center", "top1_error"): "top-1 error, centre crop",
-    ("center", "top5_error"): "top-5 error, centre crop",
-}
+_ERRORS = {(view, f"top{k}_error"): f"top-{k} error, {words}" for view, words in VIEW_NAMES.items() for k in (1, 5)}
 
 
 def error_rows(comparison: Mapping[str, Any]) -> Rows:
@@ -54,11 +51,9 @@ def error_rows(comparison: Mapping[str, Any]) -> Rows:
 def cost_rows(comparison: Mapping[str, Any], costs: Costs) -> Rows:
     """List what each variant cost; a number that nobody measured says so."""
     names = comparison["variants"]
-    extra = sorted({key for values in costs.values() for key in values} - set(COSTS))
-    labels = COSTS | {key: (key.replace("_", " "), "{:g}") for key in extra}
     return [["", *names]] + [
         [label, *(shown.format(costs[n][key]) if key in costs.get(n, {}) else NOT_MEASURED for n in names)]
-        for key, (label, shown) in labels.items()
+        for key, (label, shown) in COSTS.items()
     ]
 
 

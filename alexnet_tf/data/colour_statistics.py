@@ -15,9 +15,11 @@ from typing import Any, Self
 
 import numpy as np
 
-from alexnet_tf.data.moments import CHANNELS, Moments
+from alexnet_tf.data.moments import Moments
 from alexnet_tf.data.npy_file import save_npy
+from alexnet_tf.data.pixel_codec import CHANNELS
 from alexnet_tf.errors import DataError
+from alexnet_tf.whole_file import write_json
 
 _SWEEPS = 30  # cyclic Jacobi converges quadratically: six are plenty for 3 × 3
 
@@ -52,7 +54,7 @@ class ColourStatistics:
             DataError: When a file is missing or not readable, is something else, or a value is not finite.
         """
         try:
-            numbers = json.loads((folder / "statistics.json").read_text())
+            numbers = json.loads((folder / "statistics.json").read_text(encoding="utf-8"))
             size, num_images = int(numbers["size"]), int(numbers["num_images"])
             mean_image = np.load(folder / "mean_image.npy")
             arrays = {
@@ -74,8 +76,7 @@ def save_statistics(folder: Path, moments: Moments) -> None:
         folder: Exists.
         moments: Of at least one image.
     """
-    text = json.dumps(derive(moments), indent=1, sort_keys=True)
-    (folder / "statistics.json").write_text(text + "\n")
+    write_json(folder / "statistics.json", derive(moments))
     save_npy(folder / "mean_image.npy", mean_image(moments))
     save_npy(folder / "sum_image.npy", moments.sum_image)
 

@@ -13,9 +13,9 @@ from itertools import islice
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from alexnet_tf.data.pixel_codec import CHANNELS
 from alexnet_tf.data.upscale import denominator_of, integer_upscale_matrix
 
-CHANNELS = 3
 _PIXEL_MAX = 255
 _FLOAT_EXACT = 1 << 53  # every integer up to here is a float64
 _INT64_MAX = (1 << 63) - 1

@@ -43,7 +43,7 @@ def read_manifest(folder: Path, *, stage: str = "preprocess") -> dict[str, Any]:
     """
     path = folder / "manifest.json"
     try:
-        manifest = json.loads(path.read_text())
+        manifest = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise DataError(
             f"{path} does not exist, expected the data of the stage {stage}; run that stage first."

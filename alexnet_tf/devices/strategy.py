@@ -102,6 +102,15 @@ def require_equal_shares(global_batch_size: int, strategy: tf.distribute.Strateg
         )
 
 
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+    """Say whether this process is the first worker, which keeps the checkpoint; an only worker is.
+
+    A strategy over one machine has one worker, whatever `TF_CONFIG` says.
+    """
+    workers = _workers(strategy)
+    return workers is None or workers.is_chief
+
+
 def agreed(strategy: tf.distribute.Strategy, number: int, wish: bool) -> tuple[int, bool]:
     """Return on every worker the chief's `number`, of 32 bits, and whether any worker has the `wish`.
 

@@ -12,9 +12,10 @@ import tensorflow as tf
 
 from alexnet_tf.data.record_dataset import RecordDataset
 from alexnet_tf.devices.inference import Inference
-from alexnet_tf.evaluation.spread import spread
+from alexnet_tf.evaluation.evenly_spaced import evenly_spaced
 from alexnet_tf.metrics.top_k import Predictions, join, score_center, score_views, softmax
 from alexnet_tf.models.classifier import Classifier
+from alexnet_tf.models.views import center_logits
 
 LUMA = (0.299, 0.587, 0.114)  # of red, green and blue: Rec. 601, as Pillow's mode L
 
@@ -61,7 +62,7 @@ def evaluate(
         indices = np.arange(start, start + len(logits))
         for name, scored in score_views(logits, split.labels[indices]).items():
             batches[name].append(scored)
-        tops.append(top_of_ten_crops(logits))
+        tops.append(top_classes(logits))
         brightness.append(mean_luma(split.read(indices)))
         start += len(logits)
         advance(len(logits))
@@ -73,7 +74,7 @@ def evaluate(
     )
 
 
-def evaluate_learnt(
+def evaluate_training_images(
     classifier: Classifier,
     split: RecordDataset,
     *,
@@ -95,12 +96,9 @@ def evaluate_learnt(
         strategy: Divides a batch among its replicas.
         advance: Called with the number of images after each batch.
     """
-
-    def center_logits(images):
-        return classifier.model(classifier.center_view(classifier.inputs(images)), training=False)[:, None]
-
-    inference = Inference(center_logits, strategy=strategy, batch_size=batch_size)
-    positions = spread(split.num_examples, num_images)
+    model, views = classifier.model, classifier.views
+    inference = Inference(lambda images: center_logits(model, views, images), strategy=strategy, batch_size=batch_size)
+    positions = evenly_spaced(split.num_examples, num_images)
 
     def batches():
         for logits in inference.logits(split, positions):
@@ -116,7 +114,7 @@ def ten_view_logits(classifier: Classifier, images: tf.Tensor) -> tf.Tensor:
     Views go through the network one after the other, so that the activations of one view, not of ten, are in
     memory.
     """
-    views = classifier.ten_views(classifier.inputs(images))
+    views = classifier.views.ten(images)
     logits = tf.map_fn(
         lambda view: classifier.model(views[:, view], training=False),
         tf.range(10),
@@ -126,7 +124,7 @@ def ten_view_logits(classifier: Classifier, images: tf.Tensor) -> tf.Tensor:
     return tf.transpose(logits, [1, 0, 2])
 
 
-def top_of_ten_crops(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def top_classes(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Name the classes that ten crops find most probable (§4.1: the mean of the softmax outputs).
 
     Args:

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from alexnet_tf.evaluation.evaluate import Evaluated
+from alexnet_tf.evaluation.evenly_spaced import evenly_spaced
 from alexnet_tf.evaluation.neighbours import Nearest
 from alexnet_tf.evaluation.occlusion import Occlusion
-from alexnet_tf.evaluation.spread import spread
 
 NUM_SHOWN = 8  # figure 4, left
 NUM_QUERIES = 5  # figure 4, right
@@ -28,7 +28,7 @@ def choose(evaluated: Evaluated, labels: np.ndarray) -> dict[str, np.ndarray]:
     order = np.argsort(evaluated.predictions["ten_crop"].losses, kind="stable")
     _, first_of_class = np.unique(labels[order], return_index=True)
     return {
-        "unselected": spread(len(labels), NUM_SHOWN),
+        "unselected": evenly_spaced(len(labels), NUM_SHOWN),
         "best": order[np.sort(first_of_class)][:NUM_SHOWN],
         "worst": order[::-1][:NUM_SHOWN],
     }
@@ -37,7 +37,7 @@ def choose(evaluated: Evaluated, labels: np.ndarray) -> dict[str, np.ndarray]:
 def queries(labels: np.ndarray) -> np.ndarray:
     """Choose the test images whose neighbours are shown: the first of each of five classes, evenly spread."""
     classes, first = np.unique(labels, return_index=True)
-    return first[spread(len(classes), NUM_QUERIES)]
+    return first[evenly_spaced(len(classes), NUM_QUERIES)]
 
 
 def describe(

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from alexnet_tf.data.record_dataset import RecordDataset
-from alexnet_tf.evaluation.spread import spread
+from alexnet_tf.evaluation.evenly_spaced import evenly_spaced
 from alexnet_tf.models.classifier import Classifier
 
 NUM_NEIGHBOURS = 6  # as many as the figure shows
@@ -26,8 +26,8 @@ def hidden_activations(classifier: Classifier) -> Callable[[np.ndarray], np.ndar
     side = classifier.stored_size
 
     def forward(images):
-        view = classifier.center_view(classifier.inputs(images))
-        return tf.cast(classifier.model.hidden(classifier.model.features(view)), tf.float32)
+        features = classifier.model.features(classifier.views.center(images))
+        return tf.cast(classifier.model.hidden(features), tf.float32)
 
     compiled = tf.function(forward, autograph=False, input_signature=[tf.TensorSpec([None, side, side, 3], tf.uint8)])
     return lambda images: compiled(tf.constant(images)).numpy()
@@ -128,7 +128,8 @@ def search(
         batch_size: Candidates that are in memory at once, beside up to 200 queries as float32 pixels.
     """
     forward = hidden_activations(classifier)
-    queries, candidates = spread(split.num_examples, NUM_COUNTED), spread(pool.num_examples, num_candidates)
+    queries = evenly_spaced(split.num_examples, NUM_COUNTED)
+    candidates = evenly_spaced(pool.num_examples, num_candidates)
     images = split.read(queries)
     hidden = np.concatenate(
         [forward(images[start : start + batch_size]) for start in range(0, len(images), batch_size)]

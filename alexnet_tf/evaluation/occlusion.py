@@ -42,7 +42,7 @@ def occlusion(classifier: Classifier, images: np.ndarray) -> Occlusion:
         classifier: The model.
         images: (N, stored, stored, 3) uint8, at least one; each costs 50 views.
     """
-    views = classifier.center_view(classifier.inputs(tf.constant(images))).numpy()
+    views = classifier.views.center(tf.constant(images)).numpy()
     hidden = _hidden(classifier.crop_size)
     kept = np.concatenate([np.zeros_like(hidden[:1]), hidden]) == 0  # first the whole crop
     forward = tf.function(lambda crops: classifier.model(crops, training=False), autograph=False)

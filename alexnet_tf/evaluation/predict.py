@@ -6,9 +6,10 @@ import numpy as np
 import tensorflow as tf
 
 from alexnet_tf.data.images import decode, to_square
-from alexnet_tf.evaluation.evaluate import ten_view_logits, top_of_ten_crops
+from alexnet_tf.evaluation.evaluate import ten_view_logits, top_classes
 from alexnet_tf.metrics.top_k import require_finite
 from alexnet_tf.models.classifier import Classifier
+from alexnet_tf.models.views import center_logits
 
 
 def stored_image(encoded: bytes, *, stored_size: int, max_pixels: int, exif_orientation: bool) -> np.ndarray:
@@ -49,13 +50,13 @@ def predictor(classifier: Classifier, *, ten_crop: bool) -> Predictor:
     def forward(images):
         if ten_crop:
             return ten_view_logits(classifier, images)
-        return classifier.model(classifier.center_view(classifier.inputs(images)), training=False)[:, None]
+        return center_logits(classifier.model, classifier.views, images)
 
     compiled = tf.function(forward, autograph=False, input_signature=[tf.TensorSpec([None, side, side, 3], tf.uint8)])
 
     def predict(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         logits = compiled(tf.constant(images)).numpy()
         require_finite(logits)
-        return top_of_ten_crops(logits)
+        return top_classes(logits)
 
     return predict

@@ -1,7 +1,6 @@
 """The tables of an evaluation: metrics, per-image correctness, errors by class and slice, confusion, predictions."""
 
 import csv
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from alexnet_tf.metrics.correctness import correctness, write_correctness
 from alexnet_tf.metrics.significance import wilson_interval
 from alexnet_tf.metrics.slices import Slice, quantities, slices
 from alexnet_tf.metrics.top_k import CONFIDENCE, Predictions
+from alexnet_tf.whole_file import write_json
 
 if TYPE_CHECKING:
     from alexnet_tf.data.record_dataset import RecordDataset
@@ -48,7 +48,7 @@ def write(
         view: predictions[view].metrics() | {"calibration_error": calibration_error(bins[view])} for view in VIEWS
     }
     metrics |= others
-    (folder / "metrics.json").write_text(json.dumps(metrics, indent=1, sort_keys=True) + "\n")
+    write_json(folder / "metrics.json", metrics)
     write_correctness(folder / "correct.npz", correctness(predictions, keys))
     _write_csv(folder / "per_class.csv", per_class(predictions, labels, class_names))
     counts = confusion(predictions["ten_crop"], labels, num_classes=len(class_names))

@@ -40,16 +40,13 @@ def answers(classifier: "Classifier", images: Images) -> Iterator[tuple[np.ndarr
     """
     count = min(images.num_examples, MAX_IMAGES)
     chosen = np.linspace(0, images.num_examples - 1, count).round().astype(int)
-    start = (classifier.size - classifier.crop_size) // 2
-    window = slice(start, start + classifier.crop_size)
     # One function as in the evaluation: layer by layer, TensorFlow would trace each layer's own and warn of so many.
     network = tf.function(lambda inputs: classifier.model(inputs, training=False), autograph=False)
     for first in range(0, count, BATCH):
         with tf.device("CPU:0"):
-            inputs = classifier.inputs(images.read(chosen[first : first + BATCH]))
-            logits = network(classifier.center_view(inputs)).numpy()
-            crops = inputs[:, window, window].numpy()
-        yield crops, logits
+            crops = classifier.views.center_crop(images.read(chosen[first : first + BATCH]))
+            logits = network(classifier.views.centred(crops)).numpy()
+        yield crops.numpy(), logits
 
 
 def measured(

@@ -1,9 +1,6 @@
 """Proof that an exported model says what the trained one says, in a process that lacks this project."""
 
 import io
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,19 +11,17 @@ import tensorflow as tf
 from PIL import Image
 
 from alexnet_tf.errors import AlexNetError
-from alexnet_tf.export import standalone
+from alexnet_tf.export import fresh_process, standalone
 
 if TYPE_CHECKING:
     from alexnet_tf.models.classifier import Classifier
 
-# Shares of the largest logit. Another graph sums float32 products in another order; bfloat16 keeps 8 bits.
-TOLERANCES = {"float32": 1e-4, "bfloat16": 5e-2}
 # Of a probability against the evaluation's, which may have run in other batches and on another device.
 PROBABILITY_BOUNDS = {"float32": 1e-3, "bfloat16": 0.1}
 
 
 def compare_in_fresh_process(
-    saved_model: Path, classifier: "Classifier", images: np.ndarray, recorded: Sequence[Mapping[str, str]] = ()
+    saved_model: Path, classifier: "Classifier", images: np.ndarray, recorded: Sequence[Mapping[str, str]] | None = None
 ) -> float:
     """Ask both for the logits of the same images, logit by logit, on the CPU.
 
@@ -34,7 +29,7 @@ def compare_in_fresh_process(
         saved_model: The exported folder.
         classifier: What was exported.
         images: (N, stored, stored, 3) uint8; sent as PNG files, which the resizing inside leaves as they are.
-        recorded: What the evaluation said of them, rows of its predictions.csv; empty: nothing to hold against.
+        recorded: What the evaluation said of them, a row of its predictions.csv each; None: nothing to hold against.
 
     Returns:
         The largest difference over the largest logit.
@@ -46,12 +41,11 @@ def compare_in_fresh_process(
     # One function as in the evaluation: layer by layer, TensorFlow would trace each layer's own and warn of so many.
     network = tf.function(lambda inputs: classifier.model(inputs, training=False), autograph=False)
     with tf.device("CPU:0"):
-        x = classifier.inputs(images)
-        views = classifier.ten_views(x)
-        center = network(classifier.center_view(x)).numpy()
+        views = classifier.views.ten(images)
+        center = network(classifier.views.center(images)).numpy()
         ten_crop = network(tf.reshape(views, [-1, *views.shape[2:]])).numpy()
     ten_crop = ten_crop.reshape(len(images), 10, -1)
-    tolerance = TOLERANCES[classifier.model.compute_dtype]
+    tolerance = fresh_process.TOLERANCES[classifier.precision]
     largest = max(float(np.abs(center).max()), float(np.abs(ten_crop).max()), 1e-6)
     difference = 0.0
     for name, expected in (("center", center), ("ten_crop", ten_crop)):
@@ -67,7 +61,8 @@ def compare_in_fresh_process(
                 " nothing was exported; please report this with the versions that `alexnet doctor` prints."
             )
         difference = max(difference, apart)
-    _require_recorded(saved_model, classifier, answers, recorded)
+    if recorded is not None:
+        _require_recorded(saved_model, classifier, answers, recorded)
     return difference
 
 
@@ -78,9 +73,9 @@ def _require_recorded(
     recorded: Sequence[Mapping[str, str]],
 ) -> None:
     """Hold the best class and its probability against those that the evaluation wrote."""
-    bound = PROBABILITY_BOUNDS[classifier.model.compute_dtype]
+    bound = PROBABILITY_BOUNDS[classifier.precision]
     for view in ("center", "ten_crop"):
-        for row, probabilities in zip(recorded, answers[f"{view}_probabilities"], strict=False):
+        for row, probabilities in zip(recorded, answers[f"{view}_probabilities"], strict=True):
             named = classifier.class_names.index(row[f"{view}_class"])
             expected, received = float(row[f"{view}_probability"]), float(probabilities[named])
             # Of two classes that are as close as that, either may be the best.
@@ -104,19 +99,10 @@ def ask(saved_model: Path, images: np.ndarray) -> dict[str, np.ndarray]:
         asked.mkdir()
         for index, image in enumerate(images):
             (asked / f"{index:06}.png").write_bytes(png(image))
-        environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "TF_"))}
-        finished = subprocess.run(
-            [sys.executable, "-I", standalone.__file__, str(saved_model.resolve()), str(asked), str(answers)],
-            cwd=folder,
-            env=environment | {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if finished.returncode != 0:
-            last = (finished.stderr.strip().splitlines() or ["no message"])[-1]
+        reason = fresh_process.run(standalone, saved_model.resolve(), asked, answers, folder=Path(folder))
+        if reason is not None:
             raise AlexNetError(
-                f"{saved_model} cannot be loaded in a fresh process ({last}): nothing was exported; please"
+                f"{saved_model} cannot be loaded in a fresh process ({reason}): nothing was exported; please"
                 " report this with the versions that `alexnet doctor` prints."
             )
         with np.load(answers) as arrays:

@@ -1,8 +1,5 @@
 """Whether an ONNX file answers as the network it was made of, when onnxruntime runs it in a process of its own."""
 
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterable
 from importlib.util import find_spec
@@ -13,13 +10,11 @@ import numpy as np
 
 from alexnet_tf.data.npy_file import save_npy
 from alexnet_tf.errors import AlexNetError, how_to_install
-from alexnet_tf.export import agreement, onnx_runner
+from alexnet_tf.export import agreement, fresh_process, onnx_runner
 
 if TYPE_CHECKING:
     from alexnet_tf.models.classifier import Classifier
 
-# Shares of the largest logit. Another engine sums float32 products in another order; bfloat16 keeps 8 bits.
-TOLERANCES = {"float32": 1e-4, "bfloat16": 5e-2}
 _SWITCH = "export.onnx of this variant to false"
 
 
@@ -52,7 +47,7 @@ def measure(content: bytes, classifier: "Classifier", images: agreement.Images) 
         classifier,
         images,
         lambda batches: _ask(content, batches),
-        tolerances=TOLERANCES,
+        tolerances=fresh_process.TOLERANCES,
         what="the ONNX file, run by onnxruntime in a fresh process,",
         switch=_SWITCH,
     )
@@ -66,23 +61,9 @@ def _ask(content: bytes, batches: Iterable[np.ndarray]) -> list[np.ndarray]:
         logits.mkdir()
         for number, batch in enumerate(batches):
             save_npy(crops / f"{number:04}.npy", batch)
-        _run(model, crops, logits)
+        if (reason := fresh_process.run(onnx_runner, model, crops, logits, folder=Path(place))) is not None:
+            raise AlexNetError(
+                f"onnxruntime refuses the ONNX file in a fresh process ({reason}): nothing was exported. Set {_SWITCH},"
+                " and please report this with the versions that `alexnet doctor` prints."
+            )
         return [np.load(path) for path in sorted(logits.iterdir())]
-
-
-def _run(model: Path, crops: Path, logits: Path) -> None:
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
-    finished = subprocess.run(
-        [sys.executable, "-I", onnx_runner.__file__, str(model), str(crops), str(logits)],
-        cwd=model.parent,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if finished.returncode != 0:
-        last = (finished.stderr.strip().splitlines() or [f"exit code {finished.returncode}"])[-1]
-        raise AlexNetError(
-            f"onnxruntime refuses the ONNX file in a fresh process ({last}): nothing was exported. Set {_SWITCH}, and"
-            " please report this with the versions that `alexnet doctor` prints."
-        )

@@ -21,7 +21,7 @@ from alexnet_tf.models.alexnet_bn import AlexNetBN
 from alexnet_tf.models.batch_norm import EPSILON, GELU_SLOPE
 from alexnet_tf.models.four_layer import FourLayer
 from alexnet_tf.models.layer_table import layer_table
-from alexnet_tf.models.window_geometry import pool_geometry, pool_padding
+from alexnet_tf.models.window_geometry import pool_geometry, pool_overrun
 
 if TYPE_CHECKING:
     from alexnet_tf.models.classifier import Classifier
@@ -132,7 +132,7 @@ def _alexnet(graph: _Graph, model: AlexNet, x: str, sides: dict[str, int]) -> st
     window, stride = pool_geometry(spec.pooling)
 
     def pool(x: str, conv: Any) -> str:
-        return graph.max_pool(x, window, stride, pool_padding(sides[conv.name], window, stride)[1])
+        return graph.max_pool(x, window, stride, pool_overrun(sides[conv.name], window, stride))
 
     for index, conv in enumerate(model.convs):
         before, after = conv.padding
@@ -206,11 +206,11 @@ def _four_layer(graph: _Graph, model: FourLayer, x: str, sides: dict[str, int]) 
     window, stride = four_layer_spec.POOL
     for index, conv in enumerate(model.convs):
         x = graph.activation(graph.conv(x, conv, auto_pad="SAME_UPPER"), spec.activation)
-        after = pool_padding(sides[f"conv{index + 1}"], window, stride)[1]
+        overrun = pool_overrun(sides[f"conv{index + 1}"], window, stride)
         norm_last = index == 0 and spec.lrn_order == "after_pool"
         if spec.lrn and not norm_last:
             x = graph.response_norm(x, model.norms[index])
-        x = graph.max_pool(x, window, stride, after)
+        x = graph.max_pool(x, window, stride, overrun)
         if spec.lrn and norm_last:
             x = graph.response_norm(x, model.norms[index])
     for layer in model.locals:

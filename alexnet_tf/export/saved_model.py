@@ -32,14 +32,14 @@ class Server(tf.Module):
         names = np.array([name.encode() for name in classifier.class_names])
 
         def center(images):
-            logits = classifier.model(classifier.center_view(_inputs(classifier, images)), training=False)
-            return _answer(logits, tf.nn.softmax(tf.cast(logits, tf.float32)), names)
+            logits = classifier.model(classifier.views.center(_squares(classifier.stored_size, images)), training=False)
+            return _answer(logits, tf.nn.softmax(logits), names)
 
         def ten_crop(images):
-            views = classifier.ten_views(_inputs(classifier, images))
+            views = classifier.views.ten(_squares(classifier.stored_size, images))
             flat = tf.reshape(views, [-1, *views.shape[2:]])
             logits = tf.reshape(classifier.model(flat, training=False), [-1, 10, len(names)])
-            return _answer(logits, tf.reduce_mean(tf.nn.softmax(tf.cast(logits, tf.float32)), axis=1), names)
+            return _answer(logits, tf.reduce_mean(tf.nn.softmax(logits), axis=1), names)
 
         self.center = tf.function(center, autograph=False, input_signature=[images])
         self.ten_crop = tf.function(ten_crop, autograph=False, input_signature=[images])
@@ -90,14 +90,12 @@ def to_square(pixels: tf.Tensor, size: int) -> tf.Tensor:
     return tf.cast(tf.clip_by_value(tf.round(scaled[0]), 0, 255), tf.uint8)
 
 
-def _inputs(classifier: "Classifier", images: tf.Tensor) -> tf.Tensor:
-    side = classifier.stored_size
-    squares = tf.map_fn(
+def _squares(side: int, images: tf.Tensor) -> tf.Tensor:
+    return tf.map_fn(
         lambda encoded: to_square(decode(encoded), side),
         images,
         fn_output_signature=tf.TensorSpec([side, side, 3], tf.uint8),
     )
-    return classifier.inputs(squares)
 
 
 def _answer(logits: tf.Tensor, probabilities: tf.Tensor, names: np.ndarray) -> dict[str, tf.Tensor]:
@@ -106,5 +104,5 @@ def _answer(logits: tf.Tensor, probabilities: tf.Tensor, names: np.ndarray) -> d
         "probabilities": probabilities,
         "top_classes": tf.gather(tf.constant(names), classes),
         "top_probabilities": best,
-        "logits": tf.cast(logits, tf.float32),
+        "logits": logits,
     }

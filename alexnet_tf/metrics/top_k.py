@@ -10,6 +10,7 @@ from alexnet_tf.errors import ConfigError, TrainingError
 from alexnet_tf.metrics.significance import wilson_interval
 
 CENTER = 4  # of the ten views, the centre crop as it is (four corners, centre, then their mirrors)
+VIEW_NAMES = {"ten_crop": "ten crops", "center": "centre crop"}
 CONFIDENCE = 0.95  # of the intervals in an evaluation's own metrics
 
 
@@ -107,10 +108,7 @@ def score_views(logits: np.ndarray, labels: np.ndarray) -> dict[str, Predictions
     """
     require_finite(logits)
     views = softmax(logits)
-    wide = logits.astype(np.float64)
-    wide -= wide.max(axis=-1, keepdims=True)
-    own = np.take_along_axis(wide, labels[:, None, None].astype(np.intp), axis=2)[..., 0]
-    log_own = own - np.log(np.exp(wide).sum(axis=-1))  # (N, 10), exact where the float32 probability is 0
+    log_own = _log_label_probabilities(logits, labels)
     best = log_own.max(axis=1)
     ten_crop_loss = -(best + np.log(np.exp(log_own - best[:, None]).mean(axis=1)))
     return {
@@ -130,6 +128,14 @@ def require_finite(logits: np.ndarray) -> None:
             "The model gives logits that are not finite; it diverged in training: train it again with a lower"
             " learning rate."
         )
+
+
+def _log_label_probabilities(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the logs (N, V) float64 of the labels' probabilities, exact where these are 0 in float32."""
+    wide = logits.astype(np.float64)
+    wide -= wide.max(axis=-1, keepdims=True)
+    own = np.take_along_axis(wide, labels[:, None, None].astype(np.intp), axis=2)[..., 0]
+    return own - np.log(np.exp(wide).sum(axis=-1))
 
 
 def _score(probabilities: np.ndarray, labels: np.ndarray, losses: np.ndarray) -> Predictions:
@@ -170,11 +176,9 @@ def score_center(batches: Iterable[np.ndarray], labels: np.ndarray) -> list[Pred
     """
     scored, start = [], 0
     for batch in batches:
-        logits = batch[:, 0].astype(np.float64)
-        require_finite(logits)
-        logits -= logits.max(axis=-1, keepdims=True)
-        own_labels = labels[start : start + len(logits)]
-        own = np.take_along_axis(logits, own_labels[:, None].astype(np.intp), axis=1)[:, 0]
-        scored.append(_score(softmax(logits), own_labels, np.log(np.exp(logits).sum(axis=-1)) - own))
-        start += len(logits)
+        require_finite(batch)
+        own_labels = labels[start : start + len(batch)]
+        log_own = _log_label_probabilities(batch, own_labels)
+        scored.append(_score(softmax(batch[:, 0]), own_labels, -log_own[:, 0]))
+        start += len(batch)
     return scored

@@ -10,7 +10,7 @@ from alexnet_tf.models import specs, window_geometry
 from alexnet_tf.models.layers import (
     ACTIVATIONS,
     LOGITS_DTYPE,
-    OwnDraws,
+    DropoutDraws,
     TowerConv2D,
     inverted_dropout,
     original_dropout,
@@ -37,21 +37,21 @@ class AlexNet(keras.Model):
         super().__init__(**kwargs)
         spec = specs.AlexNetSpec.model_validate(spec)
         self.spec, self.crop_size, self.num_classes, self.seed = spec, crop_size, num_classes, seed
-        self._own_draws = OwnDraws(seed)
+        self._dropout_draws = DropoutDraws(seed)
         self.activation = ACTIVATIONS[spec.activation]
         self.dropout = original_dropout if spec.dropout_scaling == "at_test" else inverted_dropout
         self.flatten = keras.layers.Flatten(dtype=self.dtype_policy)
         self.pool = window_geometry.pool_geometry(spec.pooling)
-        paddings = (window_geometry.conv1_padding(crop_size), *window_geometry.conv_paddings(spec)[1:])
+        paddings = window_geometry.conv_paddings(spec, crop_size)
         self.convs = [
             TowerConv2D(
                 name=specs.LAYER_NAMES[index],
                 filters=filters,
-                kernel_size=(11, 5, 3, 3, 3)[index],  # §3.5
-                strides=(4, 1, 1, 1, 1)[index],  # §3.5
+                kernel_size=window_geometry.KERNEL_SIZES[index],
+                strides=window_geometry.STRIDES[index],
                 padding=paddings[index],
                 towers=spec.towers,
-                sees="own" if index in (1, 3, 4) else "all",  # §3.2, figure 2
+                sees=window_geometry.SEES[index],
                 bias=spec.bias[index],
                 dtype=self.dtype_policy,
             )
@@ -85,7 +85,7 @@ class AlexNet(keras.Model):
             draw: Place of the batch in the random stream; None takes the next of the model's own draws.
         """
         if training and draw is None:
-            draw = self._own_draws.next(tf.shape(inputs)[0])
+            draw = self._dropout_draws.next(tf.shape(inputs)[0])
         return self.classify(self.features(inputs), draw=draw if training else None)
 
     def features(self, images):
@@ -130,10 +130,8 @@ class AlexNet(keras.Model):
 
     def _max_pool(self, maps):
         window, stride = self.pool
-        before, after = window_geometry.pool_padding(maps.shape[1], window, stride)
-        if after:
-            edge = [before, after]
-            maps = tf.pad(maps, [[0, 0], edge, edge, [0, 0]], constant_values=maps.dtype.min)
+        if overrun := window_geometry.pool_overrun(maps.shape[1], window, stride):
+            maps = tf.pad(maps, [[0, 0], [0, overrun], [0, overrun], [0, 0]], constant_values=maps.dtype.min)
         return tf.nn.max_pool2d(maps, window, stride, "VALID")
 
     def get_config(self):

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from alexnet_tf.models import specs, window_geometry
 from alexnet_tf.models.batch_norm import BatchNormActivation, activation
-from alexnet_tf.models.layers import LOGITS_DTYPE, OwnDraws, inverted_dropout
+from alexnet_tf.models.layers import LOGITS_DTYPE, DropoutDraws, inverted_dropout
 from alexnet_tf.random_streams import FC6_DROPOUT, FC7_DROPOUT, RandomStreams
 
 
@@ -29,7 +29,7 @@ class AlexNetBN(keras.Model):
         super().__init__(**kwargs)
         spec = specs.AlexNetBNSpec.model_validate(spec)
         self.spec, self.crop_size, self.num_classes, self.seed = spec, crop_size, num_classes, seed
-        self._own_draws = OwnDraws(seed)
+        self._dropout_draws = DropoutDraws(seed)
         self.activation = spec.activation
         self.flatten = keras.layers.Flatten(dtype=self.dtype_policy)
         shared = {"use_bias": False, "kernel_initializer": "zeros"}
@@ -65,7 +65,7 @@ class AlexNetBN(keras.Model):
     def call(self, inputs, training=False, draw: RandomStreams | None = None):
         """Return logits (N, K) float32 of images (N, crop, crop, C); the arguments are those of `AlexNet`."""
         if training and draw is None:
-            draw = self._own_draws.next(tf.shape(inputs)[0])
+            draw = self._dropout_draws.next(tf.shape(inputs)[0])
         features = self.features(inputs, training=training)
         hidden = self.hidden(features, training=training, draw=draw)
         return self.dense[2](hidden) * self.spec.logit_scale

@@ -15,6 +15,7 @@ from alexnet_tf.models import networks, specs
 from alexnet_tf.models.specs import InputSpec
 from alexnet_tf.models.views import Views
 from alexnet_tf.models.weights import assign_arrays, load_arrays, model_arrays, save_arrays
+from alexnet_tf.whole_file import write_json
 
 if TYPE_CHECKING:
     from alexnet_tf.data.record_dataset import RecordDataset
@@ -53,18 +54,6 @@ class Classifier:
     def crop_size(self) -> int:
         """Side of the model's input in pixels."""
         return self.views.crop_size
-
-    def inputs(self, images):
-        """Return stored images (N, stored, stored, 3) uint8 as (N, size, size, 3) float32, 0..255."""
-        return self.views.enlarged(images)
-
-    def center_view(self, inputs):
-        """Return the centre crops of `inputs`, ready for the model: (N, crop, crop, 3) float32."""
-        return self.views.center(inputs)
-
-    def ten_views(self, inputs):
-        """Return the ten views of §4.1, ready for the model: (N, 10, crop, crop, 3) float32."""
-        return self.views.ten(inputs)
 
     def require_trained_on(self, records: "RecordDataset") -> None:
         """Compare the classes and the sizes of records with those that the model was trained on.
@@ -106,7 +95,7 @@ def write_classifier(folder: Path, classifier: Classifier, *, halved: bool = Fal
         "precision": classifier.precision,
         "class_names": list(classifier.class_names),
     }
-    (folder / "model.json").write_text(json.dumps(description, indent=1, sort_keys=True) + "\n")
+    write_json(folder / "model.json", description)
     save_npy(folder / "mean.npy", classifier.views.mean)
     save_arrays(folder / _WEIGHTS, model_arrays(classifier.model), halved=halved)
 
@@ -119,7 +108,7 @@ def read_classifier(folder: Path) -> Classifier:
     """
     path = folder / "model.json"
     try:
-        description = json.loads(path.read_text())
+        description = json.loads(path.read_text(encoding="utf-8"))
         if description["format"] != FORMAT:
             raise DataError(
                 f"{path} has format {description['format']}, expected {FORMAT}: train the model again, or use it with "

@@ -9,7 +9,7 @@ import tensorflow as tf
 from alexnet_tf.models import four_layer_spec
 from alexnet_tf.models.layers import ACTIVATIONS, LOGITS_DTYPE, LocallyConnected2D
 from alexnet_tf.models.lrn import LocalResponseNormalization
-from alexnet_tf.models.window_geometry import pool_padding
+from alexnet_tf.models.window_geometry import pool_overrun
 from alexnet_tf.random_streams import RandomStreams
 
 
@@ -95,6 +95,6 @@ class FourLayer(keras.Model):
 
 def _max_pool(maps):
     window, stride = four_layer_spec.POOL
-    _, after = pool_padding(maps.shape[1], window, stride)
+    overrun = pool_overrun(maps.shape[1], window, stride)
     # What SAME adds to an even side is one line after it, which is where the last window overruns.
-    return tf.nn.max_pool2d(maps, window, stride, "SAME" if after else "VALID")
+    return tf.nn.max_pool2d(maps, window, stride, "SAME" if overrun else "VALID")

@@ -6,12 +6,14 @@ from dataclasses import dataclass, replace
 from alexnet_tf.models.four_layer_spec import CONV_SIZE, LOCAL_SIZE, POOL, FourLayerSpec
 from alexnet_tf.models.specs import LAYER_NAMES, AlexNetBNSpec, AlexNetSpec, Network
 from alexnet_tf.models.window_geometry import (
+    KERNEL_SIZES,
+    SEES,
+    STRIDES,
     bn_conv1_padding,
     bn_head_size,
-    conv1_padding,
     conv_paddings,
     pool_geometry,
-    pool_padding,
+    pool_overrun,
 )
 
 
@@ -68,25 +70,24 @@ def _windows(size: int, kernel: int, stride: int, padding: tuple[int, int]) -> i
 def _alexnet_table(network: AlexNetSpec, crop_size: int, channels: int, num_classes: int) -> list[LayerRow]:
     rows = []
     size, depth = crop_size, channels
-    kernels, strides = (11, 5, 3, 3, 3), (4, 1, 1, 1, 1)
-    paddings = (conv1_padding(crop_size), *conv_paddings(network)[1:])
-    own_tower = (False, True, False, True, True)
-    window, stride = pool_geometry(network.pooling)
+    paddings = conv_paddings(network, crop_size)
+    window, pool_stride = pool_geometry(network.pooling)
     for index, filters in enumerate(network.filters):
         if (name := LAYER_NAMES[index]) != network.left_out:
-            kernel = kernels[index]
-            size = _windows(size, kernel, strides[index], paddings[index])
-            fan_in = kernel * kernel * depth // (network.towers if own_tower[index] else 1)
-            groups = f", {network.towers} towers" if own_tower[index] and network.towers > 1 else ""
-            kind = f"{kernel}x{kernel}/{strides[index]} conv{groups}"
+            kernel, stride = KERNEL_SIZES[index], STRIDES[index]
+            size = _windows(size, kernel, stride, paddings[index])
+            towers = network.towers if SEES[index] == "own" else 1
+            fan_in = kernel * kernel * depth // towers
+            groups = f", {towers} towers" if towers > 1 else ""
+            kind = f"{kernel}x{kernel}/{stride} conv{groups}"
             rows.append(_row(name, kind, (size, size, filters), fan_in, filters))
             depth = filters
         if index < 2 and network.lrn:
             kind = "LRN, same-map" if index == 1 and network.same_map_normalization else "LRN"
             rows.append(LayerRow(f"norm{index + 1}", kind, (size, size, depth), 0, 0))
         if index in (0, 1, 4):
-            size = _windows(size, window, stride, pool_padding(size, window, stride))
-            rows.append(LayerRow(f"pool{index + 1}", f"{window}x{window}/{stride} max", (size, size, depth), 0, 0))
+            size = _windows(size, window, pool_stride, (0, pool_overrun(size, window, pool_stride)))
+            rows.append(LayerRow(f"pool{index + 1}", f"{window}x{window}/{pool_stride} max", (size, size, depth), 0, 0))
     return rows + _dense_rows(size * size * depth, network.dense_units, num_classes)
 
 
@@ -124,7 +125,7 @@ def _four_layer_table(network: FourLayerSpec, crop_size: int, channels: int, num
     for number, filters in enumerate(network.filters, start=1):
         kind = f"{CONV_SIZE}x{CONV_SIZE}/1 conv"
         rows.append(_row(f"conv{number}", kind, (size, size, filters), CONV_SIZE**2 * depth, filters))
-        pooled, depth = _windows(size, window, stride, pool_padding(size, window, stride)), filters
+        pooled, depth = _windows(size, window, stride, (0, pool_overrun(size, window, stride))), filters
         steps = [_layer(f"pool{number}", f"{window}x{window}/{stride} max", pooled, depth)]
         if network.lrn:
             first = number == 2 or network.lrn_order == "before_pool"

@@ -11,7 +11,7 @@ ACTIVATIONS = {"relu": tf.nn.relu, "tanh": tf.nn.tanh}
 LOGITS_DTYPE = "float32"  # of the last layer above bfloat16 ones, too: in 8 bits the best two classes often tie
 
 
-class OwnDraws:
+class DropoutDraws:
     """Draws for calls that bring none, such as those of `model.fit`: no two calls and no two replicas get the same.
 
     They are a function of the seed, the number of the call and the replica. The count of calls is no weight and no

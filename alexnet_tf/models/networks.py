@@ -1,4 +1,4 @@
-"""The networks, made and initialized from one seed, and a first convolution that whitens patches."""
+"""The networks, made and initialized from one seed."""
 
 import keras
 import numpy as np
@@ -10,6 +10,7 @@ from alexnet_tf.models.alexnet_bn import AlexNetBN
 from alexnet_tf.models.four_layer import FourLayer
 from alexnet_tf.models.four_layer_spec import FOUR_LAYER_NAMES
 from alexnet_tf.models.layer_table import layer_table
+from alexnet_tf.models.weights import layer_of
 
 Model = AlexNet | AlexNetBN | FourLayer
 
@@ -56,20 +57,14 @@ def build(
     for position, variable in enumerate(model.weights):
         if variable.path.endswith("/kernel"):
             if isinstance(spec, specs.AlexNetSpec):
-                position = 2 * specs.LAYER_NAMES.index(variable.path.split("/")[-2])  # a kernel and a bias each
+                position = 2 * specs.LAYER_NAMES.index(layer_of(variable))  # a kernel and a bias each
             variable.assign(_initial_weights(variable, spec, (seed, position)))
     return model
 
 
-def whiten(model: AlexNetBN, images) -> None:
-    """Give conv1 the kernels that whiten patches of `images`, (N, crop, crop, 3) float32 as the network sees them."""
-    size, filters = model.spec.kernel_sizes[0], model.spec.filters[0]
-    model.convs[0].set_weights([whitening_kernel(np.asarray(images), size=size, filters=filters)])
-
-
 def _initial_weights(variable, spec, seed: tuple[int, int]):
     """Draw an untruncated normal: the description's σ by layer, or He's √(2 / fan-in)."""
-    layer = variable.path.split("/")[-2]
+    layer = layer_of(variable)
     if isinstance(spec, specs.AlexNetBNSpec):
         stddev = float(np.sqrt(2.0 / np.prod(variable.shape[:-1])))
     else:
@@ -88,46 +83,3 @@ def _pass_on_maps(kernel: np.ndarray) -> np.ndarray:
     kernel[:, :, :, passed] = 0.0
     kernel[size // 2, size // 2, passed, passed] = 1.0
     return kernel
-
-
-NUM_IMAGES = 1000  # of the training split; twelve to a hundred axes need no more
-_PATCH_VALUES = 20_000_000  # in memory at once, in float32 and in float64
-RIDGE = 5e-4  # added to a variance, so that axes along which nothing varies are not blown up
-
-
-def chosen_images(num_examples: int) -> np.ndarray:
-    """Return the positions of the images that whitening looks at: at most `NUM_IMAGES`, evenly spread, int64."""
-    return np.unique(np.linspace(0, num_examples - 1, min(NUM_IMAGES, num_examples)).astype(np.int64))
-
-
-def whitening_kernel(images: np.ndarray, *, size: int, filters: int) -> np.ndarray:
-    """Return kernels along the principal axes of the images' patches, each scaled to unit mean square.
-
-    Every axis comes with both signs, since a rectifier follows; axes of large variance come first. The second moment
-    is taken about zero, for images that are centred already. As Jordan's airbench (2024) does.
-
-    Args:
-        images: (N, H, W, 3) float32, as the network sees them.
-        size: Height and width of a patch in pixels.
-        filters: Kernels wanted, even, at most 6·size².
-
-    Returns:
-        (size, size, 3, filters) float32; the second half of the kernels is the first half with the other sign.
-    """
-    _, height, width, channels = images.shape
-    moments = np.zeros((size * size * channels,) * 2)
-    count = 0
-    # Patches are size² times as large as images.
-    per_image = (height - size + 1) * (width - size + 1) * len(moments)
-    at_once = min(20, max(1, _PATCH_VALUES // per_image))
-    for chunk in np.array_split(images, -(-len(images) // at_once)):
-        windows = np.lib.stride_tricks.sliding_window_view(chunk, (size, size), axis=(1, 2))
-        patches = np.ascontiguousarray(windows.transpose(0, 1, 2, 4, 5, 3)).reshape(-1, len(moments))
-        moments += patches.T.astype(np.float64) @ patches
-        count += len(patches)
-    variances, axes = np.linalg.eigh(moments / count)
-    kept = np.argsort(-variances, kind="stable")[: filters // 2]
-    kernels = axes[:, kept] / np.sqrt(variances[kept] + RIDGE)
-    kernels *= np.sign(kernels[np.argmax(np.abs(kernels), axis=0), np.arange(len(kept))])  # a sign is arbitrary
-    kernels = kernels.reshape(size, size, channels, -1)
-    return np.concatenate([kernels, -kernels], axis=-1).astype(np.float32)

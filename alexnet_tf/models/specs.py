@@ -2,8 +2,7 @@
 
 `AlexNetSpec` is the network of the paper's §3.5 with every choice of the 2012 code and its successors as a field;
 `AlexNetBNSpec` keeps its five convolutions and three dense layers, with batch normalization in place of §3.3.
-`FourLayerSpec` is the network of the experiments on CIFAR-10; its file names are those of cuda-convnet's
-`example-layers`, the code that §3.3 refers to.
+`Network` is any of these, or the network of the experiments on CIFAR-10, which `four_layer_spec` describes.
 """
 
 # ruff: noqa: RUF012, as pydantic gives each instance its own copy of a default

@@ -77,20 +77,25 @@ class Views:
         matrix = upscale_matrix(self.stored_size, self.size // self.stored_size).astype(np.float32)
         return tf.einsum("niqc,jq->nijc", tf.einsum("ip,npqc->niqc", matrix, images), matrix)
 
-    def center(self, enlarged):
-        """Return the centre crops of (N, size, size, 3), ready for the network: (N, crop, crop, 3) float32."""
+    def center_crop(self, images):
+        """Return the centre crops of stored images (N, stored, stored, 3): (N, crop, crop, 3) float32, 0..255."""
         start = (self.size - self.crop_size) // 2
-        return self.centred(self._window(enlarged, start, start))
+        return self._window(self.enlarged(images), start, start)
 
-    def ten(self, enlarged):
+    def center(self, images):
+        """Return the centre crops of stored images, ready for the network: (N, crop, crop, 3) float32."""
+        return self.centred(self.center_crop(images))
+
+    def ten(self, images):
         """Return the ten views of §4.1: four corners and the centre, then their mirrors.
 
         Args:
-            enlarged: (N, size, size, 3), 0..255.
+            images: (N, stored, stored, 3) uint8.
 
         Returns:
             (N, 10, crop, crop, 3) float32, ready for the network.
         """
+        enlarged = self.enlarged(images)
         border = self.spec.test_border
         if border:
             enlarged = tf.pad(enlarged, [[0, 0], [border, border], [border, border], [0, 0]], "REFLECT")
@@ -183,6 +188,11 @@ def _cut_and_centred(images, rows, columns, mean, shift, divisor):
     """
     windows = tf.gather(tf.gather(images, rows, batch_dims=1), columns, axis=2, batch_dims=1)
     return _centred(windows, mean, shift, divisor)
+
+
+def center_logits(model, views: Views, images):
+    """Return a network's logits (N, 1, K) of the centre crops of stored images (N, stored, stored, 3) uint8."""
+    return model(views.center(images), training=False)[:, None]
 
 
 def colour_axes(augmentation: AugmentationSpec, eigenvalues, eigenvectors) -> np.ndarray:

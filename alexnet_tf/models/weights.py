@@ -182,6 +182,11 @@ def named_variables(model) -> dict[str, Any]:
     return {variable.path.split("/", 1)[1]: variable for variable in model.weights}
 
 
+def layer_of(variable) -> str:
+    """Return the name of the layer that a Keras variable belongs to, such as `conv1`."""
+    return variable.path.split("/")[-2]
+
+
 def assign_arrays(model, arrays: Mapping[str, np.ndarray], *, source: str) -> None:
     """Give a Keras model the values of `arrays`.
 

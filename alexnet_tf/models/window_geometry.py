@@ -4,31 +4,37 @@ from typing import Literal
 
 from alexnet_tf.models.specs import AlexNetBNSpec, AlexNetSpec
 
+# Of conv1..conv5 of `AlexNetSpec`, the first two in pixels.
+KERNEL_SIZES = (11, 5, 3, 3, 3)  # §3.5
+STRIDES = (4, 1, 1, 1, 1)  # §3.5
+SEES: tuple[Literal["own", "all"], ...] = ("all", "own", "all", "own", "own")  # which towers' maps: §3.2, figure 2
+
 
 def pool_geometry(pooling: str) -> tuple[int, int]:
     """Return (window, stride) of §3.4's `overlapping` or the ablation's `paired` pooling, in pixels."""
     return {"overlapping": (3, 2), "paired": (2, 2)}[pooling]
 
 
-def pool_padding(size: int, window: int, stride: int) -> tuple[int, int]:
-    """Return the (before, after) padding in pixels of a pool: the last window may overrun (layer.py: ceil)."""
-    return 0, -(size - window) % stride
+def pool_overrun(size: int, window: int, stride: int) -> int:
+    """Return by how many pixels the last window of a pool overruns the map (layer.py: ceil)."""
+    return -(size - window) % stride
 
 
-def conv_paddings(network: AlexNetSpec) -> tuple[tuple[int, int], ...]:
+def conv_paddings(network: AlexNetSpec, crop_size: int) -> tuple[tuple[int, int], ...]:
     """Return the (before, after) zero padding in pixels of conv1..conv5, equal on both axes.
 
-    conv1 starts its windows at pixel 0 and lets the last one overrun into zeros: 224 becomes 55 (layer.py,
-    `modulesX` = 1 + ceil((224 - 11) / 4)). For other crops see `conv1_padding`. The 2 x 2 pooling of
-    layers-147.cfg takes one pixel less around conv2 and conv5, which keeps fc6's 6 x 6 x 256.
+    The 2 x 2 pooling of layers-147.cfg takes one pixel less around conv2 and conv5, which keeps fc6's 6 x 6 x 256.
     """
+    conv1 = conv1_padding(crop_size)
     if network.pooling == "paired":
-        return (0, 0), (1, 1), (1, 1), (1, 1), (0, 0)
-    return (0, 0), (2, 2), (1, 1), (1, 1), (1, 1)
+        return conv1, (1, 1), (1, 1), (1, 1), (0, 0)
+    return conv1, (2, 2), (1, 1), (1, 1), (1, 1)
 
 
 def conv1_padding(crop_size: int) -> tuple[int, int]:
-    """Return conv1's (before, after) zero padding for a crop: none before, what the last 11-wide window lacks after.
+    """Return conv1's (before, after) zero padding: none before, what the last window lacks after.
+
+    So 224 pixels become 55 (layer.py, `modulesX` = 1 + ceil((224 - 11) / 4)).
 
     Example:
         >>> conv1_padding(224)
@@ -36,7 +42,7 @@ def conv1_padding(crop_size: int) -> tuple[int, int]:
         >>> conv1_padding(227)
         (0, 0)
     """
-    return 0, -(crop_size - 11) % 4
+    return 0, -(crop_size - KERNEL_SIZES[0]) % STRIDES[0]
 
 
 def bn_conv1_padding(network: AlexNetBNSpec) -> Literal["same", "valid"]:

@@ -13,7 +13,7 @@ from alexnet_tf.errors import DataError
 from alexnet_tf.models.weights import assign_if_fitting, load_meta, parse_arrays, save_arrays
 from alexnet_tf.training.history import Epoch
 from alexnet_tf.training.schedule import Plateau
-from alexnet_tf.whole_file import TEMPORARY
+from alexnet_tf.whole_file import remove_unfinished
 
 
 @dataclass(frozen=True)
@@ -115,8 +115,7 @@ class Checkpoint:
             best: Weights of the best epoch by name, where they are kept.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        for left in self.path.parent.glob(f"{TEMPORARY}*"):  # of a process that was killed as it wrote
-            left.unlink(missing_ok=True)
+        remove_unfinished(self.path.parent)
         arrays = dict(variables) | {f"best/{name}": value for name, value in best.items()}
         meta = {"fingerprint": self.fingerprint, "arithmetic": self.arithmetic, "state": state.to_json()}
         save_arrays(self.path, arrays, meta)

@@ -16,16 +16,15 @@ from alexnet_tf.models.specs import AlexNetSpec, Network
 from alexnet_tf.training.recipe import TrainingSpec
 from alexnet_tf.training.schedule import Plateau, learning_rate_factor
 
-STALL_SHARE = (
-    0.02  # of what can be learnt beyond the frequencies of the classes; a training that has learnt less has stalled
-)
+# Of what can be learnt beyond the frequencies of the classes; a training that has learnt less has stalled.
+STALL_SHARE = 0.02
 STALL_STEPS = (500, 5000)  # look for a stall after 10 % of the steps, held within these
 
 SMALL_STDDEV = 0.03  # of the initial weights: the largest of the 2012 code
 SMALL_BIAS = 0.1  # of Caffe's network, where the paper has 1
-# `travel` before which the network of 2012 is still at ln K. On images of the sample, in batches of 32 at a rate of
-# 0.002, its loss was there until 0.6 and had left it at 0.9.
-SHORTEST_TRAVEL = 0.6
+# Before this `summed_learning_rate` the network of 2012 is still at ln K. On images of the sample, in batches of 32 at
+# a rate of 0.002, its loss was there until 0.6 and had left it at 0.9.
+LEAST_SUMMED_RATE = 0.6
 
 
 def check_steps(
@@ -91,7 +90,7 @@ def _entropy(probabilities: np.ndarray) -> float:
     return -math.fsum(p * math.log(p) for p in probabilities if p > 0)
 
 
-def travel(recipe: TrainingSpec, total_steps: int) -> float:
+def summed_learning_rate(recipe: TrainingSpec, total_steps: int) -> float:
     """Return how far a training can move its weights: the sum of its learning rates over 1 - momentum.
 
     It is the time of the gradient flow that the steps follow, so trainings of other batches and rates compare by it.
@@ -110,7 +109,7 @@ def too_short(network: Network, recipe: TrainingSpec, total_steps: int, num_clas
         return ""
     if recipe.optimizer.name != "momentum":
         return ""
-    share = travel(recipe, total_steps) / SHORTEST_TRAVEL
+    share = summed_learning_rate(recipe, total_steps) / LEAST_SUMMED_RATE
     if share >= 1.0:
         return ""
     return (

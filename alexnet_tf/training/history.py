@@ -43,9 +43,14 @@ def history_columns() -> list[str]:
     return [column.name for column in fields(Epoch)]
 
 
+def best_epoch(history: Sequence[Epoch]) -> Epoch:
+    """Return the row with the lowest validation error, of equal ones the first."""
+    return min(history, key=lambda row: (row.validation_top1_error, row.epoch))
+
+
 def write_history(path: Path, rows: Sequence[Epoch]) -> None:
     """Write `history.csv`: a header, then a row an epoch."""
-    with path.open("w", newline="") as file:
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, history_columns(), lineterminator="\n")
         writer.writeheader()
         writer.writerows(asdict(row) for row in rows)

@@ -12,15 +12,14 @@ from pathlib import Path
 import numpy as np
 
 from alexnet_tf.data.record_dataset import RecordDataset
-from alexnet_tf.devices.cluster import cluster
 from alexnet_tf.devices.precision import arithmetic
-from alexnet_tf.devices.strategy import agreed, from_chief, naming_lost_workers, require_same_training
+from alexnet_tf.devices.strategy import agreed, from_chief, is_chief, naming_lost_workers, require_same_training
 from alexnet_tf.errors import Stopped
 from alexnet_tf.metrics.top_k import Predictions, join, score_center
 from alexnet_tf.stop import Stop
 from alexnet_tf.training import guards
 from alexnet_tf.training.checkpoint import Checkpoint, Spent, State, Stopwatch
-from alexnet_tf.training.history import Epoch
+from alexnet_tf.training.history import Epoch, best_epoch
 from alexnet_tf.training.step import TrainStep
 
 SECONDS_PER_CALL = 1.0  # of training between two looks at the clock, and at whether it is to stop
@@ -106,7 +105,7 @@ class TrainingLoop:
                 self._train()
             finally:
                 self._stop.heeded = False
-            return self._fitted(first_step)
+            return self._result(first_step)
 
     def _train(self) -> None:
         training, state = self._training, self._state
@@ -207,16 +206,16 @@ class TrainingLoop:
         with self._training.averaged():
             return self._training.weights()
 
-    def _fitted(self, first_step: int) -> TrainingResult:
+    def _result(self, first_step: int) -> TrainingResult:
         history = self._state.history
         if self._training.recipe.keep == "last":
-            epoch, weights = history[-1].epoch, self._result_weights()
+            kept, weights = history[-1], self._result_weights()
         else:
-            epoch, weights = min((row.validation_top1_error, row.epoch) for row in history)[1], self._best
+            kept, weights = best_epoch(history), self._best
         return TrainingResult(
             history=history,
             weights=weights,
-            epoch=epoch,
+            epoch=kept.epoch,
             stalled=self._training.loss_range.has_stalled(history[-1].train_loss),
             steps_here=self._state.step - first_step,
             earlier=self._stopwatch.earlier,
@@ -227,15 +226,13 @@ class TrainingLoop:
         if (checkpoint := self._checkpoint) is None:
             return
         require_same_training(self._training.strategy, checkpoint.fingerprint, checkpoint.arithmetic)
-        workers = cluster()
-        mine = checkpoint.read() if workers is None or workers.is_chief else b""
+        mine = checkpoint.read() if is_chief(self._training.strategy) else b""
         if content := from_chief(self._training.strategy, mine):
             self._state, self._best = checkpoint.restore(content, self._training.variables)
             self._stopwatch.earlier = self._state.spent
 
     def _save(self) -> None:
-        workers = cluster()
-        if self._checkpoint is None or (workers and not workers.is_chief):
+        if self._checkpoint is None or not is_chief(self._training.strategy):
             return
         started = time.monotonic()
         self._state.spent = self._stopwatch.read()

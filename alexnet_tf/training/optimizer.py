@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from alexnet_tf.devices.precision import Precision
+from alexnet_tf.models.weights import layer_of
 from alexnet_tf.training.recipe import OptimizerSpec
 
 
@@ -66,7 +67,7 @@ class MomentumSGD:
         }
         self._variables = [variable.value for variable in variables]
         self._is_bias = [not variable.path.endswith("/kernel") for variable in variables]
-        layers = [variable.path.split("/")[-2] for variable in variables]
+        layers = [layer_of(variable) for variable in variables]
         self._is_conv1 = [layer == "conv1" for layer in layers]
         self._decays = [
             spec.bias_decay if is_bias else spec.convolution_decay or not layer.startswith("conv")
@@ -204,7 +205,7 @@ class Muon(MomentumSGD):
 
     def __init__(self, spec: OptimizerSpec, variables, precision: Precision = "float32"):
         super().__init__(spec, variables, precision)
-        layers = [variable.path.split("/")[-2] for variable in variables]
+        layers = [layer_of(variable) for variable in variables]
         self._is_hidden = [
             not is_bias and layer not in ("conv1", "fc8") for is_bias, layer in zip(self._is_bias, layers, strict=True)
         ]

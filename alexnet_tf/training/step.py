@@ -15,10 +15,10 @@ from alexnet_tf.devices.inference import Inference
 from alexnet_tf.devices.precision import Precision, choose_precision
 from alexnet_tf.errors import DataError, TrainingError
 from alexnet_tf.models import networks
-from alexnet_tf.models.networks import chosen_images
 from alexnet_tf.models.specs import AlexNetBNSpec, Network
-from alexnet_tf.models.views import Views
+from alexnet_tf.models.views import Views, center_logits
 from alexnet_tf.models.weights import model_arrays, named_variables
+from alexnet_tf.models.whitening import whiten, whitening_images
 from alexnet_tf.random_streams import RandomStreams
 from alexnet_tf.training import guards
 from alexnet_tf.training.batches import Batches
@@ -38,7 +38,6 @@ class TrainStep:
         views: How stored images become inputs.
         colour_axes: float32 (3, 3), see `views.colour_axes`.
         train: The images to learn from.
-        num_classes: K.
         seed: Fixes initial weights, order and all noise.
         strategy: The replicas.
         parallel_calls: Batches that are read at once.
@@ -52,7 +51,6 @@ class TrainStep:
         views: Views,
         colour_axes: np.ndarray,
         train: RecordDataset,
-        num_classes: int,
         seed: int,
         strategy: tf.distribute.Strategy,
         parallel_calls: int,
@@ -66,6 +64,7 @@ class TrainStep:
                 f"{recipe.global_batch_size}; use a smaller batch or more images"
             )
         self.total_steps = recipe.epochs * self.batches.steps_per_epoch
+        num_classes = len(train.class_names)
         self.loss_range = guards.LossRange.of(train.labels, num_classes, recipe.label_smoothing)
         self._colour_axes = colour_axes
         with strategy.scope():
@@ -77,7 +76,7 @@ class TrainStep:
                 precision=self.precision,
             )
             if isinstance(network, AlexNetBNSpec) and network.conv1 == "whitening":
-                networks.whiten(self.model, views.center(views.enlarged(train.read(chosen_images(train.num_examples)))))
+                whiten(self.model, views.center(train.read(whitening_images(train.num_examples))))
             self.optimizer = OPTIMIZERS[recipe.optimizer.name](
                 recipe.optimizer, self.model.trainable_variables, self.precision
             )
@@ -87,7 +86,11 @@ class TrainStep:
             self._lookahead = Lookahead(averaged, on=recipe.lookahead > 0)
             self._averages = WeightAverages(averaged, recipe.weight_averaging)
         self._run: Callable | None = None
-        self._inference = Inference(self._center_logits, strategy=strategy, batch_size=recipe.global_batch_size)
+        self._inference = Inference(
+            lambda images: center_logits(self.model, views, images),
+            strategy=strategy,
+            batch_size=recipe.global_batch_size,
+        )
 
     def iterator(self, first_step: int) -> Iterator:
         """Return the batches from `first_step` to the end of the training."""
@@ -217,9 +220,6 @@ class TrainStep:
         # A loss does not show that weights are NaN: oneDNN's fused ReLU makes zeros of them. A sum does, in one pass.
         sums = [tf.reduce_sum(variable.value) for variable in self.model.weights]
         return loss, tf.reduce_sum(wrong) / batch_size, tf.stack(sums)
-
-    def _center_logits(self, images):
-        return self.model(self.views.center(self.views.enlarged(images)), training=False)[:, None]
 
 
 def cross_entropy(logits, labels, label_smoothing: float):

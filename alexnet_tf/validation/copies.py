@@ -9,16 +9,17 @@ from alexnet_tf.validation.near_duplicates import near_pairs
 from alexnet_tf.validation.survey import Survey
 
 
-def find_copies(surveys: Mapping[str, Survey], *, limits: Limits) -> list[Anomaly]:
+def find_copies(surveys: Mapping[str, Survey], copies: Sequence[Sequence[Place]], *, limits: Limits) -> list[Anomaly]:
     """Return what is wrong with images that occur more than once, worst first.
 
     Args:
         surveys: By split.
+        copies: Their `exact_copies`.
         limits: What is still accepted.
     """
-    found = _exact(surveys, limits)
+    found = _exact(surveys, copies, limits)
     if limits.near_copy_bits is not None:
-        found += _near(surveys, limits)
+        found += _near(surveys, near_copies(surveys, limits.near_copy_bits), limits)
     return worst_first(found)
 
 
@@ -91,10 +92,10 @@ def near_copies(surveys: Mapping[str, Survey], bits: int) -> list[tuple[Place, P
     return found
 
 
-def _exact(surveys: Mapping[str, Survey], limits: Limits) -> list[Anomaly]:
-    within: dict[str, list[list[Place]]] = {split: [] for split in surveys}
+def _exact(surveys: Mapping[str, Survey], copies: Sequence[Sequence[Place]], limits: Limits) -> list[Anomaly]:
+    within: dict[str, list[Sequence[Place]]] = {split: [] for split in surveys}
     across, contradictory = [], []
-    for group in exact_copies(surveys):
+    for group in copies:
         splits = [split for split, _ in group]
         if len(set(splits)) > 1:
             across.append(group)
@@ -114,8 +115,7 @@ def _exact(surveys: Mapping[str, Survey], limits: Limits) -> list[Anomaly]:
     return found + _anomalies(surveys, "contradictory_labels", contradictory, told, feature="label")
 
 
-def _near(surveys: Mapping[str, Survey], limits: Limits) -> list[Anomaly]:
-    pairs = near_copies(surveys, limits.near_copy_bits or 0)
+def _near(surveys: Mapping[str, Survey], pairs: Sequence[tuple[Place, Place]], limits: Limits) -> list[Anomaly]:
     across = [pair for pair in pairs if pair[0][0] != pair[1][0]]
     found = []
     for split in surveys:

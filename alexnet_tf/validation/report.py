@@ -11,17 +11,19 @@ import numpy as np
 
 from alexnet_tf.data.images import BOMB_PIXELS, FORMATS, SUFFIXES, ImageRejected, decode
 from alexnet_tf.validation.anomalies import Anomaly, Place
-from alexnet_tf.validation.copies import exact_copies
 from alexnet_tf.validation.survey import Survey, tally
 
 _LISTED = 100
 
 
 def validation_report(
-    surveys: Mapping[str, Survey], class_names: Sequence[str], anomalies: Sequence[Anomaly]
+    surveys: Mapping[str, Survey],
+    class_names: Sequence[str],
+    anomalies: Sequence[Anomaly],
+    copies: Sequence[Sequence[Place]],
 ) -> dict[str, Any]:
     """Return what validation.json says: counts, ranges and words of each split, copies, anomalies."""
-    groups = [[surveys[split].keys[row] for split, row in group] for group in exact_copies(surveys)]
+    groups = [[surveys[split].keys[row] for split, row in group] for group in copies]
     return {
         "splits": {split: _split_report(survey, class_names) for split, survey in surveys.items()},
         "num_copied_images": len(groups),

@@ -106,7 +106,7 @@ def load_surveys(paths: Iterable[Path]) -> Survey:
     for shard, (path, (start, end)) in enumerate(zip(paths, pairwise(bounds), strict=True)):
         with np.load(path) as part:
             keys, found = (json.loads(part[name].tobytes()) for name in _TEXTS)
-            reasons += [reason or "" for reason in found]
+            reasons += found
             whole = {**part, "keys": keys, "shards": shard}
         for name, column in columns.items():
             column[start:end] = whole[name]

@@ -1,8 +1,8 @@
 """The one place that builds a Beam pipeline: independent shard tasks in, their summaries out, in task order.
 
-The shape is a single chain with a single sink and nothing heavy in it, because that is what every runner,
-Dask's included, carries out faithfully. A task reads and writes its own files; its small summary, a JSON
-value, travels through a file as well. So all paths must be on storage that every worker sees, and:
+The graph is one chain of two steps with nothing heavy in it, because that is what every runner, Dask's included,
+carries out faithfully. A task reads and writes its own files; its small summary, a JSON value, travels through a file
+as well. So all paths must be on storage that every worker sees, and:
 
 - equal tasks give equal results on any runner with any number of workers;
 - progress is live on any runner: it is the number of summaries that exist, and what they count;
@@ -21,12 +21,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alexnet_tf import errors
 from alexnet_tf.errors import ConfigError
 from components.beam.worker import COUNTERS, RESERVE, RESERVE_BYTES, run_task
 from components.interfaces import BeamRuntime, Runtime, Task
+
+if TYPE_CHECKING:
+    from apache_beam.options.pipeline_options import PipelineOptions
 
 LOCAL_RUNNER = "FnApiRunner"
 # Beam looks its own runners up by name, but has forgotten this one.
@@ -88,15 +91,15 @@ def _run_pipeline(
     with _no_log_setup():
         import apache_beam  # a second: only stages that use it pay
 
-        from components.beam.guard import require_single_chain
-
         options = _options(beam)
     settings = {"function": function, "folder": str(folder), "engine_retries": beam.runner != LOCAL_RUNNER}
     try:
         with apache_beam.Pipeline(options=options) as pipeline:
+            # One chain of two plain steps. Other shapes lose data without a word on some runners: that of Dask in Beam
+            # 2.77 drops what `finish_bundle` emits, gives every tagged output to every consumer, runs one sink of two,
+            # and runs what is before a side input twice.
             created = pipeline | apache_beam.Create(list(enumerate(tasks)))
             _ = created | apache_beam.Map(run_task, **settings)
-            require_single_chain(pipeline)
     except Exception as error:  # whatever it is, it stops the stage in `_results`
         return error
     return None
@@ -117,13 +120,10 @@ def _options(beam: BeamRuntime):
     from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
     from apache_beam.runners.runner import create_runner
 
-    from components.beam.guard import require_processes
-
     flags = [*FLAGS.get(beam.runner, []), *beam.options]
     if beam.runner == LOCAL_RUNNER:
-        num_workers = beam.num_workers or os.cpu_count() or 1
-        mode = "multi_threading" if num_workers > 1 else "in_memory"
-        flags = [f"--direct_running_mode={mode}", f"--direct_num_workers={num_workers}", *flags]
+        mode = "multi_threading" if beam.num_workers > 1 else "in_memory"
+        flags = [f"--direct_running_mode={mode}", f"--direct_num_workers={beam.num_workers}", *flags]
     usage = io.StringIO()
     try:
         with redirect_stderr(usage):  # argparse prints three pages about a wrong flag, and the error last
@@ -131,13 +131,22 @@ def _options(beam: BeamRuntime):
             options.get_all_options()  # parses them, which Beam would do only later
             options.view_as(StandardOptions).runner = FULL_NAMES.get(beam.runner, beam.runner)
             create_runner(options.view_as(StandardOptions).runner)
-            require_processes(options)
+            _require_processes(options)
     except (ValueError, ImportError, AttributeError, SystemExit) as error:
         _, found_error, text = usage.getvalue().strip().rpartition("error: ")
         reason = text if found_error else error
         found = f"{beam.runner!r} with options {list(beam.options)}"
         raise ConfigError(f"beam_runner: expected a Beam runner installed here, found {found}: {reason}") from error
     return options
+
+
+def _require_processes(options: "PipelineOptions") -> None:
+    """Refuse a Dask cluster on threads of this process, which doubles sums and groups."""
+    address = options.get_all_options().get("address")  # of Dask alone
+    if str(address).startswith("inproc:"):
+        raise ValueError(
+            f"a Dask cluster inside this process ({address}) counts things twice; name one with worker processes"
+        )
 
 
 @contextmanager
@@ -153,7 +162,9 @@ def _watched(folder: Path, task: Task) -> Iterator[None]:
             new = {name for name in os.listdir(folder) if name.endswith(".result")} - seen
             if new:
                 seen |= new
-                counts = sum((_counters(json.loads((folder / name).read_text())) for name in new), counts)
+                counts = sum(
+                    (_counters(json.loads((folder / name).read_text(encoding="utf-8"))) for name in new), counts
+                )
                 task.advance(len(new), **{name: float(number) for name, number in counts.items()})
 
     watcher = threading.Thread(target=watch, daemon=True)
@@ -173,11 +184,11 @@ def _results(folder: Path, num_tasks: int, failure: Exception | None) -> list[An
     results = [folder / f"{number:06d}.result" for number in range(num_tasks)]
     missing = [path for path in results if not path.exists()]
     if not missing and failure is None:
-        return [json.loads(path.read_text()) for path in results]
+        return [json.loads(path.read_text(encoding="utf-8")) for path in results]
     for path in sorted(folder.glob("*.error")):
         if path.with_suffix(".result").exists():
             continue  # a retry went well
-        text = json.loads(path.read_text())
+        text = json.loads(path.read_text(encoding="utf-8"))
         if kind := getattr(errors, text["kind"], None):
             raise kind(text["message"])
         if "arguments" in text:

@@ -31,7 +31,7 @@ def run_task(numbered: tuple[int, Any], *, function: Callable[[Any], Any], folde
     done = place / f"{number:06d}.result"
     try:
         if done.exists():
-            _count(json.loads(done.read_text()))
+            _count(json.loads(done.read_text(encoding="utf-8")))
             return
         result = function(task)
         _count(result)

@@ -22,6 +22,8 @@ ARCHIVES = frozenset((".zip", ".tar", ".tgz", ".tbz", ".txz", ".gz", ".bz2", ".x
 _SYSTEM = frozenset(("__MACOSX", "@eaDir", "lost+found", "$RECYCLE.BIN", "System Volume Information"))
 _SYSTEM_FILES = frozenset(("Thumbs.db", "desktop.ini"))
 
+# Where an archive may be that was fetched by hand: in a source's folder, or where tensorflow-datasets wants it.
+MANUAL_FOLDERS = ("", "downloads/manual", "tfds/downloads/manual")
 
 HIDDEN = "hidden"
 

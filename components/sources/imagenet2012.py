@@ -11,7 +11,7 @@ from pathlib import Path
 
 from alexnet_tf.errors import DataError
 from components.sources.class_folders import read_split_folder
-from components.sources.files import Ignored, find_files, loose_files, read_file, subfolders
+from components.sources.files import MANUAL_FOLDERS, Ignored, find_files, loose_files, read_file, subfolders
 from components.sources.imagenet2012_labels import validation_ids
 from components.sources.source import Listing, Source, key_text, listed_source
 from components.sources.tar_members import members, read_member
@@ -19,7 +19,6 @@ from components.sources.wordnet import WORD_FILES, class_names, read_words, with
 
 TRAIN_TAR, VALIDATION_TAR = "ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar"
 DATA_FOLDERS = ("", "Data/CLS-LOC", "ILSVRC/Data/CLS-LOC")
-TAR_FOLDERS = ("", "downloads/manual", "tfds/downloads/manual")
 # Parts of the download that are of no use here; the images of test/ have no labels.
 _KNOWN_FOLDERS = ("test", "Annotations", "ImageSets", "Data", "ILSVRC", "tfds", "downloads")
 _KNOWN_FILES = ("ILSVRC2012_", "LOC_", "imagenet-object-localization-challenge")
@@ -44,7 +43,7 @@ def imagenet2012_source(folder: Path | None) -> Source:
         for place in (folder / end for end in DATA_FOLDERS):
             if (place / "train").is_dir() and (place / "val").is_dir():
                 return _from_folders(place, folder)
-        for place in (folder / end for end in TAR_FOLDERS):
+        for place in (folder / end for end in MANUAL_FOLDERS):
             if (place / TRAIN_TAR).is_file() and (place / VALIDATION_TAR).is_file():
                 return _from_tars(place, folder)
     raise DataError(f"The source imagenet2012 {_missing(folder)}")
@@ -68,7 +67,7 @@ def _missing(folder: Path | None) -> str:
                 return f"{whole} {folder}, found them in {folder / inner}; set runtime.source_folder to it."
     there = [
         str(path)
-        for end in dict.fromkeys((*DATA_FOLDERS, *TAR_FOLDERS))
+        for end in dict.fromkeys((*DATA_FOLDERS, *MANUAL_FOLDERS))
         for path in (folder / end / name for name in ("train", "val", TRAIN_TAR, VALIDATION_TAR))
         if path.exists()
     ]

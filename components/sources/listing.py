@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from components.sources.files import HIDDEN, find_files
+from components.sources.files import HIDDEN, MANUAL_FOLDERS, find_files
 from components.sources.image_folder import FOLDERS
-from components.sources.imagenet2012 import DATA_FOLDERS, TAR_FOLDERS, TRAIN_TAR, VALIDATION_TAR
+from components.sources.imagenet2012 import DATA_FOLDERS, TRAIN_TAR, VALIDATION_TAR
 from components.sources.imagenet2012_labels import ANNOTATIONS, SOLUTION
 from components.sources.tfds import find_prepared
 from components.sources.tiny_imagenet import find_place
@@ -78,7 +78,7 @@ def _imagenet2012(folder: Path) -> Iterator[str]:
             yield from _below(folder, splits + [place for place in annotations if (folder / place).is_dir()])
             yield from _beside(folder, around)
             return
-    for end in TAR_FOLDERS:
+    for end in MANUAL_FOLDERS:
         tars = [_joined(end, name) for name in (TRAIN_TAR, VALIDATION_TAR)]
         if all((folder / tar).is_file() for tar in tars):
             yield from tars

@@ -14,11 +14,11 @@ import numpy as np
 
 from alexnet_tf.data.tfrecord import decode_example, indexed_records, read_record
 from alexnet_tf.errors import DataError
+from components.interfaces import SPLITS
 from components.sources.files import Ignored
 from components.sources.source import RawImage, Source, key_text, order_value, sorted_order
 from components.sources.tfds_preparation import prepare
 
-_SPLITS = ("train", "validation", "test")
 _POSITION = np.dtype([("order", "u8"), ("file", "i4"), ("offset", "i8"), ("label", "i4"), ("copy", "i4")])
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
 
@@ -49,7 +49,7 @@ def tfds_source(name: str, folder: Path | None, *, builder: str = "") -> Source:
         _require_its_data_dir(name, folder)
         prepared = prepare(name, folder / "tfds", builder=builder)
     layout = _layout(prepared)
-    indices = {split: _index(layout, split) for split in _SPLITS if split in layout.files}
+    indices = {split: _index(layout, split) for split in SPLITS if split in layout.files}
     indices = {split: index for split, index in indices.items() if len(index)}
     if "train" not in indices:
         raise DataError(
@@ -65,7 +65,7 @@ def tfds_source(name: str, folder: Path | None, *, builder: str = "") -> Source:
 
     labels = {split: indices[name]["label"] for split, name in origin.items()}
     ignored = [
-        Ignored(f"split {split}", "a split without labels" if split in _SPLITS else "a split of another name")
+        Ignored(f"split {split}", "a split without labels" if split in SPLITS else "a split of another name")
         for split in layout.files
         if split not in indices
     ]

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from alexnet_tf.data.images import SUFFIXES
 from alexnet_tf.errors import DataError
-from components.sources.files import Ignored, find_files, read_file, subfolders, suffix
+from components.sources.files import MANUAL_FOLDERS, Ignored, find_files, read_file, subfolders, suffix
 from components.sources.source import Listing, Source, key_text, listed_source
 from components.sources.tfds import find_prepared, tfds_source
 from components.sources.wordnet import class_names, parse_words
@@ -21,7 +21,6 @@ from components.sources.wordnet import class_names, parse_words
 URL = "http://cs231n.stanford.edu/tiny-imagenet-200.zip"
 NAME = "tiny-imagenet-200"
 _CLASSES, _WORDS, _ANNOTATIONS = "wnids.txt", "words.txt", "val/val_annotations.txt"
-_PLACES = ("", "downloads/manual", "tfds/downloads/manual")
 _NESTED = ("", NAME, f"{NAME}/{NAME}")  # the last as some programs unpack it
 _READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 _ENCRYPTED = 0x1
@@ -119,14 +118,14 @@ def tiny_imagenet_source(folder: Path | None) -> Source:
 
 def find_place(folder: Path) -> Path | None:
     """Return the unpacked set's folder, else its zip, else None."""
-    for place in (folder / end for end in _PLACES):
+    for place in (folder / end for end in MANUAL_FOLDERS):
         for inner in (place / nested for nested in _NESTED):
             if (inner / _CLASSES).is_file():
                 return inner
-    for place in (folder / end for end in _PLACES if (folder / end).is_dir()):
+    for place in (folder / end for end in MANUAL_FOLDERS if (folder / end).is_dir()):
         if zips := sorted(path for path in place.glob("*.zip") if "tiny-imagenet" in path.name.lower()):
             return zips[0]
-    for place in (folder / end for end in _PLACES):
+    for place in (folder / end for end in MANUAL_FOLDERS):
         if (place / NAME).is_dir():
             raise DataError(f"{place / NAME}: expected {_CLASSES}, the list of classes, found none; {_way_out()}.")
     for inner in subfolders(folder) if folder.is_dir() else ():

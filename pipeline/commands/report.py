@@ -32,7 +32,7 @@ errors in the range of the committed run and the kept results with the same para
 @click.pass_context
 def command(ctx: click.Context, revisions: tuple[str, ...], as_json: bool) -> None:
     """Print the comparison and write the page."""
-    from alexnet_tf.comparison.page import headline, table
+    from alexnet_tf.comparison.page import sentences, table
     from pipeline.config.load import PARAMS_FILE, load
     from pipeline.environment.workspace import find_workspace
     from pipeline.results.expected import outcome
@@ -58,7 +58,7 @@ def command(ctx: click.Context, revisions: tuple[str, ...], as_json: bool) -> No
         page = write_report(workspace, config)
     click.echo(table(comparison, measured))
     click.echo()
-    for sentence in headline(comparison):
+    for sentence in sentences(comparison):
         click.echo(sentence)
     for note in notes:
         click.echo(f"note: {note}")

@@ -23,7 +23,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from alexnet_tf.comparison.page import headline, table
+from alexnet_tf.comparison.page import sentences, table
 from alexnet_tf.errors import AlexNetError, DataError
 from alexnet_tf.text_tables import markdown_table
 from pipeline.config.experiments import names
@@ -94,7 +94,7 @@ def _content(root: Path, block: re.Match[str]) -> str:
                 "then `alexnet track keep`"
             ) from error
         comparison = content["comparison"]
-        lines = [table(comparison, content["costs"]), "", *headline(comparison), _machines(comparison, load(folder))]
+        lines = [table(comparison, content["costs"]), "", *sentences(comparison), _machines(comparison, load(folder))]
         return "\n".join(["```text", *lines, "```"])
     if kind == "targets":
         return targets_table(root, experiment)

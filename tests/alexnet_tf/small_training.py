@@ -212,7 +212,6 @@ def training(network=None, *, strategy=None, train=None, seed: int = 3, crop_siz
         views=views,
         colour_axes=colour_axes(how.augmentation, [900.0, 300.0, 100.0], np.eye(3)),
         train=train,
-        num_classes=len(train.class_names),
         seed=seed,
         strategy=strategy or tf.distribute.OneDeviceStrategy("CPU:0"),
         parallel_calls=2,

@@ -11,7 +11,7 @@ from scipy import stats
 
 import alexnet_tf as an
 from alexnet_tf.models import alexnet_bn
-from alexnet_tf.models.layers import OwnDraws
+from alexnet_tf.models.layers import DropoutDraws
 from alexnet_tf.models.weights import model_arrays
 
 LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -182,7 +182,7 @@ def masks_of(model, strategy, steps=2):
     same = strategy.experimental_distribute_values_from_function(lambda _: tf.ones((64, 400)))
 
     def step(ones):
-        draw = model._own_draws.next(tf.shape(ones)[0])
+        draw = model._dropout_draws.next(tf.shape(ones)[0])
         return model.dropout(ones, 0.5, draw=draw, stream=6)
 
     run = tf.function(lambda ones: strategy.run(step, args=(ones,)))
@@ -213,10 +213,10 @@ def test_fit_works_on_two_replicas(two_replicas, make, learning_rate):
     for variable in model.weights:
         one, two = two_replicas.experimental_local_results(variable.value)
         np.testing.assert_array_equal(one, two)
-    assert [int(each) for each in two_replicas.experimental_local_results(model._own_draws._calls)] == [20, 20]
+    assert [int(each) for each in two_replicas.experimental_local_results(model._dropout_draws._calls)] == [20, 20]
 
 
-def test_own_draws_work_outside_of_replicas_too(two_replicas):
+def test_dropout_draws_work_outside_of_replicas_too(two_replicas):
     with two_replicas.scope():
         model = small()
         x = images(4)[0]
@@ -224,7 +224,7 @@ def test_own_draws_work_outside_of_replicas_too(two_replicas):
 
 
 def test_no_two_calls_draw_alike():
-    draws = OwnDraws(7)
+    draws = DropoutDraws(7)
     seeds = [tuple(draws.next(3).seed.numpy()) for _ in range(5)]
     assert seeds == [(7, number) for number in range(5)]
 
@@ -249,7 +249,7 @@ def test_a_draw_that_is_given_leaves_the_count_alone():
 
     model = small()
     model(images(2)[0], training=True, draw=draw())
-    assert model._own_draws._calls.numpy() == 0
+    assert model._dropout_draws._calls.numpy() == 0
 
 
 def test_a_keras_file_loads_in_a_fresh_process(tmp_path, root):

@@ -10,7 +10,8 @@ from alexnet_tf import image_classifier
 from alexnet_tf.data.images import to_square
 from alexnet_tf.errors import TrainingError
 from alexnet_tf.metrics.top_k import softmax
-from alexnet_tf.models.classifier import Classifier, write_classifier
+from alexnet_tf.models.classifier import write_classifier
+from alexnet_tf.models.views import Views
 from tests.alexnet_tf.odd_files import STORED, stored_turned
 from tests.alexnet_tf.small_networks import CLASSES, classifier_of_six
 
@@ -46,7 +47,7 @@ def test_answers_are_those_of_the_network_on_the_pipelines_views(folder, trained
     for row, path in enumerate(photos):
         with Image.open(path) as image:
             stored = np.asarray(to_square(image, 16))[None]
-        views = trained.ten_views(trained.inputs(stored))[0]
+        views = trained.views.ten(stored)[0]
         views = views if ten_crop else views[4:5]
         mean = softmax(trained.model(views).numpy()).mean(axis=0)
         best = np.argsort(-mean)[:5]
@@ -56,13 +57,13 @@ def test_answers_are_those_of_the_network_on_the_pipelines_views(folder, trained
 
 def test_the_network_is_traced_once_for_each_way_of_looking(folder, photos, monkeypatch):
     traced = []
-    forward = Classifier.inputs
+    forward = Views.enlarged
 
     def noting(self, images):
         traced.append(images)
         return forward(self, images)
 
-    monkeypatch.setattr(Classifier, "inputs", noting)
+    monkeypatch.setattr(Views, "enlarged", noting)
     classifier = an.load_pretrained(folder)
     for ten_crop in (True, False, True, False):
         classifier.predict(photos[:2], ten_crop=ten_crop)

@@ -33,7 +33,7 @@ def write_dataset(folder: Path, splits: dict[str, list[bytes]], *, num_shards: i
     """Write shards, manifest and a passing verdict; return the stage's inputs. Image n has label n % 3."""
     dataset = folder / "dataset"
     dataset.mkdir(parents=True)
-    manifest = {"source": "test", "class_names": CLASS_NAMES, "splits": {}}
+    manifest = {"source": "test", "class_names": CLASS_NAMES, "splits": {}, "unreadable": [], "ignored": {}}
     for split, images in splits.items():
         shards = []
         for shard in range(num_shards):

@@ -1,4 +1,5 @@
 import csv
+import functools
 import hashlib
 import json
 import re
@@ -179,6 +180,30 @@ def test_an_onnx_file_comes_with_what_onnxruntime_answers(paths, images, monkeyp
     assert "Lite" not in card
 
 
+@pytest.mark.parametrize(
+    ("pattern", "instead", "found"),
+    [
+        (r"\Z", "", None),
+        (r"\n[\s\S]*", "\n", "0 rows"),
+        (r"test/2[\s\S]*", "", "2 rows"),
+        ("center_class", "centre_class", "no column 'center_class'"),
+        (r"test/1,\w+", "test/1,oak", "the class oak of test/1, which the model does not know"),
+        (r"(test/3,\w+),[\d.]+", r"\1,most", "could not convert string to float: 'most'"),
+    ],
+)
+def test_what_the_evaluation_said_is_whole_or_refused(tmp_path, pattern, instead, found):
+    lines = ["key,center_class,center_probability,ten_crop_class,ten_crop_probability"]
+    lines += [f"test/{index},elm,0.9,elm,0.8" for index in range(5)]
+    (tmp_path / "predictions.csv").write_text(re.sub(pattern, instead, "\n".join(lines) + "\n", count=1))
+    read = functools.partial(export._recorded, tmp_path / "predictions.csv", ("ash", "elm"), num=4)
+    if found is None:
+        assert [row["key"] for row in read()] == ["test/0", "test/1", "test/2", "test/3"]
+        return
+    expected = "expected a class and a probability for each of 4 images and both views, found "
+    with pytest.raises(DataError, match=re.escape(f"{expected}{found}: run the stage evaluate of this variant.")):
+        read()
+
+
 def test_records_of_another_size_than_the_models_are_refused(paths, model, monkeypatch):
     open_images(monkeypatch, paths, model, size=20)
     with pytest.raises(DataError, match=r"images of 40 pixels.*holds images of 20.*train the model on these records"):
@@ -228,7 +253,7 @@ def test_a_blessed_model_is_exported_and_asked_in_a_fresh_process(paths, model, 
     assert "top-5" not in card
     assert "Lite" not in card
     assert "enlarged to 40 × 40" in card
-    x = model.center_view(model.inputs(images))
+    x = model.views.center(images)
     assert 'load_model("model.keras", custom_objects=an.custom_objects())' in card
     network = keras.saving.load_model(folder / "model.keras", custom_objects=an.custom_objects())
     np.testing.assert_allclose(network(x), model.model(x), rtol=1e-6)
@@ -236,7 +261,7 @@ def test_a_blessed_model_is_exported_and_asked_in_a_fresh_process(paths, model, 
 
 def write_predictions(folder, model, images):
     """Write what the evaluation would say of the images."""
-    views = model.ten_views(model.inputs(images)).numpy()
+    views = model.views.ten(images).numpy()
     logits = model.model(views.reshape(-1, 32, 32, 3), training=False).numpy().reshape(len(images), 10, 3)
     scored = score_views(logits, np.zeros(len(images), int))
     rows = []

@@ -56,7 +56,7 @@ def healthy() -> dict[str, list[tuple[int, bytes]]]:
 
 def write(folder: Path, splits: dict[str, list[tuple[int, bytes]]]) -> Path:
     folder.mkdir()
-    manifest = {"source": "test", "class_names": ["cat", "dog"], "splits": {}}
+    manifest = {"source": "test", "class_names": ["cat", "dog"], "splits": {}, "unreadable": [], "ignored": {}}
     for split, rows in splits.items():
         writer = SplitWriter(folder, split)
         for number, (label, content) in enumerate(rows):
@@ -96,6 +96,23 @@ def test_a_healthy_set_passes_and_is_counted(tmp_path):
     assert train["orientations"] == {"0": 19, "6": 1}
     assert train["width"] == {"min": 12, "mean": (12 + 19 * 20) / 20, "max": 20}
     assert report["splits"]["test"]["modes"] == {"L": 4}
+
+
+def test_a_class_name_outside_ascii_survives_any_locale(tmp_path, monkeypatch):
+    def in_ascii(method):
+        return lambda path, *text, encoding="ascii", **more: method(path, *text, encoding=encoding, **more)
+
+    for method in ("read_text", "write_text"):
+        monkeypatch.setattr(Path, method, in_ascii(getattr(Path, method)))
+    manifest = write(tmp_path / "dataset-out", healthy()) / "manifest.json"
+    manifest.write_text(manifest.read_text().replace("cat", "blåhaj"), encoding="utf-8")
+    shutil.copytree(tmp_path / "dataset-out", tmp_path / "dataset-again")
+    run(tmp_path, healthy())
+    schema = (tmp_path / "out" / "schema.pbtxt").read_bytes()
+    assert "blåhaj".encode() in schema
+    (tmp_path / "schemas").mkdir()
+    (tmp_path / "schemas" / "sharks.pbtxt").write_bytes(schema)
+    assert run(tmp_path, healthy(), name="again", reference_schema="sharks")["anomalies"] == []
 
 
 def test_a_few_corrupt_images_are_a_warning_and_many_an_error(tmp_path):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from alexnet_tf.comparison import page
-from alexnet_tf.comparison.compare import Evaluation, TrainingReport, compare, differing_parameters, headline
+from alexnet_tf.comparison.compare import Evaluation, TrainingReport, compare, differing_parameters, headline_metrics
 from alexnet_tf.comparison.tables import error_rows
 from alexnet_tf.errors import DataError
 
@@ -48,8 +48,8 @@ def test_pairs_every_variant_with_the_baseline():
     assert comparison["paired"]["b"]["ten_crop"]["top1_error"]["difference"] == -0.25
     assert comparison["paired"]["c"]["center"]["top1_error"]["difference"] == 0.5
     assert comparison["paired"]["c"]["center"]["top5_error"]["difference"] == 0
-    assert headline(comparison)["c"]["ten_crop_top1_error_difference"] == 0.5
-    assert "ten_crop_top1_error_difference" not in headline(comparison)["a"]
+    assert headline_metrics(comparison)["c"]["ten_crop_top1_error_difference"] == 0.5
+    assert "ten_crop_top1_error_difference" not in headline_metrics(comparison)["a"]
 
 
 def test_a_variant_of_which_the_errors_alone_are_known_is_not_tested():
@@ -59,7 +59,7 @@ def test_a_variant_of_which_the_errors_alone_are_known_is_not_tested():
     assert list(comparison["paired"]) == ["b"]
     assert comparison["errors"]["past"]["ten_crop"]["top1_error"]["value"] == 0.75
     assert comparison["per_class"][0]["errors"] == {"a": 0.5, "b": 0.5, "past": None}
-    said = page.headline(comparison)
+    said = page.sentences(comparison)
     assert said[0].startswith("b has a top-1 error of 25.0 %, a 50.0 %")
     assert said[1:] == ["past has a top-1 error of 75.0 %."]
     shown = {row[0]: row[1:] for row in error_rows(comparison)}
@@ -71,7 +71,7 @@ def test_few_classes_have_no_top_5_error_anywhere():
     comparison = compared({"a": evaluation([1, 0], top5=False), "b": evaluation([1, 1], top5=False)})
     assert set(comparison["errors"]["a"]["center"]) == {"mean_loss", "top1_error"}
     assert set(comparison["paired"]["b"]["center"]) == {"top1_error"}
-    assert set(headline(comparison)["a"]) == {"center_top1_error", "ten_crop_top1_error"}
+    assert set(headline_metrics(comparison)["a"]) == {"center_top1_error", "ten_crop_top1_error"}
 
 
 def test_other_images_or_other_classes_are_refused():

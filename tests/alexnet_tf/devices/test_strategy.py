@@ -1,8 +1,10 @@
+import json
+
 import numpy as np
 import pytest
 
 from alexnet_tf.devices import strategy as distribution
-from alexnet_tf.devices.strategy import make_strategy, require_equal_shares, require_same_training
+from alexnet_tf.devices.strategy import is_chief, make_strategy, require_equal_shares, require_same_training
 from alexnet_tf.errors import ConfigError, DataError
 
 
@@ -45,6 +47,17 @@ def test_workers_that_train_something_else_are_refused(monkeypatch, two_replicas
     monkeypatch.setattr(distribution, "from_chief", lambda strategy, content: chiefs)
     with pytest.raises(DataError, match=message):
         require_same_training(two_replicas, "abc", "float32")
+
+
+def test_a_strategy_over_one_machine_has_one_worker_whatever_tf_config_says(monkeypatch, two_replicas):
+    import tensorflow as tf
+
+    several = object.__new__(tf.distribute.MultiWorkerMirroredStrategy)  # a whole one would wait for the others
+    assert is_chief(several)
+    config = {"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 1}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(config))
+    assert is_chief(two_replicas)
+    assert not is_chief(several)
 
 
 @pytest.mark.parametrize("length", [0, 6, 7, 20])

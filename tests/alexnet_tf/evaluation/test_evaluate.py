@@ -2,7 +2,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from alexnet_tf.evaluation.evaluate import top_of_ten_crops
+from alexnet_tf.evaluation.evaluate import top_classes
 from alexnet_tf.metrics.top_k import CENTER, score_views
 
 
@@ -45,7 +45,7 @@ def test_every_image_counts_once_whatever_batch_and_replicas(two_devices, make_c
     scored = evaluated.predictions
     assert sum(advanced) == 7
     alone = make_classifier()
-    views = alone.ten_views(alone.inputs(Split().read(np.arange(7))))
+    views = alone.views.ten(Split().read(np.arange(7)))
     logits = alone.model(tf.reshape(views, [70, 32, 32, 3])).numpy().reshape(7, 10, 5)
     expected = score_views(logits, Split.labels)
     np.testing.assert_array_equal(evaluated.top_classes[:, 0], expected["ten_crop"].classes)
@@ -61,28 +61,27 @@ def test_every_image_counts_once_whatever_batch_and_replicas(two_devices, make_c
 @pytest.mark.parametrize(("num_images", "positions"), [(3, [0, 2, 4]), (9, range(7))])
 def test_what_was_learnt_is_scored_by_centre_crops_of_evenly_spread_images(make_classifier, num_images, positions):
     from alexnet_tf.devices.strategy import make_strategy
-    from alexnet_tf.evaluation.evaluate import evaluate_learnt
+    from alexnet_tf.evaluation.evaluate import evaluate_training_images
     from alexnet_tf.metrics.top_k import join, score_center
 
     strategy, advanced = make_strategy(("CPU:0",)), []
     with strategy.scope():
         classifier = make_classifier()
-    found = evaluate_learnt(
+    found = evaluate_training_images(
         classifier, Split(), num_images=num_images, batch_size=2, strategy=strategy, advance=advanced.append
     )
     assert sum(advanced) == len(positions)
-    views = classifier.center_view(classifier.inputs(Split().read(list(positions))))
+    views = classifier.views.center(Split().read(list(positions)))
     expected = join(score_center([classifier.model(views).numpy()[:, None]], Split.labels[list(positions)]))
     np.testing.assert_array_equal(found.classes, expected.classes)
     np.testing.assert_allclose(found.losses, expected.losses, rtol=1e-5)
 
 
 def test_the_centre_of_the_ten_views_is_the_centre_view(make_classifier):
-    classifier = make_classifier()
-    inputs = classifier.inputs(Split().read(np.arange(7)))
-    np.testing.assert_array_equal(classifier.ten_views(inputs)[:, CENTER], classifier.center_view(inputs))
+    views, images = make_classifier().views, Split().read(np.arange(7))
+    np.testing.assert_array_equal(views.ten(images)[:, CENTER], views.center(images))
 
 
 def test_ten_crops_in_bfloat16_are_averaged_in_full_precision():
     logits = np.random.default_rng(0).normal(size=(50, 10, 1000)).astype(ml_dtypes.bfloat16)
-    np.testing.assert_allclose(top_of_ten_crops(logits)[1], top_of_ten_crops(logits.astype(np.float32))[1], rtol=1e-5)
+    np.testing.assert_allclose(top_classes(logits)[1], top_classes(logits.astype(np.float32))[1], rtol=1e-5)

@@ -5,7 +5,7 @@ import numpy as np
 from PIL import Image
 
 from alexnet_tf.evaluation import figures, gallery
-from alexnet_tf.evaluation.evaluate import Evaluated, mean_luma, top_of_ten_crops
+from alexnet_tf.evaluation.evaluate import Evaluated, mean_luma, top_classes
 from alexnet_tf.metrics.calibration import Bin
 from alexnet_tf.metrics.top_k import score_views, softmax
 
@@ -35,16 +35,16 @@ def test_queries_are_of_five_classes_or_of_all():
     assert len(gallery.queries(np.array([3, 3, 1]))) == 2
 
 
-def test_top_of_ten_crops_is_the_order_of_the_mean_probabilities():
+def test_top_classes_is_the_order_of_the_mean_probabilities():
     logits = np.random.default_rng(0).normal(size=(20, 10, 7)).astype(np.float32)
-    classes, probabilities = top_of_ten_crops(logits)
+    classes, probabilities = top_classes(logits)
     mean = softmax(logits).mean(axis=1, dtype=np.float32)
     np.testing.assert_array_equal(probabilities, -np.sort(-mean, axis=1)[:, :5])
     np.testing.assert_array_equal(np.take_along_axis(mean, classes, axis=1), probabilities)
     scored = score_views(logits, np.zeros(20, int))["ten_crop"]
     np.testing.assert_array_equal(classes[:, 0], scored.classes)
     np.testing.assert_array_equal(probabilities[:, 0], scored.probabilities)
-    tied, _ = top_of_ten_crops(np.zeros((1, 10, 3), np.float32))
+    tied, _ = top_classes(np.zeros((1, 10, 3), np.float32))
     np.testing.assert_array_equal(tied, [[0, 1, 2]])
 
 

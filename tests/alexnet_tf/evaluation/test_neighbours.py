@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alexnet_tf.evaluation.evenly_spaced import evenly_spaced
 from alexnet_tf.evaluation.neighbours import (
     Nearest,
     by_differences,
@@ -11,7 +12,6 @@ from alexnet_tf.evaluation.neighbours import (
     same_class_share,
     search,
 )
-from alexnet_tf.evaluation.spread import spread
 
 
 def nearest(queries, features, *, size, distance=by_differences, count=6):
@@ -90,7 +90,7 @@ def test_a_search_tells_features_from_pixels(monkeypatch):
     np.testing.assert_array_equal(
         pool.labels[found.shown.positions], np.repeat(split.labels[[3, 5]][:, None], 6, axis=1)
     )
-    assert set(found.shown.positions.ravel()) <= set(spread(150, 100).tolist())
+    assert set(found.shown.positions.ravel()) <= set(evenly_spaced(150, 100).tolist())
 
 
 def test_activations_are_what_the_last_layer_sees():
@@ -105,5 +105,5 @@ def test_activations_are_what_the_last_layer_sees():
         assert hidden.shape == (3, 8)
         assert hidden.dtype == np.float32
         fc8 = classifier.model.get_layer("fc8")
-        logits = classifier.model(classifier.center_view(classifier.inputs(images)), training=False)
+        logits = classifier.model(classifier.views.center(images), training=False)
         np.testing.assert_allclose(fc8(tf.constant(hidden)), logits, rtol=1e-5, atol=1e-6)

@@ -23,17 +23,11 @@ def bright_corner():
         corner = tf.reduce_mean(views[:, :8, :8], axis=(1, 2, 3))
         return tf.stack([0.0 * corner, corner], axis=1)
 
-    def center_view(images):
+    def center(images):
         return (np.float32(images) - views.mean).view(Tensor) / 2
 
-    views = SimpleNamespace(spec=SimpleNamespace(divide_by=2.0), mean=np.float32([10, 20, 30]))
-    return SimpleNamespace(
-        model=model,
-        views=views,
-        crop_size=32,
-        inputs=np.asarray,
-        center_view=center_view,
-    )
+    views = SimpleNamespace(spec=SimpleNamespace(divide_by=2.0), mean=np.float32([10, 20, 30]), center=center)
+    return SimpleNamespace(model=model, views=views, crop_size=32)
 
 
 @pytest.fixture

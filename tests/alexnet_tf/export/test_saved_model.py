@@ -25,16 +25,22 @@ SPEC = alexnet_bn(filters=[4, 4, 4, 4, 4], dense_units=[8, 8], dropout=0.0)
 class SmallClassifier(SimpleNamespace):
     """A classifier of 6 classes whose images are stored at 20 and seen at 40 pixels, in crops of 32."""
 
-    stored_size, size, crop_size = 20, 40, 32
+    stored_size = 20
     class_names = ("ash", "birch", "cedar", "elm", "fir", "gum")
+    precision = "float32"
 
-    def inputs(self, images):
+    @property
+    def views(self):
+        return self
+
+    def enlarged(self, images):
         return tf.image.resize(tf.cast(images, tf.float32), [40, 40], method="bilinear")
 
-    def center_view(self, x):
-        return (x[:, 4:36, 4:36] - 110) / 64
+    def center(self, images):
+        return (self.enlarged(images)[:, 4:36, 4:36] - 110) / 64
 
-    def ten_views(self, x):
+    def ten(self, images):
+        x = self.enlarged(images)
         corners = [(0, 0), (0, 8), (8, 0), (8, 8), (4, 4)]
         five = tf.stack([x[:, y : y + 32, z : z + 32] for y, z in corners], axis=1)
         return (tf.concat([five, five[:, :, :, ::-1]], axis=1) - 110) / 64
@@ -85,13 +91,17 @@ def test_answers_of_a_fresh_process_are_those_of_the_classifier(saved, classifie
     assert check.compare_in_fresh_process(saved, classifier, CANARIES) < 1e-5
 
 
+def test_a_record_for_every_image_or_none(saved, classifier, answers, monkeypatch):
+    monkeypatch.setattr(check, "ask", lambda *_: answers)
+    with pytest.raises(ValueError, match=r"zip\(\)"):
+        check.compare_in_fresh_process(saved, classifier, CANARIES, [])
+
+
 def test_the_network_answers_as_one_function(saved, classifier, answers, monkeypatch):
     """Called by itself it has TensorFlow trace the programs of its layers one by one, and warn of so many."""
     eagerly = []
 
     class Watched:
-        compute_dtype = "float32"
-
         def __call__(self, inputs, training):
             eagerly.append(tf.executing_eagerly())
             return classifier.model(inputs, training=training)

@@ -30,9 +30,8 @@ def make_classifier(spec, *, precision="float32", mean="pixel"):
 
 
 def logits(classifier):
-    inputs = classifier.inputs(images(3, 17))
-    ten = tf.reshape(classifier.ten_views(inputs), (-1, 63, 63, 3))
-    return classifier.model(classifier.center_view(inputs)).numpy(), classifier.model(ten).numpy()
+    model, views, stored = classifier.model, classifier.views, images(3, 17)
+    return model(views.center(stored)).numpy(), model(tf.reshape(views.ten(stored), (-1, 63, 63, 3))).numpy()
 
 
 @pytest.mark.parametrize(("mean", "precision"), [("pixel", "float32"), ("channel", "bfloat16")])

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from alexnet_tf.models import networks
-from alexnet_tf.models.networks import NUM_IMAGES, RIDGE, chosen_images, whitening_kernel
+from alexnet_tf.models import whitening
+from alexnet_tf.models.whitening import NUM_IMAGES, RIDGE, whitening_images, whitening_kernel
 
 
 def smooth_images(count=30, side=10):
@@ -56,8 +56,8 @@ def test_the_axes_of_large_variance_come_first_and_with_both_signs():
 
 
 def test_at_most_so_many_images_are_looked_at_from_the_whole_split():
-    assert chosen_images(7).tolist() == list(range(7))
-    chosen = chosen_images(45_035)
+    assert whitening_images(7).tolist() == list(range(7))
+    chosen = whitening_images(45_035)
     assert len(chosen) == NUM_IMAGES
     assert (chosen[0], chosen[-1]) == (0, 45_034)
 
@@ -67,7 +67,7 @@ def test_the_sums_of_the_experiments_are_made_of_twenty_images_each(side, size, 
     """That CIFAR-10, the sample, Tiny ImageNet and Imagenette keep their bytes: another grouping rounds differently."""
     images = smooth_images(45, side)
     expected = whitening_kernel(images, size=size, filters=4)
-    monkeypatch.setattr(networks, "_PATCH_VALUES", 10**12)  # which limits nothing
+    monkeypatch.setattr(whitening, "_PATCH_VALUES", 10**12)  # which limits nothing
     np.testing.assert_array_equal(whitening_kernel(images, size=size, filters=4), expected)
 
 
@@ -81,7 +81,7 @@ def test_large_patches_are_held_for_fewer_images_at_once(monkeypatch):
         return parts
 
     monkeypatch.setattr(np, "array_split", noting)
-    monkeypatch.setattr(networks, "_PATCH_VALUES", 4 * 16 * 16 * 75)
+    monkeypatch.setattr(whitening, "_PATCH_VALUES", 4 * 16 * 16 * 75)
     np.testing.assert_allclose(whitening_kernel(images, size=5, filters=8), expected, rtol=1e-4)
     assert sum(lengths) == 30
     assert max(lengths) <= 4

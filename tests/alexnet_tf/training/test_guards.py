@@ -7,7 +7,7 @@ from alexnet_tf import alexnet_spec
 from alexnet_tf.errors import TrainingError
 from alexnet_tf.models.four_layer_spec import FourLayerSpec
 from alexnet_tf.models.specs import AlexNetBNSpec
-from alexnet_tf.training.guards import LossRange, check_stalled, check_steps, too_short, travel
+from alexnet_tf.training.guards import LossRange, check_stalled, check_steps, summed_learning_rate, too_short
 from alexnet_tf.training.recipe import OptimizerSpec, ScheduleSpec, TrainingSpec
 
 NAMES = ["conv1/kernel", "fc8/kernel", "fc8/bias"]
@@ -120,12 +120,13 @@ def of_three_epochs(steps_per_epoch, network=None, *, optimizer=None, **schedule
     return too_short(network or alexnet_spec(), chosen, 3 * steps_per_epoch, 5)
 
 
-def test_travel_is_the_sum_of_the_rates_over_what_momentum_forgets():
+def test_the_summed_learning_rate_is_the_sum_of_the_rates_over_what_momentum_forgets():
     optimizer = OptimizerSpec(learning_rate=0.01, momentum=0.75)
     steps = ScheduleSpec(name="steps", drop_factor=0.5, drop_at=[0.5])
     recipe = TrainingSpec(epochs=2, global_batch_size=32, optimizer=optimizer, schedule=steps)
-    assert travel(recipe, 8) == pytest.approx((4 * 0.01 + 4 * 0.005) / 0.25)
-    assert travel(recipe.model_copy(update={"schedule": ScheduleSpec()}), 8) == pytest.approx(8 * 0.01 / 0.25)
+    assert summed_learning_rate(recipe, 8) == pytest.approx((4 * 0.01 + 4 * 0.005) / 0.25)
+    constant = recipe.model_copy(update={"schedule": ScheduleSpec()})
+    assert summed_learning_rate(constant, 8) == pytest.approx(8 * 0.01 / 0.25)
 
 
 def test_drops_squeezed_into_three_short_epochs_are_told_before_they_waste_time():
@@ -151,6 +152,6 @@ def test_trainings_that_are_known_to_learn_are_not_warned(root):
     from pipeline.config.load import load
 
     known = load(root / "params.yaml").params["train@faithful"]
-    assert travel(known.training, 148) == pytest.approx(2.2, abs=0.1)
+    assert summed_learning_rate(known.training, 148) == pytest.approx(2.2, abs=0.1)
     assert too_short(known.network, known.training, 148, 10) == ""
     assert of_three_epochs(42) == ""

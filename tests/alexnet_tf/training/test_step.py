@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from alexnet_tf.errors import DataError, TrainingError
-from alexnet_tf.models.networks import whitening_kernel
+from alexnet_tf.models.whitening import whitening_kernel
 from alexnet_tf.training.schedule import Plateau
 from alexnet_tf.training.step import cross_entropy
 from tests.alexnet_tf.small_training import (

@@ -207,6 +207,18 @@ def test_counters_are_shown_and_tracked(tmp_path, num_workers):
     assert tracked == {"beam/look_at/images": 21, "beam/look_at/rejected": 3}
 
 
+def test_the_graph_is_one_chain_of_two_steps(tmp_path, monkeypatch):
+    import apache_beam
+
+    run, pipelines = apache_beam.Pipeline.run, []
+    monkeypatch.setattr(apache_beam.Pipeline, "run", lambda self, *args: pipelines.append(self) or run(self, *args))
+    run_shards(square, [1, 2], runtime=runtime(), scratch=tmp_path, description="square")
+    first, second = pipelines[0].transforms_stack[0].parts
+    assert second.inputs == tuple(first.outputs.values())
+    assert len(second.outputs) == 1
+    assert not second.side_inputs
+
+
 def test_beams_own_counters_say_the_same(tmp_path):
     import apache_beam
 

@@ -61,7 +61,7 @@ def test_answers_are_those_of_the_evaluation(workspace, classifier, center):
     for answer in answers:
         encoded = (workspace / answer["file"]).read_bytes()
         image = np.asarray(to_square(decode(encoded, max_pixels=10_000), 16))[None]
-        views = classifier.ten_views(classifier.inputs(image))[0]
+        views = classifier.views.ten(image)[0]
         views = views[4:5] if center else views
         mean = softmax(classifier.model(tf.constant(views), training=False).numpy()).mean(axis=0)
         best = np.argsort(-mean)[:5]

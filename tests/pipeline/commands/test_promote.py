@@ -141,7 +141,7 @@ def test_a_registered_model_is_served(workspace, free_port):
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait(30)
-    logits = classifier.model(classifier.ten_views(classifier.inputs(pixels[None]))[0], training=False).numpy()
+    logits = classifier.model(classifier.views.ten(pixels[None])[0], training=False).numpy()
     mean = (np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)).mean(axis=0)
     (top,) = answer["predictions"]
     assert top["classes"] == [classifier.class_names[index] for index in np.argsort(-mean)[:5]]

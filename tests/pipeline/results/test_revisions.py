@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-from alexnet_tf.comparison.page import headline, render, table
+from alexnet_tf.comparison.page import render, sentences, table
 from alexnet_tf.errors import AlexNetError, ConfigError, DataError
 from pipeline.environment.workspace import Workspace
 from pipeline.results.revisions import _commit, compare_with
@@ -138,7 +138,7 @@ def test_a_fresh_clone_shows_what_is_claimed(folder):
     comparison, _, notes = compared(folder, "HEAD")
     assert comparison["variants"] == ["faithful@HEAD"]
     assert comparison["errors"]["faithful@HEAD"]["center"]["top1_error"]["value"] == 0.5
-    assert headline(comparison) == ["faithful@HEAD has a top-1 error of 50.0 %."]
+    assert sentences(comparison) == ["faithful@HEAD has a top-1 error of 50.0 %."]
     assert "50.0 % (39.3 to 60.7)" in render(comparison, {}, {}, {})
     assert [note.partition(",")[0] for note in notes] == [
         "nothing was run here",
