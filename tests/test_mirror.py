@@ -20,6 +20,7 @@ THROUGH = {
     "alexnet_tf/sample/scene.py": "tests/alexnet_tf/sample/test_generate.py",
     "components/validate_shards.py": "tests/components/test_validate.py",
     "pipeline/commands/base.py": "tests/pipeline/test_cli.py",
+    "pipeline/pages/profiles.py": "tests/pipeline/commands/test_docs.py",
     "pipeline/environment/provenance.py": "tests/pipeline/tracking/test_run_context.py",
     "pipeline/results/report.py": "tests/pipeline/results/test_revisions.py",
     "pipeline/verify/sandbox.py": "tests/pipeline/verify/test_kill_test.py",
