@@ -55,7 +55,6 @@ THROUGH = {
     "pipeline/tracking/run_descriptions.py": "tests/pipeline/tracking/test_backfill.py",
     "pipeline/tracking/spool_reader.py": "tests/pipeline/tracking/test_flush.py",
     "pipeline/tracking/stage_runs.py": "tests/pipeline/tracking/test_backfill.py",
-    "pipeline/tracking/uploader.py": "tests/pipeline/tracking/test_uploads.py",
 }
 """Module -> the test that runs it, where it has none of its own name."""
 
