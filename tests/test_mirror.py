@@ -24,7 +24,6 @@ THROUGH = {
     "pipeline/environment/provenance.py": "tests/pipeline/tracking/test_run_context.py",
     "pipeline/results/report.py": "tests/pipeline/results/test_revisions.py",
     "pipeline/verify/sandbox.py": "tests/pipeline/verify/test_kill_test.py",
-    "alexnet_tf/export/agreement.py": "tests/alexnet_tf/export/test_tflite.py",
     "alexnet_tf/export/onnx_runner.py": "tests/alexnet_tf/export/test_onnx_check.py",
     # Needs an exported model, which is made once for all of these.
     "alexnet_tf/export/check.py": "tests/alexnet_tf/export/test_saved_model.py",
