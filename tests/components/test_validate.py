@@ -186,13 +186,6 @@ def test_limits_are_inclusive(tmp_path):
     assert run(tmp_path, splits)["verdict"] == "pass"
 
 
-def test_a_class_without_training_images_is_an_error(tmp_path):
-    splits = healthy()
-    splits["train"] = [(0, png(row)) for row in range(7)]
-    with pytest.raises(DataError, match="1 of 2 classes have no image: dog"):
-        run(tmp_path, splits)
-
-
 def test_workers_and_shards_do_not_change_a_byte(tmp_path, monkeypatch):
     run(tmp_path, healthy(), Runtime(beam=BeamRuntime(num_workers=1)), name="one")
     monkeypatch.setattr("components.sources.shards.EXAMPLES_PER_SHARD", 3)
@@ -310,16 +303,15 @@ def test_the_way_out_that_an_error_names_is_one(tmp_path, kind, limits, way_out,
 
 
 def test_a_class_without_training_images_is_left_out_by_name(tmp_path):
-    splits = {split: [(0, content) for _, content in rows] for split, rows in healthy().items()}
-    with pytest.raises(
-        DataError, match=r"have no image: dog\..*, or name the other classes in download\.subset\.classes\.$"
-    ):
+    splits = healthy() | {"train": [(0, png(row)) for row in range(7)]}
+    way_out = r"or name the other classes in download\.subset\.classes\.$"
+    with pytest.raises(DataError, match=rf"1 of 2 classes have no image: dog\..*, {way_out}"):
         run(tmp_path, splits)
 
 
-@pytest.mark.parametrize("broken", range(5))
+@pytest.mark.parametrize("broken", [2, 3])
 def test_what_validate_lets_through_preprocess_lets_through(tmp_path, broken):
-    """One share, one largest image: of forty, one is too large and some are cut short."""
+    """The limits are the same: of forty images one is too large, two or three are cut short, and three are allowed."""
     splits = healthy()
     splits["train"] += [(row % 2, png(400 + row)) for row in range(20)]
     splits["train"][0] = (0, png(500, size=(40, 30)))
