@@ -15,19 +15,7 @@ from alexnet_tf.errors import DataError
 from components import preprocess, validate
 from components.interfaces import BeamRuntime, Runtime, SilentTracker
 from components.sources.shards import SplitWriter
-from tests.components.small_dataset import preprocess_params
-
-LIMITS = {
-    "max_corrupt_share": 0.1,
-    "max_class_imbalance": 3.0,
-    "allow_split_leakage": False,
-    "near_copy_bits": None,
-    "allow_near_leakage": False,
-    "reference_schema": None,
-    "min_side_px": 8,
-    "max_aspect": 4.0,
-    "max_pixels": 50_000_000,
-}
+from tests.components.small_dataset import preprocess_params, validate_params
 
 
 def png(value: int, size=(20, 10), mode="RGB") -> bytes:
@@ -73,7 +61,7 @@ def run(tmp_path: Path, splits, runtime=None, name="out", **changes) -> dict:
     if not dataset.exists():
         write(dataset, splits)
     outputs = validate.Outputs(tmp_path / name, tmp_path / f"{name}.json")
-    params = validate.Params.model_validate(LIMITS | changes)
+    params = validate_params(**changes)
     validate.run(validate.Inputs(dataset, tmp_path / "schemas"), outputs, params, runtime or Runtime())
     report = json.loads((outputs.report / "validation.json").read_text())
     assert json.loads(outputs.verdict.read_text()) == {"verdict": report["verdict"]}
@@ -124,7 +112,7 @@ def test_it_says_what_it_found_and_that_the_sample_has_a_corrupt_file_on_purpose
     manifest = json.loads((dataset / "manifest.json").read_text())
     (dataset / "manifest.json").write_text(json.dumps(manifest | {"source": source}))
     outputs = validate.Outputs(tmp_path / "report", tmp_path / "verdict.json")
-    inputs, params = validate.Inputs(dataset, tmp_path / "schemas"), validate.Params.model_validate(LIMITS)
+    inputs, params = validate.Inputs(dataset, tmp_path / "schemas"), validate_params()
     assert validate.run(inputs, outputs, params, Runtime()) == (
         f"{sum(map(len, splits.values()))} images, {words}, 0 copied; no errors, 1 warning; "
         "reports/validate/validation.html shows them"
