@@ -107,9 +107,8 @@ def test_another_network_is_one_sentence():
         ratio([[result("gelu", [0.1])]])
 
 
-def test_the_plot_is_the_same_picture_for_the_same_numbers():
+def test_the_plot_is_another_picture_for_other_numbers():
     groups = [[result("relu", [0.5, 0.2]), result("relu", [0.4, 0.2], seed=2)], [result("tanh", [0.8, 0.6, 0.2])]]
     picture = plot(groups)
     assert picture.startswith(b"\x89PNG")
-    assert picture == plot(groups)
     assert picture != plot([groups[0], [result("tanh", [0.8, 0.6, 0.1])]])
