@@ -1,33 +1,22 @@
 """Figure 1 from kept results: epochs by hand, the ratio over seeds, what is no ratio."""
 
-import json
-
 import pytest
+from made_results import made, write
 
 from alexnet_tf.errors import DataError
 from pipeline.pages.result_tables import rendered
 from pipeline.results.figure1 import epochs_to, plot, ratio
 from pipeline.results.groups import grouped
-from pipeline.results.kept import Result
 
 
 def result(activation, errors, seed=1, changes=None, **params):
     """A result of the variant of that name, with its training errors by epoch."""
     curves = [{"step": step, "values": {"train/top1_error": error}} for step, error in enumerate(errors, start=1)]
-    named = {"seed": str(seed), "network.activation": activation, "training.epochs": str(len(errors))}
-    named |= {"download.source": "tfds:cifar10"}
-    row = {
-        "variant": activation,
-        "state": f"{seed:x}{activation}abcdef012",
-        "params": named | {"training.optimizer.learning_rate": "0.01", "training.precision": "float32"} | params,
-        "state_tags": {},
-        "tags": {},
-        "standing": [
-            {"stage": f"train@{activation}", "metrics": {}, "remake": {"curves": curves}},
-            {"stage": f"evaluate@{activation}", "metrics": {}, "remake": {"time": 1_700_000_000_000}},
-        ],
-    }
-    return Result("relu_tanh", changes or {}, row)
+    named = {"network.activation": activation, "training.epochs": str(len(errors)), "download.source": "tfds:cifar10"}
+    rate = {"training.optimizer.learning_rate": "0.01"}
+    found = made("relu_tanh", activation, seed, changes=changes, **(named | rate | params))
+    found.row["standing"][0]["remake"] = {"curves": curves}
+    return found
 
 
 @pytest.mark.parametrize(
@@ -84,10 +73,7 @@ def test_a_search_for_a_rate_is_shown_and_not_compared(tmp_path):
         result("tanh", [0.5, 0.0], seed=2),
         result("tanh", [0.5, 0.5, 0.0], changes=change, **{"training.optimizer.learning_rate": "0.5"}),
     ]
-    for each in runs:
-        path = tmp_path / each.path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(each.__dict__))
+    write(tmp_path, *runs)
     page = rendered(tmp_path, "<!-- results: figure1 relu_tanh -->\n<!-- end -->\n")
     assert "| ReLU |  | float32 | 0.01 | 1 | 1.0 | 2 |" in page
     assert (
