@@ -30,10 +30,32 @@ ALL_STAGES = {
 pytestmark = pytest.mark.timeout(3600)
 
 
+OFFLINE = """
+import sys
+
+def refuse(event, arguments):
+    if event == "socket.connect" and isinstance(arguments[1], tuple) and arguments[1][0] not in ("127.0.0.1", "::1"):
+        raise OSError(101, f"no network here: {arguments[1]}")
+    if event == "socket.getaddrinfo" and arguments[0] not in (None, "", "localhost", "127.0.0.1", "::1"):
+        raise OSError(101, f"no network here: {arguments[0]}")
+
+sys.addaudithook(refuse)
+"""
+"""A sitecustomize.py with which no Python process gets beyond loopback."""
+
+
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory) -> Clone:
-    made = Clone(tmp_path_factory.mktemp("e2e"))
+    """After a first run without a network."""
+    folder = tmp_path_factory.mktemp("e2e")
+    made = Clone(folder)
+    (folder / "offline").mkdir()
+    (folder / "offline/sitecustomize.py").write_text(OFFLINE)
+    made.settings["PYTHONPATH"] = f"{folder / 'offline'}{os.pathsep}{made.root}"
+    beyond = ["-c", "import socket; socket.create_connection(('192.0.2.1', 9), timeout=1)"]
+    assert "no network here" in made.run("python", *beyond, check=False).stderr
     made.first_run, made.first_told = made.stages_run(), made.told
+    del made.settings["PYTHONPATH"]
     return made
 
 
@@ -119,6 +141,8 @@ def test_mlflow_holds_one_row_a_variant_with_stages_below(clone):
                 "select value from latest_metrics where run_uuid = ? and key = 'test/ten_crop/top1_error'", (run,)
             ).fetchone()
             assert value == stored["ten_crop"]["top1_error"]
+        exported = database.execute("select name, alias, version from registered_model_aliases").fetchall()
+        assert exported == [("alexnet-optimized", "challenger", 1)]
 
 
 def test_the_report_needs_no_network(clone):
@@ -137,12 +161,35 @@ def test_the_run_is_told_to_be_that_of_its_commit(clone):
     said = clone.run("alexnet", "report").stdout.splitlines()
     assert said[-1].startswith("no committed run to compare faithful and optimized with")  # as the run is small
     assert "git restore dvc.lock" in said[-2]
+    with committed(clone):
+        told = clone.run("alexnet", "report").stdout.splitlines()[-1]
+        assert told.startswith("bit-identical to the committed run: all 17")
+
+
+def test_a_committed_stage_is_reproduced(clone):
+    with committed(clone):
+        certificate = json.loads(clone.run("alexnet", "verify", "evaluate@optimized", "--json").stdout)
+    assert certificate["verdict"] == "reproduced", certificate["outputs"]
+    assert [each["path"] for each in certificate["outputs"]] == ["reports/evaluate/optimized"]
+
+
+@pytest.mark.slow
+def test_a_rerun_gives_the_same_bytes(clone):
+    with committed(clone):
+        certificate = json.loads(clone.run("alexnet", "verify", "--json").stdout)
+    assert len(certificate["outputs"]) == 17
+    assert [each for each in certificate["outputs"] if each["claimed"] != each["reproduced"]] == []
+    assert set(certificate["stages"]) == ALL_STAGES
+    assert certificate["verdict"] == "reproduced"
+
+
+@contextlib.contextmanager
+def committed(clone):
+    """For the while, what the run left in the tree is a commit."""
     tree = clone.run("git", "status", "--porcelain").stdout.split()
     clone.run("git", "add", "-A")
     clone.run("git", "commit", "-qm", "this run")
-    assert (
-        clone.run("alexnet", "report").stdout.splitlines()[-1].startswith("bit-identical to the committed run: all 17")
-    )
+    yield
     clone.run("git", "reset", "-q", "--mixed", "HEAD^")
     assert clone.run("git", "status", "--porcelain").stdout.split() == tree
 
