@@ -73,21 +73,18 @@ def test_the_first_run_runs_every_stage_and_leaves_every_output(clone):
 
 
 _INTERVAL = r"[\d.]+ % \([\d.]+ to [\d.]+ %\)"
-_TRAIN = (
-    r"validation error [\d.]+ % after epoch [13] \(.*\), training error [\d.]+ %; "
-    r"the weights of epoch [13] are kept.*"
-)
 FOUND = {
-    "download": r"120 images in 10 classes: train 80, validation 20, test 20",
-    "validate": r"120 images, \d corrupt.*, 0 copied; no errors, \d warnings?.*",
-    "preprocess": r"1\d\d images of (256 x 256|48 x 48) pixels: train \d\d, validation 20, test 20; \d rejected.*",
-    "statistics": r"\d\d training images: mean R [\d.]+, G .*, B .*; standard deviations along the colour axes .*",
-    "train": _TRAIN,
-    "evaluate": rf"top-1 error {_INTERVAL} with ten crops, {_INTERVAL} with the centre crop, of 20 test images; .*",
-    "compare": r"optimized has a top-1 error of .*, faithful .*",
-    "export@optimized": r"passed its gate: ten_crop\.top1_error is .*",
-    "export@faithful": r"not exported: ten_crop\.top1_error is .*",
+    "download": r"120 images in 10 classes: train 80, validation 20, test 20$",
+    "validate": r"120 images, ",
+    "preprocess": r"1\d\d images of (256 x 256|48 x 48) pixels: train \d\d, validation 20, test 20; \d rejected",
+    "statistics": r"\d\d training images: mean R [\d.]+, G .*, B .*; standard deviations along the colour axes ",
+    **{f"train@{variant}": f"validation error .* after epoch {epochs} " for variant, epochs in EPOCHS.items()},
+    "evaluate": rf"top-1 error {_INTERVAL} with ten crops, {_INTERVAL} with the centre crop, of 20 test images; ",
+    "compare": r"optimized has a top-1 error of .*, faithful ",
+    "export@optimized": r"passed its gate: ",
+    "export@faithful": r"not exported: ",
 }
+"""How a stage's last line begins: facts of this run, and whole sentences where no test of the stage has them."""
 
 
 def test_every_stage_says_where_it_is_in_the_pipeline_and_what_it_found(clone):
@@ -96,7 +93,7 @@ def test_every_stage_says_where_it_is_in_the_pipeline_and_what_it_found(clone):
         assert f"{address} (stage {number} of 13)" in lines
         found = [line for line in lines if line.startswith(f"{address}: ")][-1]  # after its progress
         expected = FOUND.get(address) or FOUND[address.partition("@")[0]]
-        assert re.fullmatch(f"{address}: {expected}", found), found
+        assert re.match(f"{address}: {expected}", found), found
         if address.startswith("train"):
             epochs = EPOCHS[address.partition("@")[2]]
             assert any(line.startswith(f"epoch {epochs} of {epochs}: training error ") for line in lines)
@@ -235,7 +232,8 @@ def test_dvc_shows_the_numbers_of_the_report(clone):
 
 DRY = {"make repro": "make -n repro", "make test": "make -n test", "source .venv/bin/activate": "true"}
 """`make` would build an environment here; that it does is CI's own first step."""
-SERVERS = {"mlflow ui": ["--port", "{port}", "--workers", "1"], "alexnet ui": ["--port", "{port}"]}
+SERVERS = ("mlflow ui", "alexnet ui")
+"""They run until they are stopped; tests/pipeline/commands/test_ui.py holds the second."""
 
 
 @pytest.mark.timeout(900)
@@ -249,13 +247,11 @@ def test_a_readme_command_runs(clone, command):
     clone.run("bash", "-c", command)
 
 
-@pytest.mark.slow  # tests/pipeline/commands/test_ui.py starts MLflow's server on such a store
-@pytest.mark.parametrize("command", SERVERS)
-def test_a_readme_server_answers_on_loopback(clone, command, free_port):
-    arguments = [part.format(port=free_port) for part in SERVERS[command]]
+@pytest.mark.slow
+def test_the_server_of_mlflow_answers_on_loopback(clone, free_port):
     server = subprocess.Popen(
-        [*command.split(), *arguments], cwd=clone.root, env=clone.environment(), start_new_session=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        [*SERVERS[0].split(), "--port", str(free_port), "--workers", "1"], cwd=clone.root, env=clone.environment(),
+        start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
         for _ in range(360):
