@@ -200,11 +200,6 @@ def test_a_training_that_must_stay_at_chance_says_so_before_it_begins(inputs, tm
     assert progress.lines[1].startswith("epoch 1 of 1")
 
 
-@pytest.mark.slow  # the end-to-end test of a training that was killed compares bytes of two processes
-def test_equal_parameters_are_equal_bytes(inputs, tmp_path):
-    assert run(inputs, tmp_path / "a", parameters()) == run(inputs, tmp_path / "b", parameters())
-
-
 def test_the_checkpoint_stays_until_the_result_is_in_its_place(inputs, tmp_path):
     scratch = tmp_path / "scratch"
     first = run(inputs, tmp_path / "a", parameters(), Runtime(scratch=scratch, checkpoint_interval_seconds=1e-9))
@@ -226,7 +221,7 @@ def test_fresh_ignores_a_checkpoint(inputs, tmp_path):
     run(inputs, tmp_path / "b", parameters(), Runtime(scratch=scratch, fresh=True))
 
 
-@pytest.mark.slow  # the step's own test does it for three networks
+@pytest.mark.slow  # of a step, test_step.py shows it; that the stage gives its devices to the steps, this does
 def test_two_devices_train_the_same_model_to_rounding(inputs, tmp_path, two_devices):
     from alexnet_tf.models.weights import load_arrays
 
