@@ -10,8 +10,7 @@ from dvc.parsing import DataResolver
 from dvc.repo import Repo
 
 from alexnet_tf.errors import ConfigError
-from components.interfaces import Runtime, StageParams
-from pipeline.commands.params import schema_text
+from components.interfaces import StageParams
 from pipeline.config.load import load
 from pipeline.environment.yaml_file import parse, read
 from pipeline.stages.table import METRICS_FILE, PROFILES_MODULE, STAGES, all_items
@@ -149,12 +148,3 @@ def test_of_several_networks_a_fault_speaks_of_the_one_that_is_named(root, chang
 
 def test_params_yaml_is_an_experiment_card(root):
     assert (root / "params.yaml").read_text(encoding="utf-8").startswith("# EXPERIMENT")
-
-
-def test_the_schema_for_editors_is_current(root):
-    stored = (root / "docs/params.schema.json").read_text(encoding="utf-8")
-    assert stored == schema_text(), "run `alexnet params --schema > docs/params.schema.json`"
-
-
-def test_a_stage_can_be_given_a_silent_runtime():
-    assert Runtime().scratch is None

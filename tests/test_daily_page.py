@@ -1,8 +1,10 @@
-"""docs/daily.md: every command on it exists with its options, and those of its examples run one after the other."""
+"""docs/daily.md: its examples run one after the other; and every command of all pages exists with its options."""
 
 import re
 import shlex
+import subprocess
 import time
+from collections.abc import Iterator
 
 import pytest
 from clone import ROOT
@@ -16,20 +18,57 @@ DOCKER = [line for line in EXAMPLES if "docker " in line]
 RUN = [line for line in EXAMPLES if line not in COMPLETION + DOCKER]
 
 
-@pytest.mark.parametrize("command", [line for line in [*RUN, *NAMED] if line.startswith("dvc ")])
+def commands(block: str) -> Iterator[list[str]]:
+    """The words of each command of a block of shell lines, without those of another commit and those in quotes."""
+    text = re.sub(r"(^|\s)#( .*)?$", "", block.replace("\\\n", " "), flags=re.MULTILINE)
+    words = shlex.shlex(text, posix=True, punctuation_chars=";&|()\n")
+    words.whitespace, words.whitespace_split, words.commenters = " \t", True, ""
+    command, elsewhere = [], False
+    for word in [*words, "\n"]:
+        if not set(word) <= set(";&|()\n"):
+            command.append(word)
+            continue
+        if command[:1] == ["do"]:
+            del command[0]
+        elsewhere |= command[:2] == ["git", "checkout"]
+        if command and not elsewhere:
+            yield command
+        command, elsewhere = [], elsewhere and "\n" not in word
+
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCKS = [block for page in PAGES for block in re.findall(r"```bash\n(.*?)```", page.read_text(), re.DOTALL)]
+ALL = {shlex.join(words): words for block in [*BLOCKS, *NAMED] for words in commands(block)}
+"""Commands of all pages, each once."""
+
+
+def test_commands_are_found_in_every_form_of_the_pages():
+    block = "a b  # c\ngit checkout 1 && x\nfor i in 1; do dvc y -S 'k=[1,\n 2]' \\\n  $i && z; done\n"
+    found = [["a", "b"], ["for", "i", "in", "1"], ["dvc", "y", "-S", "k=[1,\n 2]", "$i"], ["z"], ["done"]]
+    assert list(commands(block)) == found
+
+
+@pytest.mark.parametrize("command", [line for line, words in ALL.items() if words[0] == "dvc"])
 def test_dvc_knows_a_command_with_its_options(command):
     from dvc.cli.parser import get_main_parser
 
-    words = shlex.split(command)[1:]
+    words = ALL[command][1:]
     assert get_main_parser().parse_args(words).cmd in words[:2]  # it raises at an option that is unknown
 
 
-@pytest.mark.parametrize("command", [line for line in [*RUN, *NAMED] if line.startswith("alexnet ")])
-def test_alexnet_knows_a_command_with_its_options(command):
+@pytest.mark.parametrize("command", [line for line, words in ALL.items() if words[0] == "alexnet"])
+def test_alexnet_knows_a_command_with_its_options(command, monkeypatch):
+    import click
+
     from pipeline.cli import alexnet
 
-    _, name, *arguments = shlex.split(command)
-    alexnet.commands[name].make_context(name, arguments)
+    monkeypatch.chdir(ROOT)
+    found, words = alexnet, ALL[command][1:]
+    while isinstance(found, click.Group) and words[0] != "--help":
+        name, *words = words
+        found = found.commands[name]
+    if words != ["--help"]:
+        found.make_context(name, words)
 
 
 def test_every_key_of_the_page_is_one_of_params_yaml():
@@ -47,7 +86,7 @@ def test_plots_of_dvc_need_the_network_that_the_page_names():
     assert f"scripts from {host}, so it is empty without a network" in PAGE
 
 
-def test_the_image_takes_the_steps_of_the_makefile():
+def test_the_image_takes_the_steps_of_the_makefile(tmp_path):
     """No Docker is needed: what it adds to Python is make, and what it runs are targets."""
     text = (ROOT / "docs/docker/repro.Dockerfile").read_text()
     assert re.findall(r"```dockerfile\n(.*?)```", PAGE, re.DOTALL) == [text]
@@ -59,8 +98,11 @@ def test_the_image_takes_the_steps_of_the_makefile():
     installed, made = re.findall(r"^RUN (.*)$", text, re.MULTILINE)
     assert installed.split()[-1] == "make"
     assert [made, steps["CMD"]] == ["make setup", '["make", "repro"]']
-    for target in ("setup", "repro"):
-        assert re.search(rf"^{target}: \$\(READY\)", makefile, re.MULTILINE)
+    for target, command in (("setup", "alexnet setup"), ("repro", "dvc repro")):
+        shown = ["make", "-n", target, f"VENV={tmp_path / 'venv'}"]
+        lines = subprocess.run(shown, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+        (made,) = (number for number, line in enumerate(lines) if line.endswith(f" -m venv {tmp_path / 'venv'}"))
+        assert made < lines.index(command)
     assert next(line for line in DOCKER if "build" in line).split()[-2] == "docs/docker/repro.Dockerfile"
     assert f":{steps['WORKDIR']}/reports/report.html" in DOCKER[-1]
 

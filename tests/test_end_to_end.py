@@ -30,10 +30,32 @@ ALL_STAGES = {
 pytestmark = pytest.mark.timeout(3600)
 
 
+OFFLINE = """
+import sys
+
+def refuse(event, arguments):
+    if event == "socket.connect" and isinstance(arguments[1], tuple) and arguments[1][0] not in ("127.0.0.1", "::1"):
+        raise OSError(101, f"no network here: {arguments[1]}")
+    if event == "socket.getaddrinfo" and arguments[0] not in (None, "", "localhost", "127.0.0.1", "::1"):
+        raise OSError(101, f"no network here: {arguments[0]}")
+
+sys.addaudithook(refuse)
+"""
+"""A sitecustomize.py with which no Python process gets beyond loopback."""
+
+
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory) -> Clone:
-    made = Clone(tmp_path_factory.mktemp("e2e"))
+    """After a first run without a network."""
+    folder = tmp_path_factory.mktemp("e2e")
+    made = Clone(folder)
+    (folder / "offline").mkdir()
+    (folder / "offline/sitecustomize.py").write_text(OFFLINE)
+    made.settings["PYTHONPATH"] = f"{folder / 'offline'}{os.pathsep}{made.root}"
+    beyond = ["-c", "import socket; socket.create_connection(('192.0.2.1', 9), timeout=1)"]
+    assert "no network here" in made.run("python", *beyond, check=False).stderr
     made.first_run, made.first_told = made.stages_run(), made.told
+    del made.settings["PYTHONPATH"]
     return made
 
 
@@ -51,21 +73,18 @@ def test_the_first_run_runs_every_stage_and_leaves_every_output(clone):
 
 
 _INTERVAL = r"[\d.]+ % \([\d.]+ to [\d.]+ %\)"
-_TRAIN = (
-    r"validation error [\d.]+ % after epoch [13] \(.*\), training error [\d.]+ %; "
-    r"the weights of epoch [13] are kept.*"
-)
 FOUND = {
-    "download": r"120 images in 10 classes: train 80, validation 20, test 20",
-    "validate": r"120 images, \d corrupt.*, 0 copied; no errors, \d warnings?.*",
-    "preprocess": r"1\d\d images of (256 x 256|48 x 48) pixels: train \d\d, validation 20, test 20; \d rejected.*",
-    "statistics": r"\d\d training images: mean R [\d.]+, G .*, B .*; standard deviations along the colour axes .*",
-    "train": _TRAIN,
-    "evaluate": rf"top-1 error {_INTERVAL} with ten crops, {_INTERVAL} with the centre crop, of 20 test images; .*",
-    "compare": r"optimized has a top-1 error of .*, faithful .*",
-    "export@optimized": r"passed its gate: ten_crop\.top1_error is .*",
-    "export@faithful": r"not exported: ten_crop\.top1_error is .*",
+    "download": r"120 images in 10 classes: train 80, validation 20, test 20$",
+    "validate": r"120 images, ",
+    "preprocess": r"1\d\d images of (256 x 256|48 x 48) pixels: train \d\d, validation 20, test 20; \d rejected",
+    "statistics": r"\d\d training images: mean R [\d.]+, G .*, B .*; standard deviations along the colour axes ",
+    **{f"train@{variant}": f"validation error .* after epoch {epochs} " for variant, epochs in EPOCHS.items()},
+    "evaluate": rf"top-1 error {_INTERVAL} with ten crops, {_INTERVAL} with the centre crop, of 20 test images; ",
+    "compare": r"optimized has a top-1 error of .*, faithful ",
+    "export@optimized": r"passed its gate: ",
+    "export@faithful": r"not exported: ",
 }
+"""How a stage's last line begins: facts of this run, and whole sentences where no test of the stage has them."""
 
 
 def test_every_stage_says_where_it_is_in_the_pipeline_and_what_it_found(clone):
@@ -74,7 +93,7 @@ def test_every_stage_says_where_it_is_in_the_pipeline_and_what_it_found(clone):
         assert f"{address} (stage {number} of 13)" in lines
         found = [line for line in lines if line.startswith(f"{address}: ")][-1]  # after its progress
         expected = FOUND.get(address) or FOUND[address.partition("@")[0]]
-        assert re.fullmatch(f"{address}: {expected}", found), found
+        assert re.match(f"{address}: {expected}", found), found
         if address.startswith("train"):
             epochs = EPOCHS[address.partition("@")[2]]
             assert any(line.startswith(f"epoch {epochs} of {epochs}: training error ") for line in lines)
@@ -119,6 +138,8 @@ def test_mlflow_holds_one_row_a_variant_with_stages_below(clone):
                 "select value from latest_metrics where run_uuid = ? and key = 'test/ten_crop/top1_error'", (run,)
             ).fetchone()
             assert value == stored["ten_crop"]["top1_error"]
+        exported = database.execute("select name, alias, version from registered_model_aliases").fetchall()
+        assert exported == [("alexnet-optimized", "challenger", 1)]
 
 
 def test_the_report_needs_no_network(clone):
@@ -137,12 +158,35 @@ def test_the_run_is_told_to_be_that_of_its_commit(clone):
     said = clone.run("alexnet", "report").stdout.splitlines()
     assert said[-1].startswith("no committed run to compare faithful and optimized with")  # as the run is small
     assert "git restore dvc.lock" in said[-2]
+    with committed(clone):
+        told = clone.run("alexnet", "report").stdout.splitlines()[-1]
+        assert told.startswith("bit-identical to the committed run: all 17")
+
+
+def test_a_committed_stage_is_reproduced(clone):
+    with committed(clone):
+        certificate = json.loads(clone.run("alexnet", "verify", "evaluate@optimized", "--json").stdout)
+    assert certificate["verdict"] == "reproduced", certificate["outputs"]
+    assert [each["path"] for each in certificate["outputs"]] == ["reports/evaluate/optimized"]
+
+
+@pytest.mark.slow
+def test_a_rerun_gives_the_same_bytes(clone):
+    with committed(clone):
+        certificate = json.loads(clone.run("alexnet", "verify", "--json").stdout)
+    assert len(certificate["outputs"]) == 17
+    assert [each for each in certificate["outputs"] if each["claimed"] != each["reproduced"]] == []
+    assert set(certificate["stages"]) == ALL_STAGES
+    assert certificate["verdict"] == "reproduced"
+
+
+@contextlib.contextmanager
+def committed(clone):
+    """For the while, what the run left in the tree is a commit."""
     tree = clone.run("git", "status", "--porcelain").stdout.split()
     clone.run("git", "add", "-A")
     clone.run("git", "commit", "-qm", "this run")
-    assert (
-        clone.run("alexnet", "report").stdout.splitlines()[-1].startswith("bit-identical to the committed run: all 17")
-    )
+    yield
     clone.run("git", "reset", "-q", "--mixed", "HEAD^")
     assert clone.run("git", "status", "--porcelain").stdout.split() == tree
 
@@ -188,7 +232,8 @@ def test_dvc_shows_the_numbers_of_the_report(clone):
 
 DRY = {"make repro": "make -n repro", "make test": "make -n test", "source .venv/bin/activate": "true"}
 """`make` would build an environment here; that it does is CI's own first step."""
-SERVERS = {"mlflow ui": ["--port", "{port}", "--workers", "1"], "alexnet ui": ["--port", "{port}"]}
+SERVERS = ("mlflow ui", "alexnet ui")
+"""They run until they are stopped; tests/pipeline/commands/test_ui.py holds the second."""
 
 
 @pytest.mark.timeout(900)
@@ -202,13 +247,11 @@ def test_a_readme_command_runs(clone, command):
     clone.run("bash", "-c", command)
 
 
-@pytest.mark.slow  # tests/pipeline/commands/test_ui.py starts MLflow's server on such a store
-@pytest.mark.parametrize("command", SERVERS)
-def test_a_readme_server_answers_on_loopback(clone, command, free_port):
-    arguments = [part.format(port=free_port) for part in SERVERS[command]]
+@pytest.mark.slow
+def test_the_server_of_mlflow_answers_on_loopback(clone, free_port):
     server = subprocess.Popen(
-        [*command.split(), *arguments], cwd=clone.root, env=clone.environment(), start_new_session=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        [*SERVERS[0].split(), "--port", str(free_port), "--workers", "1"], cwd=clone.root, env=clone.environment(),
+        start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
         for _ in range(360):

@@ -20,10 +20,10 @@ THROUGH = {
     "alexnet_tf/sample/scene.py": "tests/alexnet_tf/sample/test_generate.py",
     "components/validate_shards.py": "tests/components/test_validate.py",
     "pipeline/commands/base.py": "tests/pipeline/test_cli.py",
+    "pipeline/pages/profiles.py": "tests/pipeline/commands/test_docs.py",
     "pipeline/environment/provenance.py": "tests/pipeline/tracking/test_run_context.py",
     "pipeline/results/report.py": "tests/pipeline/results/test_revisions.py",
     "pipeline/verify/sandbox.py": "tests/pipeline/verify/test_kill_test.py",
-    "alexnet_tf/export/agreement.py": "tests/alexnet_tf/export/test_tflite.py",
     "alexnet_tf/export/onnx_runner.py": "tests/alexnet_tf/export/test_onnx_check.py",
     # Needs an exported model, which is made once for all of these.
     "alexnet_tf/export/check.py": "tests/alexnet_tf/export/test_saved_model.py",
@@ -55,7 +55,6 @@ THROUGH = {
     "pipeline/tracking/run_descriptions.py": "tests/pipeline/tracking/test_backfill.py",
     "pipeline/tracking/spool_reader.py": "tests/pipeline/tracking/test_flush.py",
     "pipeline/tracking/stage_runs.py": "tests/pipeline/tracking/test_backfill.py",
-    "pipeline/tracking/uploader.py": "tests/pipeline/tracking/test_uploads.py",
 }
 """Module -> the test that runs it, where it has none of its own name."""
 

@@ -8,9 +8,25 @@ import numpy as np
 from PIL import Image
 
 from alexnet_tf.data.tfrecord import ShardWriter, encode_example
-from components import preprocess
+from components import download, preprocess, validate
 
 CLASS_NAMES = ["tench", "church", "golf ball"]
+
+
+def download_params(source: str, **changes) -> download.Params:
+    """All of a source, a tenth held out, unless `changes` say otherwise."""
+    values = {"seed": 1, "source": source, "validation_share": 0.1}
+    values["subset"] = {"classes": None, "images_per_class": None}
+    values["sample"] = {f"{split}_images_per_class": 1 for split in ("train", "validation", "test")}
+    return download.Params.model_validate(values | changes)
+
+
+def validate_params(**changes) -> validate.Params:
+    """Limits within which a small set is healthy; near copies are not looked for, unless `changes` say otherwise."""
+    values = {"max_corrupt_share": 0.1, "max_class_imbalance": 3.0, "min_side_px": 8, "max_aspect": 4.0}
+    values |= {"allow_split_leakage": False, "near_copy_bits": None, "allow_near_leakage": False}
+    values |= {"reference_schema": None, "max_pixels": 50_000_000}
+    return validate.Params.model_validate(values | changes)
 
 
 def preprocess_params(size: int, **changes) -> preprocess.Params:

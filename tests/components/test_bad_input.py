@@ -12,7 +12,7 @@ from PIL import Image, PngImagePlugin
 from components import download, preprocess, validate
 from components.interfaces import BeamRuntime, Runtime
 from tests.alexnet_tf.data.test_images import png_header
-from tests.components.small_dataset import jpeg, preprocess_params
+from tests.components.small_dataset import download_params, jpeg, preprocess_params, validate_params
 
 PHOTO = Image.open(io.BytesIO(jpeg(1, width=60, height=40))).convert("RGB")
 
@@ -130,28 +130,14 @@ def all_stages(tmp_path_factory):
                 content = jpeg(start + n + 100 * len(split), width=50)
                 (root / "source" / split / name / f"plain {n}.jpg").write_bytes(content)
     runtime = Runtime(beam=BeamRuntime(num_workers=2), source_folder=root / "source")
-    params = {
-        "seed": 1,
-        "source": "image_folder",
-        "validation_share": 0.1,
-        "subset": {"classes": None, "images_per_class": None},
-        "sample": {f"{split}_images_per_class": 1 for split in ("train", "validation", "test")},
-    }
     dataset = root / "dataset"
-    download.run(download.Inputs(), download.Outputs(dataset), download.Params.model_validate(params), runtime)
-    limits = {
-        "max_corrupt_share": 0.9,
-        "max_class_imbalance": 99.0,
-        "allow_split_leakage": False,
-        "near_copy_bits": 4,
-        "allow_near_leakage": True,
-        "reference_schema": None,
-        "min_side_px": 1,
-        "max_aspect": 20.0,
-        "max_pixels": 50_000_000,
-    }
+    download.run(download.Inputs(), download.Outputs(dataset), download_params("image_folder"), runtime)
+    limits = validate_params(
+        max_corrupt_share=0.9, max_class_imbalance=99.0, near_copy_bits=4, allow_near_leakage=True, min_side_px=1,
+        max_aspect=20.0,
+    )  # fmt: skip
     outputs = validate.Outputs(root / "report", root / "verdict.json")
-    validate.run(validate.Inputs(dataset, root / "schemas"), outputs, validate.Params.model_validate(limits), runtime)
+    validate.run(validate.Inputs(dataset, root / "schemas"), outputs, limits, runtime)
     settings = preprocess_params(16, max_corrupt_share=0.9, images_per_shard=8)
     records = preprocess.Outputs(root / "records")
     preprocess.run(preprocess.Inputs(dataset, root / "verdict.json"), records, settings, runtime)

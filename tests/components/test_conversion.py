@@ -12,7 +12,7 @@ from components import conversion, download, preprocess
 from components.conversion import convert
 from components.interfaces import BeamRuntime, Runtime
 from components.sources.imagenet2012 import imagenet2012_source
-from tests.components.small_dataset import contents, jpeg, preprocess_params
+from tests.components.small_dataset import contents, download_params, jpeg, preprocess_params
 from tests.components.sources.test_imagenet2012 import class_folders, kaggle
 
 RUNTIME = Runtime(beam=BeamRuntime(num_workers=2))
@@ -47,11 +47,8 @@ def test_the_records_of_converted_images_hold_the_same_pixels(folder, tmp_path):
     pixels = []
     for number, source in enumerate((folder, tmp_path / "out")):
         dataset, records = tmp_path / f"dataset{number}", tmp_path / f"records{number}"
-        sample = {f"{split}_images_per_class": 1 for split in ("train", "validation", "test")}
-        params = {"seed": 1, "source": "image_folder", "validation_share": 0.3, "sample": sample}
-        params["subset"] = {"classes": None, "images_per_class": None}
-        loaded = download.Params.model_validate(params)
-        download.run(download.Inputs(), download.Outputs(dataset), loaded, Runtime(source_folder=source))
+        params = download_params("image_folder", validation_share=0.3)
+        download.run(download.Inputs(), download.Outputs(dataset), params, Runtime(source_folder=source))
         (tmp_path / "verdict.json").write_text('{"verdict": "pass"}')
         settings = preprocess_params(32, max_pixels=10_000)
         inputs = preprocess.Inputs(dataset, tmp_path / "verdict.json")

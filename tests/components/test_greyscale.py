@@ -12,7 +12,7 @@ from components import download, preprocess, statistics, train, validate
 from components.interfaces import BeamRuntime, Runtime
 from components.sources import tfds_preparation
 from tests.alexnet_tf.small_training import alexnet_bn, input_spec, recipe
-from tests.components.small_dataset import preprocess_params
+from tests.components.small_dataset import download_params, preprocess_params, validate_params
 from tests.components.sources.test_tfds_preparation import place_digits
 
 # tensorflow-datasets 4.9.10 asks protobuf for a field's deprecated label.
@@ -28,28 +28,10 @@ def test_a_greyscale_set_goes_through_to_a_step_of_training(tmp_path, monkeypatc
     runtime = Runtime(beam=BeamRuntime(num_workers=2), source_folder=tmp_path / "sources")
 
     dataset, verdict, schemas = tmp_path / "dataset", tmp_path / "verdict.json", tmp_path / "schemas"
-    wanted = download.Params.model_validate(
-        {
-            "seed": 1,
-            "source": "tfds:mnist",
-            "validation_share": 0.2,
-            "subset": {"classes": None, "images_per_class": None},
-            "sample": {f"{split}_images_per_class": 1 for split in ("train", "validation", "test")},
-        }
-    )
+    wanted = download_params("tfds:mnist", validation_share=0.2)
     download.run(download.Inputs(), download.Outputs(dataset), wanted, runtime)
 
-    limits = validate.Params(
-        max_corrupt_share=0.0,
-        max_class_imbalance=60.0,
-        allow_split_leakage=False,
-        near_copy_bits=None,
-        allow_near_leakage=False,
-        reference_schema=None,
-        min_side_px=8,
-        max_aspect=2.0,
-        max_pixels=50_000_000,
-    )
+    limits = validate_params(max_corrupt_share=0.0, max_class_imbalance=60.0, max_aspect=2.0)
     validate.run(validate.Inputs(dataset, schemas), validate.Outputs(tmp_path / "report", verdict), limits, runtime)
     modes = json.loads((tmp_path / "report" / "validation.json").read_text())["splits"]["train"]["modes"]
     assert list(modes) == ["L"]

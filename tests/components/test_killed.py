@@ -20,8 +20,8 @@ from components.conversion import REPORT, convert
 from components.interfaces import Runtime
 from components.sources.shards import EXAMPLES_PER_SHARD
 from tests.components.small_dataset import contents, jpeg
+from tests.components.sources.placed import write_image
 from tests.components.test_download import run as run_download
-from tests.components.test_download import write_image
 from tests.components.test_statistics import prepare
 
 # tensorflow-datasets 4.9.10 asks protobuf for a field's deprecated label.

@@ -46,6 +46,13 @@ def records(tmp_path_factory, inputs):
     return folder
 
 
+@pytest.fixture(scope="module")
+def jpegs(tmp_path_factory, inputs):
+    folder = tmp_path_factory.mktemp("jpegs") / "records"
+    run(inputs, folder, encoding="jpeg")
+    return folder
+
+
 @pytest.mark.parametrize("num_workers", [1, 3])
 def test_bytes_are_equal_with_any_number_of_workers(tmp_path, inputs, records, num_workers):
     run(inputs, tmp_path / "records", num_workers=num_workers)
@@ -59,25 +66,29 @@ def test_bytes_are_equal_on_a_portable_runner(tmp_path, inputs, records):
 
 
 @pytest.mark.parametrize("num_workers", [1, 3])
-def test_jpegs_have_equal_bytes_too_and_are_nearly_the_raw_pixels(tmp_path, inputs, records, num_workers):
-    manifest = run(inputs, tmp_path / "one", encoding="jpeg", num_workers=2)
-    run(inputs, tmp_path / "other", encoding="jpeg", num_workers=num_workers)
-    assert contents(tmp_path / "one") == contents(tmp_path / "other")
+def test_jpegs_have_equal_bytes_too(tmp_path, inputs, jpegs, num_workers):
+    run(inputs, tmp_path / "records", encoding="jpeg", num_workers=num_workers)
+    assert contents(tmp_path / "records") == contents(jpegs)
+
+
+def test_jpegs_are_nearly_the_raw_pixels(records, jpegs):
+    manifest = json.loads((jpegs / "manifest.json").read_text())
     assert (manifest["encoding"], manifest["jpeg_quality"]) == ("jpeg", 95)
-    split, raw = RecordDataset.open(tmp_path / "one", "train"), RecordDataset.open(records, "train")
+    split, raw = RecordDataset.open(jpegs, "train"), RecordDataset.open(records, "train")
     assert split.keys() == raw.keys()
     np.testing.assert_array_equal(split.labels, raw.labels)
     difference = np.abs(split.read(range(23)).astype(int) - raw.read(range(23)))
     assert 0 < difference.mean() < 2  # grey levels of 255
-    example = decode_example(next(read_shard(tmp_path / "one" / "train-00000-of-00005.tfrecord")))
+    example = decode_example(next(read_shard(jpegs / "train-00000-of-00005.tfrecord")))
     assert sorted(example) == ["image/height", "image/jpeg", "image/key", "image/label", "image/width"]
 
 
-def test_the_quality_of_jpegs_is_the_parameter_and_raw_pixels_have_none(tmp_path, inputs, records):
-    run(inputs, tmp_path / "fine", encoding="jpeg")
+def test_the_quality_of_jpegs_is_the_parameter_and_raw_pixels_have_none(tmp_path, inputs, records, jpegs):
     run(inputs, tmp_path / "coarse", encoding="jpeg", jpeg_quality=40)
-    sizes = [sum(path.stat().st_size for path in (tmp_path / name).glob("*.tfrecord")) for name in ("fine", "coarse")]
-    assert sizes[1] < sizes[0]
+    fine, coarse = (
+        sum(path.stat().st_size for path in folder.glob("*.tfrecord")) for folder in (jpegs, tmp_path / "coarse")
+    )
+    assert coarse < fine
     run(inputs, tmp_path / "raw", jpeg_quality=40)
     assert contents(tmp_path / "raw") == contents(records)
 

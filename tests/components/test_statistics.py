@@ -72,12 +72,8 @@ def test_bytes_are_equal_for_any_workers_sharding_and_order(tmp_path, records):
     assert run(other, tmp_path / "c") == expected
 
 
+@pytest.mark.parametrize("records", [(8, "raw")], indirect=True, ids=["enlarged"])
 def test_the_test_split_does_not_count(tmp_path, records):
-    run(records, tmp_path / "statistics")
-    assert json.loads((tmp_path / "statistics" / "statistics.json").read_text())["num_images"] == 13
-
-
-def test_headline_numbers_are_tracked(tmp_path, records):
     tracked = {}
 
     class Recorder(SilentTracker):
@@ -85,6 +81,7 @@ def test_headline_numbers_are_tracked(tmp_path, records):
             tracked.update(values)
 
     run(records, tmp_path / "statistics", tracker=Recorder())
+    assert json.loads((tmp_path / "statistics" / "statistics.json").read_text())["num_images"] == 13
     assert tracked["beam/sum_colours/images"] == 13
     assert sorted(name for name in tracked if not name.startswith("beam/")) == [
         *(f"channel_mean/{c}" for c in "bgr"),

@@ -200,11 +200,6 @@ def test_a_training_that_must_stay_at_chance_says_so_before_it_begins(inputs, tm
     assert progress.lines[1].startswith("epoch 1 of 1")
 
 
-@pytest.mark.slow  # the end-to-end test of a training that was killed compares bytes of two processes
-def test_equal_parameters_are_equal_bytes(inputs, tmp_path):
-    assert run(inputs, tmp_path / "a", parameters()) == run(inputs, tmp_path / "b", parameters())
-
-
 def test_the_checkpoint_stays_until_the_result_is_in_its_place(inputs, tmp_path):
     scratch = tmp_path / "scratch"
     first = run(inputs, tmp_path / "a", parameters(), Runtime(scratch=scratch, checkpoint_interval_seconds=1e-9))
@@ -226,7 +221,7 @@ def test_fresh_ignores_a_checkpoint(inputs, tmp_path):
     run(inputs, tmp_path / "b", parameters(), Runtime(scratch=scratch, fresh=True))
 
 
-@pytest.mark.slow  # the step's own test does it for three networks
+@pytest.mark.slow  # of a step, test_step.py shows it; that the stage gives its devices to the steps, this does
 def test_two_devices_train_the_same_model_to_rounding(inputs, tmp_path, two_devices):
     from alexnet_tf.models.weights import load_arrays
 
@@ -328,12 +323,7 @@ class Steps(SilentProgress):
         if "loss" in figures:  # the first call tells how far an earlier process came
             (out / "stepping").touch()
 
-runtime = Runtime(
-    scratch=out / "scratch",
-    checkpoint_interval_seconds=float(sys.argv[4]),
-    devices=tuple(sys.argv[5:]),
-    progress=Steps(),
-)
+runtime = Runtime(scratch=out / "scratch", checkpoint_interval_seconds=float(sys.argv[4]), progress=Steps())
 interruption = Interruption(runtime.stop, "train")
 try:
     with interruption.heard():
@@ -348,10 +338,10 @@ except (Stopped, KeyboardInterrupt) as error:
 def start(inputs, tmp_path, root):
     """Start processes that train `params` into a folder."""
 
-    def process(out, params, devices=(), *, interval=-1.0):
+    def process(out, params, *, interval=-1.0):
         out.mkdir(exist_ok=True)
         (tmp_path / "params.json").write_text(params.model_dump_json())
-        arguments = [tmp_path / "params.json", inputs.records.parent, out, interval, *devices]
+        arguments = [tmp_path / "params.json", inputs.records.parent, out, interval]
         with (out / "log.txt").open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-c", CHILD, *map(str, arguments)], cwd=root, stdout=log, stderr=log
@@ -366,23 +356,15 @@ def require_equal(one, other):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("network", "devices"),
-    [
-        (alexnet(weight_stddev=[0.1] * 8), []),
-        (alexnet_bn(), []),
-        (alexnet_bn(), ["CPU:0", "CPU:1"]),
-        (four_layer(), []),
-    ],
-    ids=["2012", "bn", "bn on two replicas", "four layers"],
-)
-def test_killed_at_any_moment_it_ends_at_the_same_bytes(start, tmp_path, network, devices):
+@pytest.mark.parametrize("network", [alexnet(weight_stddev=[0.1] * 8), four_layer()], ids=["2012", "four layers"])
+def test_killed_at_any_moment_it_ends_at_the_same_bytes(start, tmp_path, network):
+    """As tests/pipeline/verify/test_kill_test.py has it of the optimized network, on one replica and on two."""
     params = parameters(network, epochs=30, weight_averaging=0.9, keep="best")
-    assert start(tmp_path / "whole", params, devices).wait() == 0
+    assert start(tmp_path / "whole", params).wait() == 0
     moments, killed = random.Random(1), 0
     checkpoint = tmp_path / "killed" / "scratch" / "checkpoint.safetensors"
     for _ in range(4):
-        child = start(tmp_path / "killed", params, devices)
+        child = start(tmp_path / "killed", params)
         before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else None
         # Wait until this process has taken steps, then kill it in the midst of whatever it does.
         while child.poll() is None and (not checkpoint.exists() or checkpoint.stat().st_mtime_ns == before):
@@ -393,7 +375,7 @@ def test_killed_at_any_moment_it_ends_at_the_same_bytes(start, tmp_path, network
             killed += 1
         child.wait()
     assert killed >= 2
-    assert start(tmp_path / "killed", params, devices).wait() == 0
+    assert start(tmp_path / "killed", params).wait() == 0
     require_equal(tmp_path / "killed", tmp_path / "whole")
 
 

@@ -199,17 +199,6 @@ def test_without_training_a_draw_is_ignored():
         )
 
 
-def same_map(maps):
-    """rnorm of layers-145.cfg: the sum over 5 x 5 neighbours of the same map, scale 0.001 / 25."""
-    rows, columns = maps.shape[1:3]
-    output = np.empty_like(maps)
-    for row in range(rows):
-        for column in range(columns):
-            near = maps[:, max(0, row - 2) : row + 3, max(0, column - 2) : column + 3]
-            output[:, row, column] = maps[:, row, column] / (1 + 0.001 / 25 * (near**2).sum(axis=(1, 2))) ** 0.75
-    return output
-
-
 def test_same_map_normalization_comes_between_norm2_and_pool2(record):
     spec = alexnet(weight_stddev=[0.1] * 8, same_map_normalization=True)
     model = build(spec)
@@ -217,7 +206,7 @@ def test_same_map_normalization_comes_between_norm2_and_pool2(record):
     model(random_images())
     found = record["conv"][2][0]
     normal = lrn_towers(relu(record["conv"][1][1]), spec)
-    expected = reference_towers.max_pool(same_map(normal), window=3, stride=2)
+    expected = reference_towers.max_pool(reference_lrn.same_map_normalization(normal), window=3, stride=2)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
     assert np.abs(found - reference_towers.max_pool(normal, window=3, stride=2)).max() > 1e-2
 

@@ -125,30 +125,6 @@ def test_initial_weights_have_the_deviation_of_their_layer_and_biases_are_zero()
     assert not np.array_equal(model.locals[0].kernel, other.locals[0].kernel)
 
 
-def test_bfloat16_keeps_weights_and_logits_in_float32():
-    exact, short = build(), build(precision="bfloat16")
-    assert {variable.dtype for variable in short.weights} == {"float32"}
-    logits = short(random_images(), training=True)
-    assert np.mean(logits != tf.cast(tf.cast(logits, tf.bfloat16), tf.float32)) > 0.9  # not rounded: classes would tie
-    difference = np.abs(short(random_images()) - exact(random_images())).max()
-    # Eight bits of mantissa through five layers.
-    assert 0 < difference < 0.1 * np.abs(exact(random_images())).max()
-
-
-def test_it_is_remade_from_its_configuration():
-    model = build()
-    again = type(model).from_config(model.get_config())
-    assert again.spec == model.spec
-    again(random_images())
-    again.set_weights(model.get_weights())
-    np.testing.assert_array_equal(again(random_images()), model(random_images()))
-
-
-def test_a_crop_that_is_too_small_is_refused():
-    with pytest.raises(ValueError, match="too small for this network"):
-        layer_table(four_layer(), 2, 3, 10)
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -1,5 +1,6 @@
 """Descriptions: the paper's values in Python, nothing left out in a file."""
 
+import copy
 import json
 
 import pytest
@@ -11,7 +12,7 @@ from alexnet_tf.models.four_layer_spec import FourLayerSpec
 from alexnet_tf.models.specs import AlexNetBNSpec, AlexNetSpec, Network
 from alexnet_tf.profiles import PROFILES, values
 from alexnet_tf.training import recipe
-from pipeline.config.load import load
+from pipeline.config.load import check
 from pipeline.environment.yaml_file import read
 
 SPECS = [
@@ -26,8 +27,8 @@ SPECS = [
 ]
 
 
-def nested(content, key):
-    for part in key.split("."):
+def nested(content, path):
+    for part in path:
         content = content[part]
     return content
 
@@ -35,7 +36,7 @@ def nested(content, key):
 def test_defaults_are_the_papers_text_wherever_a_profile_has_a_value():
     described = {"network": AlexNetSpec().model_dump(), "training": recipe.TrainingSpec().model_dump()}
     for key, switch in PROFILES["paper"].items():
-        assert nested(described, key) == switch.value, key
+        assert nested(described, key.split(".")) == switch.value, key
 
 
 def test_the_other_defaults_are_those_of_the_experiments(root):
@@ -117,28 +118,25 @@ def test_the_schema_of_the_file_requires_everything_and_has_no_defaults(spec):
         assert "Example" not in each["description"]
 
 
-def test_every_key_of_params_yaml_that_is_missing_is_refused(root, tmp_path):
-    """Line by line: each key that has no section under it is taken out alone. A missing `profile` is told otherwise."""
-    lines = (root / "params.yaml").read_text(encoding="utf-8").splitlines()
-    (tmp_path / "schemas").symlink_to(root / "schemas")
-    path = tmp_path / "params.yaml"
-    tried = 0
-    for number, line in enumerate(lines):
-        key, colon, value = line.partition(":")
-        if not colon or key.lstrip().startswith("#") or not value.partition("#")[0].strip():
-            continue
-        name = key.strip()
-        path.write_text("\n".join(lines[:number] + lines[number + 1 :]))
-        # The only key of a section leaves nothing of it.
-        sentence = (
-            "profile"
-            if name == "profile"
-            else rf"(\b{name} is missing; expected|a section with the keys {name}, got nothing)"
-        )
+def leaves(section, path=()):
+    for key, value in section.items():
+        if isinstance(value, dict):
+            yield from leaves(value, (*path, key))
+        else:
+            yield *path, key
+
+
+def test_every_key_of_params_yaml_that_is_missing_is_refused(root):
+    """Each is taken out alone. A missing `profile` is told otherwise."""
+    content = read(root / "params.yaml")
+    found = list(leaves(content))
+    assert len(found) > 100
+    for *parents, name in found:
+        part = copy.deepcopy(content)
+        del nested(part, parents)[name]
+        sentence = "profile" if name == "profile" else rf"{'.'.join(parents)}.*\b{name} is missing; expected"
         with pytest.raises(ConfigError, match=rf"params\.yaml: .*{sentence}"):
-            load(path)
-        tried += 1
-    assert tried > 100
+            check(part)
 
 
 def test_a_number_is_refused_where_python_takes_another_type_for_it():

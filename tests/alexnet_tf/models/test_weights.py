@@ -60,14 +60,6 @@ def test_the_bytes_are_those_of_the_library(tmp_path):
     assert (tmp_path / "a.safetensors").read_bytes() == safetensors.numpy.save(arrays, metadata)
 
 
-def test_the_library_reads_it(tmp_path):
-    save_arrays(tmp_path / "a.safetensors", ARRAYS)
-    read = safetensors.numpy.load_file(tmp_path / "a.safetensors")
-    assert read.keys() == ARRAYS.keys()
-    for name, expected in ARRAYS.items():
-        np.testing.assert_array_equal(read[name], expected)
-
-
 def test_an_array_in_another_order_in_memory_is_written_right(tmp_path):
     """`safetensors.numpy.save` 0.8.0 writes the memory in its own order."""
     array = np.arange(6, dtype=np.float32).reshape(2, 3)

@@ -9,8 +9,7 @@ from components.beam.run import run_shards
 from components.beam.worker import run_task
 from components.conversion import convert
 from components.interfaces import BeamRuntime, Runtime
-from tests.components.small_dataset import jpeg, preprocess_params, write_dataset
-from tests.components.test_validate import LIMITS
+from tests.components.small_dataset import jpeg, preprocess_params, validate_params, write_dataset
 
 
 @pytest.fixture
@@ -37,7 +36,7 @@ def carried_out(monkeypatch):
 def test_tasks_are_left_alone_and_can_be_tried_again(tmp_path, carried_out):
     images = {split: [jpeg(10 * number + n) for n in range(6)] for number, split in enumerate(("train", "test"))}
     inputs = write_dataset(tmp_path, images)
-    limits = validate.Params.model_validate(LIMITS | {"max_class_imbalance": 9.0})
+    limits = validate_params(max_class_imbalance=9.0)
     reports = validate.Outputs(tmp_path / "report", tmp_path / "verdict.json")
     validate.run(validate.Inputs(inputs["dataset"], tmp_path / "schemas"), reports, limits, Runtime())
     records = preprocess.Outputs(tmp_path / "records")

@@ -9,16 +9,9 @@ import pytest
 from alexnet_tf.errors import DataError
 from components.sources.class_folders import differing
 from components.sources.image_folder import image_folder_source
-from tests.components.sources.test_image_folder import write_image
+from tests.components.sources.placed import right, write_image
 
 COMPOSED, DECOMPOSED = "caf\u00e9", "cafe\u0301"
-
-
-def right(folder: Path) -> Path:
-    for number in range(6):
-        write_image(folder / "train" / f"c{number % 2}" / f"{number}.png", number)
-        write_image(folder / "val" / f"c{number % 2}" / f"{number}.png", 100 + number)
-    return folder
 
 
 def changed(change):

@@ -5,13 +5,13 @@ import re
 import tarfile
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from alexnet_tf.errors import DataError
 from components.sources.imagenet2012 import imagenet2012_source
 from components.sources.wordnet import class_names, imagenet_words
 from tests.components.small_dataset import jpeg
+from tests.components.sources.placed import add, everything
 
 IDS = ("n01440764", "n02012849", "n03126707")
 WORDS = "n01440764 tench, Tinca tinca\nn02012849 crane\nn03126707 crane\n"
@@ -24,12 +24,6 @@ VAL["ILSVRC2012_val_00000004.JPEG"] = IDS[1], TRAIN[IDS[0]][f"{IDS[0]}_0.JPEG"] 
 CSV = "ImageId,PredictionString\n" + "".join(
     f"{name.removesuffix('.JPEG')},{label} 1 2 3 4 {label} 5 6 7 8 \n" for name, (label, _) in VAL.items()
 )
-
-
-def add(archive, name, content):
-    entry = tarfile.TarInfo(name)
-    entry.size = len(content)
-    archive.addfile(entry, io.BytesIO(content))
 
 
 def tar(files):
@@ -80,13 +74,6 @@ def class_folders(folder):
         write(folder / "val" / label / file, content)
     (folder / "synset_words.txt").write_text(WORDS)
     return folder
-
-
-def everything(source):
-    return source.class_names, {
-        split: [vars(raw) for raw in source.read(split, np.arange(len(labels)))]
-        for split, labels in source.labels.items()
-    }
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,12 @@ import pytest
 from alexnet_tf.errors import DataError
 from components.sources.imagenet2012 import imagenet2012_source
 from tests.components.small_dataset import jpeg
+from tests.components.sources.placed import everything
 from tests.components.sources.test_imagenet2012 import (
     IDS,
     TRAIN,
     VAL,
     class_folders,
-    everything,
     kaggle,
     tar,
     tars,

@@ -14,7 +14,7 @@ from components import download
 from components.interfaces import Runtime
 from components.sources import tfds, tfds_preparation
 from components.sources.tfds import tfds_source
-from tests.components.small_dataset import contents
+from tests.components.small_dataset import contents, download_params
 
 # tensorflow-datasets 4.9.10 asks protobuf for a field's deprecated label when it reads dataset_info.json.
 pytestmark = pytest.mark.filterwarnings(r"ignore:label\(\) is deprecated:DeprecationWarning")
@@ -54,14 +54,7 @@ def prepare(folder: Path, images=IMAGES, *, shards=1, splits=("train", "test"), 
 
 def dataset(folder: Path, out: Path) -> dict[str, bytes]:
     """Return the bytes of data/dataset, made of a part of the set, so that the order decides what is in it."""
-    values = {
-        "seed": 1,
-        "source": "tfds:toy",
-        "validation_share": 0.25,
-        "subset": {"classes": None, "images_per_class": 15},
-        "sample": {f"{split}_images_per_class": 1 for split in ("train", "validation", "test")},
-    }
-    params = download.Params.model_validate(values)
+    params = download_params("tfds:toy", validation_share=0.25, subset={"classes": None, "images_per_class": 15})
     download.run(download.Inputs(), download.Outputs(out), params, Runtime(source_folder=folder))
     return contents(out)
 
@@ -160,13 +153,19 @@ WRONG = {
         DataError,
         r"toy-train\.tfrecord-00000-of-00001: expected a whole shard, found none; delete .*1\.2\.0 and run again",
     ),
-    "not prepared, no network": (lambda folder: None, "mnist", "", DataError, r"fetch .*train-images-idx3-ubyte\.gz"),
+    "not prepared, no network": (
+        lambda folder: None,
+        "mnist",
+        "",
+        DataError,
+        r"fetch .*train-images-idx3-ubyte\.gz.*put the files into .*downloads/manual",
+    ),
     "by hand, nothing placed": (
         lambda folder: None,
         "imagenet2012",
         "",
         DataError,
-        r"has to be fetched by hand, and .*empty",
+        r"has to be fetched by hand, and .*empty: .*ILSVRC2012_img_train\.tar",
     ),
     "no folder named": (
         lambda folder: None,

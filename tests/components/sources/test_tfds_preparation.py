@@ -16,6 +16,7 @@ from alexnet_tf.errors import DataError
 from components.sources import tfds_preparation
 from components.sources.tfds import tfds_source
 from tests.components.small_dataset import jpeg
+from tests.components.sources.placed import add
 
 # tensorflow-datasets 4.9.10 asks protobuf for a field's deprecated label; and its progress bars' threads outlive them.
 pytestmark = pytest.mark.filterwarnings(r"ignore:label\(\) is deprecated:DeprecationWarning")
@@ -126,12 +127,6 @@ def test_cifar_comes_from_its_archive_with_its_finest_labels(tmp_path, monkeypat
     source = tfds_source(name, tmp_path)
     assert source.class_names[-1] == last
     assert {decoded(raw).tobytes(): raw.label for split in ("train", "test") for raw in read(source, split)} == expected
-
-
-def add(archive, name, content):
-    entry = tarfile.TarInfo(name)
-    entry.size = len(content)
-    archive.addfile(entry, io.BytesIO(content))
 
 
 IMAGENETTE = ("n01440764", "n02102040", "n02979186", "n03000684", "n03028079", "n03394916", "n03417042", "n03425413",

@@ -11,6 +11,7 @@ from alexnet_tf.errors import DataError
 from components.sources import tiny_imagenet
 from components.sources.listing import listing
 from components.sources.tiny_imagenet import NAME, tiny_imagenet_source
+from tests.components.sources.placed import everything
 from tests.components.sources.test_tfds_preparation import IDS, tiny, tiny_zip
 
 # tensorflow-datasets 4.9.10 asks protobuf for a field's deprecated label.
@@ -62,13 +63,6 @@ LAYOUTS = {
     "unpacked, sorted by class": sorted_by_class,
     "unpacked beside a half download": lambda folder: [unpacked(folder), (folder / f"{NAME}.zip").write_bytes(b"PK")],
 }
-
-
-def everything(source):
-    return source.class_names, {
-        split: [vars(raw) for raw in source.read(split, np.arange(len(labels)))]
-        for split, labels in source.labels.items()
-    }
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import time
 
 import pytest
 import stub_stages
+from checkout import wait_for
 from dvc_repository import Repository
 
 # Takes steps until it is to stop, then takes as long to save as `save_seconds` says.
@@ -30,13 +31,6 @@ stub.run = run
 sys.modules[__name__] = stub
 """
 SENTENCE = "download: stopped after step 3 of 9, epoch 1 of 3; this is saved, and the same command goes on from there"
-
-
-def wait_for(path, seconds=60):
-    end = time.monotonic() + seconds
-    while not path.exists():
-        assert time.monotonic() < end, f"{path} did not appear in {seconds} s"
-        time.sleep(0.02)
 
 
 @pytest.fixture

@@ -60,10 +60,6 @@ def test_pytest_itself_collects_every_test_by_its_name(rows, root):
     assert {line.partition("[")[0] for line in collected.stdout.splitlines() if "::" in line} == set(named)
 
 
-def test_the_page_is_current(rows, root):
-    assert (root / "docs/paper.md").read_text(encoding="utf-8") == render(rows), "run `make docs`"
-
-
 def test_a_cell_cannot_break_its_table(rows):
     table = [line for line in render(rows).splitlines() if line.startswith("| ")]
     assert {line.replace("\\|", "").count(" | ") for line in table} == {2, 7}

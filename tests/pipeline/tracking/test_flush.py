@@ -96,21 +96,19 @@ def test_what_a_server_refused_is_one_sentence_and_goes_to_the_next_store(serve,
     run_stage(workspace, config, config.item("download"), recorder=MlflowTracker(workspace, print, send=False))
     (folder,) = spool.waiting(workspace.scratch)
     code = (
-        "import gc, os, sys; from pathlib import Path; from pipeline.tracking.flush import reason, send\n"
+        "import os, sys; from pathlib import Path; from pipeline.tracking.flush import reason, send\n"
         "home, folder, *uris = sys.argv[1:]\n"
         "for uri in uris:\n"
         "    os.environ['MLFLOW_TRACKING_URI'] = uri\n"
         "    try: send(Path(home), [Path(folder)])\n"
         "    except Exception as error: print(reason(error, Path(home)))\n"
-        "print('pandas' in sys.modules, gc.isenabled(), gc.get_freeze_count() > 1000)\n"
     )
     uris = [serve(OK, FORBIDDEN), serve(GARBAGE, GARBAGE)]
     command = [sys.executable, "-c", code, str(workspace.home), str(folder), *uris]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    refused, garbled, imported = done.stdout.splitlines()
+    refused, garbled = done.stdout.splitlines()
     assert "403" in refused
     assert garbled
-    assert imported == "False True True", "MLflow is imported without pandas and without the garbage collector"
     assert folder.is_dir(), "it is kept whole"
     assert uploads.send_all(workspace.home) is None
     assert not folder.exists()

@@ -41,6 +41,7 @@ def one_pipeline_run(monkeypatch):
     """Make what this process records one pipeline run, as below one `dvc repro`."""
     processes.pipeline_key.cache_clear()
     monkeypatch.setenv("DVC_EXP_NAME", "first")
+    monkeypatch.setenv("DVC_EXP_BASELINE_REV", "0123456789abcdef")
     yield
     processes.pipeline_key.cache_clear()
 
@@ -81,6 +82,8 @@ def test_a_variant_is_one_row_with_its_stages_below(workspace, said, one_pipelin
     assert train["points"]["train/loss"] == [(1, 2.0), (2, 1.0)]
     assert train["params"]["training.epochs"] == "12"
     assert train["tags"]["devices"] == "CPU:0"
+    for run in (row, train):
+        assert (run["tags"]["dvc.exp_name"], run["tags"]["dvc.baseline_rev"]) == ("first", "0123456789abcdef")
     assert len(train["tags"]["alexnet.fingerprint"]) == 64
     assert "version.tensorflow" in train["tags"]
     assert train["datasets"] == ["sample/records/large"]
@@ -92,12 +95,14 @@ def test_a_variant_is_one_row_with_its_stages_below(workspace, said, one_pipelin
     assert second["points"]["train/loss"] == [(1, 2.0), (2, 1.0)]
 
 
-def test_a_run_is_sent_while_the_stage_runs(workspace, said):
+def test_a_run_is_sent_while_the_stage_runs(workspace, said, monkeypatch):
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "ours")
     _run(workspace, "download", "", said)
     assert said == []
     rows = read_rows(workspace.root)
     assert [row["status"] for row in rows] == ["SCHEDULED"] * 2, "nothing is trained yet"
     assert [row["below"]["download"]["status"] for row in rows] == ["FINISHED"] * 2
+    assert {run["experiment"] for row in rows for run in (row, *row["runs"])} == {"ours/sample"}
 
 
 def test_a_dead_server_never_fails_a_stage(workspace, said, monkeypatch):

@@ -7,9 +7,9 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from pathlib import Path
 
 import pytest
+from checkout import wait_for
 from dvc_repository import Repository
 from store import read_rows
 
@@ -33,6 +33,8 @@ def test_a_queued_sweep_of_four_points_leaves_whole_rows(tmp_path):
     rows = repository.rows()
     assert len(rows) == 8, "two variants of four points"
     assert len({row["tags"]["dvc.exp_name"] for row in rows}) == 4
+    baseline = repository.run("git", "rev-parse", "HEAD").stdout.strip()
+    assert {row["tags"]["dvc.baseline_rev"] for row in rows} == {baseline}
     rates = [row["params"]["training.learning_rate"] for row in rows if row["variant"] == "optimized"]
     assert sorted(rates) == ["0.1", "0.2", "0.3", "0.4"]
     for row in rows:
@@ -82,14 +84,6 @@ def kill(process: subprocess.Popen) -> None:
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(30)
-
-
-def wait_for(path: Path, seconds: float) -> None:
-    """Wait until there is a file."""
-    end = time.monotonic() + seconds
-    while not path.exists():
-        assert time.monotonic() < end, f"{path} was not made"
-        time.sleep(0.05)
 
 
 def test_a_server_killed_half_way_has_whole_rows_once_it_is_back(tmp_path, server):

@@ -45,27 +45,18 @@ def test_verify_runs_a_kept_result_from_its_own_commit_with_its_changes(kept):
     assert list((repository.root / ".alexnet/verify").iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    ("claimed", "verdict", "code"),
-    [
-        (0.25, "same results, different bytes", 0),
-        pytest.param(0.26, "within tolerance", 0, marks=pytest.mark.slow),  # test_backfill.py has it of a run
-        (0.75, "not reproduced", 1),
-    ],
-)
-def test_verify_compares_the_numbers_of_a_kept_result_where_bytes_differ(kept, claimed, verdict, code):
+def test_verify_compares_the_numbers_of_a_kept_result_where_bytes_differ(kept):
+    """What follows from other differences is told in test_certificate.py, the exit code in test_backfill.py."""
     repository, path = kept
     content = json.loads((repository.root / path).read_text())
     evaluate = next(each for each in content["row"]["standing"] if each["stage"] == "evaluate@optimized")
-    evaluate["metrics"]["test/center/top1_error"] = claimed
+    evaluate["metrics"]["test/center/top1_error"] = 0.26
     evaluate["outs"] = dict.fromkeys(evaluate["outs"], "0123456789abcdef.dir")
-    other = repository.root / "other.json"
-    other.write_text(json.dumps(content))
-    done = repository.run("alexnet", "verify", "other.json", check=False)
-    assert done.returncode == code, done.stderr
-    assert f"verdict:  {verdict}" in done.stdout
-    assert (f"center/top1_error: {claimed} -> 0.25" in done.stdout) == (claimed != 0.25)
-    assert "from:     " in done.stdout
+    (repository.root / "other.json").write_text(json.dumps(content))
+    said = repository.run("alexnet", "verify", "other.json").stdout
+    assert "verdict:  within tolerance" in said
+    assert [line.strip() for line in said.splitlines() if " -> " in line] == ["center/top1_error: 0.26 -> 0.25"]
+    assert "from:     " in said
 
 
 def test_a_kept_result_that_cannot_be_run_is_one_sentence(kept):

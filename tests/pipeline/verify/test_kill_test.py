@@ -12,7 +12,10 @@ from pipeline.environment.workspace import Workspace
 from pipeline.verify import kill_test
 from tests.clone import Clone
 
-SMALL = ("-S", "variants.optimized.training.epochs=24", "-S", "download.sample.train_images_per_class=60")
+TRAINING = {"epochs": 24, "weight_averaging": 0.9, "keep": "best"}
+SMALL = ["-S", "download.sample.train_images_per_class=60"]
+SMALL += [word for key, value in TRAINING.items() for word in ("-S", f"variants.optimized.training.{key}={value}")]
+"""With all that a checkpoint can hold."""
 
 
 @pytest.fixture(scope="module")

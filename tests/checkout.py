@@ -1,0 +1,46 @@
+"""A folder with an empty home, in which tests run the real commands as a user does."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+
+class Checkout:
+    """What a clone of this repository and one of stub stages share.
+
+    Args:
+        folder: Where it is made, with an empty home beside it.
+        name: Of the folder with the files.
+        settings: Environment variables of everything that runs in it.
+    """
+
+    def __init__(self, folder: Path, name: str, settings: dict[str, str]):
+        self.root, self.home, self.settings = folder / name, folder / "home", settings
+        self.home.mkdir()
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables of a user who has just opened a terminal."""
+        kept = {name: os.environ[name] for name in ("LANG", "TMPDIR", "SSL_CERT_FILE") if name in os.environ}
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        quiet = {"DVC_NO_ANALYTICS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
+        own = {"PATH": path, "HOME": str(self.home), "PYTHONPATH": str(self.root)}
+        return {**kept, **quiet, **own, **self.settings}
+
+    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a command in the folder and return what it did; with `check` a failure shows its output."""
+        done = subprocess.run(
+            command, cwd=self.root, env=self.environment(), capture_output=True, text=True, timeout=1800
+        )
+        if check and done.returncode:
+            raise AssertionError(f"{' '.join(command)} exited with {done.returncode}\n{done.stdout}\n{done.stderr}")
+        return done
+
+
+def wait_for(path: Path, seconds: float = 60) -> None:
+    """Wait until there is a file."""
+    end = time.monotonic() + seconds
+    while not path.exists():
+        assert time.monotonic() < end, f"{path} did not appear in {seconds} s"
+        time.sleep(0.02)

@@ -1,0 +1,53 @@
+"""When records are sent again. That they arrive whole is in test_uploads.py."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from pipeline.tracking import uploader, uploads
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """What the uploader takes for the time, set by the test."""
+    found = SimpleNamespace(now=1000.0)
+    monkeypatch.setattr(uploader, "time", SimpleNamespace(monotonic=lambda: found.now))
+    return found
+
+
+def test_a_store_that_does_not_answer_is_asked_every_twenty_seconds_and_once_at_the_end(tmp_path, monkeypatch, clock):
+    tried = []
+
+    def connect(home):
+        tried.append(clock.now)
+        raise ConnectionError(f"{home}: no answer")
+
+    monkeypatch.setattr(uploader, "connect", connect)
+    with uploads.held(tmp_path, "pipeline"):
+        sender = uploader.Uploader(tmp_path, "pipeline")
+        for tenths in range(10000, 10701):
+            clock.now = tenths / 10
+            assert not sender.round()
+        assert tried == [1000.0, 1020.0, 1040.0, 1060.0]
+        assert f"{tmp_path}: no answer" in uploads.problem(tmp_path, "pipeline")
+        sender.last_round()
+    assert tried[4:] == [1070.0]
+
+
+def test_once_it_answers_there_is_no_problem(tmp_path, monkeypatch, clock):
+    answers = [ConnectionError("no answer"), "runs"]
+
+    def connect(home):
+        if isinstance(answer := answers.pop(0), Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(uploader, "connect", connect)
+    with uploads.held(tmp_path, "pipeline"):
+        sender = uploader.Uploader(tmp_path, "pipeline")
+        sender.round()
+        clock.now += 20
+        sender.round()
+        assert uploads.problem(tmp_path, "pipeline") is None
+        clock.now += 20
+        sender.round()  # it stays connected
