@@ -12,6 +12,7 @@ from typing import Any
 from mlflow.entities import Metric, Run, ViewType
 from mlflow.tracking import MlflowClient
 
+from pipeline.environment.lock import try_lock
 from pipeline.tracking import mlflow_entities as entities
 from pipeline.tracking.mlflow_view import NAME, SAVED_VIEWS, view_path
 from pipeline.tracking.relocation import ARTIFACTS
@@ -52,7 +53,8 @@ class Runs:
         path = self._home / ".alexnet" / "tracking.lock"
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(path, "w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            if not try_lock(file):
+                fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
     def find(self, **tags: str) -> Run | None:

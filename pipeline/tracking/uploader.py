@@ -8,6 +8,7 @@ yet, and stages that DVC skips after it start no process, so a pipeline run can 
 ended.
 """
 
+import contextlib
 import sys
 import time
 from collections import Counter
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.environment.git import experiment_revision
+from pipeline.environment.lock import NoLocksError
+from pipeline.environment.os_errors import os_error_sentence
 from pipeline.environment.processes import is_alive
 from pipeline.environment.workspace import Workspace
 from pipeline.tracking import spool
@@ -132,12 +135,25 @@ def main() -> None:
     """Upload for one pipeline run, or for one stage that was started by hand."""
     root, home, kind, pipeline, process, started = sys.argv[1:]
     workspace = Workspace(Path(root), Path(home))
-    with held(workspace.home, pipeline) as first:
-        if not first:
+    try:
+        _upload(workspace, kind, pipeline, int(process), float(started))
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            told = (
+                error
+                if isinstance(error, NoLocksError)
+                else os_error_sentence(error, "the upload stopped", workspace.home)
+            )
+            problem_file(workspace.home, pipeline).write_text(str(told), encoding="utf-8")
+
+
+def _upload(workspace: Workspace, kind: str, pipeline: str, process: int, started: float) -> None:
+    with held(workspace.home, pipeline) as is_first:
+        if not is_first:
             return
         uploader = Uploader(workspace.home, pipeline)
         if kind != "hand":
-            follow(uploader, workspace, pipeline, int(process), float(started), for_part=kind == "part")
+            follow(uploader, workspace, pipeline, process, started, for_part=kind == "part")
         uploader.last_round()
         if kind != "hand":  # a stage by hand waits to read it, and removes it
             problem_file(workspace.home, pipeline).unlink(missing_ok=True)

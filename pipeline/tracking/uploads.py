@@ -1,13 +1,13 @@
 """Starts the process that sends records to MLflow (`uploader`), waits for it, and reads its problems."""
 
 import contextlib
-import fcntl
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from components.interfaces import Progress, SilentProgress
+from pipeline.environment.lock import is_at, try_lock
 from pipeline.environment.processes import is_under_dvc, pipeline_key, pipeline_process, start_module
 from pipeline.environment.provenance import dvc_command
 from pipeline.environment.workspace import Workspace
@@ -68,28 +68,31 @@ def problem_file(home: Path, pipeline: str) -> Path:
 
 @contextlib.contextmanager
 def held(home: Path, pipeline: str) -> Iterator[bool]:
-    """Be the uploader of a pipeline run while the body runs, and say whether there was none."""
+    """Be the uploader of a pipeline run while the body runs, and say whether there was none.
+
+    Raises:
+        OSError: The file system has no locks, or cannot be written.
+    """
     path = _folder(home) / f"{pipeline}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield False
+    while True:
+        with open(path, "w") as file:
+            if not try_lock(file):
+                yield False
+                return
+            if not is_at(path, file):
+                continue
+            yield True
+            path.unlink(missing_ok=True)
             return
-        yield True
-        path.unlink(missing_ok=True)
 
 
 def _is_held(path: Path) -> bool:
     try:
-        with open(path) as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except FileNotFoundError:
+        with open(path, "r+") as file:
+            return not try_lock(file)
+    except OSError:  # gone by now, or without locks, where no uploader works
         return False
-    except OSError:
-        return True
-    return False
 
 
 def send_all(home: Path, progress: Progress | None = None) -> str | None:
