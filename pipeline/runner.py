@@ -16,6 +16,7 @@ from pipeline.environment.dotted import at
 from pipeline.environment.interruption import Interrupted, Interruption
 from pipeline.environment.lock import locked
 from pipeline.environment.os_errors import os_error_sentence
+from pipeline.environment.provenance import this_machine
 from pipeline.environment.workspace import Workspace
 from pipeline.environment.yaml_file import read
 from pipeline.stages import outputs
@@ -87,7 +88,7 @@ def run_stage(
             outputs.commit(places.values())
             committed = True
             progress.line(f"{item.address}: {found}")
-            meter.write(workspace.scratch / "timings", item, identity)
+            meter.write(workspace.scratch / "timings", item, identity, this_machine(workspace.root))
             outputs.remove(checkpoint)
             if after:
                 after(tracker)

@@ -120,6 +120,12 @@ def machine(tags: Mapping[str, str]) -> dict[str, str]:
     return {name: word for name, word in tags.items() if name.startswith(("host.", "version.", "env."))}
 
 
+def on_machine(tags: Mapping[str, str], there: Mapping[str, str]) -> dict[str, str]:
+    """Replace the versions and the machine that tags name by others, if those are known."""
+    own = machine(tags) if there else {}
+    return {name: word for name, word in tags.items() if name not in own} | dict(there)
+
+
 def this_machine(root: Path) -> dict[str, str]:
     """Name versions and machine of this process."""
     return machine(provenance_tags(root))

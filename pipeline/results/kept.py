@@ -17,8 +17,10 @@ from alexnet_tf.errors import AlexNetError, DataError
 from alexnet_tf.metrics.correctness import read_correctness
 from pipeline.config.experiments import active_name, changes, require_settable
 from pipeline.config.load import Config
+from pipeline.environment.provenance import on_machine
 from pipeline.environment.workspace import Workspace
 from pipeline.results.report import costs, read_comparison
+from pipeline.stages.cost import read_machine
 from pipeline.stages.outputs import write_text
 from pipeline.tracking import origins, spool
 from pipeline.tracking.backfill import describe
@@ -151,6 +153,8 @@ class Result:
 def collect(workspace: Workspace, config: Config) -> list[Result]:
     """Describe each variant here that is trained and evaluated, and is as dvc.lock has it.
 
+    Its versions and machine are those of the training, which a scratch folder that machines share may have elsewhere.
+
     Raises:
         AlexNetError: There is none, one was trained elsewhere, or params.yaml does not say which experiment it is.
     """
@@ -169,11 +173,13 @@ def collect(workspace: Workspace, config: Config) -> list[Result]:
         require_settable(workspace, experiment, row["variant"])
         for stage in stages.values():
             stage["remake"]["reports"] = []  # paths of this machine
+        item, identity = config.item("train", row["variant"]), stages["train"]["fingerprint"]
+        trained_on = read_machine(workspace.scratch / "timings", item, identity)
         found.append(
             Result(
                 experiment=experiment,
                 changes=changes(workspace, experiment, row["variant"]),
-                row=row,
+                row={**row, "tags": on_machine(row["tags"], trained_on)},
                 correct=_correct(workspace.root / config.item("evaluate", row["variant"]).outputs()["report"]),
             )
         )

@@ -146,8 +146,8 @@ def verify_result(
             params["runtime"]["source_folder"] = str(workspace.located(runtime.source_folder))
         (folder / PARAMS_FILE).write_text(json.dumps(params, indent=1), encoding="utf-8")  # JSON is YAML
         # Without the tag, the run had TensorFlow's own choice for its processor; so has its commit.
-        onednn = {"TF_ENABLE_ONEDNN_OPTS": result.row["tags"].get("env.onednn")}
-        rerun(folder, [each["stage"] for each in stages], onednn)
+        onednn = result.row["tags"].get("env.onednn")
+        rerun(folder, [each["stage"] for each in stages], {"TF_ENABLE_ONEDNN_OPTS": onednn})
         outputs = tuple(
             compared(
                 each["stage"],
@@ -160,7 +160,8 @@ def verify_result(
             for each in stages
             for path, claimed in ((name.removeprefix("dvc.out."), claimed) for name, claimed in each["outs"].items())
         )
-    here, there = this_machine(workspace.root), machine(result.row["tags"])
+    here, there = this_machine(workspace.root) | {"env.onednn": onednn}, machine(result.row["tags"])
+    here = {name: word for name, word in here.items() if word is not None}
     return Certificate(result.path, commit, False, tolerance, outputs, here, claimed_on=there)
 
 
