@@ -37,7 +37,7 @@ def provenance_tags(root: Path) -> dict[str, str]:
         is a Git repository with a commit, the branch only where one is checked out, `git.dirty` only where Git can
         tell, and `git.changed_files` where it is true.
     """
-    tags = {"version.python": platform.python_version(), "env.sha256": _environment()} | _machine()
+    tags = {"version.python": platform.python_version(), "env.sha256": _environment()} | host_tags()
     for package in _PACKAGES:
         try:
             tags[f"version.{package}"] = metadata.version(package)
@@ -83,7 +83,8 @@ def processor() -> str:
     return ", ".join(filter(None, (processor_name(), " ".join(processor_features()))))
 
 
-def _machine() -> dict[str, str]:
+def host_tags() -> dict[str, str]:
+    """Tags `host.*`: the machine that this process runs on."""
     import psutil
 
     gibibytes = psutil.virtual_memory().total / 2**30
@@ -118,6 +119,12 @@ def dvc_command() -> list[str]:
 def machine(tags: Mapping[str, str]) -> dict[str, str]:
     """Pick what names versions and machine."""
     return {name: word for name, word in tags.items() if name.startswith(("host.", "version.", "env."))}
+
+
+def words_of(tags: Mapping[str, str]) -> str:
+    """Name a machine in words, such as `2 cores of AMD EPYC, avx2, NVIDIA H200`; older results do not tell all."""
+    cores = f"{tags.get('host.cpus', 'some')} cores of {tags.get('host.cpu', 'a processor that was not recorded')}"
+    return ", ".join(filter(None, (cores, tags.get("host.gpus"))))
 
 
 def on_machine(tags: Mapping[str, str], there: Mapping[str, str]) -> dict[str, str]:

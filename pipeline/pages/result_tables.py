@@ -27,6 +27,7 @@ from alexnet_tf.comparison.page import headline, table
 from alexnet_tf.errors import AlexNetError, DataError
 from alexnet_tf.text_tables import markdown_table
 from pipeline.config.experiments import names
+from pipeline.environment.provenance import words_of
 from pipeline.environment.yaml_file import read
 from pipeline.results import ablations, pretrained
 from pipeline.results.ensembles import averages_table
@@ -229,7 +230,7 @@ def verified_table(root: Path, experiment: str) -> str:
             )
         same = sum(each["claimed"] == each["reproduced"] for each in certificate["outputs"])
         machine = certificate["machine"]
-        place = f"{machine['host.cpus']} cores of {machine['host.cpu']}, TensorFlow {machine['version.tensorflow']}"
+        place = f"{words_of(machine)}, TensorFlow {machine['version.tensorflow']}"
         lines.append([f"`{claim}`", f"{same} of {len(certificate['outputs'])}", certificate["verdict"], place])
     return markdown_table(lines)
 

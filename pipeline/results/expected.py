@@ -17,7 +17,7 @@ from alexnet_tf.text_tables import aligned
 from pipeline.config.experiments import active_name
 from pipeline.config.load import PARAMS_FILE, Config
 from pipeline.environment.git import changed_files
-from pipeline.environment.provenance import provenance_tags
+from pipeline.environment.provenance import this_machine, words_of
 from pipeline.environment.typed import typed
 from pipeline.environment.workspace import Workspace
 from pipeline.environment.yaml_file import read
@@ -71,7 +71,7 @@ class Outcome:
         verdict: In two or three words.
         sentence: The verdict and why.
         errors: One entry a variant and view.
-        machine: The processor of this machine, with the number of its cores.
+        machine: The processor of this machine, with the number of its cores, and GPUs beside it.
         committed_on: The same of the committed run; "" where no kept result tells.
         others_on: The same of the kept runs.
         tree: Why the tree is not clean and what to do about it; "" where dvc.lock and metrics.json are HEAD's.
@@ -131,9 +131,8 @@ def outcome(workspace: Workspace, config: Config, comparison: Mapping[str, Any])
         errors += [_expected(comparison, variant, view, claimed, rest) for view in VIEWS]
     verdict, sentence = _verdict(workspace, errors, lock.hashes, claim.hashes)
     others_on = tuple(sorted({each.machine for each in others}))
-    tags = provenance_tags(root)
-    machine = f"{tags['host.cpus']} cores of {tags['host.cpu']}"
-    return Outcome(verdict, sentence, errors, machine, committed_on, others_on, _tree(changed_claim(root)))
+    here = words_of(this_machine(root))
+    return Outcome(verdict, sentence, errors, here, committed_on, others_on, _tree(changed_claim(root)))
 
 
 def _expected(

@@ -17,7 +17,7 @@ from alexnet_tf.errors import AlexNetError, DataError
 from alexnet_tf.metrics.correctness import read_correctness
 from pipeline.config.experiments import active_name, changes, require_settable
 from pipeline.config.load import Config
-from pipeline.environment.provenance import on_machine
+from pipeline.environment.provenance import on_machine, words_of
 from pipeline.environment.workspace import Workspace
 from pipeline.results.report import costs, read_comparison
 from pipeline.stages.cost import read_machine
@@ -108,9 +108,8 @@ class Result:
 
     @property
     def machine(self) -> str:
-        """The processor in words, with the number of its cores."""
-        known = "a processor that was not recorded" if self.processor == "not recorded" else self.processor
-        return f"{self.row['tags'].get('host.cpus', 'some')} cores of {known}"
+        """The processor in words, with the number of its cores, and GPUs beside it."""
+        return words_of(self.row["tags"])
 
     @property
     def command(self) -> str:

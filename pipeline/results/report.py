@@ -11,7 +11,7 @@ from typing import Any
 from alexnet_tf.data.record_dataset import read_manifest
 from alexnet_tf.errors import AlexNetError, DataError
 from pipeline.config.load import Config
-from pipeline.environment.provenance import provenance_tags
+from pipeline.environment.provenance import provenance_tags, words_of
 from pipeline.environment.workspace import Workspace
 from pipeline.stages.cost import read_timings
 from pipeline.stages.fingerprint import fingerprint
@@ -138,9 +138,8 @@ def origin_of(root: Path) -> dict[str, str]:
     tags = provenance_tags(root)
     commit = tags.get("mlflow.source.git.commit", "none")[:10]
     dirty = ", with uncommitted changes" if tags.get("git.dirty") == "true" else ""
-    machine = f"{tags['host.cpu']}; {tags['host.cpus']} cores, {tags['host.memory_gib']} GiB"
     return {
         "page written": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         "at commit": f"{commit}{dirty}",
-        "on machine": "; ".join(filter(None, (machine, tags.get("host.gpus")))),
+        "on machine": f"{words_of(tags)}; {tags['host.memory_gib']} GiB",
     }

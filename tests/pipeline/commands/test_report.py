@@ -34,7 +34,7 @@ def test_the_page_names_data_set_commit_machine_and_time(workspace, monkeypatch)
     monkeypatch.setattr(report, "provenance_tags", lambda root: tags | {"git.dirty": "true"})
     origin = report.origin_of(workspace.root)
     assert origin["at commit"] == "c0ffeec0ff, with uncommitted changes"
-    assert origin["on machine"] == "Abacus; 2 cores, 4.0 GiB"
+    assert origin["on machine"] == "2 cores of Abacus; 4.0 GiB"
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", origin["page written"])
     config = load(workspace.root / "params.yaml")
     assert report.data_set(workspace, config) == "sample"
