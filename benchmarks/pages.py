@@ -4,19 +4,18 @@ A page says where: `<!-- benchmark: NAME -->`, up to `<!-- end -->`; NAME is one
 """
 
 import csv
-import re
 import statistics
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
 from alexnet_tf.text_tables import markdown_table
+from pipeline.pages import blocks
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGENET_TRAINING = 1_281_167  # ILSVRC-2012
 IMAGENET = IMAGENET_TRAINING + 50_000  # with its validation split
 PAGES = ("docs/models.md", "docs/results.md", "docs/scale.md")
-_BLOCK = re.compile(r"<!-- benchmark: (\w+) -->\n.*?<!-- end -->", re.DOTALL)
 Row = dict[str, str]
 
 
@@ -29,7 +28,7 @@ def load(name: str) -> tuple[list[str], list[Row]]:
 
 def rendered(text: str) -> str:
     """Return a page with every table made anew."""
-    return _BLOCK.sub(lambda block: f"<!-- benchmark: {block[1]} -->\n{TABLES[block[1]]()}\n<!-- end -->", text)
+    return blocks.rendered(text, "benchmark", lambda name: TABLES[name]())
 
 
 def machine(name: str) -> str:
