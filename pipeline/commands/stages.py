@@ -128,7 +128,7 @@ def run(name: str, entry: str, changes: tuple[str, ...], *, fresh: bool = False)
         if name == "compare":
             _write_page(workspace, config, tracker)
         if name == "export":
-            _register(workspace, entry)
+            _register(workspace, config, item)
 
     workers = cluster()  # of several workers one alone records
     recorder = MlflowTracker(workspace, say) if workers is None or workers.is_chief else None
@@ -162,19 +162,21 @@ def _write_page(workspace: "Workspace", config: "Config", tracker: "Tracker") ->
         say(f"reports/report.html was not written: {error}; `alexnet report` tries again")
 
 
-def _register(workspace: "Workspace", variant: str) -> None:
+def _register(workspace: "Workspace", config: "Config", item: Item) -> None:
     """Put a blessed export into MLflow's registry; the export is complete without it, so a fault is only reported."""
     import json
 
     from alexnet_tf.errors import AlexNetError
+    from pipeline.stages.fingerprint import fingerprint
     from pipeline.tracking.model_registry import register
 
+    variant, identity = item.key, fingerprint(workspace.root, item, config.params[item.address])
     folder = workspace.root / "exports" / variant
     if not json.loads((folder / "blessing.json").read_text(encoding="utf-8"))["blessed"]:
         return
     place = f"the model is in exports/{variant}/saved_model"
     try:
-        registered = register(workspace.home, folder, variant, "challenger")
+        registered = register(workspace.home, folder, variant, "challenger", identity)
     except AlexNetError as error:
         say(f"{place}; {error}; `alexnet promote {variant}` registers it later")
     else:

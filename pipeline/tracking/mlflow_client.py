@@ -57,10 +57,16 @@ class Runs:
                 fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
-    def find(self, **tags: str) -> Run | None:
-        """Find the newest run that carries all `tags`; `__` in a name is a dot."""
-        found = self.search(" and ".join(f"tags.`{name.replace('__', '.')}` = '{word}'" for name, word in tags.items()))
+    def find(self, tags: Mapping[str, str], status: str = "") -> Run | None:
+        """Find the newest run that carries all `tags`, of those that ended with `status` if that is given."""
+        found = self.find_all(tags, status, limit=1)
         return found[0] if found else None
+
+    def find_all(self, tags: Mapping[str, str], status: str = "", limit: int = 1000) -> list[Run]:
+        """List the runs that carry all `tags`, the newest first."""
+        filters = [f"tags.`{name}` = '{word}'" for name, word in tags.items()]
+        ended = [f"attributes.status = '{status}'"] if status else []
+        return self.search(" and ".join([*filters, *ended]), limit)
 
     def search(self, filters: str, limit: int = 1000) -> list[Run]:
         """List runs of all data sets, the newest first."""

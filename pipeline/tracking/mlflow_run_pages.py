@@ -58,8 +58,7 @@ class RunPages:
     def _versions(self, row: Run) -> list[tuple[str, str]]:
         """Find the versions in the model registry that were made of a row's export, or of the one that it skipped."""
         own, variant = row.info.run_id, row.data.tags["alexnet.variant"]
-        address = f"export@{variant}"
-        below = self._runs.search(f"tags.`mlflow.parentRunId` = '{own}' and tags.`dvc.stage` = '{address}'")
+        below = self._runs.find_all({"mlflow.parentRunId": own, "dvc.stage": f"export@{variant}"})
         exports = {run.info.run_id for run in below}
         if skipped := row.data.tags.get("skipped.export"):
             exports |= {skipped, self._runs.client.get_run(skipped).data.tags["mlflow.parentRunId"]}

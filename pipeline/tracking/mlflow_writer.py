@@ -132,7 +132,7 @@ class MlflowWriter:
         """Find or make the run of the stage below a row; found again only when a spool is sent twice."""
         stage = event["stage"]
         identity = f"{event['run']}-{row['key'][:8]}"
-        if found := self._runs.find(alexnet__run=identity):
+        if found := self._runs.find({"alexnet.run": identity}):
             self._runs.complete_params(found, stage["params"])
             return found.info.run_id
         tags = {
@@ -152,7 +152,7 @@ class MlflowWriter:
             stages: Descriptions of the stages.
             state: Tags that the row gets when it has all the rest.
         """
-        below = self._runs.search(f"tags.`mlflow.parentRunId` = '{row_id}'")
+        below = self._runs.find_all({"mlflow.parentRunId": row_id})
         made = [run for run in reversed(below) if run.info.status not in ("KILLED", "FAILED")]
         own = {run.data.tags.get("dvc.stage"): run for run in made}  # of several, the newest
         row = self._runs.client.get_run(row_id)
@@ -181,9 +181,7 @@ class MlflowWriter:
             wanted = {"alexnet.fingerprint": stage["fingerprint"]}
         else:
             wanted = {"dvc.stage": stage["stage"]} | stage["outs"]
-        filters = [f"tags.`{name}` = '{word}'" for name, word in wanted.items()]
-        found = self._runs.search(" and ".join([*filters, "attributes.status = 'FINISHED'"]), limit=1)
-        return found[0] if found else None
+        return self._runs.find(wanted, "FINISHED")
 
     def _taken_over(
         self, row: Run, stage: dict[str, Any], producer: Run, history: Callable[[Run], list[Metric]]
