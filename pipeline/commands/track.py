@@ -25,8 +25,7 @@ remove it, make it again (in a clone `make setup`) and activate it first.
 _REBUILD_HELP = f"""Recreate missing runs of the current state in MLflow.
 
 Every stage that is up to date in dvc.lock is linked to the stage run that made its outputs. If there is no such run (a
-fresh clone after `dvc pull`, a lost store), it is recreated from dvc.lock and the stage's reports. Before that, runs of
-earlier versions, which were all in one experiment of mlflow.db, move to the experiments of their data sets.
+fresh clone after `dvc pull`, a lost store), it is recreated from dvc.lock and the stage's reports.
 
 {example("alexnet track rebuild")}"""
 _KEEP_HELP = f"""Write the results of this repository to results/, to be committed.
@@ -110,15 +109,13 @@ def rebuild(as_json: bool) -> None:
     from pipeline.config.load import PARAMS_FILE, load
     from pipeline.environment.workspace import find_workspace
     from pipeline.stages.table import all_items, served_variants
-    from pipeline.tracking import backfill, old_layout, uploads
+    from pipeline.tracking import backfill, uploads
     from pipeline.tracking.tracking_uri import tracking_uri
 
     workspace = find_workspace()
     config = load(workspace.root / PARAMS_FILE)
     if not uploads.wait(workspace.home, backfill.PATIENCE_SECONDS):
         raise AlexNetError("a pipeline run is being recorded; run `alexnet track rebuild` again when it has ended")
-    if moved := old_layout.move(workspace.home):
-        say(f"{moved} parent runs moved to experiments of their data sets; backup: {old_layout.BACKUP}")
     event = backfill.describe(workspace, config)
     if event is None:
         raise AlexNetError(

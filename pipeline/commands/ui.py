@@ -25,7 +25,6 @@ def command(port: int | None, browser: bool | None) -> None:
     from pipeline.environment.workspace import find_workspace
     from pipeline.tracking.backfill import complete
     from pipeline.tracking.mlflow_server import board_path, serve
-    from pipeline.tracking.old_layout import rows_left
     from pipeline.tracking.origins import current_data_set
     from pipeline.tracking.tracking_uri import is_server, tracking_uri
 
@@ -35,8 +34,6 @@ def command(port: int | None, browser: bool | None) -> None:
     chosen = None if is_server(uri) else _usable(port)
     if problem := complete(workspace, config):
         say(f"MLflow: {problem}; the records are in .alexnet/spool, `alexnet track sync` sends them")
-    if rows := rows_left(workspace.home):
-        say(f"{rows} runs of an earlier version are in the experiment `alexnet`; `alexnet track rebuild` moves them")
     if chosen is None:
         click.echo(f"MLFLOW_TRACKING_URI is set, so no server is started here: the runs are at {uri}")
         return

@@ -76,8 +76,8 @@ class Runs:
 
     @functools.cached_property
     def results(self) -> set[str]:
-        """Paths of the kept results that have rows, as this version makes them."""
-        found = self.search("tags.`alexnet.result` LIKE '%' and tags.`alexnet.command` LIKE '%'", limit=_MAX_ROWS)
+        """Paths of the kept results that have rows."""
+        found = self.search("tags.`alexnet.result` LIKE '%'", limit=_MAX_ROWS)
         return {run.data.tags["alexnet.result"] for run in found}
 
     def make(
@@ -150,10 +150,9 @@ class Runs:
         return found.experiment_id
 
     def _find_experiments(self) -> dict[str, str]:
-        """Name -> id, their views renewed; the one of the bare name is where earlier versions put all runs."""
-        base = experiment_name()
+        """Name -> id, their views renewed."""
         found = self.client.search_experiments(ViewType.ACTIVE_ONLY)
-        own = [each for each in found if each.name == base or each.name.startswith(f"{base}/")]
+        own = [each for each in found if each.name.startswith(f"{experiment_name()}/")]
         for experiment in own:
             for key, word in {**_TAGS, _NOTE: _note(experiment.name, experiment.experiment_id)}.items():
                 if experiment.tags.get(key) != word:
