@@ -3,27 +3,17 @@
 A page says where: `<!-- benchmark: NAME -->`, up to `<!-- end -->`; NAME is one of `TABLES`.
 """
 
-import csv
 import statistics
 from collections import defaultdict
 from collections.abc import Sequence
-from pathlib import Path
 
 from alexnet_tf.text_tables import markdown_table
+from benchmarks.results import ROOT, Row, load
 from pipeline.pages import blocks
 
-ROOT = Path(__file__).resolve().parent.parent
 IMAGENET_TRAINING = 1_281_167  # ILSVRC-2012
 IMAGENET = IMAGENET_TRAINING + 50_000  # with its validation split
 PAGES = ("docs/models.md", "docs/results.md", "docs/scale.md")
-Row = dict[str, str]
-
-
-def load(name: str) -> tuple[list[str], list[Row]]:
-    """Return the comment lines and the rows of benchmarks/results/NAME.csv."""
-    lines = (ROOT / "benchmarks" / "results" / f"{name}.csv").read_text().splitlines()
-    comments = [line.removeprefix("# ") for line in lines if line.startswith("#")]
-    return comments, list(csv.DictReader(line for line in lines if not line.startswith("#")))
 
 
 def rendered(text: str) -> str:

@@ -8,13 +8,12 @@ has stalled when the mean loss of its last epoch is above 0.98 ln K. The data ar
 seed changes the training alone.
 """
 
-import csv
 import json
 from pathlib import Path
 
 import click
 
-from benchmarks import pages
+from benchmarks import pages, results
 from benchmarks.machine import describe
 from pipeline.config.load import PARAMS_FILE, load
 from pipeline.environment.workspace import find_workspace
@@ -46,8 +45,8 @@ def main(profiles: tuple[str, ...], seeds: int, changes: tuple[str, ...]) -> Non
             last = content["last"]
             rows.append((profile, changed, seed, content["stalled"], last["train_loss"], last["validation_top1_error"]))
             click.echo(" ".join(f"{name}={value}" for name, value in zip(COLUMNS, rows[-1], strict=True)), err=True)
-    _write(root / "benchmarks" / "results" / "stall_rate.csv", rows)
-    click.echo(pages.stall_rate(pages.load("stall_rate")[1]))
+    _write(rows)
+    click.echo(pages.stall_rate(results.load("stall_rate")[1]))
 
 
 def _train(folder: Path, root: Path, changes: tuple[str, ...]) -> None:
@@ -57,15 +56,12 @@ def _train(folder: Path, root: Path, changes: tuple[str, ...]) -> None:
         raise click.ClickException(f"the training failed: see {folder / 'log.txt'}")
 
 
-def _write(path: Path, rows: list[tuple]) -> None:
-    path.parent.mkdir(exist_ok=True)
-    before = [tuple(row.values()) for row in pages.load("stall_rate")[1]] if path.exists() else []
-    new = [(*row, "; ".join(describe())) for row in rows]
-    whole = {tuple(map(str, row[:3])): row for row in (*before, *new)}  # of profile, change and seed the latest
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow((*COLUMNS, "machine"))
-        writer.writerows(whole.values())
+def _write(rows: list[tuple]) -> None:
+    machine = "; ".join(describe())
+    new: list[dict[str, object]] = [dict(zip((*COLUMNS, "machine"), (*row, machine), strict=True)) for row in rows]
+    # Of profile, change and seed the latest.
+    whole = {tuple(str(row[name]) for name in COLUMNS[:3]): row for row in (*results.load("stall_rate")[1], *new)}
+    results.write("stall_rate", list(whole.values()))
 
 
 if __name__ == "__main__":

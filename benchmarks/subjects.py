@@ -26,12 +26,12 @@ from alexnet_tf.models.layer_table import layer_table
 from alexnet_tf.models.specs import Network
 from benchmarks.noise_records import CLASSES, SIZE, write_records
 from benchmarks.peers import keras_fit, torch_step
+from benchmarks.results import ROOT
 from pipeline.environment.yaml_file import read
 
 if TYPE_CHECKING:
     from alexnet_tf.training.step import TrainStep
 
-ROOT = Path(__file__).resolve().parent.parent
 
 WARM_UP = 2  # steps before those that are timed
 SIZES = {  # sides in pixels of the images that are stored and of those that crops are taken from; classes
