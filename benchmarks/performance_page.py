@@ -8,6 +8,7 @@ from collections import defaultdict
 from pathlib import Path
 from string import Template
 
+from alexnet_tf.plotting import new_figure, png
 from alexnet_tf.text_tables import markdown_table
 from benchmarks.pages import machine
 from benchmarks.results import FOLDER, ROOT, load
@@ -168,12 +169,8 @@ def _median(rounds: dict[str, dict[str, float]], figure: str) -> float:
 
 def plot(rounds: dict[int, dict[Key, dict[str, float]]], path: Path) -> None:
     """Draw images/s of every subject beside the ceiling."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(8, 3.2), layout="constrained")
+    figure = new_figure(8, 3.2)
+    axes = figure.add_subplot()
     figures = next(iter(rounds.values()))
     shown = [key for key in figures if not key[2] and work(key[0], 1) in (work("ours", 1), work("matrix product", 1))]
     for place, (name, precision, images) in enumerate(reversed(shown)):
@@ -185,8 +182,7 @@ def plot(rounds: dict[int, dict[Key, dict[str, float]]], path: Path) -> None:
     axes.set_xlabel("images per second (line: lowest and highest of the rounds)", fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)
     path.parent.mkdir(exist_ok=True)
-    figure.savefig(path, dpi=110, metadata={"Software": None})
-    pyplot.close(figure)
+    path.write_bytes(png(figure))
 
 
 def section(path: Path) -> str:
