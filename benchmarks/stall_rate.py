@@ -15,7 +15,7 @@ import click
 
 from benchmarks import pages, results
 from benchmarks.machine import describe
-from pipeline.config.load import PARAMS_FILE, load
+from pipeline.config.load import load
 from pipeline.environment.workspace import find_workspace
 from pipeline.stages.fingerprint import fingerprint
 from pipeline.verify import sandbox
@@ -35,7 +35,7 @@ def main(profiles: tuple[str, ...], seeds: int, changes: tuple[str, ...]) -> Non
     for profile in profiles:
         for seed in range(1, seeds + 1):
             own = (*changes, f"variants.faithful.profile={profile}", f"seed={seed}")
-            config = load(root / PARAMS_FILE, own)
+            config = load(root, own)
             item = config.item("train", "faithful")
             folder = root / ".alexnet" / "stall_rate" / fingerprint(root, item, config.params[item.address])
             metrics = folder / "reports" / "train" / "faithful" / "metrics.json"

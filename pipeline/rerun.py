@@ -3,7 +3,7 @@
 import sys
 
 from alexnet_tf.errors import AlexNetError
-from pipeline.config.load import PARAMS_FILE, load
+from pipeline.config.load import load
 from pipeline.environment.interruption import Interrupted
 from pipeline.environment.lean_imports import lean_imports
 from pipeline.environment.progress import progress_for
@@ -17,7 +17,7 @@ def main() -> int:
     lean_imports()
     workspace = find_workspace()
     try:
-        config = load(workspace.root / PARAMS_FILE)
+        config = load(workspace.root)
         item = next(each for each in all_items(config.values) if each.address == sys.argv[1])
         run_stage(workspace, config, item, progress=progress_for())
     except (AlexNetError, Interrupted) as error:

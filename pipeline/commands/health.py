@@ -188,7 +188,7 @@ def _checkpoints(workspace: Workspace) -> Finding:
     """Name what trainings left that did not end; only a person knows whether one is still to go on."""
     config = importlib.import_module("pipeline.config.load")
     try:
-        present = config.load(workspace.root / config.PARAMS_FILE)
+        present = config.load(workspace.root)
     except AlexNetError:
         return Finding("checkpoint", "warn", "not compared with params.yaml, which is invalid", "see params")
     kept = kept_checkpoints(workspace, present)
@@ -209,7 +209,7 @@ def _checkpoints(workspace: Workspace) -> Finding:
 def _params(workspace: Workspace) -> Finding:
     config = importlib.import_module("pipeline.config.load")
     try:
-        variants = config.load(workspace.root / config.PARAMS_FILE).values["variants"]
+        variants = config.load(workspace.root).values["variants"]
     except LocalParamsError as error:
         return Finding("params", "fail", str(error), f"correct {LOCAL_FILE}")
     except AlexNetError as error:
@@ -225,7 +225,7 @@ def _params(workspace: Workspace) -> Finding:
 def _source(workspace: Workspace) -> Finding:
     state = importlib.import_module("pipeline.stages.source_state")
     config = importlib.import_module("pipeline.config.load")
-    checked = config.load(workspace.root / config.PARAMS_FILE)
+    checked = config.load(workspace.root)
     source = checked.values["download"]["source"]
     if source == "sample":
         return Finding("source", "ok", "the sample is generated")

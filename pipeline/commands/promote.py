@@ -23,13 +23,11 @@ _FILES = ("metrics.json", "correct.npz")
 @click.argument("variant", shell_complete=completion.entries("variants"))
 def command(variant: str) -> None:
     """Register the export as champion, then keep its evaluation."""
-    from pipeline.config.load import PARAMS_FILE, load
-    from pipeline.environment.workspace import find_workspace
+    from pipeline.config.load import opened
     from pipeline.stages.fingerprint import fingerprint
     from pipeline.tracking.model_registry import register
 
-    workspace = find_workspace()
-    config = load(workspace.root / PARAMS_FILE)
+    workspace, config = opened()
     item = config.item("export", variant)
     export, evaluation = workspace.root / "exports" / variant, workspace.root / "reports/evaluate" / variant
     _require_blessed(export, evaluation, variant)

@@ -33,15 +33,13 @@ errors in the range of the committed run and the kept results with the same para
 def command(ctx: click.Context, revisions: tuple[str, ...], as_json: bool) -> None:
     """Print the comparison and write the page."""
     from alexnet_tf.comparison.page import headline, table
-    from pipeline.config.load import PARAMS_FILE, load
-    from pipeline.environment.workspace import find_workspace
+    from pipeline.config.load import opened
     from pipeline.results.expected import outcome
     from pipeline.results.report import COMPARED, costs, origin_of, read_comparison, write_page, write_report
     from pipeline.results.revisions import compare_with
     from pipeline.tracking.backfill import complete
 
-    workspace = find_workspace()
-    config = load(workspace.root / PARAMS_FILE)
+    workspace, config = opened()
     measured = costs(workspace, config)
     if revisions:
         comparison, figures, notes = compare_with(workspace, config, revisions)

@@ -54,14 +54,13 @@ def average(results: tuple[Path, ...]) -> None:
 def publish(variant: str, name: str) -> None:
     """Keep a model."""
     from alexnet_tf.errors import ConfigError
-    from pipeline.config.load import PARAMS_FILE, load
-    from pipeline.environment.workspace import find_workspace
+    from pipeline.config.load import opened
     from pipeline.results.pretrained import FOLDER, keep
 
     if not re.fullmatch(r"\w[\w-]*", name):
         raise ConfigError(f"NAME: expected letters, digits, - and _, found {name!r}")
-    root = find_workspace().root
-    inputs = load(root / PARAMS_FILE).item("evaluate", variant).inputs()
+    workspace, config = opened()
+    root, inputs = workspace.root, config.item("evaluate", variant).inputs()
     said = keep(root, root / inputs["model"], root / inputs["records"], root / FOLDER / name)
     click.echo(json.dumps(said, indent=1))
 

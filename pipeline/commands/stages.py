@@ -79,12 +79,11 @@ def _command(stage: Stage) -> click.Command:
 def _check_resume(variant: str, changes: tuple[str, ...], kills: int) -> None:
     """Train twice in a scratch folder, once killed again and again; exit with 1 where the results differ."""
     from alexnet_tf.errors import TrainingError
-    from pipeline.config.load import PARAMS_FILE, load
-    from pipeline.environment.workspace import find_workspace
+    from pipeline.config.load import opened
     from pipeline.verify.kill_test import kill_test
 
-    workspace = find_workspace()
-    item = load(workspace.root / PARAMS_FILE, changes).item("train", variant)
+    workspace, config = opened(changes)
+    item = config.item("train", variant)
     verdict = kill_test(workspace, item, changes, kills, say)
     told = (
         f"{item.address}: killed {verdict.kills} times, {verdict.resumable} of them resumed from a checkpoint, "
@@ -105,16 +104,14 @@ def run(name: str, entry: str, changes: tuple[str, ...], *, fresh: bool = False)
         fresh: Ignore and delete an earlier checkpoint.
     """
     from alexnet_tf.devices.cluster import cluster
-    from pipeline.config.load import PARAMS_FILE, load
+    from pipeline.config.load import opened
     from pipeline.environment.progress import progress_for
-    from pipeline.environment.workspace import find_workspace
     from pipeline.runner import run_stage
     from pipeline.stages import installed_code
     from pipeline.stages.source_state import USES_SOURCE, listed, remember, require_current
     from pipeline.tracking.tracker import MlflowTracker
 
-    workspace = find_workspace()
-    config = load(workspace.root / PARAMS_FILE, changes)
+    workspace, config = opened(changes)
     item = config.item(name, entry)
     installed_code.require_current(workspace.root, name)
     source, folder = config.values["download"]["source"], workspace.located(config.runtime.source_folder)

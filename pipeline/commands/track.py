@@ -106,14 +106,12 @@ def relocate(as_json: bool) -> None:
 def rebuild(as_json: bool) -> None:
     """Complete the rows of the present state."""
     from alexnet_tf.errors import AlexNetError
-    from pipeline.config.load import PARAMS_FILE, load
-    from pipeline.environment.workspace import find_workspace
+    from pipeline.config.load import opened
     from pipeline.stages.table import all_items, served_variants
     from pipeline.tracking import backfill, uploads
     from pipeline.tracking.tracking_uri import tracking_uri
 
-    workspace = find_workspace()
-    config = load(workspace.root / PARAMS_FILE)
+    workspace, config = opened()
     if not uploads.wait(workspace.home, backfill.PATIENCE_SECONDS):
         raise AlexNetError("a pipeline run is being recorded; run `alexnet track rebuild` again when it has ended")
     event = backfill.describe(workspace, config)
@@ -143,13 +141,11 @@ def rebuild(as_json: bool) -> None:
 @as_json
 def keep(as_json: bool) -> None:
     """Write the results."""
-    from pipeline.config.load import PARAMS_FILE, load
+    from pipeline.config.load import PARAMS_FILE, opened
     from pipeline.environment.git import changed_files
-    from pipeline.environment.workspace import find_workspace
     from pipeline.results import kept
 
-    workspace = find_workspace()
-    config = load(workspace.root / PARAMS_FILE)
+    workspace, config = opened()
     found = kept.collect(workspace, config)
     paths = kept.keep(workspace, config, found)
     click.echo(json.dumps(paths) if as_json else "\n".join(paths))

@@ -60,7 +60,7 @@ def command(experiment: str | None, source_folder: str | None, dry_run: bool, fo
     else:
         outputs.write_text(workspace.root / PARAMS_FILE, new)
         click.echo(f"{PARAMS_FILE} is now experiment {experiment}; `dvc repro` runs it")
-    config = load(workspace.root / PARAMS_FILE)
+    config = load(workspace.root)
     files = workspace.located(config.runtime.source_folder)
     if told := state_of(workspace, config.values["download"]["source"], files).told:
         click.echo(told, err=True)

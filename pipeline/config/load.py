@@ -18,7 +18,7 @@ from pipeline.config.errors import sentence
 from pipeline.config.local_params import LOCAL_FILE, with_local
 from pipeline.config.schema import RuntimeParams, file_type
 from pipeline.environment.dotted import at
-from pipeline.environment.workspace import home_of
+from pipeline.environment.workspace import Workspace, find_workspace, home_of
 from pipeline.environment.yaml_file import read, shown, with_overrides
 from pipeline.stages.table import STAGES, Item, all_items, items
 
@@ -58,35 +58,46 @@ class Config:
         )
 
 
-def load(path: Path, overrides: Iterable[str] = ()) -> Config:
+def load(root: Path, overrides: Iterable[str] = ()) -> Config:
     """Read and check the whole of params.yaml, with what params.local.yaml has for this machine.
 
     Args:
-        path: The file; the folder `schemas` is looked for beside it, params.local.yaml in the checkout's home.
+        root: Its folder; params.local.yaml is looked for in the checkout's home.
         overrides: Texts `key=value` that take the place of what the file says.
 
     Raises:
         ConfigError: A key is unknown, missing or mistyped, a value is out of range, or two of them do not
             fit.
     """
-    content = read(path)
-    _refuse_shared(content, path.name)
+    content = read(root / PARAMS_FILE)
+    _refuse_shared(content)
     content, changed = with_overrides(content, overrides)
-    content, local = with_local(content, home_of(path.parent), changed)
-    config = check(content, name=path.name, changed=changed, local=local)
-    _check_schema(path.parent / "schemas", config.values["validate"]["reference_schema"], path.name)
+    content, local = with_local(content, home_of(root), changed)
+    config = check(content, changed=changed, local=local)
+    _check_schema(root / "schemas", config.values["validate"]["reference_schema"])
     return config
 
 
-def _refuse_shared(content: Mapping[str, Any], name: str) -> None:
+def opened(overrides: Iterable[str] = ()) -> tuple[Workspace, Config]:
+    """Find the repository upwards from the current folder, and read and check its params.yaml.
+
+    Raises:
+        AlexNetError: There is none.
+        ConfigError: As for `load`.
+    """
+    workspace = find_workspace()
+    return workspace, load(workspace.root, overrides)
+
+
+def _refuse_shared(content: Mapping[str, Any]) -> None:
     """Refuse mappings that are one by an anchor: what -S sets in one place, `dvc` loses or sets in both."""
     places: dict[int, str] = {}
 
     def look(mapping: Mapping[str, Any], at: str) -> None:
         if first := places.get(id(mapping)):
             raise ConfigError(
-                f"{name}: {first} and {at} are one mapping, by an anchor of YAML, and `-S` would change both or none; "
-                "write it out in both places"
+                f"{PARAMS_FILE}: {first} and {at} are one mapping, by an anchor of YAML, and `-S` would change both or "
+                "none; write it out in both places"
             )
         places[id(mapping)] = at
         for key, value in mapping.items():
@@ -220,11 +231,11 @@ def _check_together(values: Mapping[str, Any], source: Any) -> None:
         )
 
 
-def _check_schema(folder: Path, schema: str | None, name: str) -> None:
+def _check_schema(folder: Path, schema: str | None) -> None:
     """Find out before the download that the stage after it would miss its reference; a scratch folder has none."""
     known = sorted(path.stem for path in folder.glob("*.pbtxt"))
     if schema and folder.is_dir() and schema not in known:
         raise ConfigError(
-            f"{name} or -S: validate.reference_schema must be null or the NAME of a schemas/NAME.pbtxt "
+            f"{PARAMS_FILE} or -S: validate.reference_schema must be null or the NAME of a schemas/NAME.pbtxt "
             f"({', '.join(known) or 'there is none'}), got {schema!r}{nearest(schema, known)}"
         )

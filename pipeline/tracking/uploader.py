@@ -114,12 +114,12 @@ def follow(
 
 
 def _described(workspace: Workspace, pipeline: str) -> dict[str, Any] | None:
-    from pipeline.config.load import PARAMS_FILE, load
+    from pipeline.config.load import load
     from pipeline.tracking.backfill import describe, describe_experiment, with_files
 
     try:
         if workspace.root == workspace.home:
-            event = describe(workspace, load(workspace.root / PARAMS_FILE), pipeline)
+            event = describe(workspace, load(workspace.root), pipeline)
             return event and with_files(workspace.root, event)
         end = time.monotonic() + _COMMIT_SECONDS
         while time.monotonic() < end:

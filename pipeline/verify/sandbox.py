@@ -43,7 +43,7 @@ def main() -> int:
     """Train in the folder that the command line names."""
     folder, variant, *changes = sys.argv[1:]
     workspace = Workspace(root=Path(folder), home=Path(folder))
-    config = load(workspace.root / PARAMS_FILE, changes)
+    config = load(workspace.root, changes)
     run_stage(workspace, config, config.item("train", variant))
     return 0
 

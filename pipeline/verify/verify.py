@@ -136,7 +136,7 @@ def verify_result(
         AlexNetError: The commit is not there, or the rerun fails.
     """
     commit = _commit(workspace, result)
-    runtime = load(workspace.root / PARAMS_FILE).runtime
+    runtime = load(workspace.root).runtime
     stages = [each for each in result.row["standing"] if each["stage"].partition("@")[0] in _STAGES]
     with clean_folder(workspace, commit, None, keep=keep, say=say) as folder:
         experiment = parse(text_of(folder, result.experiment), result.experiment)

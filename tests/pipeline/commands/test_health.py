@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[3]
 def test_bfloat16_that_the_processor_only_emulates_is_a_warning(monkeypatch):
     monkeypatch.chdir(ROOT)
     config = importlib.import_module("pipeline.config.load")
-    checked = config.load(ROOT / "params.yaml", ["variants.optimized.training.precision=bfloat16"])
+    checked = config.load(ROOT, ["variants.optimized.training.precision=bfloat16"])
     monkeypatch.setattr(config, "load", lambda path: checked)
     monkeypatch.setattr(health.shutil, "which", lambda tool: None)
     for has, level in ((True, "ok"), (False, "warn")):

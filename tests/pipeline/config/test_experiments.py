@@ -65,10 +65,10 @@ def test_the_source_folder_is_kept_outside_of_what_git_sees(here, folder, line):
     assert _use("other", "--source-folder", folder).exit_code == 0
     assert line in (here / "params.local.yaml").read_text().splitlines()
     assert (here / "params.yaml").read_text() == OTHER
-    assert load.load(here / "params.yaml").runtime.source_folder == folder
+    assert load.load(here).runtime.source_folder == folder
     assert _use("stub", "--source-folder", "elsewhere").exit_code == 0
     assert _use("other").exit_code == 0
-    assert load.load(here / "params.yaml").runtime.source_folder == "elsewhere"
+    assert load.load(here).runtime.source_folder == "elsewhere"
 
 
 def test_a_dry_run_keeps_no_source_folder(here):
@@ -80,11 +80,11 @@ def test_a_source_folder_in_params_yaml_moves(here):
     """As earlier versions wrote it: it counts as it is, and the next `use` takes it out."""
     before = stub_stages.TEXT.replace("source_folder: data/sources", "source_folder: /home/me/images")
     (here / "params.yaml").write_text(before)
-    assert load.load(here / "params.yaml").runtime.source_folder == "/home/me/images"
+    assert load.load(here).runtime.source_folder == "/home/me/images"
     moved = _use("bare")
     assert moved.exit_code == 0, moved.output
     assert "/home/me" not in (here / "params.yaml").read_text()
-    assert load.load(here / "params.yaml").runtime.source_folder == "/home/me/images"
+    assert load.load(here).runtime.source_folder == "/home/me/images"
 
 
 def test_a_source_folder_that_is_not_there_is_told(here):

@@ -50,7 +50,7 @@ class Run:
 
     @property
     def config(self):
-        return load(self.root / "params.yaml")
+        return load(self.root)
 
     def came_out(self, errors, *, name="here"):
         """Leave what a `dvc repro` with these ten-crop errors does, its other outputs holding a name."""
