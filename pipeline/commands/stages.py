@@ -47,10 +47,9 @@ def _command(stage: Stage) -> click.Command:
         entry: str = "",
         fresh: bool = False,
         kill_test: int | None = None,
-        chaos: int | None = None,
     ) -> None:
-        if kills := kill_test or chaos:
-            _check_resume(entry, overrides, kills)
+        if kill_test:
+            _check_resume(entry, overrides, kill_test)
         else:
             run(stage.name, entry, overrides, fresh=fresh)
 
@@ -69,7 +68,6 @@ def _command(stage: Stage) -> click.Command:
                 help="Test recovery instead: train twice in a scratch folder, once killed N times at random moments, "
                 "and compare every byte.",
             ),
-            click.Option(["--chaos"], type=click.IntRange(min=1), hidden=True),  # the former name
         ]
     about = _ABOUT[stage.name]
     text = f"{about}\n\n{example(_EXAMPLES[stage.name])}"

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -73,7 +72,7 @@ def _await(server: "subprocess.Popen[bytes]", address: str, log: Path) -> None:
         try:
             with urllib.request.urlopen(f"{address}/health", timeout=2):
                 return
-        except (OSError, urllib.error.URLError):
+        except OSError:
             time.sleep(0.2)
     what = "ended" if server.poll() is not None else f"does not answer after {_PATIENCE_SECONDS:.0f} s"
     raise AlexNetError(f"MLflow's server {what}: {_last_words(log)}")

@@ -9,25 +9,18 @@ from pipeline.verify import kill_test
 from pipeline.verify.kill_test import Verdict
 
 
-@pytest.mark.parametrize("flag", ["--kill-test", "--chaos"])
 @pytest.mark.parametrize(("differing", "code"), [((), 0), (("models/faithful/weights.safetensors",), 1)])
-def test_the_kill_test_says_what_it_found_under_both_names(workspace, monkeypatch, flag, differing, code):
+def test_the_kill_test_says_what_it_found(workspace, monkeypatch, differing, code):
     asked = []
     monkeypatch.setattr(kill_test, "kill_test", lambda *given: asked.append(given) or Verdict(3, 2, 1, differing))
     monkeypatch.chdir(workspace.root)
-    result = CliRunner().invoke(alexnet, ["train", "faithful", flag, "3", "-S", "seed=7"])
+    result = CliRunner().invoke(alexnet, ["train", "faithful", "--kill-test", "3", "-S", "seed=7"])
     assert result.exit_code == code, result.output
     assert "killed 3 times, 2 of them resumed from a checkpoint, 1 within the write of one" in result.output
     assert all(name in result.output for name in differing)
     (_, item, changes, kills, _) = asked[0]
     assert (item.address, changes, kills) == ("train@faithful", ("seed=7",), 3)
     assert not (workspace.root / "models").exists()
-
-
-def test_the_former_name_of_the_kill_test_is_not_shown():
-    shown = CliRunner().invoke(alexnet, ["train", "--help"]).output
-    assert "--kill-test N" in shown
-    assert "--chaos" not in shown
 
 
 def test_a_stage_that_was_run_by_hand_says_what_it_wrote_and_how_dvc_learns_of_it(workspace, monkeypatch):
