@@ -43,7 +43,7 @@ IMAGES = 1000  # of the records that the real input reads, unless said otherwise
 
 
 def product(precision: str, *_: int) -> Callable[[], float]:
-    """Return a product of two 4096 x 4096 matrices; `benchmarks.training` knows its arithmetic."""
+    """Return a product of two 4096 x 4096 matrices; `benchmarks.performance_page` knows its arithmetic."""
     import tensorflow as tf
 
     matrix = tf.cast(tf.random.normal((4096, 4096)), precision)

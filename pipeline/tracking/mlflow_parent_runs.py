@@ -23,7 +23,7 @@ class ParentRuns:
     """Finds, makes, continues and ends rows; `Runs.locked` has to be held where one may be made.
 
     Args:
-        runs: The experiment that they are in.
+        runs: The experiments that they are in, one for each data set.
     """
 
     def __init__(self, runs: Runs) -> None:

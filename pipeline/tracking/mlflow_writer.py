@@ -17,7 +17,7 @@ class MlflowWriter:
     """Takes the events of one spool folder.
 
     Args:
-        runs: The experiment that they go to.
+        runs: The experiments that they go to, one for each data set.
     """
 
     def __init__(self, runs: Runs) -> None:
