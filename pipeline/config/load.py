@@ -1,5 +1,6 @@
 """params.yaml, checked as a whole before anything starts, and cut into the parameters of each stage."""
 
+import functools
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -76,6 +77,21 @@ def load(root: Path, overrides: Iterable[str] = ()) -> Config:
     config = check(content, changed=changed, local=local)
     _check_schema(root / "schemas", config.values["validate"]["reference_schema"])
     return config
+
+
+def written(root: Path) -> Mapping[str, Any]:
+    """Read params.yaml as it is written, the word `profile` in its place; again only when it has changed.
+
+    Raises:
+        ConfigError: It cannot be read.
+    """
+    path = root / PARAMS_FILE
+    return _written(path, path.stat().st_mtime_ns if path.exists() else 0)
+
+
+@functools.lru_cache(maxsize=4)
+def _written(path: Path, _modified: int) -> Mapping[str, Any]:
+    return read(path)
 
 
 def opened(overrides: Iterable[str] = ()) -> tuple[Workspace, Config]:

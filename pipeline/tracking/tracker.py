@@ -125,16 +125,10 @@ class SpoolTracker:
         except OSError as error:
             self._give_up(error)
 
-    def headline(self, prefix: str, values: Mapping[str, float]) -> None:
-        """Record numbers that the variant's own row has, too."""
-        named = {f"{prefix}/{name}": float(value) for name, value in values.items()}
-        self._record({"event": "headline", "time": now(), "values": named})
-
     def close(self, status: str, cost: dict[str, float]) -> None:
         """Record the end, wait a while for everything to be sent, and say so where that fails."""
-        if status == "FINISHED":
-            for prefix, values in headline_metrics(self._workspace.root, self._item).items():
-                self.headline(prefix, values)
+        if status == "FINISHED" and (values := headline_metrics(self._workspace.root, self._item)):
+            self._record({"event": "headline", "time": now(), "values": values})  # the variant's own row has them, too
         self._record({"event": "end", "time": now(), "status": status, "cost": cost})
         if self._send and not self._broken:
             self._see_it_off()

@@ -9,6 +9,7 @@ from alexnet_tf.errors import AlexNetError, ConfigError
 from alexnet_tf.nearest import nearest
 from pipeline.config.experiments import text_of
 from pipeline.config.load import PARAMS_FILE, Config, check, load
+from pipeline.environment.dotted import numbers
 from pipeline.environment.git import committed, has_object, uncommitted_changes
 from pipeline.environment.provenance import machine, provenance_tags, this_machine
 from pipeline.environment.workspace import Workspace
@@ -18,7 +19,7 @@ from pipeline.stages.claims import claimed_metrics
 from pipeline.stages.dvc_cache import bring, claimed_text
 from pipeline.stages.lock import LOCK_FILE, Lock, parse_lock
 from pipeline.stages.table import METRICS_FILE, Item, all_items, producers
-from pipeline.tracking.stage_runs import headline_prefix, numbers
+from pipeline.tracking.stage_runs import headline_prefix
 from pipeline.verify.certificate import Certificate, compared
 from pipeline.verify.clean_checkout import clean_folder, rerun
 
