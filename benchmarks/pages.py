@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from alexnet_tf.text_tables import markdown_table
 from benchmarks.results import ROOT, Row, load
 from pipeline.pages import blocks
+from pipeline.results.seeds_and_images import shown_error
 
 IMAGENET_TRAINING = 1_281_167  # ILSVRC-2012
 IMAGENET = IMAGENET_TRAINING + 50_000  # with its validation split
@@ -35,16 +36,15 @@ def stall_rate(rows: Sequence[Row]) -> str:
     for (profile, changed), group in groups.items():
         stalled = sum(row["stalled"] == "True" for row in group)
         losses = sorted(float(row["train_loss"]) for row in group)
-        errors = [100 * float(row["validation_top1_error"]) for row in group]
-        spread = f" ± {statistics.stdev(errors):.1f}" if len(errors) > 1 else ""
+        errors = [float(row["validation_top1_error"]) for row in group]
         lines.append(
             (
                 f"`{profile}`",
                 changed and f"`{changed}`",
                 f"{stalled} of {len(group)}",
                 f"{losses[0]:.2f} to {losses[-1]:.2f}",
-                f"{statistics.mean(errors):.1f}{spread} %",
-                ", ".join(f"{error:.1f}" for error in errors),
+                shown_error(errors, digits=1),
+                ", ".join(f"{100 * error:.1f}" for error in errors),
             )
         )
     return markdown_table(lines)

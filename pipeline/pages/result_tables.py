@@ -21,7 +21,8 @@ from pipeline.results.ensembles import averages_table
 from pipeline.results.figure1 import epochs_table
 from pipeline.results.groups import differences, grouped, shown_difference
 from pipeline.results.kept import COMPARISON, FOLDER, PATTERN, Result, load, read_result
-from pipeline.results.targets import shown_error, summary_table, targets_table
+from pipeline.results.seeds_and_images import shown_error
+from pipeline.results.targets import summary_table, targets_table
 
 PAGES = ("README.md", "docs/results.md", "docs/ablations.md")
 _ERRORS = {
@@ -157,8 +158,7 @@ def figures_table(groups: Sequence[Sequence[Result]]) -> str:
 
 def _share(group: Sequence[Result], name: str) -> str:
     values = [each.metrics[name] for each in group if name in each.metrics]
-    spread = f" ± {100 * statistics.stdev(values):.1f}" if len(values) > 1 else ""
-    return f"{100 * statistics.mean(values):.1f}{spread} %" if values else ""
+    return shown_error(values, digits=1) if values else ""
 
 
 def _error(group: Sequence[Result], name: str) -> str:

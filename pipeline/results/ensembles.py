@@ -9,7 +9,6 @@ needs the machine that trained them.
 
 import hashlib
 import math
-import statistics
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from pipeline.environment.provenance import this_machine
 from pipeline.environment.workspace import Workspace
 from pipeline.results.groups import grouped, shown_difference
 from pipeline.results.kept import FOLDER, Result, load, read_result
+from pipeline.results.seeds_and_images import shown_error
 from pipeline.stages.dvc_cache import link
 from pipeline.stages.outputs import write_text
 
@@ -193,8 +193,8 @@ def _read(path: Path) -> Averages:
 
 
 def _mean(each: Sequence[Errors], name: str) -> str:
-    values = [100 * value for errors in each if (value := getattr(errors, name)) is not None]
-    return f"{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f} %" if len(values) > 1 else ""
+    values = [value for errors in each if (value := getattr(errors, name)) is not None]
+    return shown_error(values) if len(values) > 1 else ""
 
 
 def _with_interval(errors: Errors, name: str) -> str:

@@ -12,6 +12,7 @@ from alexnet_tf.text_tables import markdown_table
 from pipeline.environment.checked_file import read_as
 from pipeline.results.groups import grouped, shown_difference
 from pipeline.results.kept import FOLDER, Result, load
+from pipeline.results.seeds_and_images import shown_error
 
 FILE = "targets.yaml"
 Quantity = Literal["ten-crop error", "seconds per epoch", "CPU-minutes of training"]
@@ -117,12 +118,6 @@ def summary_table(root: Path, experiment: str) -> str:
             lines.append([f"`{variant}`", *errors, str(len(group)), epochs, f"{minutes:.1f}", group[0].precision])
     where = "; ".join(f"{' and '.join(variants)} on {machine}" for machine, variants in machines.items())
     return f"{markdown_table(lines)}\n\nMinutes are for one training: {where}."
-
-
-def shown_error(values: Sequence[float]) -> str:
-    """Write the mean of an error over seeds in percent, with its standard deviation where there are several."""
-    spread = f" ± {100 * statistics.stdev(values):.2f}" if len(values) > 1 else ""
-    return f"{100 * statistics.mean(values):.2f}{spread} %"
 
 
 def _best(target: Target, groups: Sequence[Sequence[Result]]) -> Sequence[Result]:
