@@ -15,6 +15,7 @@ from pipeline.environment.git import CODE_AND_PARAMS, changed_files, git
 from pipeline.environment.processes import dvc_process
 
 _PACKAGES = ("tensorflow", "keras", "apache-beam", "tensorflow-datasets", "numpy", "pillow", "mlflow", "dvc")
+COMMIT = "mlflow.source.git.commit"
 _VARIABLES = {
     "dvc.exp_name": "DVC_EXP_NAME",
     "dvc.baseline_rev": "DVC_EXP_BASELINE_REV",
@@ -47,7 +48,7 @@ def provenance_tags(root: Path) -> dict[str, str]:
         if value := os.environ.get(variable):
             tags[tag] = value
     if commit := git(root, "rev-parse", "HEAD"):
-        tags["mlflow.source.git.commit"] = commit
+        tags[COMMIT] = commit
         if branch := git(root, "symbolic-ref", "--quiet", "--short", "HEAD"):  # none below `dvc exp run`
             tags["mlflow.source.git.branch"] = branch
         changed = git(root, "status", "--porcelain", "--untracked-files=no", *CODE_AND_PARAMS)

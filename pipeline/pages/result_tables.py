@@ -197,7 +197,7 @@ def verified_table(root: Path, experiment: str) -> str:
     certificates = {path: _certificate(path) for path in paths}
     for path, certificate in sorted(certificates.items(), key=lambda each: each[1]["claim"]):
         claim = certificate["claim"]
-        commit = read_result(root / claim).row["tags"]["mlflow.source.git.commit"]
+        commit = read_result(root / claim).commit
         if certificate["commit"] != commit:
             raise DataError(
                 f"{path}: expected a certificate of {claim}, which is of commit {commit[:12]}, found one of "

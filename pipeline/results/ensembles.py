@@ -72,7 +72,7 @@ def keep(workspace: Workspace, results: Sequence[Result]) -> Path:
 
 def _one_group(results: Sequence[Result]) -> list[Result]:
     groups = grouped(results)
-    data = {(each.experiment, _hash(each, "data/dataset")) for each in results}
+    data = {(each.experiment, each.outs.get("data/dataset", "")) for each in results}
     if len(groups) == len(data) == 1 and len(results) > 1:
         return groups[0]
     raise ConfigError(
@@ -82,15 +82,8 @@ def _one_group(results: Sequence[Result]) -> list[Result]:
     )
 
 
-def _hash(result: Result, path: str) -> str:
-    """What DVC calls an output of a result's run; "" for none."""
-    return next(
-        (each["outs"][name] for each in result.row["standing"] if (name := f"dvc.out.{path}") in each["outs"]), ""
-    )
-
-
 def _brought(workspace: Workspace, result: Result, path: str, folder: Path) -> Path:
-    if not link(workspace, _hash(result, path), folder / path):
+    if not link(workspace, result.outs.get(path, ""), folder / path):
         raise AlexNetError(
             f"{path} of {result.path} is not in DVC's cache here; to make it on the same kind of machine "
             f"({result.processor}), run the following and return to this commit: {result.command}"

@@ -227,13 +227,8 @@ def _decisive(params: Mapping[str, str]) -> dict[str, str]:
 
 def _is_claimed(result: Result, claim: Lock) -> bool:
     """Whether a kept result is the run that a dvc.lock describes."""
-    outs = {
-        name.removeprefix("dvc.out."): digest
-        for each in result.row["standing"]
-        for name, digest in each["outs"].items()
-    }
     path = f"reports/evaluate/{result.variant}"
-    return path in outs and outs[path] == claim.hashes.get(path)
+    return path in result.outs and result.outs[path] == claim.hashes.get(path)
 
 
 def _cells(each: Expected) -> list[str]:

@@ -17,7 +17,7 @@ from alexnet_tf.errors import AlexNetError, DataError
 from alexnet_tf.metrics.correctness import read_correctness
 from pipeline.config.experiments import active_name, changes, require_settable
 from pipeline.config.load import Config
-from pipeline.environment.provenance import on_machine, words_of
+from pipeline.environment.provenance import COMMIT, on_machine, words_of
 from pipeline.environment.workspace import Workspace
 from pipeline.results.report import costs, read_comparison
 from pipeline.stages.cost import read_machine
@@ -94,6 +94,16 @@ class Result:
         return {name: value for stage in self.row["standing"] for name, value in stage["metrics"].items()}
 
     @property
+    def outs(self) -> dict[str, str]:
+        """DVC's hash of each output, by its path."""
+        return {path: digest for stage in self.row["standing"] for path, digest in outs_of(stage).items()}
+
+    @property
+    def commit(self) -> str:
+        """The commit of its code, "" where it was made without Git."""
+        return self.row["tags"].get(COMMIT, "")
+
+    @property
     def precision(self) -> str:
         """What its layers computed in, `float32` or `bfloat16`; older results name it as a parameter alone."""
         if (bits := self.metrics.get("train/precision_bits")) is None:
@@ -147,6 +157,11 @@ class Result:
             "time": self.time,
             "rows": [{**self.row, "tags": self._tags, "state_tags": state}],
         }
+
+
+def outs_of(stage: Mapping[str, Any]) -> dict[str, str]:
+    """DVC's hash of each output of a stage of a row, by its path."""
+    return {name.removeprefix("dvc.out."): digest for name, digest in stage["outs"].items()}
 
 
 def collect(workspace: Workspace, config: Config) -> list[Result]:

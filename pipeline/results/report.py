@@ -11,7 +11,7 @@ from typing import Any
 from alexnet_tf.data.record_dataset import read_manifest
 from alexnet_tf.errors import AlexNetError, DataError
 from pipeline.config.load import Config
-from pipeline.environment.provenance import provenance_tags, words_of
+from pipeline.environment.provenance import COMMIT, provenance_tags, words_of
 from pipeline.environment.workspace import Workspace
 from pipeline.stages.cost import read_timings
 from pipeline.stages.fingerprint import fingerprint
@@ -136,7 +136,7 @@ def data_set(workspace: Workspace, config: Config) -> str:
 def origin_of(root: Path) -> dict[str, str]:
     """Say when, at which commit and on which machine a page is made."""
     tags = provenance_tags(root)
-    commit = tags.get("mlflow.source.git.commit", "none")[:10]
+    commit = tags.get(COMMIT, "none")[:10]
     dirty = ", with uncommitted changes" if tags.get("git.dirty") == "true" else ""
     return {
         "page written": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",

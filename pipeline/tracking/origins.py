@@ -13,13 +13,13 @@ from alexnet_tf.errors import ConfigError
 from pipeline.config.experiments import changes_of, named_experiment, not_settable
 from pipeline.config.load import PARAMS_FILE
 from pipeline.environment.dotted import words
+from pipeline.environment.provenance import COMMIT
 from pipeline.environment.yaml_file import parse
 
 DATA_SET = "alexnet.data_set"
 CHANGES = "alexnet.changes"
 COMMAND = "alexnet.command"
 EXPERIMENT = "alexnet.experiment"
-COMMIT = "mlflow.source.git.commit"
 _FOLDER_SOURCES = ("image_folder",)  # any folder: only the experiment's name tells one from another
 _NOT_DOWNLOADED = ("image_folder", "imagenet2012")
 _MAX_CHANGES = 4  # in a name

@@ -11,10 +11,10 @@ from pipeline.config.experiments import text_of
 from pipeline.config.load import PARAMS_FILE, Config, check, load
 from pipeline.environment.dotted import numbers
 from pipeline.environment.git import committed, has_object, uncommitted_changes
-from pipeline.environment.provenance import machine, provenance_tags, this_machine
+from pipeline.environment.provenance import COMMIT, machine, provenance_tags, this_machine
 from pipeline.environment.workspace import Workspace
 from pipeline.environment.yaml_file import parse, with_overrides
-from pipeline.results.kept import Result
+from pipeline.results.kept import Result, outs_of
 from pipeline.stages.claims import claimed_metrics
 from pipeline.stages.dvc_cache import bring, claimed_text
 from pipeline.stages.lock import LOCK_FILE, Lock, parse_lock
@@ -90,7 +90,7 @@ def _claimed_numbers(workspace: Workspace, lock: Lock, item: Item, path: str) ->
 
 def _claims(workspace: Workspace) -> tuple[str, Config, Lock]:
     root = workspace.root
-    commit = provenance_tags(root).get("mlflow.source.git.commit")
+    commit = provenance_tags(root).get(COMMIT)
     params = committed(root, "HEAD", PARAMS_FILE)
     if not commit or params is None:
         raise AlexNetError(
@@ -159,7 +159,7 @@ def verify_result(
                 tolerance=tolerance,
             )
             for each in stages
-            for path, claimed in ((name.removeprefix("dvc.out."), claimed) for name, claimed in each["outs"].items())
+            for path, claimed in outs_of(each).items()
         )
     here, there = this_machine(workspace.root) | {"env.onednn": onednn}, machine(result.row["tags"])
     here = {name: word for name, word in here.items() if word is not None}
@@ -167,8 +167,7 @@ def verify_result(
 
 
 def _commit(workspace: Workspace, result: Result) -> str:
-    commit = result.row["tags"].get("mlflow.source.git.commit", "")
-    if not commit:
+    if not (commit := result.commit):
         raise AlexNetError(
             f"{result.path}: names no commit, as it was made without Git, so its code is not known; commit and "
             f"`alexnet verify train@{result.variant}` rerun what is here now"
