@@ -29,6 +29,7 @@ from alexnet_tf.metrics.significance import paired_difference, wilson_interval
 from alexnet_tf.metrics.top_k import CONFIDENCE
 from benchmarks import pages, results
 from benchmarks.machine import describe
+from pipeline.environment.workspace import scratch_of
 from pipeline.results.pretrained import LOSS, folder_of, names
 
 if TYPE_CHECKING:
@@ -210,7 +211,7 @@ def main(model: str, view: str, chosen: tuple[str, ...], records: Path, images: 
     strategy = make_strategy([])
     classifier = in_float32(trained, strategy)
     about = hashlib.sha256((trained / "weights.safetensors").read_bytes() + original.pixels.tobytes()).hexdigest()[:12]
-    folder = results.ROOT / ".alexnet" / "corruptions" / about
+    folder = scratch_of(results.ROOT) / "corruptions" / about
     folder.mkdir(parents=True, exist_ok=True)
     found: dict[str, np.ndarray] = {}
     rows = []

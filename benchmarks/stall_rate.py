@@ -30,14 +30,15 @@ COLUMNS = ("profile", "changed", "seed", "stalled", "train_loss", "validation_to
 @click.option("--set", "-S", "changes", multiple=True, metavar="KEY=VALUE", help="As for `alexnet train`.")
 def main(profiles: tuple[str, ...], seeds: int, changes: tuple[str, ...]) -> None:
     """Train what is not trained yet, and print the table."""
-    root = find_workspace().root
+    workspace = find_workspace()
+    root = workspace.root
     changed, rows = " ".join(change.removeprefix("variants.faithful.") for change in changes), []
     for profile in profiles:
         for seed in range(1, seeds + 1):
             own = (*changes, f"variants.faithful.profile={profile}", f"seed={seed}")
             config = load(root, own)
             item = config.item("train", "faithful")
-            folder = root / ".alexnet" / "stall_rate" / fingerprint(root, item, config.params[item.address])
+            folder = workspace.scratch / "stall_rate" / fingerprint(root, item, config.params[item.address])
             metrics = folder / "reports" / "train" / "faithful" / "metrics.json"
             if not metrics.exists():
                 _train(folder, root, own)

@@ -18,7 +18,7 @@ from alexnet_tf.metrics.correctness import read_correctness
 from pipeline.config.experiments import active_name, changes, require_settable
 from pipeline.config.load import Config
 from pipeline.environment.provenance import COMMIT, on_machine, words_of
-from pipeline.environment.workspace import Workspace
+from pipeline.environment.workspace import Workspace, scratch_of
 from pipeline.results.report import costs, read_comparison
 from pipeline.stages.cost import read_machine
 from pipeline.stages.outputs import write_text
@@ -188,7 +188,7 @@ def collect(workspace: Workspace, config: Config) -> list[Result]:
         for stage in stages.values():
             stage["remake"]["reports"] = []  # paths of this machine
         item, identity = config.item("train", row["variant"]), stages["train"]["fingerprint"]
-        trained_on = read_machine(workspace.scratch / "timings", item, identity)
+        trained_on = read_machine(workspace.timings, item, identity)
         found.append(
             Result(
                 experiment=experiment,
@@ -242,7 +242,7 @@ def load(folder: Path) -> list[Result]:
 def put(home: Path, results: list[Result]) -> None:
     """Put results into the spool, to be sent like any other run."""
     for result in results:
-        spool.append(home / ".alexnet" / "spool" / f"{result.time}-{Path(result.path).stem}", result.event())
+        spool.append(spool.folder_for(scratch_of(home), result.time, Path(result.path).stem), result.event())
 
 
 def read_result(path: Path) -> Result:

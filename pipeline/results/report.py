@@ -82,7 +82,7 @@ def _timings(workspace: Workspace, config: Config, stage: str, variant: str) -> 
         identity = fingerprint(workspace.root, item, config.params[item.address])
     except OSError:
         return {}
-    return read_timings(workspace.scratch / "timings", item, identity)
+    return read_timings(workspace.timings, item, identity)
 
 
 def write_report(workspace: Workspace, config: Config) -> Path:

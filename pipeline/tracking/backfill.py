@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.config.load import PARAMS_FILE, Config, check
 from pipeline.environment.git import committed
-from pipeline.environment.workspace import Workspace
+from pipeline.environment.workspace import Workspace, scratch_of
 from pipeline.environment.yaml_file import parse
 from pipeline.stages.lock import LOCK_FILE, parse_lock, read_lock
 from pipeline.stages.table import all_items, ancestors
@@ -68,7 +68,7 @@ def is_recorded(home: Path, event: Mapping[str, Any]) -> bool:
     if store and not store.exists():
         return False
     try:
-        known = json.loads((home / ".alexnet" / _RECORDED).read_text(encoding="utf-8"))
+        known = json.loads((scratch_of(home) / _RECORDED).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
     return known == _summary(tracking_uri(home), event)
@@ -98,9 +98,9 @@ def _files(root: Path, row: Mapping[str, Any]) -> list[list[str]]:
 
 def put(home: Path, event: Mapping[str, Any]) -> Path:
     """Put a description into the spool, and remember the state that it describes."""
-    folder = home / ".alexnet" / "spool" / f"{event['time']}-standing-{uuid.uuid4().hex[:8]}"
+    folder = spool.folder_for(scratch_of(home), event["time"], f"standing-{uuid.uuid4().hex[:8]}")
     spool.append(folder, event)
-    (home / ".alexnet" / _RECORDED).write_text(json.dumps(_summary(tracking_uri(home), event)), encoding="utf-8")
+    (scratch_of(home) / _RECORDED).write_text(json.dumps(_summary(tracking_uri(home), event)), encoding="utf-8")
     return folder
 
 

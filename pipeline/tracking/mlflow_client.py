@@ -13,6 +13,7 @@ from mlflow.entities import Metric, Run, ViewType
 from mlflow.tracking import MlflowClient
 
 from pipeline.environment.lock import try_lock
+from pipeline.environment.workspace import scratch_of
 from pipeline.tracking import mlflow_entities as entities
 from pipeline.tracking.mlflow_view import NAME, SAVED_VIEWS, view_path
 from pipeline.tracking.relocation import ARTIFACTS
@@ -50,7 +51,7 @@ class Runs:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Let one process at a time make the database, the experiment and rows."""
-        path = self._home / ".alexnet" / "tracking.lock"
+        path = scratch_of(self._home) / "tracking.lock"
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(path, "w") as file:
             if not try_lock(file):
@@ -126,7 +127,7 @@ class Runs:
 
     def _find_clone(self) -> str:
         """Read the name of this clone, which is where its checkpoints are: what one can resume, it can continue."""
-        path = self._home / ".alexnet" / "clone"
+        path = scratch_of(self._home) / "clone"
         if not path.exists():
             path.write_text(uuid.uuid4().hex[:16], encoding="utf-8")
         return path.read_text(encoding="utf-8")

@@ -14,6 +14,7 @@ from typing import Any
 from pipeline.environment.processes import writer_is_alive
 
 EVENTS = "events.jsonl"
+_FOLDER = "spool"
 _UNREAD = "first.jsonl"
 LAST_EVENTS = ("end", "standing")
 
@@ -21,6 +22,11 @@ LAST_EVENTS = ("end", "standing")
 def now() -> int:
     """Milliseconds since 1970, as MLflow counts."""
     return time.time_ns() // 1_000_000
+
+
+def folder_for(scratch: Path, time: int, name: str) -> Path:
+    """Name a folder of the spool; by their names they are sent in the order of their times."""
+    return scratch / _FOLDER / f"{time}-{name}"
 
 
 def append(folder: Path, event: Mapping[str, Any]) -> None:
@@ -39,7 +45,7 @@ def append(folder: Path, event: Mapping[str, Any]) -> None:
 
 def waiting(scratch: Path) -> list[Path]:
     """List what was not sent yet, the oldest first."""
-    return sorted(path.parent for path in (scratch / "spool").glob(f"*/{EVENTS}"))
+    return sorted(path.parent for path in (scratch / _FOLDER).glob(f"*/{EVENTS}"))
 
 
 def is_growing(folder: Path) -> bool:

@@ -35,7 +35,7 @@ def earlier_stage(workspace: Workspace, item: Item, config: Config) -> dict[str,
         identity = fingerprint(workspace.root, item, config.params[item.address])
     except OSError:
         return None
-    ran_here = timings_path(workspace.scratch / "timings", item, identity).exists()
+    ran_here = timings_path(workspace.timings, item, identity).exists()
     if not ran_here and not read_lock(workspace.root).has_params(item, written(workspace.root)):
         return None
     return _described(workspace, item, identity)
@@ -60,14 +60,14 @@ def current_stage(workspace: Workspace, item: Item, config: Config) -> dict[str,
             "params": words(json.loads(config.params[item.address].model_dump_json())),
             "tags": {f"dvc.dep.{path}": digest for path, digest in inputs.items()} | {"dvc.stage": item.address},
             "curves": _curves(workspace.root / item.fill(_HISTORY)) if item.stage.name == "train" else [],
-            "cost": read_timings(workspace.scratch / "timings", item, identity),
+            "cost": read_timings(workspace.timings, item, identity),
             "reports": [str(workspace.root / path) for path in item.outputs().values() if path.startswith("reports/")],
         }
     }
 
 
 def _described(workspace: Workspace, item: Item, identity: str) -> dict[str, Any]:
-    cost = read_timings(workspace.scratch / "timings", item, identity)
+    cost = read_timings(workspace.timings, item, identity)
     return {
         "stage": item.address,
         "fingerprint": identity,

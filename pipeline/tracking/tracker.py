@@ -92,7 +92,7 @@ class SpoolTracker:
         self._workspace = workspace
         self._item = item
         self._tell = tell
-        self._folder = workspace.scratch / "spool" / f"{start['time']}-{item.address}-{start['run'][:8]}"
+        self._folder = spool.folder_for(workspace.scratch, start["time"], f"{item.address}-{start['run'][:8]}")
         self._broken = False
         self._artifacts = 0
         self._send = send

@@ -19,7 +19,7 @@ from pipeline.environment.git import experiment_revision
 from pipeline.environment.lock import NoLocksError
 from pipeline.environment.os_errors import os_error_sentence
 from pipeline.environment.processes import is_alive
-from pipeline.environment.workspace import Workspace
+from pipeline.environment.workspace import Workspace, scratch_of
 from pipeline.tracking import spool
 from pipeline.tracking.flush import connect, reason
 from pipeline.tracking.uploads import held, problem_file
@@ -76,7 +76,7 @@ class Uploader:
 
     def last_round(self) -> None:
         """Try everything once more, also after a failure; a folder that fails holds up no other."""
-        for _ in range(1 + len(spool.waiting(self._home / ".alexnet"))):
+        for _ in range(1 + len(spool.waiting(scratch_of(self._home)))):
             self._resting_until = 0.0
             while self.round():
                 time.sleep(_POLL_SECONDS)
@@ -84,7 +84,7 @@ class Uploader:
     def _claim(self, runs: "Runs") -> None:
         from pipeline.tracking.spool_reader import SpoolReader
 
-        waiting = spool.waiting(self._home / ".alexnet")
+        waiting = spool.waiting(scratch_of(self._home))
         for folder in sorted(waiting, key=lambda each: (self._failures[each], each)):
             if folder not in self._under_way:
                 reader = SpoolReader(folder, runs)

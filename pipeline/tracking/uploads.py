@@ -10,7 +10,7 @@ from components.interfaces import Progress, SilentProgress
 from pipeline.environment.lock import is_at, try_lock
 from pipeline.environment.processes import is_under_dvc, pipeline_key, pipeline_process, start_module
 from pipeline.environment.provenance import dvc_command
-from pipeline.environment.workspace import Workspace
+from pipeline.environment.workspace import Workspace, scratch_of
 from pipeline.stages.table import STAGES
 from pipeline.tracking import relocation, spool
 
@@ -58,7 +58,7 @@ def problem(home: Path, pipeline: str) -> str | None:
 
 
 def _folder(home: Path) -> Path:
-    return home / ".alexnet" / "courier"  # as earlier versions call it, which may still be at work
+    return scratch_of(home) / "courier"  # as earlier versions call it, which may still be at work
 
 
 def problem_file(home: Path, pipeline: str) -> Path:
@@ -104,7 +104,7 @@ def send_all(home: Path, progress: Progress | None = None) -> str | None:
     """
     if problem := relocation.problem(home):  # known without MLflow, and worth saying also where nothing waits
         return problem
-    folders = spool.waiting(home / ".alexnet")
+    folders = spool.waiting(scratch_of(home))
     if not folders:
         return None
     pipe, done = subprocess.PIPE, 0
