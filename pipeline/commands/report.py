@@ -38,6 +38,7 @@ def command(ctx: click.Context, revisions: tuple[str, ...], as_json: bool) -> No
     from pipeline.results.report import COMPARED, costs, origin_of, read_comparison, write_page, write_report
     from pipeline.results.revisions import compare_with
     from pipeline.tracking.backfill import complete
+    from pipeline.tracking.uploads import kept_sentence
 
     workspace, config = opened()
     measured = costs(workspace, config)
@@ -64,7 +65,7 @@ def command(ctx: click.Context, revisions: tuple[str, ...], as_json: bool) -> No
     click.echo(f"report:       {page.relative_to(workspace.root)} (open it in a browser)")
     click.echo(f"all runs:     {typed('alexnet ui')}")
     if problem := complete(workspace, config):
-        say(f"MLflow: {problem}; the records are in .alexnet/spool, `{typed('alexnet track sync')}` sends them")
+        say(kept_sentence(problem))
     found = None if revisions else outcome(workspace, config, comparison)
     for line in ["", *found.lines()] if found else []:
         click.echo(line)

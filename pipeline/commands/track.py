@@ -96,9 +96,7 @@ def relocate(as_json: bool) -> None:
     else:
         click.echo("mlflow.db names the artifacts of this folder; nothing was changed")
     if problem := tracking_uploads.send_all(home):
-        raise AlexNetError(
-            f"MLflow: {problem}; the other records are in .alexnet/spool; `alexnet track sync` sends them"
-        )
+        raise AlexNetError(tracking_uploads.kept_sentence(problem))
 
 
 @command.command("rebuild", cls=Command, help=_REBUILD_HELP, short_help="Recreate missing runs of the current state.")
@@ -122,7 +120,7 @@ def rebuild(as_json: bool) -> None:
         )
     backfill.put(workspace.home, backfill.with_files(workspace.root, event))
     if problem := uploads.send_all(workspace.home):
-        raise AlexNetError(f"MLflow: {problem}; the rows wait in .alexnet/spool, `alexnet track sync` sends them")
+        raise AlexNetError(uploads.kept_sentence(problem))
     found = {row["variant"]: [stage["stage"] for stage in row["standing"]] for row in event["rows"]}
     wanted = {
         variant: [item.address for item in all_items(config.values) if variant in served_variants(item, config.values)]
@@ -170,7 +168,7 @@ def import_(folder: Path | None, as_json: bool) -> None:
     say(f"{len(found)} results go to {tracking_uri(workspace.home)}")
     kept.put(workspace.home, found)
     if problem := tracking_uploads.send_all(workspace.home, progress_for()):
-        raise AlexNetError(f"MLflow: {problem}; the rows wait in .alexnet/spool, `alexnet track sync` sends them")
+        raise AlexNetError(tracking_uploads.kept_sentence(problem))
     uri = tracking_uri(workspace.home)
     if as_json:
         click.echo(json.dumps({"uri": uri, "results": [result.path for result in found]}, indent=1))

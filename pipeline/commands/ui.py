@@ -26,12 +26,13 @@ def command(port: int | None, browser: bool | None) -> None:
     from pipeline.tracking.mlflow_server import board_path, serve
     from pipeline.tracking.origins import current_data_set
     from pipeline.tracking.tracking_uri import is_server, tracking_uri
+    from pipeline.tracking.uploads import kept_sentence
 
     workspace, config = opened()
     uri, data_set = tracking_uri(workspace.home), current_data_set(workspace.root)
     chosen = None if is_server(uri) else _usable(port)
     if problem := complete(workspace, config):
-        say(f"MLflow: {problem}; the records are in .alexnet/spool, `alexnet track sync` sends them")
+        say(kept_sentence(problem))
     if chosen is None:
         click.echo(f"MLFLOW_TRACKING_URI is set, so no server is started here: the runs are at {uri}")
         return

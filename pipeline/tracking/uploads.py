@@ -10,6 +10,7 @@ from components.interfaces import Progress, SilentProgress
 from pipeline.environment.lock import is_at, try_lock
 from pipeline.environment.processes import is_under_dvc, pipeline_key, pipeline_process, start_module
 from pipeline.environment.provenance import dvc_command
+from pipeline.environment.typed import typed
 from pipeline.environment.workspace import Workspace, scratch_of
 from pipeline.stages.table import STAGES
 from pipeline.tracking import relocation, spool
@@ -93,6 +94,11 @@ def _is_held(path: Path) -> bool:
             return not try_lock(file)
     except OSError:  # gone by now, or without locks, where no uploader works
         return False
+
+
+def kept_sentence(problem: str) -> str:
+    """Say what keeps records from MLflow, and what sends them later."""
+    return f"MLflow: {problem}; the records are in .alexnet/spool, `{typed('alexnet track sync')}` sends them"
 
 
 def send_all(home: Path, progress: Progress | None = None) -> str | None:
