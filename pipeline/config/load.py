@@ -2,11 +2,11 @@
 
 import functools
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
@@ -160,7 +160,7 @@ def check(
     return Config(values, params, RuntimeParams.model_validate_json(json.dumps(values["runtime"])), local)
 
 
-def _resolved(content: Mapping[str, Any], source: Any) -> dict[str, Any]:
+def _resolved(content: Mapping[str, Any], source: Callable[[str], str]) -> dict[str, Any]:
     """Put the profiles' values in; what is no variant at all is left for the check to name."""
     values = dict(content)
     variants = content.get("variants")
@@ -193,7 +193,7 @@ def _json(value: Any, name: str, path: str = "") -> None:
         raise ConfigError(f"{name}: {path} is {shown(value)}; expected a number or a word, so quote it")
 
 
-def _stage_params(item: Item, values: Mapping[str, Any], source: Any) -> StageParams:
+def _stage_params(item: Item, values: Mapping[str, Any], source: Callable[[str], str]) -> StageParams:
     keys = item.params()
     fields = {field: at(values, key) for field, key in keys.items()}
     try:
@@ -202,49 +202,36 @@ def _stage_params(item: Item, values: Mapping[str, Any], source: Any) -> StagePa
         raise sentence(error, values, source, keys) from None
 
 
-def _check_together(values: Mapping[str, Any], source: Any) -> None:
+def _check_together(values: Mapping[str, Any], source: Callable[[str], str]) -> None:
     images, variants = values["images"], values["variants"]
+
+    def refuse(key: str, told: str, known: Iterable[str] = ()) -> NoReturn:
+        found = at(values, key)
+        raise ConfigError(f"{source(key)}: {key} {told}, got {found!r}{nearest(found, known)}")
+
     for name, entry in images.items():
-        if entry["size"] % entry["stored_size"]:
-            key = f"images.{name}.stored_size"
-            raise ConfigError(
-                f"{source(key)}: {key} must go into size {entry['size']} a whole number of times, "
-                f"got {entry['stored_size']}"
-            )
+        size, stored = entry["size"], entry["stored_size"]
+        if size % stored:
+            refuse(f"images.{name}.stored_size", f"must go into size {size} a whole number of times")
         try:
-            Moments.of((), entry["stored_size"], entry["size"] // entry["stored_size"])
+            Moments.of((), stored, size // stored)
         except ValueError:
-            key = f"images.{name}.size"
-            raise ConfigError(
-                f"{source(key)}: {key} is too large for stored_size {entry['stored_size']}: the colours of images that "
-                f"are enlarged so far cannot be summed exactly; take a smaller size or a larger stored_size, got "
-                f"{entry['size']}"
-            ) from None
+            refuse(
+                f"images.{name}.size",
+                f"is too large for stored_size {stored}: the colours of images that are enlarged so far cannot be "
+                "summed exactly; take a smaller size or a larger stored_size",
+            )
     for name, variant in variants.items():
         if variant["images"] not in images:
-            key = f"variants.{name}.images"
-            raise ConfigError(
-                f"{source(key)}: {key} must be an entry of images ({', '.join(images)}), "
-                f"got {variant['images']!r}{nearest(variant['images'], images)}"
-            )
+            refuse(f"variants.{name}.images", f"must be an entry of images ({', '.join(images)})", images)
         size, key = images[variant["images"]]["size"], f"variants.{name}.input.crop_size"
         if at(values, key) > size:
-            raise ConfigError(
-                f"{source(key)}: {key} must be at most {size}, the size of images.{variant['images']}, "
-                f"got {at(values, key)}"
-            )
+            refuse(key, f"must be at most {size}, the size of images.{variant['images']}")
         for key in (f"variants.{name}.training.augmentation.padding", f"variants.{name}.input.test_border"):
             if at(values, key) >= size:  # a border is mirrored
-                raise ConfigError(
-                    f"{source(key)}: {key} must be less than {size}, the size of images.{variant['images']}, "
-                    f"got {at(values, key)}"
-                )
-    baseline = values["compare"]["baseline"]
-    if baseline not in variants:
-        raise ConfigError(
-            f"{source('compare.baseline')}: compare.baseline must be a variant ({', '.join(variants)}), "
-            f"got {baseline!r}{nearest(baseline, variants)}"
-        )
+                refuse(key, f"must be less than {size}, the size of images.{variant['images']}")
+    if values["compare"]["baseline"] not in variants:
+        refuse("compare.baseline", f"must be a variant ({', '.join(variants)})", variants)
 
 
 def _check_schema(folder: Path, schema: str | None) -> None:
