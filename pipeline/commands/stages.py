@@ -120,6 +120,8 @@ def run(name: str, entry: str, changes: tuple[str, ...], *, fresh: bool = False)
     def after(tracker: "Tracker") -> None:
         if name == "download":
             remember(workspace, source, folder, listing)
+        if not os.environ.get("DVC_STAGE"):
+            _say_written(workspace, item, changes)  # before anything waits for MLflow, and Ctrl-C ends that
         if name == "compare":
             _write_page(workspace, config, tracker)
         if name == "export":
@@ -128,12 +130,15 @@ def run(name: str, entry: str, changes: tuple[str, ...], *, fresh: bool = False)
     workers = cluster()  # of several workers one alone records
     recorder = MlflowTracker(workspace, say) if workers is None or workers.is_chief else None
     run_stage(workspace, config, item, progress=progress_for(), recorder=recorder, fresh=fresh, after=after)
-    if not os.environ.get("DVC_STAGE"):
-        written = ", ".join(item.outputs().values())
-        told = f"`dvc status` shows a change until `dvc commit {item.address}`"
-        if any(not change.startswith("runtime.") for change in changes):  # DVC would take it for a run of params.yaml
-            told = "params.yaml lacks the values of -S, so do not `dvc commit` it; `dvc repro` makes it without them"
-        say(f"{item.address}: wrote {written}; {told}{_way_back(workspace, item)}")
+
+
+def _say_written(workspace: "Workspace", item: Item, changes: tuple[str, ...]) -> None:
+    """Say what a run by hand has written, and how DVC learns of it."""
+    written = ", ".join(item.outputs().values())
+    told = f"`dvc status` shows a change until `dvc commit {item.address}`"
+    if any(not change.startswith("runtime.") for change in changes):  # DVC would take it for a run of params.yaml
+        told = "params.yaml lacks the values of -S, so do not `dvc commit` it; `dvc repro` makes it without them"
+    say(f"{item.address}: wrote {written}; {told}{_way_back(workspace, item)}")
 
 
 def _way_back(workspace: "Workspace", item: Item) -> str:

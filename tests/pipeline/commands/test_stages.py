@@ -5,6 +5,8 @@ from click.testing import CliRunner
 
 from pipeline.cli import alexnet
 from pipeline.stages import dvc_cache
+from pipeline.tracking import uploads
+from pipeline.tracking.tracker import SpoolTracker
 from pipeline.verify import kill_test
 from pipeline.verify.kill_test import Verdict
 
@@ -32,6 +34,19 @@ def test_a_stage_that_was_run_by_hand_says_what_it_wrote_and_how_dvc_learns_of_i
     tried = CliRunner().invoke(alexnet, ["download", "-S", "seed=7"]).stderr
     assert "download: wrote data/dataset; params.yaml lacks the values of -S, so do not `dvc commit` it" in tried
     assert json.loads((workspace.root / "data/dataset/params.json").read_text())["seed"] == 7
+
+
+def test_ctrl_c_in_the_wait_for_mlflow_hides_nothing_of_it(workspace, monkeypatch):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(workspace.root)
+    monkeypatch.setattr(uploads, "start", lambda workspace: None)
+    monkeypatch.setattr(SpoolTracker, "_see_it_off", interrupted)
+    result = CliRunner().invoke(alexnet, ["download"])
+    assert result.exit_code == 130
+    assert "download: wrote data/dataset; `dvc status` shows a change until `dvc commit download`" in result.stderr
+    assert result.stderr.endswith("error: download: interrupted\n")
 
 
 @pytest.mark.parametrize("has_cache", [True, False])
