@@ -1,3 +1,4 @@
+import json
 import subprocess
 from pathlib import Path
 
@@ -6,7 +7,7 @@ import stub_stages
 from click.testing import CliRunner
 
 from pipeline.cli import alexnet
-from pipeline.config import load
+from pipeline.config import experiments, load
 from pipeline.environment import yaml_file
 
 ROOT = Path(__file__).parents[3]
@@ -93,6 +94,14 @@ def test_a_source_folder_that_is_not_there_is_told(here):
     told = _use("other", "--source-folder", "imagse", "--force")
     assert told.exit_code == 0
     assert "imagse does not exist yet; `alexnet download` says what belongs there" in told.output
+
+
+def test_the_experiments_are_listed_in_lines_or_as_json(here):
+    names = experiments.names(here)
+    assert [line.partition(": ")[0] for line in _use().output.splitlines()] == names
+    assert [each["name"] for each in json.loads(_use("--json").output)] == names
+    refused = _use("other", "--json")
+    assert (refused.exit_code, "leave EXPERIMENT out" in refused.output) == (2, True)
 
 
 def test_a_source_folder_that_is_a_file_or_has_no_experiment_is_refused(here):
