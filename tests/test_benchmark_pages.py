@@ -5,6 +5,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from alexnet_tf.errors import DataError
 from benchmarks import pages, results
 
 
@@ -18,6 +19,12 @@ def test_the_pages_are_those_of_the_measurements():
 def test_every_table_stands_on_a_page():
     together = "".join((pages.ROOT / page).read_text() for page in pages.PAGES)
     assert [name for name in pages.TABLES if f"<!-- benchmark: {name} -->" not in together] == []
+
+
+def test_a_table_without_an_end_takes_no_prose():
+    page = "<!-- benchmark: record_bytes -->\nprose\n<!-- benchmark: stall_rate -->\nold\n<!-- end -->\n"
+    with pytest.raises(DataError, match="found 1 of 2 that do"):
+        pages.rendered(page)
 
 
 def rows(*cells):
