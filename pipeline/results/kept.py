@@ -179,15 +179,17 @@ def collect(workspace: Workspace, config: Config) -> list[Result]:
         stages = {stage["stage"].partition("@")[0]: stage for stage in row["standing"]}
         if not {"train", "evaluate"} <= stages.keys():
             continue
-        if not stages["train"]["remake"]["cost"]:
+        train = stages["train"]
+        if "remake" not in train or not train["remake"]["cost"]:
             raise AlexNetError(
                 f"train@{row['variant']} did not run on this machine, so its seconds, versions and machine are not "
                 "known here; keep the result where it ran"
             )
         require_settable(workspace, experiment, row["variant"])
         for stage in stages.values():
-            stage["remake"]["reports"] = []  # paths of this machine
-        item, identity = config.item("train", row["variant"]), stages["train"]["fingerprint"]
+            if "remake" in stage:
+                stage["remake"]["reports"] = []  # paths of this machine
+        item, identity = config.item("train", row["variant"]), train["fingerprint"]
         trained_on = read_machine(workspace.timings, item, identity)
         found.append(
             Result(

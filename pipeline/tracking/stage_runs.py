@@ -18,6 +18,7 @@ from pipeline.stages.cost import cost_metrics, read_timings, timings_path
 from pipeline.stages.fingerprint import fingerprint
 from pipeline.stages.lock import Lock, read_lock
 from pipeline.stages.table import Item
+from pipeline.tracking.spool import StageDescription
 
 HEADLINES = {  # stage -> the file with its numbers, and their prefix on the row
     "train": ("reports/train/{variant}/metrics.json", "train"),
@@ -26,7 +27,7 @@ HEADLINES = {  # stage -> the file with its numbers, and their prefix on the row
 _HISTORY = "reports/train/{variant}/history.csv"
 
 
-def earlier_stage(workspace: Workspace, item: Item, config: Config) -> dict[str, Any] | None:
+def earlier_stage(workspace: Workspace, item: Item, config: Config) -> StageDescription | None:
     """Describe a stage that the one about to run needs; None where it is not known what made its outputs.
 
     It is known where the stage ran on this machine with the parameters of now, or was locked by DVC with them.
@@ -41,7 +42,7 @@ def earlier_stage(workspace: Workspace, item: Item, config: Config) -> dict[str,
     return _described(workspace, item, identity)
 
 
-def current_stage(workspace: Workspace, item: Item, config: Config) -> dict[str, Any] | None:
+def current_stage(workspace: Workspace, item: Item, config: Config) -> StageDescription | None:
     """Describe a stage whose parameters, code, inputs and outputs are all as DVC locked them, else None.
 
     The description has all that is needed to make its run again.
@@ -54,7 +55,8 @@ def current_stage(workspace: Workspace, item: Item, config: Config) -> dict[str,
     except OSError:
         return None
     inputs = lock.inputs(item)
-    return _described(workspace, item, identity) | {
+    return {
+        **_described(workspace, item, identity),
         "remake": {
             "time": _modified(workspace.root / next(iter(item.outputs().values()))),
             "params": words(json.loads(config.params[item.address].model_dump_json())),
@@ -62,11 +64,11 @@ def current_stage(workspace: Workspace, item: Item, config: Config) -> dict[str,
             "curves": _curves(workspace.root / item.fill(_HISTORY)) if item.stage.name == "train" else [],
             "cost": read_timings(workspace.timings, item, identity),
             "reports": [str(workspace.root / path) for path in item.outputs().values() if path.startswith("reports/")],
-        }
+        },
     }
 
 
-def _described(workspace: Workspace, item: Item, identity: str) -> dict[str, Any]:
+def _described(workspace: Workspace, item: Item, identity: str) -> StageDescription:
     cost = read_timings(workspace.timings, item, identity)
     return {
         "stage": item.address,
@@ -76,7 +78,7 @@ def _described(workspace: Workspace, item: Item, identity: str) -> dict[str, Any
     }
 
 
-def locked_stage(lock: Lock, item: Item) -> dict[str, Any] | None:
+def locked_stage(lock: Lock, item: Item) -> StageDescription | None:
     """Describe a stage of an experiment whose folder is gone, from its dvc.lock; None where that does not name it."""
     outs = _out_tags(lock, item)
     return {"stage": item.address, "fingerprint": "", "metrics": {}, "outs": outs} if outs else None

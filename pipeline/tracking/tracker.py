@@ -22,7 +22,7 @@ from pipeline.environment.workspace import Workspace
 from pipeline.stages.table import Item
 from pipeline.tracking import event_files, spool, uploads
 from pipeline.tracking.run_descriptions import dataset_entries, row_entries, run_identity, stage_entry
-from pipeline.tracking.spool import now
+from pipeline.tracking.spool import StartEvent, now
 from pipeline.tracking.stage_runs import headline_metrics
 from pipeline.tracking.tracking_uri import is_server, tracking_uri
 
@@ -57,7 +57,7 @@ class MlflowTracker:
 
     def open(self, item: Item, config: Config, fingerprint: str) -> StageTracker:
         """Start recording one run."""
-        start = {
+        start: StartEvent = {
             "event": "start",
             "run": uuid.uuid4().hex,
             "time": now(),
@@ -84,7 +84,7 @@ class SpoolTracker:
         self,
         workspace: Workspace,
         item: Item,
-        start: dict[str, Any],
+        start: StartEvent,
         tell: Callable[[str], None],
         *,
         send: bool,
@@ -176,7 +176,7 @@ class SpoolTracker:
         place = file.relative_to(self._folder).as_posix()
         self._record({"event": "artifact", "file": place, "folder": folder})
 
-    def _record(self, event: dict[str, Any]) -> None:
+    def _record(self, event: Mapping[str, Any]) -> None:
         if self._broken:
             return
         try:

@@ -13,7 +13,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline.environment.git import experiment_revision
 from pipeline.environment.lock import NoLocksError
@@ -110,10 +110,10 @@ def follow(
     event = event or {"event": "standing", "time": spool.now(), "rows": []}
     from pipeline.tracking.backfill import put
 
-    put(workspace.home, event | {"pipeline": pipeline, "otherwise": "SCHEDULED" if ended_well else "KILLED"})
+    put(workspace.home, {**event, "pipeline": pipeline, "otherwise": "SCHEDULED" if ended_well else "KILLED"})
 
 
-def _described(workspace: Workspace, pipeline: str) -> dict[str, Any] | None:
+def _described(workspace: Workspace, pipeline: str) -> spool.StandingEvent | None:
     from pipeline.config.load import load
     from pipeline.tracking.backfill import describe, describe_experiment, with_files
 
