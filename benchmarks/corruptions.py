@@ -11,7 +11,6 @@ pixels, before the views are cut; Pillow does it, and NumPy draws the noise. The
 machine has. A difference is that from the same images as they are, with a paired bootstrap interval.
 """
 
-import csv
 import hashlib
 import io
 import json
@@ -28,8 +27,9 @@ from alexnet_tf.data.npy_file import save_npy
 from alexnet_tf.data.record_dataset import RecordDataset
 from alexnet_tf.metrics.significance import paired_difference, wilson_interval
 from alexnet_tf.metrics.top_k import CONFIDENCE
-from benchmarks import pages
+from benchmarks import pages, results
 from benchmarks.machine import describe
+from pipeline.environment.workspace import scratch_of
 from pipeline.results.pretrained import LOSS, folder_of, names
 
 if TYPE_CHECKING:
@@ -37,8 +37,7 @@ if TYPE_CHECKING:
 
     from alexnet_tf.models.classifier import Classifier
 
-RECORDS = pages.ROOT / "data" / "records" / "native"
-RESULTS = pages.ROOT / "benchmarks" / "results" / "corruptions.csv"
+RECORDS = results.ROOT / "data" / "records" / "native"
 TEST_IMAGES = 10_000  # of CIFAR-10; rows of fewer do not go onto the page
 CLEAN = "none"
 _FIGURES = ("error", "low", "high", "difference", "difference_low", "difference_high")
@@ -124,8 +123,8 @@ def model_folder(model: str) -> Path:
     """
     if (Path(model) / "model.json").is_file():
         return Path(model).resolve()
-    if model in (known := names(pages.ROOT)):
-        return folder_of(pages.ROOT, model)
+    if model in (known := names(results.ROOT)):
+        return folder_of(results.ROOT, model)
     raise click.BadParameter(
         f"expected the folder of a trained model, such as models/optimized, or a kept one ({', '.join(known)}), "
         f"got {model}",
@@ -188,15 +187,11 @@ def keep(rows: Sequence[dict[str, str]]) -> None:
 
     Rows of a corruption that is not in `CHANGES` any more go.
     """
-    before = pages.load("corruptions")[1] if RESULTS.exists() else []
-    known = [each for each in before if each["corruption"] in CHANGES]
+    known = [each for each in results.load("corruptions")[1] if each["corruption"] in CHANGES]
     new = [each | {"machine": "; ".join(describe())} for each in rows]
     order = list(CHANGES)
     whole = {(each["model"], order.index(each["corruption"]), each["view"]): each for each in (*known, *new)}
-    with RESULTS.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, [*COLUMNS, "machine"], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(each for _, each in sorted(whole.items(), key=lambda item: item[0]))
+    results.write("corruptions", [each for _, each in sorted(whole.items(), key=lambda item: item[0])])
 
 
 @click.command()
@@ -216,7 +211,7 @@ def main(model: str, view: str, chosen: tuple[str, ...], records: Path, images: 
     strategy = make_strategy([])
     classifier = in_float32(trained, strategy)
     about = hashlib.sha256((trained / "weights.safetensors").read_bytes() + original.pixels.tobytes()).hexdigest()[:12]
-    folder = pages.ROOT / ".alexnet" / "corruptions" / about
+    folder = scratch_of(results.ROOT) / "corruptions" / about
     folder.mkdir(parents=True, exist_ok=True)
     found: dict[str, np.ndarray] = {}
     rows = []

@@ -13,14 +13,10 @@ ImageNet: 500 x 375 for half of the images, and log-normal around that, up to 4,
 are made; the others repeat them with other bytes.
 """
 
-import csv
-import json
 import multiprocessing
 import os
 import resource
 import shutil
-import subprocess
-import sys
 import time
 from functools import partial
 from itertools import product
@@ -30,11 +26,9 @@ import click
 
 from alexnet_tf.data.pixel_codec import FEATURES, decode_pixels, encode_pixels
 from alexnet_tf.data.tfrecord import ShardWriter, decode_example, encode_example, indexed_records, read_shard
+from benchmarks import results
 from benchmarks.generated_jpegs import CLASSES, make_dataset
-from benchmarks.machine import describe
 
-ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT / "benchmarks" / "results" / "data_side.csv"
 COLUMNS = ("records", "images", "stage", "seconds", "mib", "bytes")
 LIMITS = {
     "max_corrupt_share": 0.02, "max_class_imbalance": 1e9, "allow_split_leakage": True, "near_copy_bits": None,
@@ -57,35 +51,29 @@ def main(jpeg: tuple[int, ...], raw: tuple[int, ...], folder: Path, workers: int
     """Measure the curve; an interrupted one leaves the results as they were."""
     if not jpeg + raw:
         raise click.UsageError("expected at least one --jpeg IMAGES or --raw IMAGES, for example --jpeg 1000")
-    partial = RESULTS.with_name(f".{RESULTS.name}.partial")
-    with partial.open("w", newline="") as file:
-        file.writelines(f"# {line}\n" for line in describe())
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(COLUMNS)
-        for encoding, images in (*product(["jpeg"], jpeg), *product(["raw"], raw)):
-            folder.mkdir(parents=True)
-            try:
-                make_dataset(folder / "dataset", images)
-                for name in ("validate", "pool", "preprocess", "read", "statistics"):
-                    row = (encoding, images, name, *measured(name, encoding, folder, workers))
-                    rows.writerow(row)
-                    file.flush()
-                    click.echo(" ".join(f"{column}={value}" for column, value in zip(COLUMNS, row, strict=True)))
-            finally:
-                shutil.rmtree(folder)
-    partial.replace(RESULTS)
+    rows = []
+    for encoding, images in (*product(["jpeg"], jpeg), *product(["raw"], raw)):
+        folder.mkdir(parents=True)
+        try:
+            make_dataset(folder / "dataset", images)
+            for name in ("validate", "pool", "preprocess", "read", "statistics"):
+                row = (encoding, images, name, *measured(name, encoding, folder, workers))
+                rows.append(dict(zip(COLUMNS, row, strict=True)))
+                click.echo(" ".join(f"{column}={value}" for column, value in rows[-1].items()))
+        finally:
+            shutil.rmtree(folder)
+    results.write("data_side", rows)
 
 
 def measured(name: str, encoding: str, folder: Path, workers: int) -> tuple[str, str, int]:
     """Run a stage in a process of its own; return seconds, MiB of the largest process, bytes written."""
-    command = [sys.executable, "-m", "benchmarks.data_side", "--stage", name, encoding, str(folder), str(workers)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT)
-    found = json.loads(done.stdout.splitlines()[-1])
+    found = results.in_own_process("benchmarks.data_side", "stage", name, encoding, folder, workers)
     return f"{found['seconds']:.2f}", f"{found['mib']:.0f}", found["bytes"]
 
 
-def stage(name: str, encoding: str, folder: Path, workers: int) -> None:
-    """Run one stage in this process and print what it took."""
+def stage(name: str, encoding: str, place: str, workers: int) -> dict[str, float]:
+    """Run one stage in this process and return what it took."""
+    folder = Path(place)
     before = size_of(folder)
     if name in ("validate", "preprocess", "statistics"):
         import apache_beam  # noqa: F401  its second is not part of the work
@@ -100,9 +88,10 @@ def stage(name: str, encoding: str, folder: Path, workers: int) -> None:
     seconds = time.perf_counter() - started
     kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     memory = max(resource.getrusage(kind).ru_maxrss for kind in kinds) / 1024
-    print(json.dumps({"seconds": seconds, "mib": memory, "bytes": size_of(folder) - before}))
+    found = {"seconds": seconds, "mib": memory, "bytes": size_of(folder) - before}
     if name == "pool":
         shutil.rmtree(folder / "pool")  # the room is needed
+    return found
 
 
 def size_of(folder: Path) -> int:
@@ -171,7 +160,4 @@ def read_shard_only(path: Path, encoding: str) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--stage"]:
-        stage(sys.argv[2], sys.argv[3], Path(sys.argv[4]), int(sys.argv[5]))
-    else:
-        main()
+    main()

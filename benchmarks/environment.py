@@ -7,15 +7,12 @@ benchmarks/results/environment.csv and renders docs/performance.md.
 """
 
 import os
-import statistics
 from itertools import product
 
 import click
 
-from alexnet_tf.text_tables import markdown_table
-from benchmarks.training import ROOT, Subject, keep, measure
+from benchmarks.training import Subject, keep, measure
 
-RESULTS = ROOT / "benchmarks" / "results" / "environment.csv"
 # The GNU C library's: large buffers stay with the process instead of going back to the kernel in every step.
 KEPT_BUFFERS = {"MALLOC_MMAP_MAX_": "0", "MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "100000000000"}
 
@@ -33,23 +30,7 @@ def main(batch_size: int, rounds: int, steps: int) -> None:
         figures = measure(Subject("ours", "float32"), batch_size, steps, environment=others | variables)
         rows.append({"round": number, "batch_size": batch_size, "onednn": onednn, "kept_buffers": kept, **figures})
         click.echo(" ".join(f"{name}={value}" for name, value in rows[-1].items()))
-    keep(RESULTS, rows)
-
-
-def table(rows: list[dict[str, str]]) -> str:
-    """Return the medians of every setting, with what each is of the one without either."""
-    groups: dict[tuple[str, str], list[dict[str, str]]] = {}
-    for row in rows:
-        groups.setdefault((row["onednn"], row["kept_buffers"]), []).append(row)
-    base = {row["round"]: float(row["milliseconds"]) for row in groups["False", "False"]}
-    lines = [["oneDNN", "buffers kept", "seconds per step", "ratio to neither", "peak memory, MiB"]]
-    for (onednn, kept), group in groups.items():
-        seconds = statistics.median(float(row["milliseconds"]) for row in group) / 1e3
-        share = statistics.median(float(row["milliseconds"]) / base[row["round"]] for row in group)
-        mib = statistics.median(float(row["peak_mib"]) for row in group)
-        words = ["yes" if each == "True" else "no" for each in (onednn, kept)]
-        lines.append([*words, f"{seconds:.1f}", f"{share:.2f}", f"{mib:.0f}"])
-    return markdown_table(lines)
+    keep("environment", rows)
 
 
 if __name__ == "__main__":

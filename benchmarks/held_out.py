@@ -18,7 +18,7 @@ from alexnet_tf.data.record_dataset import RecordDataset
 from alexnet_tf.errors import AlexNetError, DataError
 from alexnet_tf.metrics.significance import paired_difference, wilson_interval
 from alexnet_tf.metrics.top_k import CONFIDENCE, VIEW_NAMES
-from benchmarks.pages import ROOT
+from benchmarks.results import ROOT
 
 _BOOTSTRAP_SAMPLES = 2000
 

@@ -9,12 +9,7 @@ gets, in its order, and throws them away: images/s, and CPU-seconds of all its t
 and noise are part of the training step and are not in these figures.
 """
 
-import csv
-import io
-import json
 import os
-import subprocess
-import sys
 import tempfile
 import time
 from itertools import islice
@@ -24,12 +19,10 @@ import click
 
 from alexnet_tf.data.images import decode, to_square
 from alexnet_tf.data.pixel_codec import encode_pixels
+from benchmarks import results
 from benchmarks.generated_jpegs import picture
-from benchmarks.machine import describe
 from benchmarks.noise_records import SIZE, write_split
 
-ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT / "benchmarks" / "results" / "input_side.csv"
 BATCH_SIZE = 128  # §5
 IMAGES, DISTINCT = 8192, 512
 ENCODINGS = ("raw", "jpeg")
@@ -57,41 +50,27 @@ def main(rounds: int, seconds: float) -> None:
                 for number in cores:
                     for calls in sorted({1, number}):
                         figures = measured(Path(folder) / encoding, number, calls, seconds)
-                        rows.append((encoding, sizes[encoding], number, calls, *figures))
-                        click.echo(" ".join(f"{name}={value}" for name, value in zip(COLUMNS, rows[-1], strict=True)))
-    text = io.StringIO()
-    text.writelines(f"# {line}\n" for line in describe())
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([COLUMNS, *rows])
-    RESULTS.write_text(text.getvalue())
+                        row = (encoding, sizes[encoding], number, calls, *figures)
+                        rows.append(dict(zip(COLUMNS, row, strict=True)))
+                        click.echo(" ".join(f"{name}={value}" for name, value in rows[-1].items()))
+    results.write("input_side", rows)
 
 
 def measured(folder: Path, cores: int, calls: int, seconds: float) -> tuple[str, str]:
     """Return images/s and CPU-seconds per 1,000 images of a process that is bound to so many cores."""
-    command = [
-        sys.executable,
-        "-m",
-        "benchmarks.input_side",
-        "--read",
-        str(folder),
-        str(cores),
-        str(calls),
-        str(seconds),
-    ]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT)
-    found = json.loads(done.stdout.splitlines()[-1])
+    found = results.in_own_process("benchmarks.input_side", "read", folder, cores, calls, seconds)
     return f"{found['images'] / found['seconds']:.0f}", f"{1000 * found['cpu'] / found['images']:.3f}"
 
 
-def read(folder: Path, cores: int, calls: int, seconds: float) -> None:
-    """Make batches for some seconds in this process, and print what it took."""
+def read(folder: str, cores: int, calls: int, seconds: float) -> dict[str, float]:
+    """Make batches for some seconds in this process, and return what it took."""
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])  # before TensorFlow counts them
     import tensorflow as tf
 
     from alexnet_tf.data.record_dataset import RecordDataset
     from alexnet_tf.training.batches import Batches
 
-    batches = Batches(RecordDataset.open(folder, "train"), BATCH_SIZE, seed=0, parallel_calls=calls)
+    batches = Batches(RecordDataset.open(Path(folder), "train"), BATCH_SIZE, seed=0, parallel_calls=calls)
     iterator = iter(batches.dataset(tf.distribute.OneDeviceStrategy("CPU:0"), 0, 1_000_000))
     for _ in islice(iterator, batches.steps_per_epoch):  # every file is in memory then
         pass
@@ -100,11 +79,8 @@ def read(folder: Path, cores: int, calls: int, seconds: float) -> None:
         next(iterator)
         images += BATCH_SIZE
     took, cpu = time.perf_counter() - started, time.process_time() - cpu
-    print(json.dumps({"images": images, "seconds": took, "cpu": cpu}))
+    return {"images": images, "seconds": took, "cpu": cpu}
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--read"]:
-        read(Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), float(sys.argv[5]))
-    else:
-        main()
+    main()

@@ -7,7 +7,6 @@ Exports every variant of the active params.yaml in every format, asks each runti
 crash or hang without ending the others, writes benchmarks/results/interchange.csv and renders docs/models.md.
 """
 
-import csv
 import os
 import subprocess
 import sys
@@ -19,10 +18,8 @@ import click
 import numpy as np
 
 import alexnet_tf  # noqa: F401 - before TensorFlow, so that it has oneDNN
-from benchmarks import pages
-from benchmarks.machine import describe
+from benchmarks import pages, results
 
-RESULTS = pages.ROOT / "benchmarks" / "results" / "interchange.csv"
 PACKAGES = {"litert": "ai-edge-litert", "opencv": "opencv-python-headless"}
 FORMATS = {  # file -> the runtimes that may read it
     "saved_model": ("tensorflow", "openvino"),
@@ -69,7 +66,7 @@ def ask(runtime: str, model: Path, expected: np.ndarray, seconds: float) -> dict
     command = [sys.executable, "-m", "benchmarks.runtimes", runtime, str(model), str(model.parent)]
     quiet = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
     try:
-        done = subprocess.run(command, cwd=pages.ROOT, env=quiet, capture_output=True, text=True, timeout=seconds)
+        done = subprocess.run(command, cwd=results.ROOT, env=quiet, capture_output=True, text=True, timeout=seconds)
     except subprocess.TimeoutExpired:
         return {"outcome": "hangs", "reason": f"no answer in {seconds:.0f} s"}
     if done.returncode < 0:
@@ -87,21 +84,11 @@ def reason(text: str) -> str:
     return " ".join((telling or lines or ["no message"])[-1].rpartition("error: ")[2].split()).removeprefix("-- ")[:120]
 
 
-def keep(rows: list[dict[str, str]]) -> None:
-    """Write the CSV and render the pages."""
-    with RESULTS.open("w", newline="") as stream:
-        stream.writelines(f"# {line}\n" for line in describe())
-        writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    pages.main()
-
-
 @click.command()
 @click.option("--images", default=20, show_default=True, help="Of the test split.")
 @click.option("--seconds", default=300.0, show_default=True, help="How long a runtime may take for a file.")
 @click.option(
-    "--folder", type=click.Path(exists=True, path_type=Path), default=pages.ROOT, help="Where models/ and data/ are."
+    "--folder", type=click.Path(exists=True, path_type=Path), default=results.ROOT, help="Where models/ and data/ are."
 )
 def main(images: int, seconds: float, folder: Path) -> None:
     """Measure, write the CSV and render the page."""
@@ -118,7 +105,8 @@ def main(images: int, seconds: float, folder: Path) -> None:
                     row |= {"version": metadata.version(PACKAGES.get(runtime, runtime)), "images": str(images)}
                     rows.append(row | ask(runtime, Path(place) / file, expected, seconds))
                     click.echo(" ".join(f"{name}={value}" for name, value in rows[-1].items() if value))
-    keep(rows)
+    results.write("interchange", rows)
+    pages.main()
 
 
 if __name__ == "__main__":

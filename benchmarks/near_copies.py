@@ -9,12 +9,8 @@ hash of the library ImageHash, without the reduction that comes first here, is b
 process of its own on random hashes, of which one in a hundred has a near copy.
 """
 
-import csv
 import io
-import json
 import resource
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -26,11 +22,9 @@ from PIL import Image
 
 from alexnet_tf.data.images import ImageRejected, decode
 from alexnet_tf.validation.near_duplicates import BITS, near_pairs, perceptual_hash
-from benchmarks.machine import describe
+from benchmarks import results
 from components.sources.files import find_files
 
-ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT / "benchmarks" / "results" / "near_copies.csv"
 IMAGENET = 1_281_167  # training images of ILSVRC-2012
 COLUMNS = ("subject", "hash", "bits", "images", "found", "others", "seconds", "mib")
 
@@ -84,15 +78,9 @@ def main(folder: Path, images: int, bits: int) -> None:
         unique = np.unique(before)
         rows.append(("no copies", name, bits, len(originals), "", len(near_pairs(unique, bits)), "", ""))
     for count in (10_000, 100_000, IMAGENET):
-        command = [sys.executable, "-m", "benchmarks.near_copies", "--search", str(count), str(bits)]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT)
-        found = json.loads(done.stdout)
+        found = results.in_own_process("benchmarks.near_copies", "search", count, bits)
         rows.append(("search", "", bits, count, found["found"], "", f"{found['seconds']:.2f}", f"{found['mib']:.0f}"))
-    text = io.StringIO()
-    text.writelines(f"# {line}\n" for line in describe())
-    csv.writer(text, lineterminator="\n").writerows([COLUMNS, *rows])
-    RESULTS.write_text(text.getvalue())
-    click.echo(text.getvalue())
+    click.echo(results.write("near_copies", [dict(zip(COLUMNS, row, strict=True)) for row in rows]))
 
 
 def opened(path: Path) -> Image.Image | None:
@@ -103,23 +91,20 @@ def opened(path: Path) -> Image.Image | None:
         return None
 
 
-def search(count: int, bits: int) -> None:
-    """Search so many random hashes in this process, and print what it took."""
+def search(count: int, bits: int) -> dict[str, float]:
+    """Search so many random hashes in this process, and return what it took."""
     generator = np.random.default_rng(0)
     hashes = np.unique(generator.integers(0, 2**BITS, count, np.uint64))
     masks = np.array([sum(1 << int(bit) for bit in generator.choice(BITS, bits, replace=False)) for _ in range(256)])
-    planted = hashes[:: max(1, count // max(1, count // 100))]
+    planted = hashes[::100]
     planted = planted ^ np.resize(masks.astype(np.uint64), len(planted))
     both = np.unique(np.concatenate([hashes, planted]))
     started = time.perf_counter()
     pairs = near_pairs(both, bits)
     seconds = time.perf_counter() - started
     mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"found": len(pairs), "seconds": seconds, "mib": mib}))
+    return {"found": len(pairs), "seconds": seconds, "mib": mib}
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--search"]:
-        search(int(sys.argv[2]), int(sys.argv[3]))
-    else:
-        main()
+    main()

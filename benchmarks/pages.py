@@ -3,33 +3,23 @@
 A page says where: `<!-- benchmark: NAME -->`, up to `<!-- end -->`; NAME is one of `TABLES`.
 """
 
-import csv
-import re
 import statistics
 from collections import defaultdict
 from collections.abc import Sequence
-from pathlib import Path
 
 from alexnet_tf.text_tables import markdown_table
+from benchmarks.results import ROOT, Row, load
+from pipeline.pages import blocks
+from pipeline.results.seeds_and_images import shown_error
 
-ROOT = Path(__file__).resolve().parent.parent
 IMAGENET_TRAINING = 1_281_167  # ILSVRC-2012
 IMAGENET = IMAGENET_TRAINING + 50_000  # with its validation split
 PAGES = ("docs/models.md", "docs/own_images.md", "docs/results.md", "docs/scale.md")
-_BLOCK = re.compile(r"<!-- benchmark: (\w+) -->\n.*?<!-- end -->", re.DOTALL)
-Row = dict[str, str]
-
-
-def load(name: str) -> tuple[list[str], list[Row]]:
-    """Return the comment lines and the rows of benchmarks/results/NAME.csv."""
-    lines = (ROOT / "benchmarks" / "results" / f"{name}.csv").read_text().splitlines()
-    comments = [line.removeprefix("# ") for line in lines if line.startswith("#")]
-    return comments, list(csv.DictReader(line for line in lines if not line.startswith("#")))
 
 
 def rendered(text: str) -> str:
     """Return a page with every table made anew."""
-    return _BLOCK.sub(lambda block: f"<!-- benchmark: {block[1]} -->\n{TABLES[block[1]]()}\n<!-- end -->", text)
+    return blocks.rendered(text, "benchmark", lambda name: TABLES[name]())
 
 
 def machine(name: str) -> str:
@@ -46,16 +36,15 @@ def stall_rate(rows: Sequence[Row]) -> str:
     for (profile, changed), group in groups.items():
         stalled = sum(row["stalled"] == "True" for row in group)
         losses = sorted(float(row["train_loss"]) for row in group)
-        errors = [100 * float(row["validation_top1_error"]) for row in group]
-        spread = f" ± {statistics.stdev(errors):.1f}" if len(errors) > 1 else ""
+        errors = [float(row["validation_top1_error"]) for row in group]
         lines.append(
             (
                 f"`{profile}`",
                 changed and f"`{changed}`",
                 f"{stalled} of {len(group)}",
                 f"{losses[0]:.2f} to {losses[-1]:.2f}",
-                f"{statistics.mean(errors):.1f}{spread} %",
-                ", ".join(f"{error:.1f}" for error in errors),
+                shown_error(errors, digits=1),
+                ", ".join(f"{100 * error:.1f}" for error in errors),
             )
         )
     return markdown_table(lines)

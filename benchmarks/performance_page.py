@@ -8,11 +8,12 @@ from collections import defaultdict
 from pathlib import Path
 from string import Template
 
+from alexnet_tf.plotting import new_figure, png
 from alexnet_tf.text_tables import markdown_table
-from benchmarks import environment, stages
-from benchmarks.pages import load, machine
+from benchmarks.pages import machine
+from benchmarks.results import FOLDER, ROOT, load
 from benchmarks.subjects import flop_per_image
-from benchmarks.training import AT, FOLDER, MANY_IMAGES, ROOT
+from benchmarks.training import AT, MANY_IMAGES
 
 PAGE, PLOTS = ROOT / "docs" / "performance.md", ROOT / "docs" / "img"
 TEXT, SECTION = ROOT / "benchmarks" / "performance_page.md", ROOT / "benchmarks" / "performance_section.md"
@@ -123,14 +124,53 @@ def _needed(rounds: dict[int, dict[Key, dict[str, float]]]) -> str:
     )
 
 
+def environment_table(rows: list[dict[str, str]]) -> str:
+    """Return the medians of every setting, with what each is of the one without either."""
+    groups: dict[tuple[str, str], list[dict[str, str]]] = {}
+    for row in rows:
+        groups.setdefault((row["onednn"], row["kept_buffers"]), []).append(row)
+    base = {row["round"]: float(row["milliseconds"]) for row in groups["False", "False"]}
+    lines = [["oneDNN", "buffers kept", "seconds per step", "ratio to neither", "peak memory, MiB"]]
+    for (onednn, kept), group in groups.items():
+        seconds = statistics.median(float(row["milliseconds"]) for row in group) / 1e3
+        share = statistics.median(float(row["milliseconds"]) / base[row["round"]] for row in group)
+        mib = statistics.median(float(row["peak_mib"]) for row in group)
+        words = ["yes" if each == "True" else "no" for each in (onednn, kept)]
+        lines.append([*words, f"{seconds:.1f}", f"{share:.2f}", f"{mib:.0f}"])
+    return markdown_table(lines)
+
+
+def stages_table(rows: list[dict[str, str]]) -> str:
+    """Return the medians of every stage, with the ratio to those at the revision where there is one."""
+    found: dict[tuple[str, str], dict[str, dict[str, float]]] = {}
+    for row in rows:
+        each = found.setdefault((row["stage"], row["revision"]), {})
+        each[row["round"]] = {name: float(row[name]) for name in ("seconds", "cpu_seconds")}
+    revision = next((row["revision"] for row in rows if row["revision"]), "")
+    head = ["`dvc repro` of", "seconds", "CPU-seconds"]
+    lines = [head + ([f"CPU-seconds at {revision}", "ratio"] if revision else [])]
+    for stage, name in found:
+        if name:
+            continue  # a line has both
+        ours = found[stage, ""]
+        line = [stage, *(f"{_median(ours, figure):.1f}" for figure in ("seconds", "cpu_seconds"))]
+        if revision and (theirs := found.get((stage, revision))):
+            ratio = statistics.median(ours[number]["cpu_seconds"] / theirs[number]["cpu_seconds"] for number in ours)
+            line += [f"{_median(theirs, 'cpu_seconds'):.1f}", f"{ratio:.2f}"]
+        elif revision:
+            line += ["", ""]
+        lines.append(line)
+    return markdown_table(lines)
+
+
+def _median(rounds: dict[str, dict[str, float]], figure: str) -> float:
+    return statistics.median(each[figure] for each in rounds.values())
+
+
 def plot(rounds: dict[int, dict[Key, dict[str, float]]], path: Path) -> None:
     """Draw images/s of every subject beside the ceiling."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(8, 3.2), layout="constrained")
+    figure = new_figure(8, 3.2)
+    axes = figure.add_subplot()
     figures = next(iter(rounds.values()))
     shown = [key for key in figures if not key[2] and work(key[0], 1) in (work("ours", 1), work("matrix product", 1))]
     for place, (name, precision, images) in enumerate(reversed(shown)):
@@ -142,8 +182,7 @@ def plot(rounds: dict[int, dict[Key, dict[str, float]]], path: Path) -> None:
     axes.set_xlabel("images per second (line: lowest and highest of the rounds)", fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)
     path.parent.mkdir(exist_ok=True)
-    figure.savefig(path, dpi=110, metadata={"Software": None})
-    pyplot.close(figure)
+    path.write_bytes(png(figure))
 
 
 def section(path: Path) -> str:
@@ -166,9 +205,9 @@ def page() -> str:
     return Template(TEXT.read_text()).substitute(
         sections="\n".join(map(section, _measured())),
         environment_machine=machine("environment"),
-        environment=environment.table(load("environment")[1]),
+        environment=environment_table(load("environment")[1]),
         stages_machine=machine("stages"),
-        stages=stages.table(load("stages")[1]),
+        stages=stages_table(load("stages")[1]),
         stages_rounds=max(int(row["round"]) for row in load("stages")[1]),
         gflop=f"{flop_per_image()[1] / 1e9:.3f}",
     )

@@ -1,10 +1,11 @@
 """What an image costs raw and as JPEG: bytes on disk, time to read, and what JPEG takes from it.
 
-    python -m benchmarks.record_bytes FOLDER > benchmarks/results/record_bytes.csv
+    python -m benchmarks.record_bytes FOLDER
 
-takes images evenly from all those below the folder and prints CSV: bytes an image, the largest of them, the mean
-absolute difference from the raw pixels in grey levels of 255, and images/s of `RecordDataset.read` at random, in
-batches as training reads them, its threads decoding and the files in memory: the median of some rounds after a warm-up.
+Takes images evenly from all those below the folder and writes benchmarks/results/record_bytes.csv: bytes an image, the
+largest of them, the mean absolute difference from the raw pixels in grey levels of 255, and images/s of
+`RecordDataset.read` at random, in batches as training reads them, its threads decoding and the files in memory: the
+median of some rounds after a warm-up.
 """
 
 import statistics
@@ -19,13 +20,14 @@ from PIL import Image
 from alexnet_tf.data.images import ImageRejected, decode, to_square
 from alexnet_tf.data.pixel_codec import decode_pixels, encode_pixels
 from alexnet_tf.data.record_dataset import RecordDataset
-from benchmarks.machine import describe
+from benchmarks import results
 from benchmarks.noise_records import write_split
 from components.sources.files import find_files
 
 BATCH_SIZE = 128  # §5
 BATCHES = 16
 ROUNDS = 5
+COLUMNS = ("size", "encoding", "images", "bytes_per_image", "largest", "mean_difference", "images_per_second")
 
 
 def images_per_second(stored: list[bytes], *, encoding: str, size: int) -> float:
@@ -68,24 +70,23 @@ def difference(stored: list[bytes], squares: list[Image.Image]) -> float:
 )
 @click.option("--quality", "qualities", multiple=True, type=int, default=(85, 95), show_default=True)
 def main(folder: Path, images: int, sizes: tuple[int, ...], qualities: tuple[int, ...]) -> None:
-    """Print the table."""
+    """Measure, and write the rows."""
     files, _ = find_files(folder)
     if not files:
         raise click.UsageError(f"{folder}: expected image files, found none")
     chosen = files[:: max(1, len(files) // images)][:images]
-    for line in describe():
-        print(f"# {line}")
-    print("size,encoding,images,bytes_per_image,largest,mean_difference,images_per_second")
+    rows = []
     for size in sizes:
         squares = [square(folder / name, size) for name in chosen]
         rate = images_per_second([image.tobytes() for image in squares], encoding="raw", size=size)
-        print(f"{size},raw,{len(chosen)},{size * size * 3},{size * size * 3},0,{rate:.0f}")
+        rows.append((size, "raw", len(chosen), size * size * 3, size * size * 3, 0, f"{rate:.0f}"))
         for quality in qualities:
             stored = [encode_pixels(image, encoding="jpeg", jpeg_quality=quality) for image in squares]
             lengths = [len(content) for content in stored]
             rate = images_per_second(stored, encoding="jpeg", size=size)
-            figures = f"{np.mean(lengths):.0f},{max(lengths)},{difference(stored, squares):.2f},{rate:.0f}"
-            print(f"{size},jpeg {quality},{len(chosen)},{figures}")
+            figures = (f"{np.mean(lengths):.0f}", max(lengths), f"{difference(stored, squares):.2f}", f"{rate:.0f}")
+            rows.append((size, f"jpeg {quality}", len(chosen), *figures))
+    click.echo(results.write("record_bytes", [dict(zip(COLUMNS, row, strict=True)) for row in rows]))
 
 
 if __name__ == "__main__":

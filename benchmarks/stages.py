@@ -11,7 +11,6 @@ sent to MLflow. Writes benchmarks/results/stages.csv and renders docs/performanc
 import compileall
 import os
 import resource
-import statistics
 import subprocess
 import sys
 import time
@@ -21,10 +20,8 @@ from pathlib import Path
 import click
 from ruamel.yaml import YAML
 
-from alexnet_tf.text_tables import markdown_table
-from benchmarks.training import FOLDER, keep, worktree
+from benchmarks.training import keep, worktree
 
-RESULTS = FOLDER / "stages.csv"
 NOTHING = "nothing to do"
 SMALL: dict[str, object] = {
     "download.sample.train_images_per_class": 8,
@@ -60,7 +57,7 @@ def main(rounds: int, revision: str | None) -> None:
                     row = {"round": number, "revision": name, "stage": stage}
                     rows.append(row | {"seconds": round(seconds, 2), "cpu_seconds": round(cpu_seconds, 2)})
                     click.echo(" ".join(f"{key}={value}" for key, value in rows[-1].items()))
-            keep(RESULTS, rows)  # after each round, as they are long
+            keep("stages", rows)  # after each round, as they are long
 
 
 def edit(path: Path, values: Mapping[str, object]) -> None:
@@ -114,33 +111,6 @@ def _environment(root: Path) -> dict[str, str]:
     # Where no server answers, records stay in the worktree: MLflow's process would take part of the time.
     quiet = {"DVC_NO_ANALYTICS": "1", "MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}
     return {**os.environ, **quiet, "PATH": path, "PYTHONPATH": str(root)}
-
-
-def table(rows: list[dict[str, str]]) -> str:
-    """Return the medians of every stage, with the ratio to those at the revision where there is one."""
-    found: dict[tuple[str, str], dict[str, dict[str, float]]] = {}
-    for row in rows:
-        each = found.setdefault((row["stage"], row["revision"]), {})
-        each[row["round"]] = {name: float(row[name]) for name in ("seconds", "cpu_seconds")}
-    revision = next((row["revision"] for row in rows if row["revision"]), "")
-    head = ["`dvc repro` of", "seconds", "CPU-seconds"]
-    lines = [head + ([f"CPU-seconds at {revision}", "ratio"] if revision else [])]
-    for stage, name in found:
-        if name:
-            continue  # a line has both
-        ours = found[stage, ""]
-        line = [stage, *(f"{_median(ours, figure):.1f}" for figure in ("seconds", "cpu_seconds"))]
-        if revision and (theirs := found.get((stage, revision))):
-            ratio = statistics.median(ours[number]["cpu_seconds"] / theirs[number]["cpu_seconds"] for number in ours)
-            line += [f"{_median(theirs, 'cpu_seconds'):.1f}", f"{ratio:.2f}"]
-        elif revision:
-            line += ["", ""]
-        lines.append(line)
-    return markdown_table(lines)
-
-
-def _median(rounds: dict[str, dict[str, float]], figure: str) -> float:
-    return statistics.median(each[figure] for each in rounds.values())
 
 
 if __name__ == "__main__":

@@ -8,15 +8,14 @@ has stalled when the mean loss of its last epoch is above 0.98 ln K. The data ar
 seed changes the training alone.
 """
 
-import csv
 import json
 from pathlib import Path
 
 import click
 
-from benchmarks import pages
+from benchmarks import pages, results
 from benchmarks.machine import describe
-from pipeline.config.load import PARAMS_FILE, load
+from pipeline.config.load import load
 from pipeline.environment.workspace import find_workspace
 from pipeline.stages.fingerprint import fingerprint
 from pipeline.verify import sandbox
@@ -31,14 +30,15 @@ COLUMNS = ("profile", "changed", "seed", "stalled", "train_loss", "validation_to
 @click.option("--set", "-S", "changes", multiple=True, metavar="KEY=VALUE", help="As for `alexnet train`.")
 def main(profiles: tuple[str, ...], seeds: int, changes: tuple[str, ...]) -> None:
     """Train what is not trained yet, and print the table."""
-    root = find_workspace().root
+    workspace = find_workspace()
+    root = workspace.root
     changed, rows = " ".join(change.removeprefix("variants.faithful.") for change in changes), []
     for profile in profiles:
         for seed in range(1, seeds + 1):
             own = (*changes, f"variants.faithful.profile={profile}", f"seed={seed}")
-            config = load(root / PARAMS_FILE, own)
+            config = load(root, own)
             item = config.item("train", "faithful")
-            folder = root / ".alexnet" / "stall_rate" / fingerprint(root, item, config.params[item.address])
+            folder = workspace.scratch / "stall_rate" / fingerprint(root, item, config.params[item.address])
             metrics = folder / "reports" / "train" / "faithful" / "metrics.json"
             if not metrics.exists():
                 _train(folder, root, own)
@@ -46,8 +46,8 @@ def main(profiles: tuple[str, ...], seeds: int, changes: tuple[str, ...]) -> Non
             last = content["last"]
             rows.append((profile, changed, seed, content["stalled"], last["train_loss"], last["validation_top1_error"]))
             click.echo(" ".join(f"{name}={value}" for name, value in zip(COLUMNS, rows[-1], strict=True)), err=True)
-    _write(root / "benchmarks" / "results" / "stall_rate.csv", rows)
-    click.echo(pages.stall_rate(pages.load("stall_rate")[1]))
+    _write(rows)
+    click.echo(pages.stall_rate(results.load("stall_rate")[1]))
 
 
 def _train(folder: Path, root: Path, changes: tuple[str, ...]) -> None:
@@ -57,15 +57,12 @@ def _train(folder: Path, root: Path, changes: tuple[str, ...]) -> None:
         raise click.ClickException(f"the training failed: see {folder / 'log.txt'}")
 
 
-def _write(path: Path, rows: list[tuple]) -> None:
-    path.parent.mkdir(exist_ok=True)
-    before = [tuple(row.values()) for row in pages.load("stall_rate")[1]] if path.exists() else []
-    new = [(*row, "; ".join(describe())) for row in rows]
-    whole = {tuple(map(str, row[:3])): row for row in (*before, *new)}  # of profile, change and seed the latest
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow((*COLUMNS, "machine"))
-        writer.writerows(whole.values())
+def _write(rows: list[tuple]) -> None:
+    machine = "; ".join(describe())
+    new: list[dict[str, object]] = [dict(zip((*COLUMNS, "machine"), (*row, machine), strict=True)) for row in rows]
+    # Of profile, change and seed the latest.
+    whole = {tuple(str(row[name]) for name in COLUMNS[:3]): row for row in (*results.load("stall_rate")[1], *new)}
+    results.write("stall_rate", list(whole.values()))
 
 
 if __name__ == "__main__":

@@ -26,12 +26,12 @@ from alexnet_tf.models.layer_table import layer_table
 from alexnet_tf.models.specs import Network
 from benchmarks.noise_records import CLASSES, SIZE, write_records
 from benchmarks.peers import keras_fit, torch_step
+from benchmarks.results import ROOT
 from pipeline.environment.yaml_file import read
 
 if TYPE_CHECKING:
     from alexnet_tf.training.step import TrainStep
 
-ROOT = Path(__file__).resolve().parent.parent
 
 WARM_UP = 2  # steps before those that are timed
 SIZES = {  # sides in pixels of the images that are stored and of those that crops are taken from; classes
@@ -43,7 +43,7 @@ IMAGES = 1000  # of the records that the real input reads, unless said otherwise
 
 
 def product(precision: str, *_: int) -> Callable[[], float]:
-    """Return a product of two 4096 x 4096 matrices; `benchmarks.training` knows its arithmetic."""
+    """Return a product of two 4096 x 4096 matrices; `benchmarks.performance_page` knows its arithmetic."""
     import tensorflow as tf
 
     matrix = tf.cast(tf.random.normal((4096, 4096)), precision)

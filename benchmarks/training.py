@@ -10,7 +10,6 @@ every processor. Shares and ratios are taken within a round; the page gives thei
 the processor multiplies it by instructions, PyTorch where it is installed: `pip install --group bench`.
 """
 
-import csv
 import importlib.util
 import json
 import os
@@ -27,10 +26,9 @@ from typing import NamedTuple
 import click
 
 from alexnet_tf.devices.processor import processor_has_bfloat16, processor_name
-from benchmarks.machine import describe
+from benchmarks import results
+from benchmarks.results import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
-FOLDER = ROOT / "benchmarks" / "results"
 MANY_IMAGES = 50_000
 BATCH_SIZES = {"ours, ten views of a test": 32, "ours, optimized for CIFAR-10": 512}  # where it is not the option's
 AT = " at "  # between a subject and the revision that it is measured at
@@ -97,7 +95,7 @@ def main(batch_size: int, rounds: int, steps: int, names: tuple[str, ...], revis
         for line in against(rows):
             click.echo(line)
     else:
-        keep(FOLDER / f"training-{slug(processor_name())}.csv", rows)
+        keep(f"training-{slug(processor_name())}", rows)
 
 
 @contextmanager
@@ -134,15 +132,12 @@ def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
-def keep(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
+def keep(name: str, rows: Sequence[Mapping[str, object]]) -> None:
     """Write a result with its machine, and render the page."""
-    path.parent.mkdir(exist_ok=True)
-    with path.open("w", newline="") as file:
-        file.writelines(f"# {line}\n" for line in describe())
-        writer = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    subprocess.run([sys.executable, "-m", "benchmarks.performance_page"], cwd=ROOT, check=True)
+    from benchmarks import performance_page
+
+    results.write(name, rows)
+    performance_page.main()
 
 
 def measure(

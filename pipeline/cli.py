@@ -101,7 +101,3 @@ def _use_code_of_this_tree() -> None:
                 os.environ["PYTHONPATH"] = search_path(folder)
                 os.execv(sys.executable, [sys.executable, "-m", "pipeline", *sys.argv[1:]])
             return
-
-
-if __name__ == "__main__":
-    main()

@@ -1,13 +1,12 @@
-"""Runs one stage and records nothing: `python -m pipeline.rerun ADDRESS`."""
+"""Runs one stage of the current folder and records nothing: `python -m pipeline.rerun ADDRESS [KEY=VALUE …]`."""
 
 import sys
 
 from alexnet_tf.errors import AlexNetError
-from pipeline.config.load import PARAMS_FILE, load
+from pipeline.config.load import opened
 from pipeline.environment.interruption import Interrupted
 from pipeline.environment.lean_imports import lean_imports
 from pipeline.environment.progress import progress_for
-from pipeline.environment.workspace import find_workspace
 from pipeline.runner import run_stage
 from pipeline.stages.table import all_items
 
@@ -15,10 +14,10 @@ from pipeline.stages.table import all_items
 def main() -> int:
     """Run the stage that is named."""
     lean_imports()
-    workspace = find_workspace()
+    address, *changes = sys.argv[1:]
     try:
-        config = load(workspace.root / PARAMS_FILE)
-        item = next(each for each in all_items(config.values) if each.address == sys.argv[1])
+        workspace, config = opened(changes)
+        item = next(each for each in all_items(config.values) if each.address == address)
         run_stage(workspace, config, item, progress=progress_for())
     except (AlexNetError, Interrupted) as error:
         print(error, file=sys.stderr)

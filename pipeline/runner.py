@@ -16,6 +16,7 @@ from pipeline.environment.dotted import at
 from pipeline.environment.interruption import Interrupted, Interruption
 from pipeline.environment.lock import locked
 from pipeline.environment.os_errors import os_error_sentence
+from pipeline.environment.provenance import this_machine
 from pipeline.environment.workspace import Workspace
 from pipeline.environment.yaml_file import read
 from pipeline.stages import outputs
@@ -68,7 +69,7 @@ def run_stage(
             _require_inputs(workspace.root, item, config)
             params = config.params[item.address]
             identity, written = fingerprint(workspace.root, item, params), _written(workspace.root, item)
-            checkpoint = workspace.scratch / "checkpoints" / identity
+            checkpoint = workspace.checkpoints / identity
             if item.stage.name == "train" and ((workers := cluster()) is None or workers.is_chief):
                 _lock(locks, workspace, item, identity, "the same training", progress)  # and keeps its checkpoint
             outputs.prepare(places.values())
@@ -87,7 +88,7 @@ def run_stage(
             outputs.commit(places.values())
             committed = True
             progress.line(f"{item.address}: {found}")
-            meter.write(workspace.scratch / "timings", item, identity)
+            meter.write(workspace.timings, item, identity, this_machine(workspace.root))
             outputs.remove(checkpoint)
             if after:
                 after(tracker)

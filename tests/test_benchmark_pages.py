@@ -5,7 +5,8 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from benchmarks import pages
+from alexnet_tf.errors import DataError
+from benchmarks import pages, results
 
 
 def test_the_pages_are_those_of_the_measurements():
@@ -18,6 +19,12 @@ def test_the_pages_are_those_of_the_measurements():
 def test_every_table_stands_on_a_page():
     together = "".join((pages.ROOT / page).read_text() for page in pages.PAGES)
     assert [name for name in pages.TABLES if f"<!-- benchmark: {name} -->" not in together] == []
+
+
+def test_a_table_without_an_end_takes_no_prose():
+    page = "<!-- benchmark: record_bytes -->\nprose\n<!-- benchmark: stall_rate -->\nold\n<!-- end -->\n"
+    with pytest.raises(DataError, match="found 1 of 2 that do"):
+        pages.rendered(page)
 
 
 def rows(*cells):
@@ -165,27 +172,27 @@ def corruptions(tmp_path, monkeypatch):
     split = corruptions.Images(np.full((4, 8, 8, 3), 7, np.uint8), np.arange(4))
     strategy = SimpleNamespace(make_strategy=lambda devices: None)
     monkeypatch.setitem(sys.modules, "alexnet_tf.devices.strategy", strategy)
-    monkeypatch.setattr(corruptions, "RESULTS", tmp_path / "benchmarks" / "results" / "corruptions.csv")
+    monkeypatch.setattr(results, "FOLDER", tmp_path / "benchmarks" / "results")
     monkeypatch.setattr(corruptions, "RecordDataset", SimpleNamespace(open=lambda records, name: split))
     monkeypatch.setattr(corruptions, "TEST_IMAGES", 4)
     monkeypatch.setattr(corruptions, "in_float32", lambda folder, strategy: folder)
     monkeypatch.setattr(corruptions, "right", right)
     monkeypatch.setattr(corruptions, "describe", lambda: ["a machine"])
-    monkeypatch.setattr(pages, "ROOT", tmp_path)
+    monkeypatch.setattr(results, "ROOT", tmp_path)
     monkeypatch.setattr(pages, "main", lambda: None)
     return corruptions
 
 
 def test_rows_of_a_folder_have_its_name_and_leave_those_of_other_models(corruptions, tmp_path, monkeypatch):
-    header = f"{','.join(corruptions.COLUMNS)},machine"
+    header, path = f"{','.join(corruptions.COLUMNS)},machine", tmp_path / "benchmarks" / "results" / "corruptions.csv"
     already = "a,none,center,100,0.0800,0.0700,0.0900,0.0000,0.0000,0.0000,another machine"
     gone = already.replace("none", "a corruption of before")
-    corruptions.RESULTS.write_text(f"{header}\n{already}\n{gone}\n")
+    path.write_text(f"{header}\n{already}\n{gone}\n")
     command = ["--model", str(tmp_path / "models" / "mine"), "--only", "brightness × 0.5"]
     for _ in range(2):  # the second time replaces the rows of the first
         found = CliRunner().invoke(corruptions.main, command)
         assert found.exit_code == 0, found.output
-        written = corruptions.RESULTS.read_text().splitlines()
+        written = path.read_text().splitlines()
         assert written[:2] == [header, already]
         assert [line[:30] for line in written[2:]] == [
             "mine,none,center,4,0.2500,0.04",
@@ -195,7 +202,7 @@ def test_rows_of_a_folder_have_its_name_and_leave_those_of_other_models(corrupti
         assert [line.rpartition(",")[2] for line in written[2:]] == ["a machine"] * 2
     monkeypatch.setattr(corruptions, "TEST_IMAGES", 5)
     assert CliRunner().invoke(corruptions.main, ["--model", command[1]]).output.startswith("mine none center 4 0.2500")
-    assert corruptions.RESULTS.read_text().splitlines() == written
+    assert path.read_text().splitlines() == written
 
 
 def test_trainings_of_another_machine_keep_its_name(tmp_path, monkeypatch):
@@ -205,9 +212,9 @@ def test_trainings_of_another_machine_keep_its_name(tmp_path, monkeypatch):
     path.parent.mkdir(parents=True)
     header, already = f"{','.join(stall_rate.COLUMNS)},machine", "paper,,1,True,2.3,0.8,another machine"
     path.write_text(f"{header}\n{already}\n")
-    monkeypatch.setattr(pages, "ROOT", tmp_path)
+    monkeypatch.setattr(results, "FOLDER", path.parent)
     monkeypatch.setattr(stall_rate, "describe", lambda: ["a machine", "its versions"])
-    stall_rate._write(path, [("paper", "", 2, False, 1.3, 0.3)])
+    stall_rate._write([("paper", "", 2, False, 1.3, 0.3)])
     written = path.read_text().splitlines()
     assert written == [header, already, "paper,,2,False,1.3,0.3,a machine; its versions"]
 
@@ -217,12 +224,28 @@ def test_no_more_images_are_copied_than_asked_for(tmp_path, monkeypatch):
 
     for number in range(5):
         Image.new("RGB", (8, 8)).save(tmp_path / f"{number}.png")
-    monkeypatch.setattr(near_copies, "RESULTS", tmp_path / "near_copies.csv")
-    done = SimpleNamespace(stdout='{"found": 0, "seconds": 0.0, "mib": 0.0}')
-    monkeypatch.setattr(near_copies.subprocess, "run", lambda *_, **__: done)
+    monkeypatch.setattr(results, "FOLDER", tmp_path / "results")
+    asked = []
+    took = {"found": 0, "seconds": 0.0, "mib": 0.0}
+    monkeypatch.setattr(results, "in_own_process", lambda *arguments: asked.append(arguments) or took)
     found = CliRunner().invoke(near_copies.main, [str(tmp_path), "--images", "3"])
     assert found.exit_code == 0, found.output
     assert "no copies,ours,4,3," in found.output
+    assert asked[0] == ("benchmarks.near_copies", "search", 10_000, 4)
+
+
+def test_results_are_read_as_they_were_written_and_a_search_runs_in_a_process_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "FOLDER", tmp_path / "results")
+    monkeypatch.setattr(results, "describe", lambda: ["a machine", "its versions"])
+    text = results.write("one", [{"a": 1, "b": "x, y"}, {"a": 2, "b": ""}])
+    assert text == '# a machine\n# its versions\na,b\n1,"x, y"\n2,\n'
+    assert results.load("one") == (["a machine", "its versions"], [{"a": "1", "b": "x, y"}, {"a": "2", "b": ""}])
+    results.write("two", [{"a": 1, "machine": "another"}])
+    assert results.load("two") == ([], [{"a": "1", "machine": "another"}])
+    assert results.load("none") == ([], [])
+    found = results.in_own_process("benchmarks.near_copies", "search", 1000, 4)
+    assert found["found"] == 10
+    assert found["mib"] > 1
 
 
 def test_a_kept_model_is_found_by_its_name_and_another_word_is_refused(corruptions, tmp_path):

@@ -20,7 +20,7 @@ ALL = list(STAGES)
 
 @pytest.fixture(scope="module")
 def config(root):
-    return load(root / "params.yaml")
+    return load(root)
 
 
 @pytest.fixture(scope="module")
@@ -48,10 +48,10 @@ def test_a_stage_keeps_the_contract(name):
 
 
 def test_one_seed_is_for_every_stage_that_draws(root):
-    largest = load(root / "params.yaml", ["seed=2147483647"])
+    largest = load(root, ["seed=2147483647"])
     assert largest.values["seed"] == 2147483647
     with pytest.raises(ConfigError, match="whole number of at least 0 and at most 2147483647, got 2147483648"):
-        load(root / "params.yaml", ["seed=2147483648"])
+        load(root, ["seed=2147483648"])
 
 
 def test_dvc_runs_what_the_table_names(resolved, config):
@@ -129,7 +129,7 @@ def test_the_variants_of_cifar10_jpeg_differ_from_optimized_of_cifar10_in_one_va
 
 def test_a_source_that_is_none_is_told_with_what_may_stand_there(root):
     with pytest.raises(ConfigError, match=r"download\.source must be .*sample\|image_folder\|.*, got 'smaple'"):
-        load(root / "params.yaml", ["download.source=smaple"])
+        load(root, ["download.source=smaple"])
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_a_source_that_is_none_is_told_with_what_may_stand_there(root):
 )
 def test_of_several_networks_a_fault_speaks_of_the_one_that_is_named(root, change, wanted, unwanted):
     with pytest.raises(ConfigError) as caught:
-        load(root / "params.yaml", [f"variants.{change}"])
+        load(root, [f"variants.{change}"])
     assert wanted in str(caught.value)
     assert unwanted not in str(caught.value)
 

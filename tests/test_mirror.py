@@ -49,7 +49,6 @@ THROUGH = {
     "pipeline/stages/dvc_cache.py": "tests/pipeline/tracking/test_backfill.py",
     "pipeline/tracking/mlflow_client.py": "tests/pipeline/tracking/test_tracker.py",
     "pipeline/tracking/mlflow_entities.py": "tests/pipeline/tracking/test_tracker.py",
-    "pipeline/tracking/mlflow_run_pages.py": "tests/pipeline/tracking/test_old_layout.py",
     "pipeline/tracking/mlflow_server.py": "tests/pipeline/commands/test_ui.py",
     "pipeline/tracking/mlflow_writer.py": "tests/pipeline/tracking/test_tracker.py",
     "pipeline/tracking/run_descriptions.py": "tests/pipeline/tracking/test_backfill.py",

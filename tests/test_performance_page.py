@@ -3,7 +3,7 @@ import importlib.util
 import pytest
 from click.testing import CliRunner
 
-from benchmarks import environment, performance_page, stages, subjects, training
+from benchmarks import performance_page, stages, subjects, training
 from pipeline.environment.dotted import at
 from pipeline.environment.yaml_file import read
 
@@ -38,7 +38,7 @@ def test_a_setting_is_a_share_of_the_one_without_either_within_a_round():
             ("3", "False", "3000"),
         )
     ]
-    assert environment.table(rows).splitlines()[2:] == [
+    assert performance_page.environment_table(rows).splitlines()[2:] == [
         "| yes | no | 3.0 | 0.75 | 900 |",
         "| no | no | 4.0 | 1.00 | 900 |",
     ]
@@ -56,14 +56,14 @@ def test_a_stage_is_a_share_of_what_it_was_at_the_revision_within_a_round():
             ("2", "", "a new one", "3", "4"),
         )
     ]
-    assert stages.table(rows).splitlines() == [
+    assert performance_page.stages_table(rows).splitlines() == [
         "| `dvc repro` of | seconds | CPU-seconds | CPU-seconds at abc | ratio |",
         "| --- | --- | --- | --- | --- |",
         "| train@faithful | 8.5 | 11.0 | 18.0 | 0.62 |",
         "| a new one | 2.0 | 3.0 |  |  |",
     ]
     alone = [row for row in rows if not row["revision"]]
-    assert stages.table(alone).splitlines()[2] == "| train@faithful | 8.5 | 11.0 |"
+    assert performance_page.stages_table(alone).splitlines()[2] == "| train@faithful | 8.5 | 11.0 |"
 
 
 def test_the_stages_are_shrunk_by_keys_that_params_yaml_has(root):

@@ -35,11 +35,10 @@ def command(
 
     from components.conversion import REPORT, convert
     from components.interfaces import BeamRuntime, Runtime
-    from pipeline.config.load import PARAMS_FILE, load
+    from pipeline.config.load import opened
     from pipeline.environment.progress import progress_for
-    from pipeline.environment.workspace import find_workspace
 
-    config = load(find_workspace().root / PARAMS_FILE, overrides)
+    _, config = opened(overrides)
     settings, max_pixels = config.runtime, config.values["preprocess"]["max_pixels"]
     workers = settings.beam_workers or os.cpu_count() or 1
     beam = BeamRuntime(runner=settings.beam_runner, num_workers=workers, options=settings.beam_options)

@@ -1,6 +1,5 @@
 """What `alexnet doctor` looks at: each check says what it found, how good that is, and the fix."""
 
-import importlib
 import os
 import platform
 import shlex
@@ -15,11 +14,14 @@ from alexnet_tf.devices.processor import NAMES, processor_features, processor_ha
 from alexnet_tf.errors import AlexNetError
 from pipeline.commands.kept_checkpoints import kept_checkpoints
 from pipeline.commands.setup import DVC_FOLDER, IDENTITY, has_git, has_identity, is_no_scm
+from pipeline.config.load import load
 from pipeline.config.local_params import LOCAL_FILE, LocalParamsError
 from pipeline.environment.provenance import gpus
 from pipeline.environment.typed import typed
 from pipeline.environment.workspace import Workspace
+from pipeline.stages.source_state import COMMAND, state_of
 from pipeline.tracking.relocation import astray
+from pipeline.tracking.spool import waiting
 from pipeline.tracking.tracking_uri import probe, tracking_uri
 
 _GB = 1e9
@@ -178,17 +180,15 @@ def _artifacts(workspace: Workspace) -> Finding:
 
 
 def _spool(workspace: Workspace) -> Finding:
-    waiting = importlib.import_module("pipeline.tracking.spool").waiting(workspace.scratch)
-    if not waiting:
+    if not (folders := waiting(workspace.scratch)):
         return Finding("spool", "ok", "nothing to send")
-    return Finding("spool", "warn", f"{len(waiting)} stage runs were not sent to MLflow", "alexnet track sync")
+    return Finding("spool", "warn", f"{len(folders)} stage runs were not sent to MLflow", "alexnet track sync")
 
 
 def _checkpoints(workspace: Workspace) -> Finding:
     """Name what trainings left that did not end; only a person knows whether one is still to go on."""
-    config = importlib.import_module("pipeline.config.load")
     try:
-        present = config.load(workspace.root / config.PARAMS_FILE)
+        present = load(workspace.root)
     except AlexNetError:
         return Finding("checkpoint", "warn", "not compared with params.yaml, which is invalid", "see params")
     kept = kept_checkpoints(workspace, present)
@@ -207,9 +207,8 @@ def _checkpoints(workspace: Workspace) -> Finding:
 
 
 def _params(workspace: Workspace) -> Finding:
-    config = importlib.import_module("pipeline.config.load")
     try:
-        variants = config.load(workspace.root / config.PARAMS_FILE).values["variants"]
+        variants = load(workspace.root).values["variants"]
     except LocalParamsError as error:
         return Finding("params", "fail", str(error), f"correct {LOCAL_FILE}")
     except AlexNetError as error:
@@ -223,9 +222,7 @@ def _params(workspace: Workspace) -> Finding:
 
 
 def _source(workspace: Workspace) -> Finding:
-    state = importlib.import_module("pipeline.stages.source_state")
-    config = importlib.import_module("pipeline.config.load")
-    checked = config.load(workspace.root / config.PARAMS_FILE)
+    checked = load(workspace.root)
     source = checked.values["download"]["source"]
     if source == "sample":
         return Finding("source", "ok", "the sample is generated")
@@ -235,8 +232,8 @@ def _source(workspace: Workspace) -> Finding:
     if not folder.is_dir() and (folder.exists() or not source.startswith("tfds:")):  # which is downloaded into it
         fix = f"`{typed('alexnet download')}` says what belongs there, or name another in {LOCAL_FILE}"
         return Finding("source", "warn", f"{source} expects its files in {folder}, which is no folder", fix)
-    name, told = state.state_of(workspace, source, folder)
+    name, told = state_of(workspace, source, folder)
     if told:
-        return Finding("source", "warn", told, state.COMMAND)
+        return Finding("source", "warn", told, COMMAND)
     found = {"current": "data/dataset was made from it", "nothing": "not compared with data/dataset"}
     return Finding("source", "ok", f"{source} in {folder}: {found[name]}")

@@ -37,7 +37,7 @@ class KeptCheckpoint(NamedTuple):
 
 def kept_checkpoints(workspace: Workspace, config: Config) -> list[KeptCheckpoint]:
     """List all checkpoints, in the order of their names."""
-    folder = workspace.scratch / "checkpoints"
+    folder = workspace.checkpoints
     present = _present(workspace.root, config) if folder.is_dir() else {}
     found = []
     for path in sorted(path for path in folder.glob("*") if path.is_dir()):

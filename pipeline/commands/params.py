@@ -20,12 +20,11 @@ def command(overrides: tuple[str, ...], as_json: bool, schema: bool) -> None:
     if schema:
         click.echo(schema_text(), nl=False)
         return
-    from pipeline.config.load import PARAMS_FILE, load
+    from pipeline.config.load import opened
     from pipeline.config.local_params import LOCAL_FILE
     from pipeline.environment.dotted import words
-    from pipeline.environment.workspace import find_workspace
 
-    config = load(find_workspace().root / PARAMS_FILE, overrides)
+    _, config = opened(overrides)
     if as_json:
         click.echo(json.dumps(config.values, indent=1))
         return

@@ -23,15 +23,19 @@ _FILES = ("metrics.json", "correct.npz")
 @click.argument("variant", shell_complete=completion.entries("variants"))
 def command(variant: str) -> None:
     """Register the export as champion, then keep its evaluation."""
-    from pipeline.config.load import PARAMS_FILE, load
-    from pipeline.environment.workspace import find_workspace
+    from pipeline.config.load import opened
+    from pipeline.stages.fingerprint import fingerprint
     from pipeline.tracking.model_registry import register
 
-    workspace = find_workspace()
-    load(workspace.root / PARAMS_FILE).item("export", variant)
+    workspace, config = opened()
+    item = config.item("export", variant)
     export, evaluation = workspace.root / "exports" / variant, workspace.root / "reports/evaluate" / variant
     _require_blessed(export, evaluation, variant)
-    click.echo(register(workspace.home, export, variant, "champion"))
+    try:
+        identity = fingerprint(workspace.root, item, config.params[item.address])
+    except OSError:  # an input is gone, and with it what names the run
+        identity = ""
+    click.echo(register(workspace.home, export, variant, "champion", identity))
     target = workspace.root / "results/champions" / variant
     _replace(target, evaluation)
     place = target.relative_to(workspace.root)

@@ -33,15 +33,14 @@ errors in the range of the committed run and the kept results with the same para
 def command(ctx: click.Context, revisions: tuple[str, ...], as_json: bool) -> None:
     """Print the comparison and write the page."""
     from alexnet_tf.comparison.page import sentences, table
-    from pipeline.config.load import PARAMS_FILE, load
-    from pipeline.environment.workspace import find_workspace
+    from pipeline.config.load import opened
     from pipeline.results.expected import outcome
     from pipeline.results.report import COMPARED, costs, origin_of, read_comparison, write_page, write_report
     from pipeline.results.revisions import compare_with
     from pipeline.tracking.backfill import complete
+    from pipeline.tracking.uploads import kept_sentence
 
-    workspace = find_workspace()
-    config = load(workspace.root / PARAMS_FILE)
+    workspace, config = opened()
     measured = costs(workspace, config)
     if revisions:
         comparison, figures, notes = compare_with(workspace, config, revisions)
@@ -66,7 +65,7 @@ def command(ctx: click.Context, revisions: tuple[str, ...], as_json: bool) -> No
     click.echo(f"report:       {page.relative_to(workspace.root)} (open it in a browser)")
     click.echo(f"all runs:     {typed('alexnet ui')}")
     if problem := complete(workspace, config):
-        say(f"MLflow: {problem}; the records are in .alexnet/spool, `{typed('alexnet track sync')}` sends them")
+        say(kept_sentence(problem))
     found = None if revisions else outcome(workspace, config, comparison)
     for line in ["", *found.lines()] if found else []:
         click.echo(line)

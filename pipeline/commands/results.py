@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from pipeline.commands import completion
-from pipeline.commands.base import Command, example
+from pipeline.commands.base import Command, as_json, example
 
 _HELP = f"""Average kept results, publish a model, or draw figure 1.
 
@@ -54,14 +54,13 @@ def average(results: tuple[Path, ...]) -> None:
 def publish(variant: str, name: str) -> None:
     """Keep a model."""
     from alexnet_tf.errors import ConfigError
-    from pipeline.config.load import PARAMS_FILE, load
-    from pipeline.environment.workspace import find_workspace
+    from pipeline.config.load import opened
     from pipeline.results.pretrained import FOLDER, keep
 
     if not re.fullmatch(r"\w[\w-]*", name):
         raise ConfigError(f"NAME: expected letters, digits, - and _, found {name!r}")
-    root = find_workspace().root
-    inputs = load(root / PARAMS_FILE).item("evaluate", variant).inputs()
+    workspace, config = opened()
+    root, inputs = workspace.root, config.item("evaluate", variant).inputs()
     said = keep(root, root / inputs["model"], root / inputs["records"], root / FOLDER / name)
     click.echo(json.dumps(said, indent=1))
 
@@ -71,16 +70,18 @@ def publish(variant: str, name: str) -> None:
 @click.option(
     "--plot", "picture", type=click.Path(dir_okay=False, path_type=Path), help="Also write the curves as a PNG."
 )
-def figure1(experiment: str, picture: Path | None) -> None:
+@as_json
+def figure1(experiment: str, picture: Path | None, as_json: bool) -> None:
     """Print the table, and draw."""
     from pipeline.environment.workspace import find_workspace
-    from pipeline.results.figure1 import epochs_table, plot
+    from pipeline.results.figure1 import epochs_by_run, epochs_table, plot, ratio
     from pipeline.results.groups import grouped
     from pipeline.results.kept import FOLDER, load
 
     if picture and not picture.resolve().parent.is_dir():
         raise click.UsageError(f"--plot {picture}: the folder {picture.parent} does not exist; make it first")
     groups = grouped(load(find_workspace().root / FOLDER / experiment))
-    click.echo(epochs_table(groups))
+    said = {"runs": epochs_by_run(groups), "ratio": ratio(groups)}
+    click.echo(json.dumps(said, indent=1) if as_json else epochs_table(groups))
     if picture:
         picture.write_bytes(plot(groups))

@@ -32,7 +32,7 @@ WITHOUT_GIT = (
 def command() -> None:
     """Match DVC's setting to whether there is a Git repository, and see that the data set is that of its source."""
     from alexnet_tf.errors import AlexNetError
-    from pipeline.config.load import PARAMS_FILE, load
+    from pipeline.config.load import load
     from pipeline.environment.workspace import find_workspace
     from pipeline.stages.installed_code import CODE_FILE, renew
     from pipeline.stages.source_state import require_current
@@ -47,7 +47,7 @@ def command() -> None:
         click.echo(f"Git does not know your name, which `dvc exp` needs: {IDENTITY}")
     if renewed := renew(root):
         click.echo(f"{CODE_FILE} is now that of the installed alexnet-tf; `dvc repro` reruns {', '.join(renewed)}")
-    config = load(root / PARAMS_FILE)
+    config = load(root)
     folder = workspace.located(config.runtime.source_folder)
     if told := require_current(workspace, config.values["download"]["source"], folder).told:
         click.echo(told)

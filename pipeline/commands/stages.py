@@ -47,10 +47,9 @@ def _command(stage: Stage) -> click.Command:
         entry: str = "",
         fresh: bool = False,
         kill_test: int | None = None,
-        chaos: int | None = None,
     ) -> None:
-        if kills := kill_test or chaos:
-            _check_resume(entry, overrides, kills)
+        if kill_test:
+            _check_resume(entry, overrides, kill_test)
         else:
             run(stage.name, entry, overrides, fresh=fresh)
 
@@ -69,7 +68,6 @@ def _command(stage: Stage) -> click.Command:
                 help="Test recovery instead: train twice in a scratch folder, once killed N times at random moments, "
                 "and compare every byte.",
             ),
-            click.Option(["--chaos"], type=click.IntRange(min=1), hidden=True),  # the former name
         ]
     about = _ABOUT[stage.name]
     text = f"{about}\n\n{example(_EXAMPLES[stage.name])}"
@@ -79,12 +77,11 @@ def _command(stage: Stage) -> click.Command:
 def _check_resume(variant: str, changes: tuple[str, ...], kills: int) -> None:
     """Train twice in a scratch folder, once killed again and again; exit with 1 where the results differ."""
     from alexnet_tf.errors import TrainingError
-    from pipeline.config.load import PARAMS_FILE, load
-    from pipeline.environment.workspace import find_workspace
+    from pipeline.config.load import opened
     from pipeline.verify.kill_test import kill_test
 
-    workspace = find_workspace()
-    item = load(workspace.root / PARAMS_FILE, changes).item("train", variant)
+    workspace, config = opened(changes)
+    item = config.item("train", variant)
     verdict = kill_test(workspace, item, changes, kills, say)
     told = (
         f"{item.address}: killed {verdict.kills} times, {verdict.resumable} of them resumed from a checkpoint, "
@@ -105,16 +102,14 @@ def run(name: str, entry: str, changes: tuple[str, ...], *, fresh: bool = False)
         fresh: Ignore and delete an earlier checkpoint.
     """
     from alexnet_tf.devices.cluster import cluster
-    from pipeline.config.load import PARAMS_FILE, load
+    from pipeline.config.load import opened
     from pipeline.environment.progress import progress_for
-    from pipeline.environment.workspace import find_workspace
     from pipeline.runner import run_stage
     from pipeline.stages import installed_code
     from pipeline.stages.source_state import USES_SOURCE, listed, remember, require_current
     from pipeline.tracking.tracker import MlflowTracker
 
-    workspace = find_workspace()
-    config = load(workspace.root / PARAMS_FILE, changes)
+    workspace, config = opened(changes)
     item = config.item(name, entry)
     installed_code.require_current(workspace.root, name)
     source, folder = config.values["download"]["source"], workspace.located(config.runtime.source_folder)
@@ -125,20 +120,25 @@ def run(name: str, entry: str, changes: tuple[str, ...], *, fresh: bool = False)
     def after(tracker: "Tracker") -> None:
         if name == "download":
             remember(workspace, source, folder, listing)
+        if not os.environ.get("DVC_STAGE"):
+            _say_written(workspace, item, changes)  # before anything waits for MLflow, and Ctrl-C ends that
         if name == "compare":
             _write_page(workspace, config, tracker)
         if name == "export":
-            _register(workspace, entry)
+            _register(workspace, config, item)
 
     workers = cluster()  # of several workers one alone records
     recorder = MlflowTracker(workspace, say) if workers is None or workers.is_chief else None
     run_stage(workspace, config, item, progress=progress_for(), recorder=recorder, fresh=fresh, after=after)
-    if not os.environ.get("DVC_STAGE"):
-        written = ", ".join(item.outputs().values())
-        told = f"`dvc status` shows a change until `dvc commit {item.address}`"
-        if any(not change.startswith("runtime.") for change in changes):  # DVC would take it for a run of params.yaml
-            told = "params.yaml lacks the values of -S, so do not `dvc commit` it; `dvc repro` makes it without them"
-        say(f"{item.address}: wrote {written}; {told}{_way_back(workspace, item)}")
+
+
+def _say_written(workspace: "Workspace", item: Item, changes: tuple[str, ...]) -> None:
+    """Say what a run by hand has written, and how DVC learns of it."""
+    written = ", ".join(item.outputs().values())
+    told = f"`dvc status` shows a change until `dvc commit {item.address}`"
+    if any(not change.startswith("runtime.") for change in changes):  # DVC would take it for a run of params.yaml
+        told = "params.yaml lacks the values of -S, so do not `dvc commit` it; `dvc repro` makes it without them"
+    say(f"{item.address}: wrote {written}; {told}{_way_back(workspace, item)}")
 
 
 def _way_back(workspace: "Workspace", item: Item) -> str:
@@ -162,19 +162,21 @@ def _write_page(workspace: "Workspace", config: "Config", tracker: "Tracker") ->
         say(f"reports/report.html was not written: {error}; `alexnet report` tries again")
 
 
-def _register(workspace: "Workspace", variant: str) -> None:
+def _register(workspace: "Workspace", config: "Config", item: Item) -> None:
     """Put a blessed export into MLflow's registry; the export is complete without it, so a fault is only reported."""
     import json
 
     from alexnet_tf.errors import AlexNetError
+    from pipeline.stages.fingerprint import fingerprint
     from pipeline.tracking.model_registry import register
 
+    variant, identity = item.key, fingerprint(workspace.root, item, config.params[item.address])
     folder = workspace.root / "exports" / variant
     if not json.loads((folder / "blessing.json").read_text(encoding="utf-8"))["blessed"]:
         return
     place = f"the model is in exports/{variant}/saved_model"
     try:
-        registered = register(workspace.home, folder, variant, "challenger")
+        registered = register(workspace.home, folder, variant, "challenger", identity)
     except AlexNetError as error:
         say(f"{place}; {error}; `alexnet promote {variant}` registers it later")
     else:

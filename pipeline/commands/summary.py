@@ -26,11 +26,10 @@ _HELP = f"""Print the layers of a variant with output shapes, parameters and mul
 def command(variant: str | None, num_classes: int | None, overrides: tuple[str, ...], as_json: bool) -> None:
     """Print one table a variant."""
     from alexnet_tf.models.layer_table import layer_table
-    from pipeline.config.load import PARAMS_FILE, load
-    from pipeline.environment.workspace import find_workspace
+    from pipeline.config.load import opened
 
-    root = find_workspace().root
-    config = load(root / PARAMS_FILE, overrides)
+    workspace, config = opened(overrides)
+    root = workspace.root
     classes = num_classes or _classes_of(root / "data/dataset/manifest.json") or 1000
     tables = {}
     for name in [config.item("train", variant).key] if variant else config.values["variants"]:

@@ -25,8 +25,7 @@ remove it, make it again (in a clone `make setup`) and activate it first.
 _REBUILD_HELP = f"""Recreate missing runs of the current state in MLflow.
 
 Every stage that is up to date in dvc.lock is linked to the stage run that made its outputs. If there is no such run (a
-fresh clone after `dvc pull`, a lost store), it is recreated from dvc.lock and the stage's reports. Before that, runs of
-earlier versions, which were all in one experiment of mlflow.db, move to the experiments of their data sets.
+fresh clone after `dvc pull`, a lost store), it is recreated from dvc.lock and the stage's reports.
 
 {example("alexnet track rebuild")}"""
 _KEEP_HELP = f"""Write the results of this repository to results/, to be committed.
@@ -97,9 +96,7 @@ def relocate(as_json: bool) -> None:
     else:
         click.echo("mlflow.db names the artifacts of this folder; nothing was changed")
     if problem := tracking_uploads.send_all(home):
-        raise AlexNetError(
-            f"MLflow: {problem}; the other records are in .alexnet/spool; `alexnet track sync` sends them"
-        )
+        raise AlexNetError(tracking_uploads.kept_sentence(problem))
 
 
 @command.command("rebuild", cls=Command, help=_REBUILD_HELP, short_help="Recreate missing runs of the current state.")
@@ -107,18 +104,14 @@ def relocate(as_json: bool) -> None:
 def rebuild(as_json: bool) -> None:
     """Complete the rows of the present state."""
     from alexnet_tf.errors import AlexNetError
-    from pipeline.config.load import PARAMS_FILE, load
-    from pipeline.environment.workspace import find_workspace
+    from pipeline.config.load import opened
     from pipeline.stages.table import all_items, served_variants
-    from pipeline.tracking import backfill, old_layout, uploads
+    from pipeline.tracking import backfill, uploads
     from pipeline.tracking.tracking_uri import tracking_uri
 
-    workspace = find_workspace()
-    config = load(workspace.root / PARAMS_FILE)
+    workspace, config = opened()
     if not uploads.wait(workspace.home, backfill.PATIENCE_SECONDS):
         raise AlexNetError("a pipeline run is being recorded; run `alexnet track rebuild` again when it has ended")
-    if moved := old_layout.move(workspace.home):
-        say(f"{moved} parent runs moved to experiments of their data sets; backup: {old_layout.BACKUP}")
     event = backfill.describe(workspace, config)
     if event is None:
         raise AlexNetError(
@@ -127,7 +120,7 @@ def rebuild(as_json: bool) -> None:
         )
     backfill.put(workspace.home, backfill.with_files(workspace.root, event))
     if problem := uploads.send_all(workspace.home):
-        raise AlexNetError(f"MLflow: {problem}; the rows wait in .alexnet/spool, `alexnet track sync` sends them")
+        raise AlexNetError(uploads.kept_sentence(problem))
     found = {row["variant"]: [stage["stage"] for stage in row["standing"]] for row in event["rows"]}
     wanted = {
         variant: [item.address for item in all_items(config.values) if variant in served_variants(item, config.values)]
@@ -146,13 +139,11 @@ def rebuild(as_json: bool) -> None:
 @as_json
 def keep(as_json: bool) -> None:
     """Write the results."""
-    from pipeline.config.load import PARAMS_FILE, load
+    from pipeline.config.load import PARAMS_FILE, opened
     from pipeline.environment.git import changed_files
-    from pipeline.environment.workspace import find_workspace
     from pipeline.results import kept
 
-    workspace = find_workspace()
-    config = load(workspace.root / PARAMS_FILE)
+    workspace, config = opened()
     found = kept.collect(workspace, config)
     paths = kept.keep(workspace, config, found)
     click.echo(json.dumps(paths) if as_json else "\n".join(paths))
@@ -177,7 +168,7 @@ def import_(folder: Path | None, as_json: bool) -> None:
     say(f"{len(found)} results go to {tracking_uri(workspace.home)}")
     kept.put(workspace.home, found)
     if problem := tracking_uploads.send_all(workspace.home, progress_for()):
-        raise AlexNetError(f"MLflow: {problem}; the rows wait in .alexnet/spool, `alexnet track sync` sends them")
+        raise AlexNetError(tracking_uploads.kept_sentence(problem))
     uri = tracking_uri(workspace.home)
     if as_json:
         click.echo(json.dumps({"uri": uri, "results": [result.path for result in found]}, indent=1))

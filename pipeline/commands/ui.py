@@ -21,22 +21,18 @@ names a server, its address is printed and nothing is started.
 @click.option("--browser/--no-browser", default=None, help="Open a browser; by default if there is a screen.")
 def command(port: int | None, browser: bool | None) -> None:
     """Start MLflow's server and print its address."""
-    from pipeline.config.load import PARAMS_FILE, load
-    from pipeline.environment.workspace import find_workspace
+    from pipeline.config.load import opened
     from pipeline.tracking.backfill import complete
     from pipeline.tracking.mlflow_server import board_path, serve
-    from pipeline.tracking.old_layout import rows_left
     from pipeline.tracking.origins import current_data_set
     from pipeline.tracking.tracking_uri import is_server, tracking_uri
+    from pipeline.tracking.uploads import kept_sentence
 
-    workspace = find_workspace()
-    config = load(workspace.root / PARAMS_FILE)
+    workspace, config = opened()
     uri, data_set = tracking_uri(workspace.home), current_data_set(workspace.root)
     chosen = None if is_server(uri) else _usable(port)
     if problem := complete(workspace, config):
-        say(f"MLflow: {problem}; the records are in .alexnet/spool, `alexnet track sync` sends them")
-    if rows := rows_left(workspace.home):
-        say(f"{rows} runs of an earlier version are in the experiment `alexnet`; `alexnet track rebuild` moves them")
+        say(kept_sentence(problem))
     if chosen is None:
         click.echo(f"MLFLOW_TRACKING_URI is set, so no server is started here: the runs are at {uri}")
         return

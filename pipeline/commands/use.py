@@ -1,5 +1,7 @@
 """`alexnet use`: makes an experiment the active params.yaml."""
 
+import json
+
 import click
 
 from pipeline.commands import completion
@@ -18,7 +20,8 @@ Without EXPERIMENT, list them. The folder of data sets is kept in params.local.y
 @click.option("--source-folder", metavar="DIR", help="Folder of data sets that are already on this machine.")
 @click.option("--dry-run", is_flag=True, help="Print the difference, change nothing.")
 @click.option("--force", is_flag=True, help="Also discard uncommitted edits of params.yaml, or a broken file.")
-def command(experiment: str | None, source_folder: str | None, dry_run: bool, force: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print the list of experiments as JSON.")
+def command(experiment: str | None, source_folder: str | None, dry_run: bool, force: bool, as_json: bool) -> None:
     """Write params.yaml."""
     from pipeline.config import experiments
     from pipeline.config.load import PARAMS_FILE, check, load
@@ -32,10 +35,16 @@ def command(experiment: str | None, source_folder: str | None, dry_run: bool, fo
     if experiment is None:
         if source_folder is not None:
             raise click.UsageError("--source-folder: expected an EXPERIMENT beside it; `alexnet use` lists them")
-        for name in experiments.names(workspace.root):
-            first = experiments.text_of(workspace.root, name).splitlines()[0]
-            click.echo(f"{name}: {first.lstrip('# ')}")
+        texts = {name: experiments.text_of(workspace.root, name) for name in experiments.names(workspace.root)}
+        found = [{"name": name, "about": text.splitlines()[0].lstrip("# ")} for name, text in texts.items()]
+        if as_json:
+            click.echo(json.dumps(found, indent=1))
+            return
+        for each in found:
+            click.echo(f"{each['name']}: {each['about']}")
         return
+    if as_json:
+        raise click.UsageError("--json: lists the experiments; leave EXPERIMENT out")
     folder = workspace.located(source_folder)
     if folder and folder.exists() and not folder.is_dir():
         raise click.UsageError(f"--source-folder {source_folder}: expected a folder, found a file")
@@ -60,7 +69,7 @@ def command(experiment: str | None, source_folder: str | None, dry_run: bool, fo
     else:
         outputs.write_text(workspace.root / PARAMS_FILE, new)
         click.echo(f"{PARAMS_FILE} is now experiment {experiment}; `dvc repro` runs it")
-    config = load(workspace.root / PARAMS_FILE)
+    config = load(workspace.root)
     files = workspace.located(config.runtime.source_folder)
     if told := state_of(workspace, config.values["download"]["source"], files).told:
         click.echo(told, err=True)

@@ -109,8 +109,9 @@ def _metrics(output: "Comparison") -> str:
 
 
 def _place(machine: "Mapping[str, str]") -> str:
-    cores = f"{machine.get('host.cpus')} cores of {machine.get('host.cpu', 'an unknown processor')}"
-    return f"{machine.get('host.platform')}, {cores}, {machine.get('host.gpus', 'no GPU')}"
+    from pipeline.environment.provenance import words_of
+
+    return f"{machine.get('host.platform')}, {words_of(machine)}"
 
 
 def _packages(machine: "Mapping[str, str]") -> str:

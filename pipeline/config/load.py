@@ -1,11 +1,12 @@
 """params.yaml, checked as a whole before anything starts, and cut into the parameters of each stage."""
 
+import functools
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
@@ -18,7 +19,7 @@ from pipeline.config.errors import sentence
 from pipeline.config.local_params import LOCAL_FILE, with_local
 from pipeline.config.schema import RuntimeParams, file_type
 from pipeline.environment.dotted import at
-from pipeline.environment.workspace import home_of
+from pipeline.environment.workspace import Workspace, find_workspace, home_of
 from pipeline.environment.yaml_file import read, shown, with_overrides
 from pipeline.stages.table import STAGES, Item, all_items, items
 
@@ -58,35 +59,61 @@ class Config:
         )
 
 
-def load(path: Path, overrides: Iterable[str] = ()) -> Config:
+def load(root: Path, overrides: Iterable[str] = ()) -> Config:
     """Read and check the whole of params.yaml, with what params.local.yaml has for this machine.
 
     Args:
-        path: The file; the folder `schemas` is looked for beside it, params.local.yaml in the checkout's home.
+        root: Its folder; params.local.yaml is looked for in the checkout's home.
         overrides: Texts `key=value` that take the place of what the file says.
 
     Raises:
         ConfigError: A key is unknown, missing or mistyped, a value is out of range, or two of them do not
             fit.
     """
-    content = read(path)
-    _refuse_shared(content, path.name)
+    content = read(root / PARAMS_FILE)
+    _refuse_shared(content)
     content, changed = with_overrides(content, overrides)
-    content, local = with_local(content, home_of(path.parent), changed)
-    config = check(content, name=path.name, changed=changed, local=local)
-    _check_schema(path.parent / "schemas", config.values["validate"]["reference_schema"], path.name)
+    content, local = with_local(content, home_of(root), changed)
+    config = check(content, changed=changed, local=local)
+    _check_schema(root / "schemas", config.values["validate"]["reference_schema"])
     return config
 
 
-def _refuse_shared(content: Mapping[str, Any], name: str) -> None:
+def written(root: Path) -> Mapping[str, Any]:
+    """Read params.yaml as it is written, the word `profile` in its place; again only when it has changed.
+
+    Raises:
+        ConfigError: It cannot be read.
+    """
+    path = root / PARAMS_FILE
+    return _written(path, path.stat().st_mtime_ns if path.exists() else 0)
+
+
+@functools.lru_cache(maxsize=4)
+def _written(path: Path, _modified: int) -> Mapping[str, Any]:
+    return read(path)
+
+
+def opened(overrides: Iterable[str] = ()) -> tuple[Workspace, Config]:
+    """Find the repository upwards from the current folder, and read and check its params.yaml.
+
+    Raises:
+        AlexNetError: There is none.
+        ConfigError: As for `load`.
+    """
+    workspace = find_workspace()
+    return workspace, load(workspace.root, overrides)
+
+
+def _refuse_shared(content: Mapping[str, Any]) -> None:
     """Refuse mappings that are one by an anchor: what -S sets in one place, `dvc` loses or sets in both."""
     places: dict[int, str] = {}
 
     def look(mapping: Mapping[str, Any], at: str) -> None:
         if first := places.get(id(mapping)):
             raise ConfigError(
-                f"{name}: {first} and {at} are one mapping, by an anchor of YAML, and `-S` would change both or none; "
-                "write it out in both places"
+                f"{PARAMS_FILE}: {first} and {at} are one mapping, by an anchor of YAML, and `-S` would change both or "
+                "none; write it out in both places"
             )
         places[id(mapping)] = at
         for key, value in mapping.items():
@@ -133,7 +160,7 @@ def check(
     return Config(values, params, RuntimeParams.model_validate_json(json.dumps(values["runtime"])), local)
 
 
-def _resolved(content: Mapping[str, Any], source: Any) -> dict[str, Any]:
+def _resolved(content: Mapping[str, Any], source: Callable[[str], str]) -> dict[str, Any]:
     """Put the profiles' values in; what is no variant at all is left for the check to name."""
     values = dict(content)
     variants = content.get("variants")
@@ -166,7 +193,7 @@ def _json(value: Any, name: str, path: str = "") -> None:
         raise ConfigError(f"{name}: {path} is {shown(value)}; expected a number or a word, so quote it")
 
 
-def _stage_params(item: Item, values: Mapping[str, Any], source: Any) -> StageParams:
+def _stage_params(item: Item, values: Mapping[str, Any], source: Callable[[str], str]) -> StageParams:
     keys = item.params()
     fields = {field: at(values, key) for field, key in keys.items()}
     try:
@@ -175,56 +202,43 @@ def _stage_params(item: Item, values: Mapping[str, Any], source: Any) -> StagePa
         raise sentence(error, values, source, keys) from None
 
 
-def _check_together(values: Mapping[str, Any], source: Any) -> None:
+def _check_together(values: Mapping[str, Any], source: Callable[[str], str]) -> None:
     images, variants = values["images"], values["variants"]
+
+    def refuse(key: str, told: str, known: Iterable[str] = ()) -> NoReturn:
+        found = at(values, key)
+        raise ConfigError(f"{source(key)}: {key} {told}, got {found!r}{nearest(found, known)}")
+
     for name, entry in images.items():
-        if entry["size"] % entry["stored_size"]:
-            key = f"images.{name}.stored_size"
-            raise ConfigError(
-                f"{source(key)}: {key} must go into size {entry['size']} a whole number of times, "
-                f"got {entry['stored_size']}"
-            )
+        size, stored = entry["size"], entry["stored_size"]
+        if size % stored:
+            refuse(f"images.{name}.stored_size", f"must go into size {size} a whole number of times")
         try:
-            Moments.of((), entry["stored_size"], entry["size"] // entry["stored_size"])
+            Moments.of((), stored, size // stored)
         except ValueError:
-            key = f"images.{name}.size"
-            raise ConfigError(
-                f"{source(key)}: {key} is too large for stored_size {entry['stored_size']}: the colours of images that "
-                f"are enlarged so far cannot be summed exactly; take a smaller size or a larger stored_size, got "
-                f"{entry['size']}"
-            ) from None
+            refuse(
+                f"images.{name}.size",
+                f"is too large for stored_size {stored}: the colours of images that are enlarged so far cannot be "
+                "summed exactly; take a smaller size or a larger stored_size",
+            )
     for name, variant in variants.items():
         if variant["images"] not in images:
-            key = f"variants.{name}.images"
-            raise ConfigError(
-                f"{source(key)}: {key} must be an entry of images ({', '.join(images)}), "
-                f"got {variant['images']!r}{nearest(variant['images'], images)}"
-            )
+            refuse(f"variants.{name}.images", f"must be an entry of images ({', '.join(images)})", images)
         size, key = images[variant["images"]]["size"], f"variants.{name}.input.crop_size"
         if at(values, key) > size:
-            raise ConfigError(
-                f"{source(key)}: {key} must be at most {size}, the size of images.{variant['images']}, "
-                f"got {at(values, key)}"
-            )
+            refuse(key, f"must be at most {size}, the size of images.{variant['images']}")
         for key in (f"variants.{name}.training.augmentation.padding", f"variants.{name}.input.test_border"):
             if at(values, key) >= size:  # a border is mirrored
-                raise ConfigError(
-                    f"{source(key)}: {key} must be less than {size}, the size of images.{variant['images']}, "
-                    f"got {at(values, key)}"
-                )
-    baseline = values["compare"]["baseline"]
-    if baseline not in variants:
-        raise ConfigError(
-            f"{source('compare.baseline')}: compare.baseline must be a variant ({', '.join(variants)}), "
-            f"got {baseline!r}{nearest(baseline, variants)}"
-        )
+                refuse(key, f"must be less than {size}, the size of images.{variant['images']}")
+    if values["compare"]["baseline"] not in variants:
+        refuse("compare.baseline", f"must be a variant ({', '.join(variants)})", variants)
 
 
-def _check_schema(folder: Path, schema: str | None, name: str) -> None:
+def _check_schema(folder: Path, schema: str | None) -> None:
     """Find out before the download that the stage after it would miss its reference; a scratch folder has none."""
     known = sorted(path.stem for path in folder.glob("*.pbtxt"))
     if schema and folder.is_dir() and schema not in known:
         raise ConfigError(
-            f"{name} or -S: validate.reference_schema must be null or the NAME of a schemas/NAME.pbtxt "
+            f"{PARAMS_FILE} or -S: validate.reference_schema must be null or the NAME of a schemas/NAME.pbtxt "
             f"({', '.join(known) or 'there is none'}), got {schema!r}{nearest(schema, known)}"
         )

@@ -12,6 +12,15 @@ def words(values: Mapping[str, Any]) -> dict[str, str]:
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in flatten(values).items()}
 
 
+def numbers(values: Mapping[str, Any]) -> dict[str, float]:
+    """Every number in nested JSON, by its path with slashes."""
+    return {
+        path: float(value)
+        for path, value in flatten(values, "/").items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }
+
+
 def at(values: Mapping[str, Any], key: str | Sequence[Any]) -> Any:
     """Look up a dotted key, or a path that may go through lists.
 

@@ -5,6 +5,37 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, Any
+
+
+class NoLocksError(OSError):
+    """The file system has no locks; the message names the file and the way out."""
+
+
+def try_lock(file: IO[Any]) -> bool:
+    """Take the lock of a file that is open for writing, unless another process has it; return whether it is taken.
+
+    Raises:
+        NoLocksError: The file system has none, as Lustre without the mount option `flock`, or a mounted bucket.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        raise NoLocksError(
+            f"{file.name}: the file system has no locks ({error.strerror}); work on a disk that has them, or mount "
+            "this one with them (Lustre: `-o flock`)"
+        ) from error
+    return True
+
+
+def is_at(path: Path, file: IO[Any]) -> bool:
+    """Whether an open file is still the one at its path: whoever had its lock may have removed it."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
 
 
 @contextmanager
@@ -21,16 +52,16 @@ def locked(path: Path, waiting: Callable[[str], None]) -> Iterator[None]:
     while True:
         with path.open("a+", encoding="ascii") as file:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+                is_free = try_lock(file)
+            except NoLocksError:
+                yield
+                return
+            if not is_free:
                 file.seek(0)  # by this file, as the one at `path` may be gone by now
                 waiting(file.read() or "unknown")
                 fcntl.flock(file, fcntl.LOCK_EX)
-            except OSError:  # a file system without locks
-                yield
-                return
-            if not _is_at(path, file.fileno()):
-                continue  # whoever had it has removed the file
+            if not is_at(path, file):
+                continue
             file.truncate(0)
             file.write(str(os.getpid()))
             file.flush()
@@ -39,10 +70,3 @@ def locked(path: Path, waiting: Callable[[str], None]) -> Iterator[None]:
             finally:
                 path.unlink(missing_ok=True)
             return
-
-
-def _is_at(path: Path, descriptor: int) -> bool:
-    try:
-        return os.path.samestat(path.stat(), os.fstat(descriptor))
-    except FileNotFoundError:
-        return False

@@ -15,6 +15,7 @@ from pipeline.environment.git import CODE_AND_PARAMS, changed_files, git
 from pipeline.environment.processes import dvc_process
 
 _PACKAGES = ("tensorflow", "keras", "apache-beam", "tensorflow-datasets", "numpy", "pillow", "mlflow", "dvc")
+COMMIT = "mlflow.source.git.commit"
 _VARIABLES = {
     "dvc.exp_name": "DVC_EXP_NAME",
     "dvc.baseline_rev": "DVC_EXP_BASELINE_REV",
@@ -37,7 +38,7 @@ def provenance_tags(root: Path) -> dict[str, str]:
         is a Git repository with a commit, the branch only where one is checked out, `git.dirty` only where Git can
         tell, and `git.changed_files` where it is true.
     """
-    tags = {"version.python": platform.python_version(), "env.sha256": _environment()} | _machine()
+    tags = {"version.python": platform.python_version(), "env.sha256": _environment()} | host_tags()
     for package in _PACKAGES:
         try:
             tags[f"version.{package}"] = metadata.version(package)
@@ -47,7 +48,7 @@ def provenance_tags(root: Path) -> dict[str, str]:
         if value := os.environ.get(variable):
             tags[tag] = value
     if commit := git(root, "rev-parse", "HEAD"):
-        tags["mlflow.source.git.commit"] = commit
+        tags[COMMIT] = commit
         if branch := git(root, "symbolic-ref", "--quiet", "--short", "HEAD"):  # none below `dvc exp run`
             tags["mlflow.source.git.branch"] = branch
         changed = git(root, "status", "--porcelain", "--untracked-files=no", *CODE_AND_PARAMS)
@@ -83,7 +84,8 @@ def processor() -> str:
     return ", ".join(filter(None, (processor_name(), " ".join(processor_features()))))
 
 
-def _machine() -> dict[str, str]:
+def host_tags() -> dict[str, str]:
+    """Tags `host.*`: the machine that this process runs on."""
     import psutil
 
     gibibytes = psutil.virtual_memory().total / 2**30
@@ -118,6 +120,18 @@ def dvc_command() -> list[str]:
 def machine(tags: Mapping[str, str]) -> dict[str, str]:
     """Pick what names versions and machine."""
     return {name: word for name, word in tags.items() if name.startswith(("host.", "version.", "env."))}
+
+
+def words_of(tags: Mapping[str, str]) -> str:
+    """Name a machine in words, such as `2 cores of AMD EPYC, avx2, NVIDIA H200`; older results do not tell all."""
+    cores = f"{tags.get('host.cpus', 'some')} cores of {tags.get('host.cpu', 'a processor that was not recorded')}"
+    return ", ".join(filter(None, (cores, tags.get("host.gpus"))))
+
+
+def on_machine(tags: Mapping[str, str], there: Mapping[str, str]) -> dict[str, str]:
+    """Replace the versions and the machine that tags name by others, if those are known."""
+    own = machine(tags) if there else {}
+    return {name: word for name, word in tags.items() if name not in own} | dict(there)
 
 
 def this_machine(root: Path) -> dict[str, str]:

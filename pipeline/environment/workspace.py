@@ -23,11 +23,26 @@ class Workspace:
     @property
     def scratch(self) -> Path:
         """The folder for what no stage depends on; neither Git nor DVC sees it."""
-        return self.home / ".alexnet"
+        return scratch_of(self.home)
+
+    @property
+    def timings(self) -> Path:
+        """The folder of what each run of a stage cost."""
+        return self.scratch / "timings"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of checkpoints, one for each fingerprint."""
+        return self.scratch / "checkpoints"
 
     def located(self, folder: str | None) -> Path | None:
         """Return the path of a folder of the section `runtime`: a relative one is below `home`, `~` resolved."""
         return self.home / Path(folder).expanduser() if folder else None
+
+
+def scratch_of(home: Path) -> Path:
+    """Return `Workspace.scratch` of a home."""
+    return home / ".alexnet"
 
 
 def find_workspace(start: Path | None = None) -> Workspace:

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from alexnet_tf.text_tables import markdown_table
-from pipeline.environment.yaml_file import read
+from pipeline.environment.checked_file import read_as
 from pipeline.results.ablations import LEAST_SEEDS, RungOutcome, outcomes
 
 FILE = "docs/paper.yaml"
@@ -76,12 +76,11 @@ def ledger(root: Path) -> dict[Table, dict[int, Row]]:
     """Read docs/paper.yaml: `claims` and `differences`, each number -> row, with the verdicts of its rungs.
 
     Raises:
-        ConfigError: The file is missing or no YAML.
-        ValidationError: A row is not as `Row` says.
+        AlexNetError: The file is missing or no YAML.
         KeyError: A row names a rung that there is not, or that claims nothing.
-        DataError: The results of the ablations do not belong together.
+        DataError: A row is not as `Row` says, or the results of the ablations do not belong together.
     """
-    tables = TypeAdapter(dict[Table, dict[int, Row]]).validate_python(read(root / FILE))
+    tables = read_as(TypeAdapter(dict[Table, dict[int, Row]]), root, FILE)
     judged = {each.name: each for each in outcomes(root) if each.claim}
     return {
         table: {number: _with_verdicts(row, [judged[name] for name in row.rungs]) for number, row in rows.items()}

@@ -1,23 +1,9 @@
 """Renders the tables of README.md and of pages of docs/ from results/: `make docs`.
 
-A page marks the place of a table with `<!-- results: KIND EXPERIMENT -->` and `<!-- end -->`. KIND is one of
-
-    comparison  what `alexnet report` prints
-    runs        one line for each set of parameters, all its seeds together
-    commands    what starts each of them again
-    targets     the targets of results/targets.yaml and the results
-    summary     the result of each variant, one short line each
-    figures34   figures 3 and 4 as numbers
-    pretrained  the cost of compressing the model in results/pretrained
-    figure1     epochs to 25 % training error, ReLU against tanh
-    differences errors less those of the baseline, seed by seed
-    verified    results that were rerun, and whether the bytes are the same
-    averages    errors of several networks' mean prediction
-    ablations   the ladder of docs/ablations.yaml against the paper's claims
+A page marks the place of a table with `<!-- results: KIND EXPERIMENT -->` and `<!-- end -->`; `_KINDS` lists the kinds.
 """
 
 import json
-import re
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -27,16 +13,18 @@ from alexnet_tf.comparison.page import sentences, table
 from alexnet_tf.errors import AlexNetError, DataError
 from alexnet_tf.text_tables import markdown_table
 from pipeline.config.experiments import names
+from pipeline.environment.provenance import words_of
 from pipeline.environment.yaml_file import read
+from pipeline.pages import blocks
 from pipeline.results import ablations, pretrained
 from pipeline.results.ensembles import averages_table
 from pipeline.results.figure1 import epochs_table
 from pipeline.results.groups import differences, grouped, shown_difference
 from pipeline.results.kept import COMPARISON, FOLDER, PATTERN, Result, load, read_result
-from pipeline.results.targets import shown_error, summary_table, targets_table
+from pipeline.results.seeds_and_images import shown_error
+from pipeline.results.targets import summary_table, targets_table
 
 PAGES = ("README.md", "docs/results.md", "docs/small_networks.md", "docs/ablations.md")
-_BLOCK = re.compile(r"<!-- results: (\S+) (\S+) -->\n(?:(?!<!-- results:).)*?<!-- end -->", re.DOTALL)
 _ERRORS = {
     "test, ten crops": "test/ten_crop/top1_error",
     "test, centre": "test/center/top1_error",
@@ -70,62 +58,51 @@ def rendered(root: Path, text: str) -> str:
     Raises:
         DataError: A table asks for results that are not kept, or for a kind that there is not, or has no end.
     """
-    if (found := len(_BLOCK.findall(text))) != (begun := text.count("<!-- results:")):
+    return blocks.rendered(text, "results", lambda words: _content(root, words))
+
+
+def _content(root: Path, words: str) -> str:
+    kind, _, experiment = words.partition(" ")
+    if kind not in _KINDS or not experiment:
         raise DataError(
-            f"expected every `<!-- results: KIND EXPERIMENT -->` to have its own `<!-- end -->`, found {found} of "
-            f"{begun} that do"
+            f"<!-- results: {words} -->: expected KIND EXPERIMENT, KIND one of {', '.join(_KINDS)}, found {words}"
         )
-    return _BLOCK.sub(lambda block: f"{_opening(block)}\n{_content(root, block)}\n<!-- end -->", text)
+    return _KINDS[kind](root, experiment)
 
 
-def _opening(block: re.Match[str]) -> str:
-    return f"<!-- results: {block[1]} {block[2]} -->"
-
-
-def _content(root: Path, block: re.Match[str]) -> str:
-    kind, experiment = block[1], block[2]
+def _comparison(root: Path, experiment: str) -> str:
     folder = root / FOLDER / experiment
-    if kind == "comparison":
-        try:
-            content = json.loads((folder / COMPARISON).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise DataError(
-                f"{FOLDER}/{experiment}/{COMPARISON} is missing or broken ({error}); run `dvc repro compare`, "
-                "then `alexnet track keep`"
-            ) from error
-        comparison = content["comparison"]
-        lines = [table(comparison, content["costs"]), "", *sentences(comparison), _machines(comparison, load(folder))]
-        return "\n".join(["```text", *lines, "```"])
-    if kind == "targets":
-        return targets_table(root, experiment)
-    if kind == "summary":
-        return summary_table(root, experiment)
-    if kind == "verified":
-        return verified_table(root, experiment)
-    if kind == "averages":
-        return averages_table(root, experiment)
-    if kind == "ablations":
-        return ablations.ablations_table(root)
-    if kind == "pretrained":
-        return pretrained.sentence(root, experiment)
-    if kind in ("runs", "commands") and experiment in names(root) and not any(folder.rglob(PATTERN)):
-        return "None of these runs is kept yet."
-    groups = grouped(load(folder))
-    if kind == "runs":
-        return runs_table(groups)
-    if kind == "commands":
-        return "\n".join(["```bash", *(each.command for group in groups for each in group), "```"])
-    if kind == "figure1":
-        return epochs_table(groups)
-    if kind == "figures34":
-        return figures_table(groups)
-    if kind == "differences":
-        return differences(groups, read(root / "experiments" / f"{experiment}.yaml")["compare"]["baseline"])
-    kinds = (
-        "comparison, runs, commands, targets, summary, figures34, figure1, differences, verified, averages, ablations "
-        "or pretrained"
-    )
-    raise DataError(f"{_opening(block)}: expected {kinds}, found {kind}")
+    try:
+        content = json.loads((folder / COMPARISON).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{FOLDER}/{experiment}/{COMPARISON} is missing or broken ({error}); run `dvc repro compare`, "
+            "then `alexnet track keep`"
+        ) from error
+    comparison = content["comparison"]
+    lines = [table(comparison, content["costs"]), "", *sentences(comparison), _machines(comparison, load(folder))]
+    return "\n".join(["```text", *lines, "```"])
+
+
+def _differences(root: Path, experiment: str) -> str:
+    baseline = read(root / "experiments" / f"{experiment}.yaml")["compare"]["baseline"]
+    return differences(grouped(load(root / FOLDER / experiment)), baseline)
+
+
+def _of_groups(shown: Callable[[Sequence[Sequence[Result]]], str]) -> Callable[[Path, str], str]:
+    """Show an experiment's results, those of the same parameters together, or that there is none yet."""
+
+    def content(root: Path, experiment: str) -> str:
+        folder = root / FOLDER / experiment
+        if experiment in names(root) and not any(folder.rglob(PATTERN)):
+            return "None of these runs is kept yet."
+        return shown(grouped(load(folder)))
+
+    return content
+
+
+def _commands(groups: Sequence[Sequence[Result]]) -> str:
+    return "\n".join(["```bash", *(each.command for group in groups for each in group), "```"])
 
 
 def _machines(comparison: Mapping[str, Any], results: Sequence[Result]) -> str:
@@ -181,8 +158,7 @@ def figures_table(groups: Sequence[Sequence[Result]]) -> str:
 
 def _share(group: Sequence[Result], name: str) -> str:
     values = [each.metrics[name] for each in group if name in each.metrics]
-    spread = f" ± {100 * statistics.stdev(values):.1f}" if len(values) > 1 else ""
-    return f"{100 * statistics.mean(values):.1f}{spread} %" if values else ""
+    return shown_error(values, digits=1) if values else ""
 
 
 def _error(group: Sequence[Result], name: str) -> str:
@@ -221,7 +197,7 @@ def verified_table(root: Path, experiment: str) -> str:
     certificates = {path: _certificate(path) for path in paths}
     for path, certificate in sorted(certificates.items(), key=lambda each: each[1]["claim"]):
         claim = certificate["claim"]
-        commit = read_result(root / claim).row["tags"]["mlflow.source.git.commit"]
+        commit = read_result(root / claim).commit
         if certificate["commit"] != commit:
             raise DataError(
                 f"{path}: expected a certificate of {claim}, which is of commit {commit[:12]}, found one of "
@@ -229,7 +205,7 @@ def verified_table(root: Path, experiment: str) -> str:
             )
         same = sum(each["claimed"] == each["reproduced"] for each in certificate["outputs"])
         machine = certificate["machine"]
-        place = f"{machine['host.cpus']} cores of {machine['host.cpu']}, TensorFlow {machine['version.tensorflow']}"
+        place = f"{words_of(machine)}, TensorFlow {machine['version.tensorflow']}"
         lines.append([f"`{claim}`", f"{same} of {len(certificate['outputs'])}", certificate["verdict"], place])
     return markdown_table(lines)
 
@@ -244,3 +220,20 @@ def _certificate(path: Path) -> dict[str, Any]:
             f"({type(error).__name__}); remove it"
         ) from error
     return content
+
+
+_KINDS: dict[str, Callable[[Path, str], str]] = {
+    "comparison": _comparison,  # what `alexnet report` prints
+    "runs": _of_groups(runs_table),  # one line for each set of parameters, all its seeds together
+    "commands": _of_groups(_commands),  # what starts each of them again
+    "targets": targets_table,  # the targets of results/targets.yaml and the results
+    "summary": summary_table,  # the result of each variant, one short line each
+    "figures34": _of_groups(figures_table),  # figures 3 and 4 as numbers
+    "pretrained": pretrained.sentence,  # the cost of compressing the model in results/pretrained
+    "figure1": _of_groups(epochs_table),  # epochs to 25 % training error, ReLU against tanh
+    "differences": _differences,  # errors less those of the baseline, seed by seed
+    "verified": verified_table,  # results that were rerun, and whether the bytes are the same
+    "averages": averages_table,  # errors of several networks' mean prediction
+    "ablations": lambda root, _: ablations.ablations_table(root),  # docs/ablations.yaml against the paper's claims
+}
+"""Kind of a block -> what makes its content from the repository and the block's experiment."""

@@ -1,6 +1,5 @@
 """Makes a project: params.yaml, dvc.yaml and what they need, in an empty folder."""
 
-import importlib
 from pathlib import Path
 
 from alexnet_tf.errors import ConfigError
@@ -42,7 +41,9 @@ def create(folder: Path, source: Path | None) -> None:
         found = "a file" if source.exists() else "none"
         raise ConfigError(f"{source}: expected a folder of class folders, found {found}; name another or leave it out")
     if source is not None:
-        importlib.import_module("components.sources.image_folder").image_folder_source(source)
+        from components.sources.image_folder import image_folder_source
+
+        image_folder_source(source)
     for name, place in (COPIES | OWN).items():
         (folder / place).parent.mkdir(parents=True, exist_ok=True)
         (folder / place).write_bytes((_FILES / name).read_bytes())

@@ -181,7 +181,8 @@ def ablations_table(root: Path) -> str:
         claim = each.claim
         cells = (claim.place, claim.text, _paper(claim)) if claim else ("",) * 3
         seeds = ", ".join(map(str, each.seeds))
-        lines.append((each.rung.words, *cells, _MEASURES[each.measure], _points(each.difference), seeds, each.verdict))
+        points = each.difference.points if each.difference else ""
+        lines.append((each.rung.words, *cells, _MEASURES[each.measure], points, seeds, each.verdict))
     picture = ["", "None of these changes has been run yet."]
     if any(each.difference for each in shown):
         picture = ["", f"![{_alt_text(shown)}]({FIGURE.removeprefix('docs/')})"]
@@ -199,16 +200,6 @@ def _paper(claim: Claim) -> str:
     if claim.paper is None:
         return ""
     return f"> {claim.paper:g}" if claim.more else f"{claim.paper:+.1f}"
-
-
-def _points(difference: Difference | None) -> str:
-    if difference is None:
-        return ""
-    mean, low, high = (
-        None if value is None else f"{100 * value:+.2f}".replace("-", "−")
-        for value in (difference.mean, difference.low, difference.high)
-    )
-    return f"{mean}" if low is None else f"{mean} ({low} to {high})"
 
 
 def _alt_text(shown: Sequence[RungOutcome]) -> str:

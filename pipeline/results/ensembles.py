@@ -9,7 +9,6 @@ needs the machine that trained them.
 
 import hashlib
 import math
-import statistics
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from pipeline.environment.provenance import this_machine
 from pipeline.environment.workspace import Workspace
 from pipeline.results.groups import grouped, shown_difference
 from pipeline.results.kept import FOLDER, Result, load, read_result
+from pipeline.results.seeds_and_images import shown_error
 from pipeline.stages.dvc_cache import link
 from pipeline.stages.outputs import write_text
 
@@ -72,7 +72,7 @@ def keep(workspace: Workspace, results: Sequence[Result]) -> Path:
 
 def _one_group(results: Sequence[Result]) -> list[Result]:
     groups = grouped(results)
-    data = {(each.experiment, _hash(each, "data/dataset")) for each in results}
+    data = {(each.experiment, each.outs.get("data/dataset", "")) for each in results}
     if len(groups) == len(data) == 1 and len(results) > 1:
         return groups[0]
     raise ConfigError(
@@ -82,15 +82,8 @@ def _one_group(results: Sequence[Result]) -> list[Result]:
     )
 
 
-def _hash(result: Result, path: str) -> str:
-    """What DVC calls an output of a result's run; "" for none."""
-    return next(
-        (each["outs"][name] for each in result.row["standing"] if (name := f"dvc.out.{path}") in each["outs"]), ""
-    )
-
-
 def _brought(workspace: Workspace, result: Result, path: str, folder: Path) -> Path:
-    if not link(workspace, _hash(result, path), folder / path):
+    if not link(workspace, result.outs.get(path, ""), folder / path):
         raise AlexNetError(
             f"{path} of {result.path} is not in DVC's cache here; to make it on the same kind of machine "
             f"({result.processor}), run the following and return to this commit: {result.command}"
@@ -193,8 +186,8 @@ def _read(path: Path) -> Averages:
 
 
 def _mean(each: Sequence[Errors], name: str) -> str:
-    values = [100 * value for errors in each if (value := getattr(errors, name)) is not None]
-    return f"{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f} %" if len(values) > 1 else ""
+    values = [value for errors in each if (value := getattr(errors, name)) is not None]
+    return shown_error(values) if len(values) > 1 else ""
 
 
 def _with_interval(errors: Errors, name: str) -> str:

@@ -15,12 +15,11 @@ from alexnet_tf.errors import AlexNetError, DataError
 from alexnet_tf.metrics.significance import wilson_interval
 from alexnet_tf.text_tables import aligned
 from pipeline.config.experiments import active_name
-from pipeline.config.load import PARAMS_FILE, Config
+from pipeline.config.load import Config, written
 from pipeline.environment.git import changed_files
-from pipeline.environment.provenance import provenance_tags
+from pipeline.environment.provenance import this_machine, words_of
 from pipeline.environment.typed import typed
 from pipeline.environment.workspace import Workspace
-from pipeline.environment.yaml_file import read
 from pipeline.results.kept import FOLDER, Result, load
 from pipeline.stages.claims import changed_claim, claimed_lock, claimed_metrics
 from pipeline.stages.lock import LOCK_FILE, Lock, read_lock
@@ -71,7 +70,7 @@ class Outcome:
         verdict: In two or three words.
         sentence: The verdict and why.
         errors: One entry a variant and view.
-        machine: The processor of this machine, with the number of its cores.
+        machine: The processor of this machine, with the number of its cores, and GPUs beside it.
         committed_on: The same of the committed run; "" where no kept result tells.
         others_on: The same of the kept runs.
         tree: Why the tree is not clean and what to do about it; "" where dvc.lock and metrics.json are HEAD's.
@@ -109,11 +108,11 @@ def outcome(workspace: Workspace, config: Config, comparison: Mapping[str, Any])
         DataError: A kept result is none.
     """
     root = workspace.root
-    written = read(root / PARAMS_FILE)
+    params = written(root)
     lock, claim = read_lock(root), claimed_lock(root)
     compare = config.item("compare")
     compared = [*ancestors(compare, config.values), compare]  # `alexnet promote` leaves the exports behind, not errors
-    stale = [item.address for item in compared if not lock.is_current(root, item, written)]
+    stale = [item.address for item in compared if not lock.is_current(root, item, params)]
     if stale:
         told = f"{', '.join(stale)} {'is' if len(stale) == 1 else 'are'} out of date"
         return Outcome("out of date", f"not compared with the committed run: {told}; run `{typed('dvc repro')}` first")
@@ -122,7 +121,7 @@ def outcome(workspace: Workspace, config: Config, comparison: Mapping[str, Any])
     for variant in comparison["variants"]:
         evaluate = config.item("evaluate", variant)
         chain = [*ancestors(evaluate, config.values), evaluate]
-        claimed = metrics.get(variant) if all(claim.has_params(item, written) for item in chain) else None
+        claimed = metrics.get(variant) if all(claim.has_params(item, params) for item in chain) else None
         kept = _kept(workspace, config, variant)
         same = [each for each in kept if _is_claimed(each, claim)]
         committed_on = committed_on or next((each.machine for each in same), "")
@@ -131,9 +130,8 @@ def outcome(workspace: Workspace, config: Config, comparison: Mapping[str, Any])
         errors += [_expected(comparison, variant, view, claimed, rest) for view in VIEWS]
     verdict, sentence = _verdict(workspace, errors, lock.hashes, claim.hashes)
     others_on = tuple(sorted({each.machine for each in others}))
-    tags = provenance_tags(root)
-    machine = f"{tags['host.cpus']} cores of {tags['host.cpu']}"
-    return Outcome(verdict, sentence, errors, machine, committed_on, others_on, _tree(changed_claim(root)))
+    here = words_of(this_machine(root))
+    return Outcome(verdict, sentence, errors, here, committed_on, others_on, _tree(changed_claim(root)))
 
 
 def _expected(
@@ -229,13 +227,8 @@ def _decisive(params: Mapping[str, str]) -> dict[str, str]:
 
 def _is_claimed(result: Result, claim: Lock) -> bool:
     """Whether a kept result is the run that a dvc.lock describes."""
-    outs = {
-        name.removeprefix("dvc.out."): digest
-        for each in result.row["standing"]
-        for name, digest in each["outs"].items()
-    }
     path = f"reports/evaluate/{result.variant}"
-    return path in outs and outs[path] == claim.hashes.get(path)
+    return path in result.outs and result.outs[path] == claim.hashes.get(path)
 
 
 def _cells(each: Expected) -> list[str]:

@@ -8,6 +8,7 @@ middle of the epoch, to first order. Between two epochs the curve is a straight 
 import re
 import statistics
 from collections.abc import Sequence
+from typing import Any
 
 from alexnet_tf.errors import DataError
 from alexnet_tf.plotting import COLOURS, new_figure, png
@@ -59,6 +60,23 @@ def epochs_table(groups: Sequence[Sequence[Result]]) -> str:
         network, changed = NETWORKS[_activation(group[0])], shown_difference(group, groups)
         lines.append([network, changed, group[0].precision, rate, seeds, epochs_each, epochs])
     return f"{markdown_table(lines)}\n\n{ratio(groups)}"
+
+
+def epochs_by_run(groups: Sequence[Sequence[Result]]) -> list[dict[str, Any]]:
+    """Return what the table has, one entry a run; `epochs_to_target` is None where the run did not get there."""
+    return [
+        {
+            "result": each.path,
+            "network": _activation(each),
+            "changes": dict(each.changes),
+            "seed": each.seed,
+            "precision": each.precision,
+            "epochs": len(errors_by_epoch(each)),
+            "epochs_to_target": epochs_to(errors_by_epoch(each)),
+        }
+        for group in groups
+        for each in group
+    ]
 
 
 def ratio(groups: Sequence[Sequence[Result]]) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from alexnet_tf.errors import DataError
 from alexnet_tf.text_tables import markdown_table
 from pipeline.results.kept import Result
-from pipeline.results.seeds_and_images import over_seeds
+from pipeline.results.seeds_and_images import over_seeds, shown_points
 
 
 def grouped(results: Sequence[Result]) -> list[list[Result]]:
@@ -99,17 +99,10 @@ def differences(groups: Sequence[Sequence[Result]], baseline: str) -> str:
             )
         for words, metric in _ERRORS.items():
             found = over_seeds(np.array([own[seed].metrics[metric] - base[seed].metrics[metric] for seed in seeds]))
-            each = ", ".join(_points(value) for value in found.by_seed)
-            mean = _points(found.mean)
-            if found.low is not None and found.high is not None:
-                mean += f" ({_points(found.low)} to {_points(found.high)})"
-            lines.append([f"`{variant}`", f"`{baseline}`", words, ", ".join(map(str, seeds)), each, mean])
+            each = ", ".join(map(shown_points, found.by_seed))
+            lines.append([f"`{variant}`", f"`{baseline}`", words, ", ".join(map(str, seeds)), each, found.points])
     return markdown_table(lines)
 
 
 def _by_seed(groups: Sequence[Sequence[Result]], variant: str) -> dict[int, Result]:
     return {each.seed: each for each in as_in_the_file(groups, lambda result: result.variant == variant)}
-
-
-def _points(fraction: float) -> str:
-    return f"{100 * fraction:+.2f}".replace("-", "−")

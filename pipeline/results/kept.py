@@ -17,8 +17,10 @@ from alexnet_tf.errors import AlexNetError, DataError
 from alexnet_tf.metrics.correctness import read_correctness
 from pipeline.config.experiments import active_name, changes, require_settable
 from pipeline.config.load import Config
-from pipeline.environment.workspace import Workspace
+from pipeline.environment.provenance import COMMIT, on_machine, words_of
+from pipeline.environment.workspace import Workspace, scratch_of
 from pipeline.results.report import costs, read_comparison
+from pipeline.stages.cost import read_machine
 from pipeline.stages.outputs import write_text
 from pipeline.tracking import origins, spool
 from pipeline.tracking.backfill import describe
@@ -92,6 +94,16 @@ class Result:
         return {name: value for stage in self.row["standing"] for name, value in stage["metrics"].items()}
 
     @property
+    def outs(self) -> dict[str, str]:
+        """DVC's hash of each output, by its path."""
+        return {path: digest for stage in self.row["standing"] for path, digest in outs_of(stage).items()}
+
+    @property
+    def commit(self) -> str:
+        """The commit of its code, "" where it was made without Git."""
+        return self.row["tags"].get(COMMIT, "")
+
+    @property
     def precision(self) -> str:
         """What its layers computed in, `float32` or `bfloat16`; older results name it as a parameter alone."""
         if (bits := self.metrics.get("train/precision_bits")) is None:
@@ -106,9 +118,8 @@ class Result:
 
     @property
     def machine(self) -> str:
-        """The processor in words, with the number of its cores."""
-        known = "a processor that was not recorded" if self.processor == "not recorded" else self.processor
-        return f"{self.row['tags'].get('host.cpus', 'some')} cores of {known}"
+        """The processor in words, with the number of its cores, and GPUs beside it."""
+        return words_of(self.row["tags"])
 
     @property
     def command(self) -> str:
@@ -148,8 +159,15 @@ class Result:
         }
 
 
+def outs_of(stage: Mapping[str, Any]) -> dict[str, str]:
+    """DVC's hash of each output of a stage of a row, by its path."""
+    return {name.removeprefix("dvc.out."): digest for name, digest in stage["outs"].items()}
+
+
 def collect(workspace: Workspace, config: Config) -> list[Result]:
     """Describe each variant here that is trained and evaluated, and is as dvc.lock has it.
+
+    Its versions and machine are those of the training, which a scratch folder that machines share may have elsewhere.
 
     Raises:
         AlexNetError: There is none, one was trained elsewhere, or params.yaml does not say which experiment it is.
@@ -161,19 +179,23 @@ def collect(workspace: Workspace, config: Config) -> list[Result]:
         stages = {stage["stage"].partition("@")[0]: stage for stage in row["standing"]}
         if not {"train", "evaluate"} <= stages.keys():
             continue
-        if not stages["train"]["remake"]["cost"]:
+        train = stages["train"]
+        if "remake" not in train or not train["remake"]["cost"]:
             raise AlexNetError(
                 f"train@{row['variant']} did not run on this machine, so its seconds, versions and machine are not "
                 "known here; keep the result where it ran"
             )
         require_settable(workspace, experiment, row["variant"])
         for stage in stages.values():
-            stage["remake"]["reports"] = []  # paths of this machine
+            if "remake" in stage:
+                stage["remake"]["reports"] = []  # paths of this machine
+        item, identity = config.item("train", row["variant"]), train["fingerprint"]
+        trained_on = read_machine(workspace.timings, item, identity)
         found.append(
             Result(
                 experiment=experiment,
                 changes=changes(workspace, experiment, row["variant"]),
-                row=row,
+                row={**row, "tags": on_machine(row["tags"], trained_on)},
                 correct=_correct(workspace.root / config.item("evaluate", row["variant"]).outputs()["report"]),
             )
         )
@@ -222,7 +244,7 @@ def load(folder: Path) -> list[Result]:
 def put(home: Path, results: list[Result]) -> None:
     """Put results into the spool, to be sent like any other run."""
     for result in results:
-        spool.append(home / ".alexnet" / "spool" / f"{result.time}-{Path(result.path).stem}", result.event())
+        spool.append(spool.folder_for(scratch_of(home), result.time, Path(result.path).stem), result.event())
 
 
 def read_result(path: Path) -> Result:

@@ -10,9 +10,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from alexnet_tf.errors import DataError
+from pipeline.environment.checked_file import read_as
 from pipeline.results.kept import FOLDER
 from pipeline.stages.outputs import write_text
 
@@ -54,13 +54,7 @@ def read(root: Path) -> list[LostTraining]:
     Raises:
         DataError: It holds something else.
     """
-    path = root / FILE
-    try:
-        return TypeAdapter(list[LostTraining]).validate_json(path.read_bytes()) if path.exists() else []
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise DataError(f"{FILE}: {place}{': ' * bool(place)}{first['msg']}; correct it there") from error
+    return read_as(TypeAdapter(list[LostTraining]), root, FILE) if (root / FILE).exists() else []
 
 
 def add(root: Path, lost: LostTraining) -> None:

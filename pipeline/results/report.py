@@ -11,7 +11,7 @@ from typing import Any
 from alexnet_tf.data.record_dataset import read_manifest
 from alexnet_tf.errors import AlexNetError, DataError
 from pipeline.config.load import Config
-from pipeline.environment.provenance import provenance_tags
+from pipeline.environment.provenance import COMMIT, provenance_tags, words_of
 from pipeline.environment.workspace import Workspace
 from pipeline.stages.cost import read_timings
 from pipeline.stages.fingerprint import fingerprint
@@ -82,7 +82,7 @@ def _timings(workspace: Workspace, config: Config, stage: str, variant: str) -> 
         identity = fingerprint(workspace.root, item, config.params[item.address])
     except OSError:
         return {}
-    return read_timings(workspace.scratch / "timings", item, identity)
+    return read_timings(workspace.timings, item, identity)
 
 
 def write_report(workspace: Workspace, config: Config) -> Path:
@@ -136,11 +136,10 @@ def data_set(workspace: Workspace, config: Config) -> str:
 def origin_of(root: Path) -> dict[str, str]:
     """Say when, at which commit and on which machine a page is made."""
     tags = provenance_tags(root)
-    commit = tags.get("mlflow.source.git.commit", "none")[:10]
+    commit = tags.get(COMMIT, "none")[:10]
     dirty = ", with uncommitted changes" if tags.get("git.dirty") == "true" else ""
-    machine = f"{tags['host.cpu']}; {tags['host.cpus']} cores, {tags['host.memory_gib']} GiB"
     return {
         "page written": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         "at commit": f"{commit}{dirty}",
-        "on machine": "; ".join(filter(None, (machine, tags.get("host.gpus")))),
+        "on machine": f"{words_of(tags)}; {tags['host.memory_gib']} GiB",
     }

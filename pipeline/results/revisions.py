@@ -71,7 +71,7 @@ def compare_with(workspace: Workspace, config: Config, revisions: tuple[str, ...
     past = {revision: _variants(workspace.root, revision, commit) for revision, commit in commits.items()}
     here = config.values["variants"]
     was_run = any((workspace.root / "reports" / stage / name).exists() for name in here for stage in _STAGES)
-    if was_run or not revisions:
+    if was_run:
         for variant, params in here.items():
             take(variant, workspace.root, params)
     else:

@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from alexnet_tf.errors import AlexNetError, DataError
-from pipeline.environment.yaml_file import parse
+from pipeline.environment.checked_file import read_as
 
 FILE = "docs/ablations.yaml"
 OWN = "variants.full."
@@ -63,11 +62,4 @@ def read_rungs(root: Path) -> dict[str, Rung]:
         AlexNetError: It is missing or no YAML.
         DataError: It holds something other than rungs.
     """
-    try:
-        content = parse((root / FILE).read_text(encoding="utf-8"), FILE)
-        return TypeAdapter(dict[str, Rung]).validate_python(content)
-    except OSError as error:
-        raise AlexNetError(f"{FILE}: cannot be read ({error.strerror}); it is part of the repository") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise DataError(f"{FILE}: {'.'.join(map(str, first['loc']))}: {first['msg']}; correct it there") from error
+    return read_as(TypeAdapter(dict[str, Rung]), root, FILE)

@@ -4,6 +4,8 @@ Another seed would train other networks, and another test split would show other
 Three seeds are too few to bootstrap, so this is an analysis of variance.
 """
 
+import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +31,25 @@ class Difference:
     def mean(self) -> float:
         """The mean over the seeds."""
         return sum(self.by_seed) / len(self.by_seed)
+
+    @property
+    def points(self) -> str:
+        """The mean in percentage points, with its interval where there is one."""
+        mean = shown_points(self.mean)
+        if self.low is None or self.high is None:
+            return mean
+        return f"{mean} ({shown_points(self.low)} to {shown_points(self.high)})"
+
+
+def shown_points(fraction: float) -> str:
+    """Write a difference in percentage points, with its sign."""
+    return f"{100 * fraction:+.2f}".replace("-", "−")
+
+
+def shown_error(values: Sequence[float], digits: int = 2) -> str:
+    """Write the mean of an error over seeds in percent, with its standard deviation where there are several."""
+    spread = f" ± {100 * statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""
+    return f"{100 * statistics.mean(values):.{digits}f}{spread} %"
 
 
 def over_seeds(differences: np.ndarray) -> Difference:

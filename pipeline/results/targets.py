@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from alexnet_tf.errors import AlexNetError, DataError
+from alexnet_tf.errors import DataError
 from alexnet_tf.text_tables import markdown_table
-from pipeline.environment.yaml_file import parse
+from pipeline.environment.checked_file import read_as
 from pipeline.results.groups import grouped, shown_difference
 from pipeline.results.kept import FOLDER, Result, load
+from pipeline.results.seeds_and_images import shown_error
 
 FILE = "targets.yaml"
 Quantity = Literal["ten-crop error", "seconds per epoch", "CPU-minutes of training"]
@@ -57,18 +58,7 @@ def read_targets(root: Path) -> dict[str, list[Target]]:
         AlexNetError: It is missing or not YAML.
         DataError: It holds something other than targets.
     """
-    path = root / FOLDER / FILE
-    try:
-        return _TARGETS.validate_python(parse(path.read_text(encoding="utf-8"), f"{FOLDER}/{FILE}"))
-    except OSError as error:
-        raise AlexNetError(
-            f"{path}: cannot be read ({error.strerror}); it is part of the repository: `git restore {FOLDER}/{FILE}`"
-        ) from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise DataError(
-            f"{FOLDER}/{FILE}: {'.'.join(map(str, first['loc']))}: {first['msg']}; correct it there"
-        ) from error
+    return read_as(_TARGETS, root, f"{FOLDER}/{FILE}")
 
 
 def targets_table(root: Path, experiment: str) -> str:
@@ -128,12 +118,6 @@ def summary_table(root: Path, experiment: str) -> str:
             lines.append([f"`{variant}`", *errors, str(len(group)), epochs, f"{minutes:.1f}", group[0].precision])
     where = "; ".join(f"{' and '.join(variants)} on {machine}" for machine, variants in machines.items())
     return f"{markdown_table(lines)}\n\nMinutes are for one training: {where}."
-
-
-def shown_error(values: Sequence[float]) -> str:
-    """Write the mean of an error over seeds in percent, with its standard deviation where there are several."""
-    spread = f" ± {100 * statistics.stdev(values):.2f}" if len(values) > 1 else ""
-    return f"{100 * statistics.mean(values):.2f}{spread} %"
 
 
 def _best(target: Target, groups: Sequence[Sequence[Result]]) -> Sequence[Result]:

@@ -1,4 +1,7 @@
-"""What a run of a stage costs: it differs from run to run, so it is in the scratch folder and in no output."""
+"""What a run of a stage costs, and on which machine: it differs from run to run, so no output has it.
+
+It is one JSON file a run in the scratch folder: `{"cost": {...}, "machine": {...}}`, in older ones the costs alone.
+"""
 
 import json
 import os
@@ -7,6 +10,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from components.interfaces import Tracker
 from pipeline.stages.outputs import write_text
@@ -38,10 +42,10 @@ class Meter:
             "peak_memory_bytes": peak * unit,
         }
 
-    def write(self, folder: Path, item: Item, fingerprint: str) -> None:
-        """Write what was measured, and what the stage itself reported, as one JSON file."""
-        text = json.dumps(self.read() | self.reported, indent=1, sort_keys=True) + "\n"
-        write_text(timings_path(folder, item, fingerprint), text)
+    def write(self, folder: Path, item: Item, fingerprint: str, machine: Mapping[str, str]) -> None:
+        """Write what was measured, what the stage itself reported, and the machine that it ran on."""
+        content = {"cost": self.read() | self.reported, "machine": dict(machine)}
+        write_text(timings_path(folder, item, fingerprint), json.dumps(content, indent=1, sort_keys=True) + "\n")
 
 
 def timings_path(folder: Path, item: Item, fingerprint: str) -> Path:
@@ -51,6 +55,16 @@ def timings_path(folder: Path, item: Item, fingerprint: str) -> Path:
 
 def read_timings(folder: Path, item: Item, fingerprint: str) -> dict[str, float]:
     """Read the costs of one run; empty where it did not run on this machine."""
+    content = _content(folder, item, fingerprint)
+    return content.get("cost", content)
+
+
+def read_machine(folder: Path, item: Item, fingerprint: str) -> dict[str, str]:
+    """Read the versions and the machine of one run; empty where it did not run here, or before they were written."""
+    return _content(folder, item, fingerprint).get("machine", {})
+
+
+def _content(folder: Path, item: Item, fingerprint: str) -> dict[str, Any]:
     try:
         return json.loads(timings_path(folder, item, fingerprint).read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -2,18 +2,18 @@
 
 import json
 import uuid
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pipeline.config.load import PARAMS_FILE, Config, check
 from pipeline.environment.git import committed
-from pipeline.environment.workspace import Workspace
+from pipeline.environment.workspace import Workspace, scratch_of
 from pipeline.environment.yaml_file import parse
 from pipeline.stages.lock import LOCK_FILE, parse_lock, read_lock
 from pipeline.stages.table import all_items, ancestors
 from pipeline.tracking import spool, uploads
 from pipeline.tracking.run_descriptions import run_identity, state_rows
+from pipeline.tracking.spool import StageDescription, StandingEvent, StandingRow
 from pipeline.tracking.stage_runs import current_stage, locked_stage
 from pipeline.tracking.tracking_uri import default_store, tracking_uri
 from pipeline.tracking.uploads import send_all
@@ -24,7 +24,7 @@ _PICTURES = ("top5_unselected", "top5_best", "top5_worst", "neighbours", "conv1_
 PATIENCE_SECONDS = 60.0
 
 
-def describe(workspace: Workspace, config: Config, pipeline: str = "") -> dict[str, Any] | None:
+def describe(workspace: Workspace, config: Config, pipeline: str = "") -> StandingEvent | None:
     """Describe every stage that is up to date, as an event; None where none is.
 
     Args:
@@ -32,17 +32,17 @@ def describe(workspace: Workspace, config: Config, pipeline: str = "") -> dict[s
         config: The checked params.yaml.
         pipeline: The pipeline run that made or skipped them, "" for whichever did.
     """
-    described: dict[str, dict[str, Any] | None] = {}
+    described: dict[str, StageDescription | None] = {}
     for item in all_items(config.values):
         # What was made from something that is out of date is as DVC locked it, and yet not of these parameters.
         current = all(described[earlier.address] for earlier in ancestors(item, config.values))
         described[item.address] = current_stage(workspace, item, config) if current else None
     root, text = workspace.root, (workspace.root / PARAMS_FILE).read_text(encoding="utf-8")
     event = _event(state_rows(root, text, config, described, read_lock(root), pipeline))
-    return event and event | {"identity": run_identity(root, config)}
+    return event and {**event, "identity": run_identity(root, config)}
 
 
-def describe_experiment(home: Path, revision: str, pipeline: str) -> dict[str, Any] | None:
+def describe_experiment(home: Path, revision: str, pipeline: str) -> StandingEvent | None:
     """Describe the stages of a DVC experiment whose folder is gone, from the commit that DVC made of it.
 
     Args:
@@ -58,23 +58,23 @@ def describe_experiment(home: Path, revision: str, pipeline: str) -> dict[str, A
     return _event(state_rows(home, params, config, described, lock, pipeline))
 
 
-def _event(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
+def _event(rows: list[StandingRow]) -> StandingEvent | None:
     return {"event": "standing", "time": spool.now(), "rows": rows} if rows else None
 
 
-def is_recorded(home: Path, event: Mapping[str, Any]) -> bool:
+def is_recorded(home: Path, event: StandingEvent) -> bool:
     """Whether the rows of this very state were completed before, in the store that is used now."""
     store = default_store(home)
     if store and not store.exists():
         return False
     try:
-        known = json.loads((home / ".alexnet" / _RECORDED).read_text(encoding="utf-8"))
+        known = json.loads((scratch_of(home) / _RECORDED).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
     return known == _summary(tracking_uri(home), event)
 
 
-def with_files(root: Path, event: Mapping[str, Any]) -> dict[str, Any]:
+def with_files(root: Path, event: StandingEvent) -> StandingEvent:
     """Name for each row what its page in MLflow is to hold: the report, the main figures and the model card.
 
     Args:
@@ -84,7 +84,7 @@ def with_files(root: Path, event: Mapping[str, Any]) -> dict[str, Any]:
     return {**event, "rows": [{**row, "files": _files(root, row)} for row in event["rows"]]}
 
 
-def _files(root: Path, row: Mapping[str, Any]) -> list[list[str]]:
+def _files(root: Path, row: StandingRow) -> list[list[str]]:
     current, variant = {stage["stage"] for stage in row["standing"]}, row["variant"]
     found: list[list[str]] = []
     if "compare" in current:
@@ -96,11 +96,11 @@ def _files(root: Path, row: Mapping[str, Any]) -> list[list[str]]:
     return [pair for pair in found if Path(pair[0]).is_file()]
 
 
-def put(home: Path, event: Mapping[str, Any]) -> Path:
+def put(home: Path, event: StandingEvent) -> Path:
     """Put a description into the spool, and remember the state that it describes."""
-    folder = home / ".alexnet" / "spool" / f"{event['time']}-standing-{uuid.uuid4().hex[:8]}"
+    folder = spool.folder_for(scratch_of(home), event["time"], f"standing-{uuid.uuid4().hex[:8]}")
     spool.append(folder, event)
-    (home / ".alexnet" / _RECORDED).write_text(json.dumps(_summary(tracking_uri(home), event)), encoding="utf-8")
+    (scratch_of(home) / _RECORDED).write_text(json.dumps(_summary(tracking_uri(home), event)), encoding="utf-8")
     return folder
 
 
@@ -113,5 +113,5 @@ def complete(workspace: Workspace, config: Config) -> str | None:
     return send_all(workspace.home)
 
 
-def _summary(uri: str, event: Mapping[str, Any]) -> dict[str, Any]:
+def _summary(uri: str, event: StandingEvent) -> dict[str, Any]:
     return {"uri": uri, "states": {row["variant"]: row["state"] for row in event["rows"]}}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.environment.lean_imports import left_out, uncollected
+from pipeline.environment.lock import NoLocksError
 from pipeline.tracking import relocation
 from pipeline.tracking.spool import is_growing
 from pipeline.tracking.tracking_uri import probe, tracking_uri
@@ -75,7 +76,7 @@ def send(home: Path, folders: list[Path]) -> None:
 
 def reason(error: Exception, home: Path) -> str:
     """What went wrong, in one line: what keeps all from being sent, else the first line of the error."""
-    if isinstance(error, ConnectionError):
+    if isinstance(error, ConnectionError | NoLocksError):
         return str(error)
     said = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
     return probe(tracking_uri(home)) or " ".join([said, *getattr(error, "__notes__", [])])

@@ -12,6 +12,8 @@ from typing import Any
 from mlflow.entities import Metric, Run, ViewType
 from mlflow.tracking import MlflowClient
 
+from pipeline.environment.lock import try_lock
+from pipeline.environment.workspace import scratch_of
 from pipeline.tracking import mlflow_entities as entities
 from pipeline.tracking.mlflow_view import NAME, SAVED_VIEWS, view_path
 from pipeline.tracking.relocation import ARTIFACTS
@@ -49,16 +51,23 @@ class Runs:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Let one process at a time make the database, the experiment and rows."""
-        path = self._home / ".alexnet" / "tracking.lock"
+        path = scratch_of(self._home) / "tracking.lock"
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(path, "w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            if not try_lock(file):
+                fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
-    def find(self, **tags: str) -> Run | None:
-        """Find the newest run that carries all `tags`; `__` in a name is a dot."""
-        found = self.search(" and ".join(f"tags.`{name.replace('__', '.')}` = '{word}'" for name, word in tags.items()))
+    def find(self, tags: Mapping[str, str], status: str = "") -> Run | None:
+        """Find the newest run that carries all `tags`, of those that ended with `status` if that is given."""
+        found = self.find_all(tags, status, limit=1)
         return found[0] if found else None
+
+    def find_all(self, tags: Mapping[str, str], status: str = "", limit: int = 1000) -> list[Run]:
+        """List the runs that carry all `tags`, the newest first."""
+        filters = [f"tags.`{name}` = '{word}'" for name, word in tags.items()]
+        ended = [f"attributes.status = '{status}'"] if status else []
+        return self.search(" and ".join([*filters, *ended]), limit)
 
     def search(self, filters: str, limit: int = 1000) -> list[Run]:
         """List runs of all data sets, the newest first."""
@@ -68,8 +77,8 @@ class Runs:
 
     @functools.cached_property
     def results(self) -> set[str]:
-        """Paths of the kept results that have rows, as this version makes them."""
-        found = self.search("tags.`alexnet.result` LIKE '%' and tags.`alexnet.command` LIKE '%'", limit=_MAX_ROWS)
+        """Paths of the kept results that have rows."""
+        found = self.search("tags.`alexnet.result` LIKE '%'", limit=_MAX_ROWS)
         return {run.data.tags["alexnet.result"] for run in found}
 
     def make(
@@ -118,7 +127,7 @@ class Runs:
 
     def _find_clone(self) -> str:
         """Read the name of this clone, which is where its checkpoints are: what one can resume, it can continue."""
-        path = self._home / ".alexnet" / "clone"
+        path = scratch_of(self._home) / "clone"
         if not path.exists():
             path.write_text(uuid.uuid4().hex[:16], encoding="utf-8")
         return path.read_text(encoding="utf-8")
@@ -142,10 +151,9 @@ class Runs:
         return found.experiment_id
 
     def _find_experiments(self) -> dict[str, str]:
-        """Name -> id, their views renewed; the one of the bare name is where earlier versions put all runs."""
-        base = experiment_name()
+        """Name -> id, their views renewed."""
         found = self.client.search_experiments(ViewType.ACTIVE_ONLY)
-        own = [each for each in found if each.name == base or each.name.startswith(f"{base}/")]
+        own = [each for each in found if each.name.startswith(f"{experiment_name()}/")]
         for experiment in own:
             for key, word in {**_TAGS, _NOTE: _note(experiment.name, experiment.experiment_id)}.items():
                 if experiment.tags.get(key) != word:

@@ -4,11 +4,11 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
 from pipeline.stages.cost import PREFIX
+from pipeline.tracking.spool import StageDescription
 
 _MAX_PARAM_CHARACTERS = 6000
 _MAX_TAG_CHARACTERS = 5000
@@ -50,7 +50,7 @@ def dataset_input(entry: Mapping[str, str]) -> DatasetInput:
     return DatasetInput(data, [InputTag("mlflow.data.context", entry["context"])])
 
 
-def took(stages: Iterable[Mapping[str, Any]]) -> int:
+def took(stages: Iterable[StageDescription]) -> int:
     """How long stages took that are described for a remake, in milliseconds; 0 where it was not measured here."""
     return round(1000 * sum(stage["remake"]["cost"].get("wall_seconds", 0.0) for stage in stages if "remake" in stage))
 

@@ -23,7 +23,7 @@ class ParentRuns:
     """Finds, makes, continues and ends rows; `Runs.locked` has to be held where one may be made.
 
     Args:
-        runs: The experiment that they are in.
+        runs: The experiments that they are in, one for each data set.
     """
 
     def __init__(self, runs: Runs) -> None:
@@ -58,7 +58,7 @@ class ParentRuns:
 
     def of_state(self, row: Mapping[str, Any], event: Mapping[str, Any]) -> str | None:
         """Find or make the row of a state that no pipeline run has just made; None while one works on it."""
-        found = self._runs.find(alexnet__state=row["state"], alexnet__variant=row["variant"])
+        found = self._runs.find({"alexnet.state": row["state"], "alexnet.variant": row["variant"]})
         found = found or self._of_key(row["key"]) or self._open(row, event)
         if found is None:
             return self._make(row, event)
@@ -78,7 +78,7 @@ class ParentRuns:
 
     def end_run(self, pipeline: str, otherwise: str, time: int) -> None:
         """End the rows of a pipeline run that is over; those of a stage that failed or was killed say so already."""
-        rows = self._runs.search(f"tags.`alexnet.pipeline` = '{pipeline}'")
+        rows = self._runs.find_all({"alexnet.pipeline": pipeline})
         if any(row.info.status == "FAILED" for row in rows):
             otherwise = "FAILED"
         for row in rows:
@@ -92,8 +92,8 @@ class ParentRuns:
     def _open(self, row: Mapping[str, Any], event: Mapping[str, Any]) -> Run | None:
         if not (identity := self._identity(event)):
             return None
-        filters = f"tags.`alexnet.identity` = '{identity}' and tags.`alexnet.variant` = '{row['variant']}'"
-        return next((run for run in self._runs.search(filters) if not _is_complete(run)), None)
+        found = self._runs.find_all({"alexnet.identity": identity, "alexnet.variant": row["variant"]})
+        return next((run for run in found if not _is_complete(run)), None)
 
     def _identity(self, event: Mapping[str, Any]) -> str:
         """What a pipeline run and its continuation have in common; "" for results of other clones."""

@@ -5,12 +5,12 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 from alexnet_tf.errors import AlexNetError
+from pipeline.environment.workspace import scratch_of
 from pipeline.tracking.mlflow_view import view_path
 
 _PATIENCE_SECONDS = 120.0
@@ -29,7 +29,7 @@ def serve(uri: str, home: Path, port: int, ready: Callable[[str], None]) -> None
         AlexNetError: The server ended by itself, or never answered.
     """
     address = f"http://127.0.0.1:{port}"
-    log = home / ".alexnet" / "ui.log"
+    log = scratch_of(home) / "ui.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     # A person looking at runs needs one worker and no job runner; each further process costs 250 MB.
     environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
@@ -73,7 +73,7 @@ def _await(server: "subprocess.Popen[bytes]", address: str, log: Path) -> None:
         try:
             with urllib.request.urlopen(f"{address}/health", timeout=2):
                 return
-        except (OSError, urllib.error.URLError):
+        except OSError:
             time.sleep(0.2)
     what = "ended" if server.poll() is not None else f"does not answer after {_PATIENCE_SECONDS:.0f} s"
     raise AlexNetError(f"MLflow's server {what}: {_last_words(log)}")

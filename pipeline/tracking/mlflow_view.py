@@ -126,7 +126,7 @@ def _section(key: str, name: str, *, shown: bool) -> dict[str, Any]:
 
 def _state() -> dict[str, Any]:
     return {
-        # `=` with a wildcard keeps the stage runs out: only rows carry this tag.
+        # A pattern that everything meets keeps the stage runs out: only rows carry this tag.
         "searchFilter": "tags.`alexnet.row` LIKE '%'",
         "orderByKey": "attributes.start_time",
         "orderByAsc": False,

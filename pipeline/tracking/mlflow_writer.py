@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from mlflow.entities import Metric, Run
 
@@ -11,13 +11,14 @@ from pipeline.tracking import mlflow_entities as entities
 from pipeline.tracking.mlflow_client import Runs
 from pipeline.tracking.mlflow_parent_runs import ParentRuns
 from pipeline.tracking.mlflow_run_pages import RunPages
+from pipeline.tracking.spool import Remake, StageDescription, StandingEvent, StartEvent, StartRow
 
 
 class MlflowWriter:
     """Takes the events of one spool folder.
 
     Args:
-        runs: The experiment that they go to.
+        runs: The experiments that they go to, one for each data set.
     """
 
     def __init__(self, runs: Runs) -> None:
@@ -53,7 +54,7 @@ class MlflowWriter:
             points = []
             match kind:
                 case "start":
-                    self._start(event)
+                    self._start(cast(StartEvent, event))
                 case "tags":
                     self._tags(event["values"])
                 case "artifact":
@@ -61,12 +62,12 @@ class MlflowWriter:
                 case "end":
                     self._end(event["status"], event["cost"], event["time"])
                 case "standing":
-                    self._complete(event)
+                    self._complete(cast(StandingEvent, event))
                 case _:
                     raise ValueError(f"{folder}: no event {kind!r}; another version of this project wrote it")
         self._metrics(points)
 
-    def _start(self, event: dict[str, Any]) -> None:
+    def _start(self, event: StartEvent) -> None:
         self._stage, self._is_alone = event["stage"], event.get("alone", False)
         datasets = [entities.dataset_input(entry) for entry in event["datasets"]]
         with self._runs.locked():
@@ -103,7 +104,7 @@ class MlflowWriter:
                 self._parents.end(row_id, "SCHEDULED", time)
                 self._pages.describe(row_id)
 
-    def _complete(self, event: dict[str, Any]) -> None:
+    def _complete(self, event: StandingEvent) -> None:
         """Complete the rows of a pipeline run that is over, or of a state that none of them has."""
         pipeline, time = event.get("pipeline", ""), event["time"]
         with self._runs.locked():
@@ -121,18 +122,18 @@ class MlflowWriter:
                 if not pipeline:
                     self._parents.end_state(row_id, time)
             if pipeline:
-                self._parents.end_run(pipeline, event["otherwise"], time)
+                self._parents.end_run(pipeline, event.get("otherwise", "KILLED"), time)
 
     def _metrics(self, points: list[tuple[bool, Metric]]) -> None:
         for run_ids, wanted in ((self._children, points), (self._rows.values(), [each for each in points if each[0]])):
             for run_id in run_ids:
                 self._runs.log(run_id, points=[metric for _, metric in wanted])
 
-    def _child(self, row_id: str, row: dict[str, Any], event: dict[str, Any]) -> str:
+    def _child(self, row_id: str, row: StartRow, event: StartEvent) -> str:
         """Find or make the run of the stage below a row; found again only when a spool is sent twice."""
         stage = event["stage"]
         identity = f"{event['run']}-{row['key'][:8]}"
-        if found := self._runs.find(alexnet__run=identity):
+        if found := self._runs.find({"alexnet.run": identity}):
             self._runs.complete_params(found, stage["params"])
             return found.info.run_id
         tags = {
@@ -144,7 +145,7 @@ class MlflowWriter:
         place = self._runs.client.get_run(row_id).info.experiment_id
         return self._runs.make(place, stage["name"], event["time"], tags | stage["tags"], stage["params"])
 
-    def _adopt(self, row_id: str, stages: list[dict[str, Any]], state: dict[str, str]) -> None:
+    def _adopt(self, row_id: str, stages: list[StageDescription], state: dict[str, str]) -> None:
         """Complete a row by stages that are up to date: those skipped, and hashes of outputs known only now.
 
         Args:
@@ -152,7 +153,7 @@ class MlflowWriter:
             stages: Descriptions of the stages.
             state: Tags that the row gets when it has all the rest.
         """
-        below = self._runs.search(f"tags.`mlflow.parentRunId` = '{row_id}'")
+        below = self._runs.find_all({"mlflow.parentRunId": row_id})
         made = [run for run in reversed(below) if run.info.status not in ("KILLED", "FAILED")]
         own = {run.data.tags.get("dvc.stage"): run for run in made}  # of several, the newest
         row = self._runs.client.get_run(row_id)
@@ -169,24 +170,22 @@ class MlflowWriter:
                 points += self._taken_over(row, stage, producer, self._history)
                 tags |= stage["outs"] | {tag: producer.info.run_id}
             elif "remake" in stage:
-                producer, curve = self._remade(row, stage)
+                producer, curve = self._remade(row, stage, stage["remake"])
                 points += self._taken_over(row, stage, producer, lambda _run, known=curve: known)
                 tags |= stage["outs"]
         points.sort(key=lambda point: point.key.startswith(PREFIX))  # a run's page lists them in this order
         self._runs.log(row_id, tags=tags | state, points=points)
 
-    def _producer(self, stage: dict[str, Any]) -> Run | None:
+    def _producer(self, stage: StageDescription) -> Run | None:
         """Find the run that made a stage's outputs: by what it was made from, else by what came out."""
         if stage["fingerprint"]:
             wanted = {"alexnet.fingerprint": stage["fingerprint"]}
         else:
             wanted = {"dvc.stage": stage["stage"]} | stage["outs"]
-        filters = [f"tags.`{name}` = '{word}'" for name, word in wanted.items()]
-        found = self._runs.search(" and ".join([*filters, "attributes.status = 'FINISHED'"]), limit=1)
-        return found[0] if found else None
+        return self._runs.find(wanted, "FINISHED")
 
     def _taken_over(
-        self, row: Run, stage: dict[str, Any], producer: Run, history: Callable[[Run], list[Metric]]
+        self, row: Run, stage: StageDescription, producer: Run, history: Callable[[Run], list[Metric]]
     ) -> list[Metric]:
         """What a stage that did not run for a row adds to one: its numbers, in training all of them."""
         points: list[Metric] = []
@@ -214,9 +213,8 @@ class MlflowWriter:
             values |= {key: value for key, value in row.data.metrics.items() if key.startswith("test/")}
         return values
 
-    def _remade(self, row: Run, stage: dict[str, Any]) -> tuple[Run, list[Metric]]:
+    def _remade(self, row: Run, stage: StageDescription, made: Remake) -> tuple[Run, list[Metric]]:
         """Make the run of a stage again from what it left behind; return it and all its points."""
-        made = stage["remake"]
         time = made["time"]
         tags = {
             "mlflow.parentRunId": row.info.run_id,

@@ -1,4 +1,6 @@
-"""Puts an export into MLflow's model registry: `python -m pipeline.tracking.model_registry HOME EXPORT VARIANT ALIAS`.
+"""Puts an export into MLflow's model registry.
+
+    python -m pipeline.tracking.model_registry HOME EXPORT VARIANT ALIAS FINGERPRINT
 
 A process of its own, as MLflow's import and a slow server must not hold up the command that starts it. Each
 variant is a registered model `alexnet-VARIANT`; `challenger` is the newest blessed version, `champion` the one
@@ -20,6 +22,7 @@ from pipeline.tracking import relocation
 from pipeline.tracking.tracking_uri import probe, tracking_uri
 
 if TYPE_CHECKING:
+    from mlflow.entities import Run
     from mlflow.tracking import MlflowClient
 
     from pipeline.tracking.mlflow_client import Runs
@@ -37,7 +40,7 @@ _DEFAULTS = {
 }
 
 
-def register(home: Path, folder: Path, variant: str, alias: str) -> str:
+def register(home: Path, folder: Path, variant: str, alias: str, fingerprint: str) -> str:
     """Register an export under an alias, in a process of its own.
 
     Args:
@@ -45,6 +48,7 @@ def register(home: Path, folder: Path, variant: str, alias: str) -> str:
         folder: `exports/VARIANT`, blessed.
         variant: Names the registered model.
         alias: One of `ALIASES`.
+        fingerprint: Of the stage that made the export, by which its run is found; "" where that is not known.
 
     Returns:
         What was registered, for a person: name, version and alias.
@@ -58,7 +62,7 @@ def register(home: Path, folder: Path, variant: str, alias: str) -> str:
     try:
         finished = run_module(
             "pipeline.tracking.model_registry",
-            *(home, folder, variant, alias),
+            *(home, folder, variant, alias, fingerprint),
             variables=variables,
             timeout=_MAX_SECONDS,
             capture_output=True,
@@ -99,7 +103,7 @@ def served(folder: Path, target: Path) -> None:
     )
 
 
-def _register(home: Path, folder: Path, variant: str, alias: str) -> str:
+def _register(home: Path, folder: Path, variant: str, alias: str, fingerprint: str) -> str:
     from pipeline.stages.fingerprint import content_digest
     from pipeline.tracking.mlflow_client import Runs
 
@@ -108,7 +112,8 @@ def _register(home: Path, folder: Path, variant: str, alias: str) -> str:
     name, digest = f"alexnet-{variant}", content_digest(folder)
     found = _version(client, name, digest)
     if found is None:
-        found = _new_version(runs, name, folder, {_DIGEST: digest, "alexnet.variant": variant})
+        export = runs.find({"alexnet.fingerprint": fingerprint}) if fingerprint else None
+        found = _new_version(runs, name, folder, {_DIGEST: digest, "alexnet.variant": variant}, export)
     client.set_registered_model_alias(name, alias, found)
     return f"{name} version {found} is {alias}: models:/{name}@{alias}"
 
@@ -118,12 +123,11 @@ def _version(client: "MlflowClient", name: str, digest: str) -> str | None:
     return next((str(each.version) for each in versions if each.tags.get(_DIGEST) == digest), None)
 
 
-def _new_version(runs: "Runs", name: str, folder: Path, tags: dict[str, str]) -> str:
+def _new_version(runs: "Runs", name: str, folder: Path, tags: dict[str, str], export: "Run | None") -> str:
     from mlflow.exceptions import MlflowException
 
     client = runs.client
-    export = runs.find(dvc__stage=f"export@{tags['alexnet.variant']}")
-    # Its parent run is the page that people open, so the version is linked there.
+    # The parent run of the export is the page that people open, so the version is linked there.
     run_id = export.data.tags["mlflow.parentRunId"] if export else None
     experiment = export.info.experiment_id if export else _experiment(runs, folder)
     model = client.create_logged_model(experiment, name=name, source_run_id=run_id, tags=tags)
@@ -154,11 +158,11 @@ def _experiment(runs: "Runs", folder: Path) -> str:
 
 def main() -> int:
     """Register what the command line names, and say it in one line."""
-    home, folder, variant, alias = sys.argv[1:]
+    home, folder, variant, alias, fingerprint = sys.argv[1:]
     try:
         if problem := probe(tracking_uri(Path(home))) or relocation.problem(Path(home)):
             raise ConnectionError(problem)
-        print(_register(Path(home), Path(folder), variant, alias))
+        print(_register(Path(home), Path(folder), variant, alias, fingerprint))
     except Exception as error:  # one line, whatever MLflow raises
         print((str(error).strip().splitlines() or [type(error).__name__])[0][:200])
         return 1

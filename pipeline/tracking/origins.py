@@ -13,14 +13,13 @@ from alexnet_tf.errors import ConfigError
 from pipeline.config.experiments import changes_of, named_experiment, not_settable
 from pipeline.config.load import PARAMS_FILE
 from pipeline.environment.dotted import words
+from pipeline.environment.provenance import COMMIT
 from pipeline.environment.yaml_file import parse
 
 DATA_SET = "alexnet.data_set"
 CHANGES = "alexnet.changes"
 COMMAND = "alexnet.command"
 EXPERIMENT = "alexnet.experiment"
-COMMIT = "mlflow.source.git.commit"
-TAGS = (EXPERIMENT, CHANGES, COMMAND)  # of `origin_tags`
 _FOLDER_SOURCES = ("image_folder",)  # any folder: only the experiment's name tells one from another
 _NOT_DOWNLOADED = ("image_folder", "imagenet2012")
 _MAX_CHANGES = 4  # in a name
@@ -110,18 +109,13 @@ def row_name(variant: str, tags: Mapping[str, str], params: Mapping[str, str]) -
 
     Args:
         variant: The variant.
-        tags: Tags of the row. Those of rows of earlier versions do not tell what differs; their seed does.
+        tags: Tags of the row; where they do not tell what differs, the seed does.
         params: Parameters of the row.
     """
     changed = tags[CHANGES].split() if CHANGES in tags else [f"seed={params['seed']}"]
     shown = [_short(word, changed) for word in changed[:_MAX_CHANGES]]
     more = [f"and {len(changed) - len(shown)} more"] if len(changed) > len(shown) else []
     return " ".join(filter(None, [variant, tags.get("dvc.exp_name"), *shown, *more]))[:_MAX_NAME]
-
-
-def earlier_name(variant: str, params: Mapping[str, str]) -> str:
-    """Name a row as earlier versions did, such as `optimized cifar10`."""
-    return f"{variant} {params['download.source'].rpartition(':')[2]}"
 
 
 def _worded(changes: Mapping[str, Any], variant: str) -> list[str]:

@@ -21,6 +21,7 @@ from pipeline.stages.fingerprint import code_digest, content_digest
 from pipeline.stages.lock import Lock, dvc_md5, read_lock
 from pipeline.stages.table import Item, all_items, ancestors, served_variants
 from pipeline.tracking.origins import origin_tags
+from pipeline.tracking.spool import Row, StageDescription, StandingRow, StartRow
 from pipeline.tracking.stage_runs import earlier_stage
 
 
@@ -48,9 +49,9 @@ def _input_hashes(workspace: Workspace, item: Item, config: Config) -> dict[str,
     return {path: hashes.get(path) if path in written else dvc_md5(workspace.root / path) for path in paths}
 
 
-def row_entries(workspace: Workspace, item: Item, config: Config) -> list[dict[str, Any]]:
+def row_entries(workspace: Workspace, item: Item, config: Config) -> list[StartRow]:
     """Describe the row of each variant that `item`, about to run, serves, with the stages before it."""
-    rows = []
+    rows: list[StartRow] = []
     for variant in served_variants(item, config.values):
         before = [
             earlier_stage(workspace, each, config)
@@ -59,7 +60,7 @@ def row_entries(workspace: Workspace, item: Item, config: Config) -> list[dict[s
         ]
         text = (workspace.root / PARAMS_FILE).read_text(encoding="utf-8")
         row = _row_entry(workspace.root, text, config, variant, pipeline_key())
-        rows.append(row | {"before": [each for each in before if each]})
+        rows.append({**row, "before": [each for each in before if each]})
     return rows
 
 
@@ -73,10 +74,10 @@ def state_rows(
     root: Path,
     text: str,
     config: Config,
-    described: Mapping[str, dict[str, Any] | None],
+    described: Mapping[str, StageDescription | None],
     lock: Lock,
     pipeline: str,
-) -> list[dict[str, Any]]:
+) -> list[StandingRow]:
     """Describe the row of each variant with every stage that is up to date.
 
     Args:
@@ -91,7 +92,7 @@ def state_rows(
     Returns:
         One description a variant of which any stage is up to date.
     """
-    rows = []
+    rows: list[StandingRow] = []
     for variant in config.values["variants"]:
         own = [item for item in all_items(config.values) if variant in served_variants(item, config.values)]
         current = [each for item in own if (each := described[item.address])]
@@ -101,8 +102,8 @@ def state_rows(
         state = _digest([row["params"], [[each["stage"], each["outs"]] for each in current]])
         complete = len(current) == len(own)
         rows.append(
-            row
-            | {
+            {
+                **row,
                 "key": row["key"] if pipeline else _digest(["state", variant, state]),
                 "standing": current,
                 "state": state,
@@ -118,7 +119,7 @@ def state_rows(
     return rows
 
 
-def _row_entry(root: Path, text: str, config: Config, variant: str, pipeline: str) -> dict[str, Any]:
+def _row_entry(root: Path, text: str, config: Config, variant: str, pipeline: str) -> Row:
     params, tags = row_params(config.values, variant), provenance_tags(root)
     return {
         "variant": variant,

@@ -9,18 +9,97 @@ import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NotRequired, TypedDict
 
 from pipeline.environment.processes import writer_is_alive
 
 EVENTS = "events.jsonl"
+_FOLDER = "spool"
 _UNREAD = "first.jsonl"
 LAST_EVENTS = ("end", "standing")
+
+
+class Remake(TypedDict):
+    """All that a stage's run is made again from, where no store has it."""
+
+    time: int
+    params: dict[str, str]
+    tags: dict[str, str]
+    curves: list[dict[str, Any]]  # step and values of each epoch
+    cost: dict[str, float]
+    reports: list[str]  # paths
+
+
+class StageDescription(TypedDict):
+    """A stage that is up to date."""
+
+    stage: str  # its address
+    fingerprint: str  # "" where dvc.lock alone is known
+    metrics: dict[str, float]  # that it adds to a row
+    outs: dict[str, str]  # tag `dvc.out.PATH` -> DVC's hash
+    remake: NotRequired[Remake]
+
+
+class Row(TypedDict):
+    """The row of a variant: its parent run in MLflow."""
+
+    variant: str
+    key: str  # by which it is found again
+    pipeline: str  # the pipeline run, "" where none made it
+    params: dict[str, str]
+    tags: dict[str, str]
+
+
+class StartRow(Row):
+    """One that a stage is about to add to."""
+
+    before: list[StageDescription]  # that the stage needs
+
+
+class StandingRow(Row):
+    """One with every stage that is up to date."""
+
+    standing: list[StageDescription]
+    state: str  # a hash of parameters and outputs
+    state_tags: dict[str, str]
+    datasets: list[dict[str, str]]
+    files: NotRequired[list[list[str]]]  # path and folder of what its page is to hold
+
+
+class StartEvent(TypedDict):
+    """The first event of a stage's run; `metrics`, `headline`, `tags`, `artifact` and `end` follow."""
+
+    event: Literal["start"]
+    run: str
+    time: int
+    writer: list[float]
+    process: list[Any]  # of the pipeline: its number, when it began, and the host
+    alone: bool  # by hand
+    identity: str
+    stage: dict[str, Any]  # name, fingerprint, params and tags
+    rows: list[StartRow]
+    datasets: list[dict[str, str]]
+
+
+class StandingEvent(TypedDict):
+    """The only event of a state, or of a pipeline run that is over: `pipeline`, and how rows end otherwise."""
+
+    event: Literal["standing"]
+    time: int
+    rows: list[StandingRow]
+    identity: NotRequired[str]
+    pipeline: NotRequired[str]
+    otherwise: NotRequired[str]
 
 
 def now() -> int:
     """Milliseconds since 1970, as MLflow counts."""
     return time.time_ns() // 1_000_000
+
+
+def folder_for(scratch: Path, time: int, name: str) -> Path:
+    """Name a folder of the spool; by their names they are sent in the order of their times."""
+    return scratch / _FOLDER / f"{time}-{name}"
 
 
 def append(folder: Path, event: Mapping[str, Any]) -> None:
@@ -39,7 +118,7 @@ def append(folder: Path, event: Mapping[str, Any]) -> None:
 
 def waiting(scratch: Path) -> list[Path]:
     """List what was not sent yet, the oldest first."""
-    return sorted(path.parent for path in (scratch / "spool").glob(f"*/{EVENTS}"))
+    return sorted(path.parent for path in (scratch / _FOLDER).glob(f"*/{EVENTS}"))
 
 
 def is_growing(folder: Path) -> bool:

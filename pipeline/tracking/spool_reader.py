@@ -1,11 +1,11 @@
 """Brings one spool folder to MLflow, also while it grows."""
 
-import fcntl
 import json
 import shutil
 from pathlib import Path
 from typing import Any, TextIO
 
+from pipeline.environment.lock import is_at, try_lock
 from pipeline.environment.processes import writer_is_alive
 from pipeline.tracking.mlflow_client import Runs
 from pipeline.tracking.mlflow_writer import MlflowWriter
@@ -28,18 +28,23 @@ class SpoolReader:
         self._first: dict[str, Any] = {}
 
     def claim(self) -> bool:
-        """Take the folder, unless another process has it or has sent it."""
+        """Take the folder, unless another process has it or has sent it.
+
+        Raises:
+            NoLocksError: The file system has no locks, so another process may be sending it.
+        """
+        path = self._folder / EVENTS
         try:
-            file = open(self._folder / EVENTS, encoding="utf-8")  # noqa: SIM115 - held for its lock
+            file = open(path, "r+", encoding="utf-8")  # noqa: SIM115 - held for its lock
         except FileNotFoundError:
             return False
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.close()
-            return False
-        self._file = file
-        return True
+            if try_lock(file) and is_at(path, file):
+                self._file = file
+        finally:
+            if self._file is None:
+                file.close()
+        return self._file is not None
 
     def proceed(self) -> bool:
         """Send what there is, and an end for a writer that was killed; return whether that was all.

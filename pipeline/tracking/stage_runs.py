@@ -7,20 +7,18 @@ lost, the same description is enough to recreate that run.
 
 import csv
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from alexnet_tf.dotted_keys import flatten
 from alexnet_tf.training.history import charted
-from pipeline.config.load import PARAMS_FILE, Config
-from pipeline.environment.dotted import words
+from pipeline.config.load import Config, written
+from pipeline.environment.dotted import numbers, words
 from pipeline.environment.workspace import Workspace
-from pipeline.environment.yaml_file import read
 from pipeline.stages.cost import cost_metrics, read_timings, timings_path
 from pipeline.stages.fingerprint import fingerprint
 from pipeline.stages.lock import Lock, read_lock
 from pipeline.stages.table import Item
+from pipeline.tracking.spool import StageDescription
 
 HEADLINES = {  # stage -> the file with its numbers, and their prefix on the row
     "train": ("reports/train/{variant}/metrics.json", "train"),
@@ -29,7 +27,7 @@ HEADLINES = {  # stage -> the file with its numbers, and their prefix on the row
 _HISTORY = "reports/train/{variant}/history.csv"
 
 
-def earlier_stage(workspace: Workspace, item: Item, config: Config) -> dict[str, Any] | None:
+def earlier_stage(workspace: Workspace, item: Item, config: Config) -> StageDescription | None:
     """Describe a stage that the one about to run needs; None where it is not known what made its outputs.
 
     It is known where the stage ran on this machine with the parameters of now, or was locked by DVC with them.
@@ -38,53 +36,49 @@ def earlier_stage(workspace: Workspace, item: Item, config: Config) -> dict[str,
         identity = fingerprint(workspace.root, item, config.params[item.address])
     except OSError:
         return None
-    ran_here = timings_path(workspace.scratch / "timings", item, identity).exists()
-    if not ran_here and not read_lock(workspace.root).has_params(item, read(workspace.root / PARAMS_FILE)):
+    ran_here = timings_path(workspace.timings, item, identity).exists()
+    if not ran_here and not read_lock(workspace.root).has_params(item, written(workspace.root)):
         return None
     return _described(workspace, item, identity)
 
 
-def current_stage(workspace: Workspace, item: Item, config: Config) -> dict[str, Any] | None:
+def current_stage(workspace: Workspace, item: Item, config: Config) -> StageDescription | None:
     """Describe a stage whose parameters, code, inputs and outputs are all as DVC locked them, else None.
 
     The description has all that is needed to make its run again.
     """
     lock = read_lock(workspace.root)
     try:
-        if not lock.is_current(workspace.root, item, read(workspace.root / PARAMS_FILE)):
+        if not lock.is_current(workspace.root, item, written(workspace.root)):
             return None
         identity = fingerprint(workspace.root, item, config.params[item.address])
     except OSError:
         return None
     inputs = lock.inputs(item)
-    return _described(workspace, item, identity) | {
+    return {
+        **_described(workspace, item, identity),
         "remake": {
             "time": _modified(workspace.root / next(iter(item.outputs().values()))),
             "params": words(json.loads(config.params[item.address].model_dump_json())),
             "tags": {f"dvc.dep.{path}": digest for path, digest in inputs.items()} | {"dvc.stage": item.address},
             "curves": _curves(workspace.root / item.fill(_HISTORY)) if item.stage.name == "train" else [],
-            "cost": read_timings(workspace.scratch / "timings", item, identity),
+            "cost": read_timings(workspace.timings, item, identity),
             "reports": [str(workspace.root / path) for path in item.outputs().values() if path.startswith("reports/")],
-        }
+        },
     }
 
 
-def _described(workspace: Workspace, item: Item, identity: str) -> dict[str, Any]:
-    metrics = {
-        f"{prefix}/{name}": value
-        for prefix, values in headline_metrics(workspace.root, item).items()
-        for name, value in values.items()
-    }
-    cost = read_timings(workspace.scratch / "timings", item, identity)
+def _described(workspace: Workspace, item: Item, identity: str) -> StageDescription:
+    cost = read_timings(workspace.timings, item, identity)
     return {
         "stage": item.address,
         "fingerprint": identity,
-        "metrics": metrics | cost_metrics(item.stage.name, cost),
+        "metrics": headline_metrics(workspace.root, item) | cost_metrics(item.stage.name, cost),
         "outs": _out_tags(read_lock(workspace.root), item),
     }
 
 
-def locked_stage(lock: Lock, item: Item) -> dict[str, Any] | None:
+def locked_stage(lock: Lock, item: Item) -> StageDescription | None:
     """Describe a stage of an experiment whose folder is gone, from its dvc.lock; None where that does not name it."""
     outs = _out_tags(lock, item)
     return {"stage": item.address, "fingerprint": "", "metrics": {}, "outs": outs} if outs else None
@@ -94,8 +88,8 @@ def _out_tags(lock: Lock, item: Item) -> dict[str, str]:
     return {f"dvc.out.{path}": digest for path, digest in lock.outputs(item).items()}
 
 
-def headline_metrics(root: Path, item: Item) -> dict[str, dict[str, float]]:
-    """Read the numbers of a stage that belong on its variant's row: prefix -> name -> value."""
+def headline_metrics(root: Path, item: Item) -> dict[str, float]:
+    """Read the numbers of a stage that belong on its variant's row, by their names there."""
     if item.stage.name not in HEADLINES:
         return {}
     path, prefix = HEADLINES[item.stage.name]
@@ -103,7 +97,7 @@ def headline_metrics(root: Path, item: Item) -> dict[str, dict[str, float]]:
         content = json.loads((root / item.fill(path)).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return {prefix: numbers(content)}
+    return {f"{prefix}/{name}": value for name, value in numbers(content).items()}
 
 
 def headline_prefix(address: str, path: str) -> str | None:
@@ -126,12 +120,3 @@ def _curves(history: Path) -> list[dict[str, Any]]:
 def _modified(path: Path) -> int:
     """When an output was made here, in milliseconds since 1970."""
     return path.stat().st_mtime_ns // 1_000_000
-
-
-def numbers(content: Mapping[str, Any]) -> dict[str, float]:
-    """Every number in nested JSON, by its path."""
-    return {
-        path: float(value)
-        for path, value in flatten(content, "/").items()
-        if isinstance(value, int | float) and not isinstance(value, bool)
-    }

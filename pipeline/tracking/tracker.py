@@ -22,7 +22,7 @@ from pipeline.environment.workspace import Workspace
 from pipeline.stages.table import Item
 from pipeline.tracking import event_files, spool, uploads
 from pipeline.tracking.run_descriptions import dataset_entries, row_entries, run_identity, stage_entry
-from pipeline.tracking.spool import now
+from pipeline.tracking.spool import StartEvent, now
 from pipeline.tracking.stage_runs import headline_metrics
 from pipeline.tracking.tracking_uri import is_server, tracking_uri
 
@@ -57,7 +57,7 @@ class MlflowTracker:
 
     def open(self, item: Item, config: Config, fingerprint: str) -> StageTracker:
         """Start recording one run."""
-        start = {
+        start: StartEvent = {
             "event": "start",
             "run": uuid.uuid4().hex,
             "time": now(),
@@ -84,7 +84,7 @@ class SpoolTracker:
         self,
         workspace: Workspace,
         item: Item,
-        start: dict[str, Any],
+        start: StartEvent,
         tell: Callable[[str], None],
         *,
         send: bool,
@@ -92,7 +92,7 @@ class SpoolTracker:
         self._workspace = workspace
         self._item = item
         self._tell = tell
-        self._folder = workspace.scratch / "spool" / f"{start['time']}-{item.address}-{start['run'][:8]}"
+        self._folder = spool.folder_for(workspace.scratch, start["time"], f"{item.address}-{start['run'][:8]}")
         self._broken = False
         self._artifacts = 0
         self._send = send
@@ -125,16 +125,10 @@ class SpoolTracker:
         except OSError as error:
             self._give_up(error)
 
-    def headline(self, prefix: str, values: Mapping[str, float]) -> None:
-        """Record numbers that the variant's own row has, too."""
-        named = {f"{prefix}/{name}": float(value) for name, value in values.items()}
-        self._record({"event": "headline", "time": now(), "values": named})
-
     def close(self, status: str, cost: dict[str, float]) -> None:
         """Record the end, wait a while for everything to be sent, and say so where that fails."""
-        if status == "FINISHED":
-            for prefix, values in headline_metrics(self._workspace.root, self._item).items():
-                self.headline(prefix, values)
+        if status == "FINISHED" and (values := headline_metrics(self._workspace.root, self._item)):
+            self._record({"event": "headline", "time": now(), "values": values})  # the variant's own row has them, too
         self._record({"event": "end", "time": now(), "status": status, "cost": cost})
         if self._send and not self._broken:
             self._see_it_off()
@@ -182,7 +176,7 @@ class SpoolTracker:
         place = file.relative_to(self._folder).as_posix()
         self._record({"event": "artifact", "file": place, "folder": folder})
 
-    def _record(self, event: dict[str, Any]) -> None:
+    def _record(self, event: Mapping[str, Any]) -> None:
         if self._broken:
             return
         try:

@@ -42,5 +42,5 @@ def probe(uri: str) -> str | None:
 
 
 def experiment_name() -> str:
-    """What the names of the experiments begin with, before the data set; the whole name in earlier versions."""
+    """What the names of the experiments begin with, before the data set."""
     return os.environ.get("MLFLOW_EXPERIMENT_NAME") or "alexnet"

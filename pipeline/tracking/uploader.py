@@ -8,15 +8,18 @@ yet, and stages that DVC skips after it start no process, so a pipeline run can 
 ended.
 """
 
+import contextlib
 import sys
 import time
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline.environment.git import experiment_revision
+from pipeline.environment.lock import NoLocksError
+from pipeline.environment.os_errors import os_error_sentence
 from pipeline.environment.processes import is_alive
-from pipeline.environment.workspace import Workspace
+from pipeline.environment.workspace import Workspace, scratch_of
 from pipeline.tracking import spool
 from pipeline.tracking.flush import connect, reason
 from pipeline.tracking.uploads import held, problem_file
@@ -73,7 +76,7 @@ class Uploader:
 
     def last_round(self) -> None:
         """Try everything once more, also after a failure; a folder that fails holds up no other."""
-        for _ in range(1 + len(spool.waiting(self._home / ".alexnet"))):
+        for _ in range(1 + len(spool.waiting(scratch_of(self._home)))):
             self._resting_until = 0.0
             while self.round():
                 time.sleep(_POLL_SECONDS)
@@ -81,7 +84,7 @@ class Uploader:
     def _claim(self, runs: "Runs") -> None:
         from pipeline.tracking.spool_reader import SpoolReader
 
-        waiting = spool.waiting(self._home / ".alexnet")
+        waiting = spool.waiting(scratch_of(self._home))
         for folder in sorted(waiting, key=lambda each: (self._failures[each], each)):
             if folder not in self._under_way:
                 reader = SpoolReader(folder, runs)
@@ -107,16 +110,16 @@ def follow(
     event = event or {"event": "standing", "time": spool.now(), "rows": []}
     from pipeline.tracking.backfill import put
 
-    put(workspace.home, event | {"pipeline": pipeline, "otherwise": "SCHEDULED" if ended_well else "KILLED"})
+    put(workspace.home, {**event, "pipeline": pipeline, "otherwise": "SCHEDULED" if ended_well else "KILLED"})
 
 
-def _described(workspace: Workspace, pipeline: str) -> dict[str, Any] | None:
-    from pipeline.config.load import PARAMS_FILE, load
+def _described(workspace: Workspace, pipeline: str) -> spool.StandingEvent | None:
+    from pipeline.config.load import load
     from pipeline.tracking.backfill import describe, describe_experiment, with_files
 
     try:
         if workspace.root == workspace.home:
-            event = describe(workspace, load(workspace.root / PARAMS_FILE), pipeline)
+            event = describe(workspace, load(workspace.root), pipeline)
             return event and with_files(workspace.root, event)
         end = time.monotonic() + _COMMIT_SECONDS
         while time.monotonic() < end:
@@ -132,12 +135,25 @@ def main() -> None:
     """Upload for one pipeline run, or for one stage that was started by hand."""
     root, home, kind, pipeline, process, started = sys.argv[1:]
     workspace = Workspace(Path(root), Path(home))
-    with held(workspace.home, pipeline) as first:
-        if not first:
+    try:
+        _upload(workspace, kind, pipeline, int(process), float(started))
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            told = (
+                error
+                if isinstance(error, NoLocksError)
+                else os_error_sentence(error, "the upload stopped", workspace.home)
+            )
+            problem_file(workspace.home, pipeline).write_text(str(told), encoding="utf-8")
+
+
+def _upload(workspace: Workspace, kind: str, pipeline: str, process: int, started: float) -> None:
+    with held(workspace.home, pipeline) as is_first:
+        if not is_first:
             return
         uploader = Uploader(workspace.home, pipeline)
         if kind != "hand":
-            follow(uploader, workspace, pipeline, int(process), float(started), for_part=kind == "part")
+            follow(uploader, workspace, pipeline, process, started, for_part=kind == "part")
         uploader.last_round()
         if kind != "hand":  # a stage by hand waits to read it, and removes it
             problem_file(workspace.home, pipeline).unlink(missing_ok=True)

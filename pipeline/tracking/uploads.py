@@ -1,16 +1,17 @@
 """Starts the process that sends records to MLflow (`uploader`), waits for it, and reads its problems."""
 
 import contextlib
-import fcntl
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from components.interfaces import Progress, SilentProgress
+from pipeline.environment.lock import is_at, try_lock
 from pipeline.environment.processes import is_under_dvc, pipeline_key, pipeline_process, start_module
 from pipeline.environment.provenance import dvc_command
-from pipeline.environment.workspace import Workspace
+from pipeline.environment.typed import typed
+from pipeline.environment.workspace import Workspace, scratch_of
 from pipeline.stages.table import STAGES
 from pipeline.tracking import relocation, spool
 
@@ -58,7 +59,7 @@ def problem(home: Path, pipeline: str) -> str | None:
 
 
 def _folder(home: Path) -> Path:
-    return home / ".alexnet" / "courier"  # as earlier versions call it, which may still be at work
+    return scratch_of(home) / "courier"  # as earlier versions call it, which may still be at work
 
 
 def problem_file(home: Path, pipeline: str) -> Path:
@@ -68,28 +69,36 @@ def problem_file(home: Path, pipeline: str) -> Path:
 
 @contextlib.contextmanager
 def held(home: Path, pipeline: str) -> Iterator[bool]:
-    """Be the uploader of a pipeline run while the body runs, and say whether there was none."""
+    """Be the uploader of a pipeline run while the body runs, and say whether there was none.
+
+    Raises:
+        OSError: The file system has no locks, or cannot be written.
+    """
     path = _folder(home) / f"{pipeline}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield False
+    while True:
+        with open(path, "w") as file:
+            if not try_lock(file):
+                yield False
+                return
+            if not is_at(path, file):
+                continue
+            yield True
+            path.unlink(missing_ok=True)
             return
-        yield True
-        path.unlink(missing_ok=True)
 
 
 def _is_held(path: Path) -> bool:
     try:
-        with open(path) as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except FileNotFoundError:
+        with open(path, "r+") as file:
+            return not try_lock(file)
+    except OSError:  # gone by now, or without locks, where no uploader works
         return False
-    except OSError:
-        return True
-    return False
+
+
+def kept_sentence(problem: str) -> str:
+    """Say what keeps records from MLflow, and what sends them later."""
+    return f"MLflow: {problem}; the records are in .alexnet/spool, `{typed('alexnet track sync')}` sends them"
 
 
 def send_all(home: Path, progress: Progress | None = None) -> str | None:
@@ -101,7 +110,7 @@ def send_all(home: Path, progress: Progress | None = None) -> str | None:
     """
     if problem := relocation.problem(home):  # known without MLflow, and worth saying also where nothing waits
         return problem
-    folders = spool.waiting(home / ".alexnet")
+    folders = spool.waiting(scratch_of(home))
     if not folders:
         return None
     pipe, done = subprocess.PIPE, 0

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from pipeline.environment.dotted import numbers
 from pipeline.stages.lock import dvc_md5
-from pipeline.tracking.stage_runs import numbers
 
 _METRICS = "metrics.json"
 Metrics = Literal["same", "within tolerance", "differs", "not found"]

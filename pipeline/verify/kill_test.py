@@ -74,7 +74,7 @@ def kill_test(
         if child.poll() is None:
             os.kill(child.pid, signal.SIGKILL)
             done, in_write = done + 1, in_write + writing
-            resumable += any((broken / ".alexnet" / "checkpoints").glob(_WHOLE))
+            resumable += any(Workspace(broken, broken).checkpoints.glob(_WHOLE))
             say(f"kill {number} of {kills}{' within the write of a checkpoint' if writing else ''}")
         child.wait()
         if _is_over(broken, item):
@@ -99,7 +99,7 @@ def _wait(child: subprocess.Popen, folder: Path, seconds: float, *, for_write: b
     A write that is waited for is one over an earlier checkpoint, which has to survive it.
     """
     until = time.monotonic() + seconds
-    checkpoints = folder / ".alexnet" / "checkpoints"
+    checkpoints = Workspace(folder, folder).checkpoints
     left = set(checkpoints.glob(_HALF_WRITTEN))  # by the kills before
 
     def writing() -> bool:
@@ -114,7 +114,7 @@ def _wait(child: subprocess.Popen, folder: Path, seconds: float, *, for_write: b
 
 def _is_over(folder: Path, item: Item) -> bool:
     """Whether the training has its result, and with it no checkpoint any more."""
-    return (folder / item.outputs()["model"]).exists() and not any((folder / ".alexnet" / "checkpoints").glob(_WHOLE))
+    return (folder / item.outputs()["model"]).exists() and not any(Workspace(folder, folder).checkpoints.glob(_WHOLE))
 
 
 def _differing(one: Path, other: Path, item: Item) -> Iterator[str]:

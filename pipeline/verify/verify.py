@@ -9,16 +9,17 @@ from alexnet_tf.errors import AlexNetError, ConfigError
 from alexnet_tf.nearest import nearest
 from pipeline.config.experiments import text_of
 from pipeline.config.load import PARAMS_FILE, Config, check, load
+from pipeline.environment.dotted import numbers
 from pipeline.environment.git import committed, has_object, uncommitted_changes
-from pipeline.environment.provenance import machine, provenance_tags, this_machine
+from pipeline.environment.provenance import COMMIT, machine, provenance_tags, this_machine
 from pipeline.environment.workspace import Workspace
 from pipeline.environment.yaml_file import parse, with_overrides
-from pipeline.results.kept import Result
+from pipeline.results.kept import Result, outs_of
 from pipeline.stages.claims import claimed_metrics
 from pipeline.stages.dvc_cache import bring, claimed_text
 from pipeline.stages.lock import LOCK_FILE, Lock, parse_lock
 from pipeline.stages.table import METRICS_FILE, Item, all_items, producers
-from pipeline.tracking.stage_runs import headline_prefix, numbers
+from pipeline.tracking.stage_runs import headline_prefix
 from pipeline.verify.certificate import Certificate, compared
 from pipeline.verify.clean_checkout import clean_folder, rerun
 
@@ -89,7 +90,7 @@ def _claimed_numbers(workspace: Workspace, lock: Lock, item: Item, path: str) ->
 
 def _claims(workspace: Workspace) -> tuple[str, Config, Lock]:
     root = workspace.root
-    commit = provenance_tags(root).get("mlflow.source.git.commit")
+    commit = provenance_tags(root).get(COMMIT)
     params = committed(root, "HEAD", PARAMS_FILE)
     if not commit or params is None:
         raise AlexNetError(
@@ -136,7 +137,7 @@ def verify_result(
         AlexNetError: The commit is not there, or the rerun fails.
     """
     commit = _commit(workspace, result)
-    runtime = load(workspace.root / PARAMS_FILE).runtime
+    runtime = load(workspace.root).runtime
     stages = [each for each in result.row["standing"] if each["stage"].partition("@")[0] in _STAGES]
     with clean_folder(workspace, commit, None, keep=keep, say=say) as folder:
         experiment = parse(text_of(folder, result.experiment), result.experiment)
@@ -146,8 +147,8 @@ def verify_result(
             params["runtime"]["source_folder"] = str(workspace.located(runtime.source_folder))
         (folder / PARAMS_FILE).write_text(json.dumps(params, indent=1), encoding="utf-8")  # JSON is YAML
         # Without the tag, the run had TensorFlow's own choice for its processor; so has its commit.
-        onednn = {"TF_ENABLE_ONEDNN_OPTS": result.row["tags"].get("env.onednn")}
-        rerun(folder, [each["stage"] for each in stages], onednn)
+        onednn = result.row["tags"].get("env.onednn")
+        rerun(folder, [each["stage"] for each in stages], {"TF_ENABLE_ONEDNN_OPTS": onednn})
         outputs = tuple(
             compared(
                 each["stage"],
@@ -158,15 +159,15 @@ def verify_result(
                 tolerance=tolerance,
             )
             for each in stages
-            for path, claimed in ((name.removeprefix("dvc.out."), claimed) for name, claimed in each["outs"].items())
+            for path, claimed in outs_of(each).items()
         )
-    here, there = this_machine(workspace.root), machine(result.row["tags"])
+    here, there = this_machine(workspace.root) | {"env.onednn": onednn}, machine(result.row["tags"])
+    here = {name: word for name, word in here.items() if word is not None}
     return Certificate(result.path, commit, False, tolerance, outputs, here, claimed_on=there)
 
 
 def _commit(workspace: Workspace, result: Result) -> str:
-    commit = result.row["tags"].get("mlflow.source.git.commit", "")
-    if not commit:
+    if not (commit := result.commit):
         raise AlexNetError(
             f"{result.path}: names no commit, as it was made without Git, so its code is not known; commit and "
             f"`alexnet verify train@{result.variant}` rerun what is here now"

@@ -37,7 +37,7 @@ import sys
 sys.path.insert(0, {str(root)!r})
 from pathlib import Path
 from pipeline.config.load import load
-load(Path({str(root / "params.yaml")!r}))
+load(Path({str(root)!r}))
 print([name for name in {HEAVY!r} if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

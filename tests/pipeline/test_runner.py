@@ -252,7 +252,7 @@ def leftovers(workspace):
 
 
 def read_config(workspace, *overrides):
-    return load(workspace.root / "params.yaml", overrides)
+    return load(workspace.root, overrides)
 
 
 def run(workspace, stage, *overrides, key=""):

@@ -151,7 +151,7 @@ def test_trainings_that_are_known_to_learn_are_not_warned(root):
     """The sample's, and that of Imagenette in results/: 126 steps in three epochs."""
     from pipeline.config.load import load
 
-    known = load(root / "params.yaml").params["train@faithful"]
+    known = load(root).params["train@faithful"]
     assert summed_learning_rate(known.training, 148) == pytest.approx(2.2, abs=0.1)
     assert too_short(known.network, known.training, 148, 10) == ""
     assert of_three_epochs(42) == ""

@@ -37,7 +37,7 @@ def test_checkpoints_of_other_trainings_are_named_with_their_size_and_left_alone
 
 def test_the_checkpoint_of_a_present_training_says_where_it_stands(workspace, monkeypatch):
     monkeypatch.chdir(workspace.root)
-    config = load(workspace.root / "params.yaml")
+    config = load(workspace.root)
     for stage, key in (("download", ""), ("validate", ""), ("preprocess", "small"), ("statistics", "small")):
         run_stage(workspace, config, config.item(stage, key))
     item = config.item("train", "optimized")

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
+from store import put_empty_store
 
 from alexnet_tf.errors import AlexNetError
 from pipeline.cli import alexnet
@@ -60,7 +61,7 @@ def test_the_champion_is_registered_and_its_bits_are_kept(workspace, registered)
     (workspace / "results/champions/optimized/correct.npz").write_bytes(b"of the former one")
     result = promote()
     assert result.exit_code == 0, result.stderr
-    assert registered == [(workspace, workspace / "exports/optimized", "optimized", "champion")]
+    assert registered == [(workspace, workspace / "exports/optimized", "optimized", "champion", "")]
     kept = workspace / "results/champions/optimized"
     assert {path.name: path.read_bytes() for path in kept.iterdir()} == {
         "correct.npz": b"bits",
@@ -105,7 +106,29 @@ def test_an_unknown_variant_is_a_usage_error(workspace, registered):
 def test_a_dead_server_is_one_sentence(workspace, monkeypatch, free_port):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port}")
     with pytest.raises(AlexNetError, match=r"MLflow's registry: http://127.0.0.1:\d+ does not answer"):
-        model_registry.register(workspace, workspace / "exports/optimized", "optimized", "challenger")
+        model_registry.register(workspace, workspace / "exports/optimized", "optimized", "challenger", "")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own, of SQLAlchemy
+def test_a_version_is_linked_to_the_run_that_made_the_export(workspace, monkeypatch):
+    """Of one variant there are exports of several data sets; the newest is not always the one."""
+    put_empty_store(workspace)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{workspace}/mlflow.db")
+    from pipeline.tracking.mlflow_client import Runs
+
+    runs, rows = Runs(f"sqlite:///{workspace}/mlflow.db", workspace), {}
+    for began, data_set in enumerate(("cifar10", "sample")):
+        experiment = runs.experiment(data_set)
+        rows[data_set] = runs.make(experiment, "optimized", began, {"alexnet.variant": "optimized"}, {})
+        tags = {"mlflow.parentRunId": rows[data_set], "dvc.stage": "export@optimized", "alexnet.fingerprint": data_set}
+        runs.make(experiment, "export@optimized", began, tags, {})
+    export = workspace / "exports/optimized"
+    monkeypatch.setattr(model_registry, "served", lambda folder, target: target.mkdir())
+    for words, fingerprint in (("of one", "cifar10"), ("of another", "sample"), ("of none", "")):
+        (export / "model_card.md").write_text(words)
+        model_registry._register(workspace, export, "optimized", "challenger", fingerprint)
+    found = runs.client.search_model_versions("name = 'alexnet-optimized'", order_by=["version_number ASC"])
+    assert [each.run_id for each in found] == [rows["cifar10"], rows["sample"], None]
 
 
 @pytest.mark.slow
@@ -117,12 +140,12 @@ def test_a_registered_model_is_served(workspace, free_port):
     (export / "saved_model").rmdir()
     saved_model.save(classifier, export / "saved_model")
     (export / "model_card.md").write_text("# card\n")
-    first = model_registry.register(workspace, export, "optimized", "challenger")
+    first = model_registry.register(workspace, export, "optimized", "challenger", "")
     assert first == "alexnet-optimized version 1 is challenger: models:/alexnet-optimized@challenger"
-    again = model_registry.register(workspace, export, "optimized", "champion")
+    again = model_registry.register(workspace, export, "optimized", "champion", "")
     assert again.startswith("alexnet-optimized version 1 is champion")
     (export / "model_card.md").write_text("# another\n")
-    assert "version 2 is challenger" in model_registry.register(workspace, export, "optimized", "challenger")
+    assert "version 2 is challenger" in model_registry.register(workspace, export, "optimized", "challenger", "")
 
     environment = os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{workspace / 'mlflow.db'}"}
     command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", "models:/alexnet-optimized@champion"]

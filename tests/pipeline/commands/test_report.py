@@ -34,9 +34,9 @@ def test_the_page_names_data_set_commit_machine_and_time(workspace, monkeypatch)
     monkeypatch.setattr(report, "provenance_tags", lambda root: tags | {"git.dirty": "true"})
     origin = report.origin_of(workspace.root)
     assert origin["at commit"] == "c0ffeec0ff, with uncommitted changes"
-    assert origin["on machine"] == "Abacus; 2 cores, 4.0 GiB"
+    assert origin["on machine"] == "2 cores of Abacus; 4.0 GiB"
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", origin["page written"])
-    config = load(workspace.root / "params.yaml")
+    config = load(workspace.root)
     assert report.data_set(workspace, config) == "sample"
     manifest = {"splits": {"test": {"num_examples": 7}, "train": {"num_examples": 1200}}, "class_names": ["ash", "elm"]}
     monkeypatch.setattr(report, "read_manifest", lambda folder, stage: manifest)
@@ -54,7 +54,7 @@ def test_the_page_is_given_the_tables_that_it_draws(workspace, monkeypatch):
         path.write_bytes(place.encode())
     monkeypatch.setattr(report, "read_comparison", lambda workspace: {"variants": ["faithful", "optimized"]})
     monkeypatch.setattr(report, "write_page", lambda page, comparison, costs, figures, origin: figures)
-    found = report.write_report(workspace, load(workspace.root / "params.yaml"))
+    found = report.write_report(workspace, load(workspace.root))
     assert found == {
         "confusion_optimized.png": b"compare/confusion_optimized.png",
         "confusion_optimized.csv": b"evaluate/optimized/confusion.csv",

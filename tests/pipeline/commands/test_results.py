@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,12 @@ def test_the_command_prints_the_table_and_draws(tmp_path, monkeypatch):
     assert asked[0].parts[-2:] == ("results", "relu_tanh")
     assert "3.00 times sooner than tanh (seed 1: 3.00)" in found.output
     assert (tmp_path / "figure1.png").read_bytes().startswith(b"\x89PNG")
+    told = json.loads(CliRunner().invoke(alexnet, ["results", "figure1", "relu_tanh", "--json"]).stdout)
+    assert [(each["network"], each["seed"], each["epochs_to_target"]) for each in told["runs"]] == [
+        ("relu", 1, 1.0),
+        ("tanh", 1, 3.0),
+    ]
+    assert "3.00 times sooner than tanh (seed 1: 3.00)" in told["ratio"]
     found = CliRunner().invoke(
         alexnet, ["results", "figure1", "relu_tanh", "--plot", str(tmp_path / "nowhere" / "figure1.png")]
     )

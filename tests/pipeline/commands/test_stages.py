@@ -5,29 +5,24 @@ from click.testing import CliRunner
 
 from pipeline.cli import alexnet
 from pipeline.stages import dvc_cache
+from pipeline.tracking import uploads
+from pipeline.tracking.tracker import SpoolTracker
 from pipeline.verify import kill_test
 from pipeline.verify.kill_test import Verdict
 
 
-@pytest.mark.parametrize("flag", ["--kill-test", "--chaos"])
 @pytest.mark.parametrize(("differing", "code"), [((), 0), (("models/faithful/weights.safetensors",), 1)])
-def test_the_kill_test_says_what_it_found_under_both_names(workspace, monkeypatch, flag, differing, code):
+def test_the_kill_test_says_what_it_found(workspace, monkeypatch, differing, code):
     asked = []
     monkeypatch.setattr(kill_test, "kill_test", lambda *given: asked.append(given) or Verdict(3, 2, 1, differing))
     monkeypatch.chdir(workspace.root)
-    result = CliRunner().invoke(alexnet, ["train", "faithful", flag, "3", "-S", "seed=7"])
+    result = CliRunner().invoke(alexnet, ["train", "faithful", "--kill-test", "3", "-S", "seed=7"])
     assert result.exit_code == code, result.output
     assert "killed 3 times, 2 of them resumed from a checkpoint, 1 within the write of one" in result.output
     assert all(name in result.output for name in differing)
     (_, item, changes, kills, _) = asked[0]
     assert (item.address, changes, kills) == ("train@faithful", ("seed=7",), 3)
     assert not (workspace.root / "models").exists()
-
-
-def test_the_former_name_of_the_kill_test_is_not_shown():
-    shown = CliRunner().invoke(alexnet, ["train", "--help"]).output
-    assert "--kill-test N" in shown
-    assert "--chaos" not in shown
 
 
 def test_a_stage_that_was_run_by_hand_says_what_it_wrote_and_how_dvc_learns_of_it(workspace, monkeypatch):
@@ -39,6 +34,19 @@ def test_a_stage_that_was_run_by_hand_says_what_it_wrote_and_how_dvc_learns_of_i
     tried = CliRunner().invoke(alexnet, ["download", "-S", "seed=7"]).stderr
     assert "download: wrote data/dataset; params.yaml lacks the values of -S, so do not `dvc commit` it" in tried
     assert json.loads((workspace.root / "data/dataset/params.json").read_text())["seed"] == 7
+
+
+def test_ctrl_c_in_the_wait_for_mlflow_hides_nothing_of_it(workspace, monkeypatch):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(workspace.root)
+    monkeypatch.setattr(uploads, "start", lambda workspace: None)
+    monkeypatch.setattr(SpoolTracker, "_see_it_off", interrupted)
+    result = CliRunner().invoke(alexnet, ["download"])
+    assert result.exit_code == 130
+    assert "download: wrote data/dataset; `dvc status` shows a change until `dvc commit download`" in result.stderr
+    assert result.stderr.endswith("error: download: interrupted\n")
 
 
 @pytest.mark.parametrize("has_cache", [True, False])

@@ -78,7 +78,7 @@ def test_it_serves_this_machine_alone_without_jobs_and_says_how_to_reach_it(work
 @pytest.mark.slow
 @pytest.mark.skipif(chromium.installed() is None, reason="looks at the page in Chromium, which is not installed")
 def test_the_prepared_view_shows_both_variants_side_by_side(workspace, free_port):
-    config = load(workspace.root / "params.yaml")
+    config = load(workspace.root)
     for item in all_items(config.values):
         run_stage(workspace, config, item, recorder=MlflowTracker(workspace, print, send=False))
     with _serving(workspace, free_port) as (_, said), chromium.screen(width=1600, height=1600) as screen:

@@ -68,7 +68,7 @@ def test_a_fault_is_one_sentence_that_says_where_and_what(stubs, tmp_path, old, 
     path = tmp_path / "params.yaml"
     path.write_text(stub_stages.TEXT.replace(old, new, 1))
     with pytest.raises(ConfigError) as caught:
-        load(path)
+        load(path.parent)
     message = str(caught.value)
     assert message.startswith("params.yaml")
     assert "\n" not in message

@@ -1,3 +1,4 @@
+import json
 import subprocess
 from pathlib import Path
 
@@ -6,7 +7,7 @@ import stub_stages
 from click.testing import CliRunner
 
 from pipeline.cli import alexnet
-from pipeline.config import load
+from pipeline.config import experiments, load
 from pipeline.environment import yaml_file
 
 ROOT = Path(__file__).parents[3]
@@ -65,10 +66,10 @@ def test_the_source_folder_is_kept_outside_of_what_git_sees(here, folder, line):
     assert _use("other", "--source-folder", folder).exit_code == 0
     assert line in (here / "params.local.yaml").read_text().splitlines()
     assert (here / "params.yaml").read_text() == OTHER
-    assert load.load(here / "params.yaml").runtime.source_folder == folder
+    assert load.load(here).runtime.source_folder == folder
     assert _use("stub", "--source-folder", "elsewhere").exit_code == 0
     assert _use("other").exit_code == 0
-    assert load.load(here / "params.yaml").runtime.source_folder == "elsewhere"
+    assert load.load(here).runtime.source_folder == "elsewhere"
 
 
 def test_a_dry_run_keeps_no_source_folder(here):
@@ -80,11 +81,11 @@ def test_a_source_folder_in_params_yaml_moves(here):
     """As earlier versions wrote it: it counts as it is, and the next `use` takes it out."""
     before = stub_stages.TEXT.replace("source_folder: data/sources", "source_folder: /home/me/images")
     (here / "params.yaml").write_text(before)
-    assert load.load(here / "params.yaml").runtime.source_folder == "/home/me/images"
+    assert load.load(here).runtime.source_folder == "/home/me/images"
     moved = _use("bare")
     assert moved.exit_code == 0, moved.output
     assert "/home/me" not in (here / "params.yaml").read_text()
-    assert load.load(here / "params.yaml").runtime.source_folder == "/home/me/images"
+    assert load.load(here).runtime.source_folder == "/home/me/images"
 
 
 def test_a_source_folder_that_is_not_there_is_told(here):
@@ -93,6 +94,14 @@ def test_a_source_folder_that_is_not_there_is_told(here):
     told = _use("other", "--source-folder", "imagse", "--force")
     assert told.exit_code == 0
     assert "imagse does not exist yet; `alexnet download` says what belongs there" in told.output
+
+
+def test_the_experiments_are_listed_in_lines_or_as_json(here):
+    names = experiments.names(here)
+    assert [line.partition(": ")[0] for line in _use().output.splitlines()] == names
+    assert [each["name"] for each in json.loads(_use("--json").output)] == names
+    refused = _use("other", "--json")
+    assert (refused.exit_code, "leave EXPERIMENT out" in refused.output) == (2, True)
 
 
 def test_a_source_folder_that_is_a_file_or_has_no_experiment_is_refused(here):

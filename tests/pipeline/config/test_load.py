@@ -45,7 +45,7 @@ def test_an_override_is_checked_like_the_file(stubs, tmp_path, text, parts):
 
 def test_a_rule_about_several_keys_names_the_override_of_one_of_them(root):
     with pytest.raises(ConfigError) as caught:
-        load(root / "params.yaml", ["variants.faithful.training.schedule.warmup_share=0.1", "seed=3"])
+        load(root, ["variants.faithful.training.schedule.warmup_share=0.1", "seed=3"])
     assert str(caught.value).startswith("params.yaml or -S: variants.faithful.training.schedule: the schedule steps")
 
 
@@ -58,9 +58,9 @@ def test_a_mapping_that_two_variants_share_by_an_anchor_is_refused(stubs, tmp_pa
     path = tmp_path / "params.yaml"
     path.write_text(shared.replace(own, again))
     with pytest.raises(ConfigError, match=r"variants\.faithful\.\w+ and variants\.optimized\.\w+ are one mapping"):
-        load(path)
+        load(tmp_path)
     path.write_text(shared)  # anchors that nothing refers to do no harm
-    load(path)
+    load(tmp_path)
 
 
 def test_parameters_are_frozen(stubs, tmp_path):
@@ -70,7 +70,7 @@ def test_parameters_are_frozen(stubs, tmp_path):
 
 def test_a_missing_file_names_the_way_out(stubs, tmp_path):
     with pytest.raises(ConfigError, match="alexnet use"):
-        load(tmp_path / "params.yaml")
+        load(tmp_path)
 
 
 def test_an_unknown_entry_suggests_the_nearest(stubs, tmp_path):
@@ -97,7 +97,7 @@ def test_content_can_be_checked_without_a_file(stubs):
 def load_with(tmp_path, *overrides):
     path = tmp_path / "params.yaml"
     path.write_text(stub_stages.TEXT)
-    return load(path, overrides)
+    return load(tmp_path, overrides)
 
 
 @pytest.mark.parametrize(
@@ -116,5 +116,5 @@ def load_with(tmp_path, *overrides):
 )
 def test_what_a_later_stage_would_refuse_is_refused_at_once(root, override, text):
     with pytest.raises(ConfigError) as caught:
-        load(root / "params.yaml", [override])
+        load(root, [override])
     assert text in str(caught.value)

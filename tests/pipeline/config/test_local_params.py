@@ -24,7 +24,7 @@ def test_the_nearest_value_counts(workspace, local, tracked, overrides, expected
     path = workspace.root / "params.yaml"
     path.write_text(path.read_text().replace("source_folder: data/sources", f"source_folder: {tracked}"))
     (workspace.root / LOCAL_FILE).write_text(local)
-    config = load(path, overrides)
+    config = load(path.parent, overrides)
     assert config.runtime.source_folder == expected
     assert config.runtime.beam_workers == (3 if "workers" in local else 0)
 
@@ -45,7 +45,7 @@ def test_the_nearest_value_counts(workspace, local, tracked, overrides, expected
 def test_what_does_not_belong_there_is_one_sentence(workspace, monkeypatch, local, told):
     (workspace.root / LOCAL_FILE).write_bytes(local if isinstance(local, bytes) else local.encode())
     with pytest.raises(LocalParamsError, match=told) as caught:
-        load(workspace.root / "params.yaml")
+        load(workspace.root)
     assert str(caught.value).startswith(LOCAL_FILE)
     monkeypatch.chdir(workspace.root)
     result = CliRunner().invoke(alexnet, ["params"])
@@ -58,9 +58,9 @@ def test_a_queued_experiment_reads_that_of_its_checkout(workspace, tmp_path, mon
     for name in ("params.yaml", "dvc.yaml"):
         (copy / name).write_bytes((workspace.root / name).read_bytes())
     write_source_folder(workspace.root, "/mine")
-    assert load(copy / "params.yaml").runtime.source_folder == "data/sources"
+    assert load(copy).runtime.source_folder == "data/sources"
     monkeypatch.setenv("DVC_ROOT", str(workspace.root))
-    assert load(copy / "params.yaml").runtime.source_folder == "/mine"
+    assert load(copy).runtime.source_folder == "/mine"
 
 
 def test_what_else_the_file_has_stays(tmp_path):
@@ -125,7 +125,7 @@ def test_the_defaults_are_those_of_the_schema():
 def test_a_file_without_keys_is_none_and_keeps_its_comments(workspace, left):
     path = workspace.root / LOCAL_FILE
     path.write_text(left)
-    assert load(workspace.root / "params.yaml").runtime.source_folder == "data/sources"
+    assert load(workspace.root).runtime.source_folder == "data/sources"
     write_source_folder(workspace.root, "/mine")
     assert path.read_text().startswith("# my notes\n")
-    assert load(workspace.root / "params.yaml").runtime.source_folder == "/mine"
+    assert load(workspace.root).runtime.source_folder == "/mine"

@@ -1,6 +1,6 @@
 import pytest
 
-from pipeline.environment.dotted import at, words
+from pipeline.environment.dotted import at, numbers, words
 
 NESTED = {"seed": 1, "variants": {"faithful": {"name": "alexnet", "rates": [1, {"low": 2}]}, "none": {}}, "off": None}
 
@@ -25,3 +25,8 @@ def test_a_key_is_looked_up():
 def test_a_key_that_is_not_there_is_an_error(key):
     with pytest.raises(KeyError):
         at(NESTED, key)
+
+
+def test_numbers_are_found_at_any_depth_and_what_is_none_is_left_out():
+    nested = {"center": {"top1_error": 0.25, "num": 4}, "is_best": True, "name": "a", "curve": [1.0]}
+    assert numbers(nested) == {"center/top1_error": 0.25, "center/num": 4.0}

@@ -1,3 +1,6 @@
+import errno
+import fcntl
+import os
 import signal
 import subprocess
 import sys
@@ -56,3 +59,13 @@ def test_many_take_turns(tmp_path):
         thread.join()
     assert most == [1] * 160
     assert not path.exists()
+
+
+def test_without_locks_nothing_is_held(tmp_path, monkeypatch):
+    def refuse(file, how):
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    told = []
+    with locked(tmp_path / "one", told.append), locked(tmp_path / "one", told.append):
+        assert told == []

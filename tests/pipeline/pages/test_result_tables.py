@@ -9,7 +9,7 @@ from pipeline.results.kept import load
 from pipeline.verify.certificate import Certificate, Comparison
 
 COMMIT = "0123456789abcdef"
-MACHINE = {"host.cpus": "2", "host.cpu": "one kind, avx2", "version.tensorflow": "2.21.0"}
+MACHINE = {"host.cpus": "2", "host.cpu": "one kind, avx2", "host.gpus": "H200", "version.tensorflow": "2.21.0"}
 
 
 def kept(root, seed):
@@ -30,7 +30,7 @@ def test_each_certificate_is_a_line_and_no_result(tmp_path):
     first, second = kept(tmp_path, 1), kept(tmp_path, 2)
     certify(tmp_path, "b", first, "1", "1")
     certify(tmp_path, "a", second, "1", "2")
-    place = "2 cores of one kind, avx2, TensorFlow 2.21.0"
+    place = "2 cores of one kind, avx2, H200, TensorFlow 2.21.0"
     assert rendered(tmp_path, "<!-- results: verified relu_tanh -->\n<!-- end -->").splitlines()[3:-1] == [
         f"| `{first}` | 2 of 2 | reproduced | {place} |",
         f"| `{second}` | 1 of 2 | same results, different bytes | {place} |",

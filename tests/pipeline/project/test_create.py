@@ -24,7 +24,7 @@ def pictures(tmp_path):
 def test_a_project_has_valid_parameters_and_what_every_stage_reads(tmp_path, pictures):
     create(tmp_path / "flowers", pictures)
     workspace = find_workspace(tmp_path / "flowers")
-    config = load(workspace.root / "params.yaml")
+    config = load(workspace.root)
     assert config.values["download"]["source"] == "image_folder"
     assert workspace.located(config.runtime.source_folder) == pictures
     assert str(pictures) not in (workspace.root / "params.yaml").read_text()  # which Git keeps
@@ -38,7 +38,7 @@ def test_a_project_without_a_source_looks_for_it_inside(tmp_path):
     (tmp_path / "empty").mkdir()
     create(tmp_path / "empty", None)
     assert not (tmp_path / "empty/params.local.yaml").exists()
-    assert load(tmp_path / "empty/params.yaml").runtime.source_folder == "data/sources"
+    assert load(tmp_path / "empty").runtime.source_folder == "data/sources"
 
 
 def test_a_folder_with_something_in_it_is_left_alone(tmp_path):

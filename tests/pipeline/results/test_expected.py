@@ -12,6 +12,7 @@ from alexnet_tf.metrics.significance import wilson_interval
 from pipeline.config.load import load
 from pipeline.environment.provenance import processor
 from pipeline.environment.yaml_file import read
+from pipeline.results import expected
 from pipeline.results.expected import outcome
 from pipeline.stages.lock import dvc_md5
 from pipeline.stages.table import all_items
@@ -49,7 +50,7 @@ class Run:
 
     @property
     def config(self):
-        return load(self.root / "params.yaml")
+        return load(self.root)
 
     def came_out(self, errors, *, name="here"):
         """Leave what a `dvc repro` with these ten-crop errors does, its other outputs holding a name."""
@@ -183,6 +184,15 @@ def test_the_kept_result_of_the_committed_run_names_its_processor_and_counts_onc
     assert found.committed_on == "2 cores of The one"
     assert found.others_on == ()
     assert found.errors[0].others == []
+
+
+def test_this_machine_is_named_with_its_gpus_as_the_others_are(run, monkeypatch):
+    here = {"host.cpus": "8", "host.cpu": "EPYC", "host.gpus": "H200"}
+    monkeypatch.setattr(expected, "this_machine", lambda root: here)
+    run.kept("faithful", 0.41, cpu="EPYC")
+    found = run.outcome()
+    assert found.machine == "8 cores of EPYC, H200"
+    assert "here:         8 cores of EPYC, H200" in found.lines()
 
 
 def test_edited_parameters_are_compared_with_kept_runs_of_them_or_not_at_all(run):

@@ -51,7 +51,7 @@ def test_other_code_stops_a_stage_until_setup_renews_the_file(project):
 
 
 def test_a_stage_of_other_code_is_not_current(project, root):
-    item = load(root / "params.yaml").item("download")
+    item = load(root).item("download")
     code = json.loads((project / CODE_FILE).read_text())
     entry = {"params": {"params.yaml": {}, CODE_FILE: {"download": code["download"]}}}
     assert Lock({"stages": {"download": entry}}).is_current(project, item, {})
@@ -62,7 +62,7 @@ def test_a_stage_of_other_code_is_not_current(project, root):
 
 
 def test_a_checkpoint_of_a_project_is_of_the_installed_code(project, root, monkeypatch):
-    config = load(root / "params.yaml")
+    config = load(root)
     item = config.item("download")
     before = fingerprint(project, item, config.params["download"])
     assert before == fingerprint(root, item, config.params["download"])

@@ -10,7 +10,7 @@ from pipeline.stages.lock import Lock, dvc_md5, parse_lock, read_lock
 @pytest.fixture
 def train(workspace):
     """The stage train@faithful, the parameters as they are written, and a lock of it as DVC would write it."""
-    config = load(workspace.root / "params.yaml")
+    config = load(workspace.root)
     item = config.item("train", "faithful")
     code = workspace.root / "components/train.py"
     for path in item.outputs().values():
@@ -49,7 +49,7 @@ def test_changed_code_is_noticed(workspace, train):
     ],
 )
 def test_a_changed_folder_that_is_no_single_output_is_noticed(workspace, stage, key, inputs):
-    item = load(workspace.root / "params.yaml").item(stage, key)
+    item = load(workspace.root).item(stage, key)
     for path in inputs:
         (workspace.root / path / "faithful").mkdir(parents=True, exist_ok=True)
         (workspace.root / path / "faithful" / "file").write_text("as it was locked")

@@ -37,7 +37,7 @@ def made(workspace, tmp_path, monkeypatch):
     monkeypatch.chdir(workspace.root)
 
     def source():
-        config = load(path)
+        config = load(path.parent)
         return config.values["download"]["source"], workspace.located(config.runtime.source_folder)
 
     remember(workspace, *source(), listed(*source()))

@@ -30,7 +30,7 @@ def test_a_training_writes_what_it_measures_if_asked_to_and_nothing_by_default(w
 
 def test_a_stage_without_a_recorder_writes_none(workspace):
     """As in `alexnet verify`, reruns and the kill test."""
-    config = load(workspace.root / "params.yaml", ["runtime.tensorboard=true"])
+    config = load(workspace.root, ["runtime.tensorboard=true"])
     _prepare(workspace, config)
     run_stage(workspace, config, config.item("train", "faithful"))
     assert not (workspace.scratch / "tensorboard").exists()
@@ -127,7 +127,7 @@ def _start(folder):
 
 def _train(workspace, *changes):
     said = []
-    config = load(workspace.root / "params.yaml", changes)
+    config = load(workspace.root, changes)
     _prepare(workspace, config)
     recorder = MlflowTracker(workspace, said.append, send=False)
     run_stage(workspace, config, config.item("train", "faithful"), recorder=recorder)

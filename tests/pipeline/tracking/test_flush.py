@@ -81,7 +81,7 @@ def test_a_stage_is_done_within_seconds_and_its_record_kept(serve, workspace, mo
     monkeypatch.setenv("MLFLOW_TRACKING_URI", serve(*answers))
     processes.pipeline_key.cache_clear()
     said = []
-    config = load(workspace.root / "params.yaml")
+    config = load(workspace.root)
     started = time.monotonic()
     run_stage(workspace, config, config.item("download"), recorder=MlflowTracker(workspace, said.append))
     assert time.monotonic() - started < 15
@@ -92,7 +92,7 @@ def test_a_stage_is_done_within_seconds_and_its_record_kept(serve, workspace, mo
 
 
 def test_what_a_server_refused_is_one_sentence_and_goes_to_the_next_store(serve, workspace, monkeypatch):
-    config = load(workspace.root / "params.yaml")
+    config = load(workspace.root)
     run_stage(workspace, config, config.item("download"), recorder=MlflowTracker(workspace, print, send=False))
     (folder,) = spool.waiting(workspace.scratch)
     code = (
@@ -143,7 +143,7 @@ def test_a_spool_of_a_running_stage_is_left_to_it(workspace):
 
 
 def test_a_folder_that_cannot_be_sent_is_named_and_keeps_no_other_from_it(workspace):
-    config = load(workspace.root / "params.yaml")
+    config = load(workspace.root)
     for stage in ("download", "download", "validate"):
         run_stage(workspace, config, config.item(stage), recorder=MlflowTracker(workspace, print, send=False))
     first, second, third = spool.waiting(workspace.scratch)

@@ -6,7 +6,7 @@ import pytest
 from stub_stages import TEXT
 
 from pipeline.environment.git import uncommitted_changes
-from pipeline.environment.provenance import provenance_tags
+from pipeline.environment.provenance import on_machine, provenance_tags, words_of
 from pipeline.tracking.run_context import RepositoryContext
 
 LOCK = """\
@@ -101,3 +101,16 @@ def test_the_hash_of_the_environment_is_that_of_all_names_and_versions(tmp_path)
     assert len(installed) > 50
     expected = hashlib.sha256("\n".join(sorted(installed)).encode()).hexdigest()
     assert provenance_tags(tmp_path)["env.sha256"] == expected
+
+
+def test_the_machine_of_tags_is_replaced_as_a_whole_if_another_is_known():
+    tags = {"mlflow.source.git.commit": "abc", "host.cpus": "2", "host.gpus": "NVIDIA H200", "env.onednn": "0"}
+    there = {"host.cpus": "8", "version.python": "3.12.1"}
+    assert on_machine(tags, there) == {"mlflow.source.git.commit": "abc"} | there
+    assert on_machine(tags, {}) == tags
+
+
+def test_a_machine_in_words_has_its_gpus_and_what_is_not_known_is_said():
+    assert words_of({"host.cpus": "2", "host.cpu": "EPYC", "host.gpus": "H200, H200"}) == "2 cores of EPYC, H200, H200"
+    assert words_of({"host.cpus": "2", "host.cpu": "EPYC"}) == "2 cores of EPYC"
+    assert words_of({}) == "some cores of a processor that was not recorded"

@@ -140,7 +140,7 @@ def test_a_spool_that_cannot_be_written_stops_the_recording_alone(workspace, sai
 
 
 def _run(workspace, stage, key, said, *, recorded=True, send=True):
-    config = load(workspace.root / "params.yaml")
+    config = load(workspace.root)
     recorder = MlflowTracker(workspace, said.append, send=send) if recorded else None
     run_stage(workspace, config, config.item(stage, key), recorder=recorder)
 

@@ -1,5 +1,10 @@
-"""Rows are whole after a queued sweep, and after a repro whose tracking server was killed half-way."""
+"""Rows are whole after a queued sweep, and after a repro whose tracking server was killed half-way.
 
+Of one pipeline run, and of one spool folder, one process at a time is the uploader, and none where there are no locks.
+"""
+
+import errno
+import fcntl
 import os
 import signal
 import subprocess
@@ -13,10 +18,11 @@ from checkout import wait_for
 from dvc_repository import Repository
 from store import read_rows
 
-from pipeline.tracking import uploads
+from pipeline.environment.lock import NoLocksError
+from pipeline.tracking import spool, uploader, uploads
+from pipeline.tracking.spool_reader import SpoolReader
 
 STAGES = {"download", "validate", "preprocess", "statistics", "train", "evaluate", "compare", "export"}
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def stages_of(row) -> set[str]:
@@ -25,6 +31,8 @@ def stages_of(row) -> set[str]:
     return linked | {name.partition("@")[0] for name in row["below"]}
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_queued_sweep_of_four_points_leaves_whole_rows(tmp_path):
     repository = Repository(tmp_path)
     key = "variants.optimized.training.learning_rate"
@@ -116,3 +124,78 @@ def test_a_server_killed_half_way_has_whole_rows_once_it_is_back(tmp_path, serve
         assert row["metrics"]["test/center/top1_error"] == 0.25
         assert {run["status"] for run in row["below"].values()} == {"FINISHED"}
     assert not (repository.root / "mlflow.db").exists()
+
+
+def test_a_second_uploader_ends_at_once(tmp_path):
+    with uploads.held(tmp_path, "run") as first, uploads.held(tmp_path, "run") as second:
+        assert (first, second) == (True, False)
+        assert not uploads.wait(tmp_path, 0.0)
+    assert uploads.wait(tmp_path, 0.0)
+    assert list((tmp_path / ".alexnet/courier").iterdir()) == []
+
+
+def test_an_uploader_does_not_take_the_lock_file_that_another_one_removed(tmp_path, monkeypatch):
+    """Between its opening and its lock, the first one ends, and a third one begins with a file of its own."""
+    path, flock, found = tmp_path / ".alexnet/courier/run.lock", fcntl.flock, []
+
+    def late(file, how):
+        found.append(path.stat().st_ino)
+        if len(found) == 1:
+            path.rename(path.with_name("removed"))
+            path.touch()
+        return flock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with uploads.held(tmp_path, "run") as held:
+        assert held
+        assert not uploads.wait(tmp_path, 0.0), "the file at the path is not the one that is locked"
+    assert len(set(found)) == 2
+
+
+@pytest.fixture
+def no_locks(monkeypatch):
+    """A file system as Lustre without the mount option `flock`."""
+
+    def refuse(file, how):
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+
+
+def test_without_locks_nothing_is_uploaded_and_the_stage_hears_why(tmp_path, no_locks, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["uploader", *map(str, (tmp_path, tmp_path, "hand", "run", os.getpid(), 0.0))])
+    monkeypatch.setattr(uploader, "Uploader", lambda *_: pytest.fail("it began without the lock"))
+    uploader.main()
+    told = uploads.problem(tmp_path, "run")
+    assert told is not None
+    assert told.startswith(f"{tmp_path}/.alexnet/courier/run.lock: the file system has no locks (")
+    assert "work on a disk that has them" in told
+    assert len(told.splitlines()) == 1
+    assert uploads.wait(tmp_path, 0.0), "no uploader works here, so nobody waits for one"
+
+
+def test_what_else_stops_an_uploader_is_told_with_the_way_out(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["uploader", *map(str, (tmp_path, tmp_path, "hand", "run", os.getpid(), 0.0))])
+
+    def full(home, pipeline):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    uploads.problem_file(tmp_path, "run").parent.mkdir(parents=True)
+    monkeypatch.setattr(uploader, "held", full)
+    uploader.main()
+    assert "the upload stopped: the disk is full (" in str(uploads.problem(tmp_path, "run"))
+
+
+def test_a_spool_folder_is_taken_by_one_process_and_without_locks_by_none(tmp_path, monkeypatch):
+    spool.append(tmp_path / "one", {"event": "start"})
+    first, second = (SpoolReader(tmp_path / "one", None) for _ in range(2))  # type: ignore[arg-type]
+    assert first.claim()
+    assert not second.claim()
+    first.release()
+
+    def refuse(file, how):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(NoLocksError, match="has no locks"):
+        second.claim()

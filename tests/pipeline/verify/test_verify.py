@@ -39,7 +39,7 @@ def locked(text, *, md5=None, train_size=30):
 @pytest.fixture
 def claimed(workspace):
     """Returns a function: what is claimed of an output, when a text is committed as metrics.json."""
-    items = load(workspace.root / "params.yaml")
+    items = load(workspace.root)
 
     def claimed(stage, variant, path, text=None, lock=None):
         if text is not None:
