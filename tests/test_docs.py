@@ -63,7 +63,7 @@ def test_the_page_on_scale_shows_the_image_whole():
 def test_every_file_that_a_page_names_is_there(page):
     packages = "tests|components|alexnet_tf|pipeline|docs|benchmarks|findings"
     named = re.findall(rf"`((?:{packages})/[\w/.]+)`", (ROOT / page).read_text())
-    assert len(named) > 3
+    assert len(named) >= 3
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 

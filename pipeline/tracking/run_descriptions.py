@@ -21,7 +21,7 @@ from pipeline.stages.fingerprint import code_digest, content_digest
 from pipeline.stages.lock import Lock, dvc_md5, read_lock
 from pipeline.stages.table import Item, all_items, ancestors, served_variants
 from pipeline.tracking.origins import origin_tags
-from pipeline.tracking.spool import Row, StageDescription, StandingRow, StartRow
+from pipeline.tracking.spool import RowDescription, StageDescription, StandingRow, StartRow
 from pipeline.tracking.stage_runs import earlier_stage
 
 
@@ -119,7 +119,7 @@ def state_rows(
     return rows
 
 
-def _row_entry(root: Path, text: str, config: Config, variant: str, pipeline: str) -> Row:
+def _row_entry(root: Path, text: str, config: Config, variant: str, pipeline: str) -> RowDescription:
     params, tags = row_params(config.values, variant), provenance_tags(root)
     return {
         "variant": variant,

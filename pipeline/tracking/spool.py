@@ -40,7 +40,7 @@ class StageDescription(TypedDict):
     remake: NotRequired[Remake]
 
 
-class Row(TypedDict):
+class RowDescription(TypedDict):
     """The row of a variant: its parent run in MLflow."""
 
     variant: str
@@ -50,13 +50,13 @@ class Row(TypedDict):
     tags: dict[str, str]
 
 
-class StartRow(Row):
+class StartRow(RowDescription):
     """One that a stage is about to add to."""
 
     before: list[StageDescription]  # that the stage needs
 
 
-class StandingRow(Row):
+class StandingRow(RowDescription):
     """One with every stage that is up to date."""
 
     standing: list[StageDescription]

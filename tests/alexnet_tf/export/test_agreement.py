@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from alexnet_tf.errors import AlexNetError
-from alexnet_tf.export import agreement, onnx_check, tflite
+from alexnet_tf.export import agreement, fresh_process, tflite
 
 LOGITS = np.array([[3.0, -4.0, 1.0], [0.5, 0.0, 2.0]], np.float32)
 """The largest is 4."""
@@ -35,8 +35,8 @@ def measured(monkeypatch, tolerances, precision, off):
     [
         (tflite, "float32", 0.01),
         (tflite, "bfloat16", 0.05),
-        (onnx_check, "float32", 0.0001),
-        (onnx_check, "bfloat16", 0.05),
+        (fresh_process, "float32", 0.0001),
+        (fresh_process, "bfloat16", 0.05),
     ],
 )
 def test_a_difference_is_allowed_up_to_a_share_of_the_largest_logit(monkeypatch, exported, precision, share, sign):
