@@ -103,7 +103,7 @@ def convert(
         if (source / name).is_file():
             write_whole(destination / name, (source / name).read_bytes())
     for folder in {destination, *((destination / target).parent for _, target in pairs)}:
-        remove_unfinished(folder)  # sources pass hidden files over
+        remove_unfinished(folder)  # of a run that was killed; sources pass hidden files over
     write_whole(destination / REPORT, json.dumps(report, indent=1) + "\n")
     shutil.rmtree(scratch)
     return report

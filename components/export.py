@@ -199,7 +199,10 @@ def _recorded(path: Path, class_names: Sequence[str], *, num: int) -> list[dict[
                     raise ValueError(f"the class {row[f'{view}_class']} of {row['key']}, which the model does not know")
         return rows
     except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
-        found = f"no column {error}" if isinstance(error, KeyError) else error
+        if isinstance(error, KeyError):
+            found = f"no column {error}"
+        else:
+            found = error.strerror if isinstance(error, OSError) else error
         raise DataError(
             f"{path}: expected a class and a probability for each of {num} images and both views, found {found}:"
             " run the stage evaluate of this variant."

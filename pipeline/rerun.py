@@ -3,7 +3,7 @@
 import sys
 
 from alexnet_tf.errors import AlexNetError
-from pipeline.config.load import opened
+from pipeline.config.load import workspace_and_config
 from pipeline.environment.interruption import Interrupted
 from pipeline.environment.lean_imports import lean_imports
 from pipeline.environment.progress import progress_for
@@ -16,7 +16,7 @@ def main() -> int:
     lean_imports()
     address, *changes = sys.argv[1:]
     try:
-        workspace, config = opened(changes)
+        workspace, config = workspace_and_config(changes)
         item = next(each for each in all_items(config.values) if each.address == address)
         run_stage(workspace, config, item, progress=progress_for())
     except (AlexNetError, Interrupted) as error:

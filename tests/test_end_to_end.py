@@ -186,8 +186,10 @@ def committed(clone):
     tree = clone.run("git", "status", "--porcelain").stdout.split()
     clone.run("git", "add", "-A")
     clone.run("git", "commit", "-qm", "this run")
-    yield
-    clone.run("git", "reset", "-q", "--mixed", "HEAD^")
+    try:
+        yield
+    finally:
+        clone.run("git", "reset", "-q", "--mixed", "HEAD^")
     assert clone.run("git", "status", "--porcelain").stdout.split() == tree
 
 

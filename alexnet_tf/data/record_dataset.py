@@ -30,7 +30,7 @@ INDEX = np.dtype(
 )
 
 _MANIFEST_KEYS = {
-    "download": ("source", "splits", "class_names"),
+    "download": ("source", "splits", "class_names", "unreadable", "ignored"),
     "preprocess": ("splits", "class_names", "size", "stored_size", "encoding"),
 }
 

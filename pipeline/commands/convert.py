@@ -35,10 +35,10 @@ def command(
 
     from components.conversion import REPORT, convert
     from components.interfaces import BeamRuntime, Runtime
-    from pipeline.config.load import opened
+    from pipeline.config.load import workspace_and_config
     from pipeline.environment.progress import progress_for
 
-    _, config = opened(overrides)
+    _, config = workspace_and_config(overrides)
     settings, max_pixels = config.runtime, config.values["preprocess"]["max_pixels"]
     workers = settings.beam_workers or os.cpu_count() or 1
     beam = BeamRuntime(runner=settings.beam_runner, num_workers=workers, options=settings.beam_options)

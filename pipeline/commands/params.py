@@ -20,11 +20,11 @@ def command(overrides: tuple[str, ...], as_json: bool, schema: bool) -> None:
     if schema:
         click.echo(schema_text(), nl=False)
         return
-    from pipeline.config.load import opened
+    from pipeline.config.load import workspace_and_config
     from pipeline.config.local_params import LOCAL_FILE
     from pipeline.environment.dotted import words
 
-    _, config = opened(overrides)
+    _, config = workspace_and_config(overrides)
     if as_json:
         click.echo(json.dumps(config.values, indent=1))
         return

@@ -23,19 +23,19 @@ _FILES = ("metrics.json", "correct.npz")
 @click.argument("variant", shell_complete=completion.entries("variants"))
 def command(variant: str) -> None:
     """Register the export as champion, then keep its evaluation."""
-    from pipeline.config.load import opened
-    from pipeline.stages.fingerprint import fingerprint
+    from pipeline.config.load import workspace_and_config
+    from pipeline.stages.lock import read_lock
     from pipeline.tracking.model_registry import register
+    from pipeline.tracking.stage_runs import locked_stage
 
-    workspace, config = opened()
+    workspace, config = workspace_and_config()
     item = config.item("export", variant)
     export, evaluation = workspace.root / "exports" / variant, workspace.root / "reports/evaluate" / variant
     _require_blessed(export, evaluation, variant)
-    try:
-        identity = fingerprint(workspace.root, item, config.params[item.address])
-    except OSError:  # an input is gone, and with it what names the run
-        identity = ""
-    click.echo(register(workspace.home, export, variant, "champion", identity))
+    # Not by the stage's fingerprint: the champions are among its inputs, and one of them is about to change.
+    found = locked_stage(read_lock(workspace.root), item)
+    made_by = {"dvc.stage": found["stage"], **found["outs"]} if found else {}
+    click.echo(register(workspace.home, export, variant, "champion", made_by))
     target = workspace.root / "results/champions" / variant
     _replace(target, evaluation)
     place = target.relative_to(workspace.root)

@@ -33,14 +33,14 @@ errors in the range of the committed run and the kept results with the same para
 def command(ctx: click.Context, revisions: tuple[str, ...], as_json: bool) -> None:
     """Print the comparison and write the page."""
     from alexnet_tf.comparison.page import sentences, table
-    from pipeline.config.load import opened
+    from pipeline.config.load import workspace_and_config
     from pipeline.results.expected import outcome
     from pipeline.results.report import COMPARED, costs, origin_of, read_comparison, write_page, write_report
     from pipeline.results.revisions import compare_with
     from pipeline.tracking.backfill import complete
     from pipeline.tracking.uploads import kept_sentence
 
-    workspace, config = opened()
+    workspace, config = workspace_and_config()
     measured = costs(workspace, config)
     if revisions:
         comparison, figures, notes = compare_with(workspace, config, revisions)

@@ -54,12 +54,12 @@ def average(results: tuple[Path, ...]) -> None:
 def publish(variant: str, name: str) -> None:
     """Keep a model."""
     from alexnet_tf.errors import ConfigError
-    from pipeline.config.load import opened
+    from pipeline.config.load import workspace_and_config
     from pipeline.results.pretrained import FOLDER, keep
 
     if not re.fullmatch(r"\w[\w-]*", name):
         raise ConfigError(f"NAME: expected letters, digits, - and _, found {name!r}")
-    workspace, config = opened()
+    workspace, config = workspace_and_config()
     root, inputs = workspace.root, config.item("evaluate", variant).inputs()
     said = keep(root, root / inputs["model"], root / inputs["records"], root / FOLDER / name)
     click.echo(json.dumps(said, indent=1))
@@ -81,7 +81,7 @@ def figure1(experiment: str, picture: Path | None, as_json: bool) -> None:
     if picture and not picture.resolve().parent.is_dir():
         raise click.UsageError(f"--plot {picture}: the folder {picture.parent} does not exist; make it first")
     groups = grouped(load(find_workspace().root / FOLDER / experiment))
-    said = {"runs": epochs_by_run(groups), "ratio": ratio(groups)}
+    said = {"runs": epochs_by_run(groups), "sentence": ratio(groups)}
     click.echo(json.dumps(said, indent=1) if as_json else epochs_table(groups))
     if picture:
         picture.write_bytes(plot(groups))

@@ -77,10 +77,10 @@ def _command(stage: Stage) -> click.Command:
 def _check_resume(variant: str, changes: tuple[str, ...], kills: int) -> None:
     """Train twice in a scratch folder, once killed again and again; exit with 1 where the results differ."""
     from alexnet_tf.errors import TrainingError
-    from pipeline.config.load import opened
+    from pipeline.config.load import workspace_and_config
     from pipeline.verify.kill_test import kill_test
 
-    workspace, config = opened(changes)
+    workspace, config = workspace_and_config(changes)
     item = config.item("train", variant)
     verdict = kill_test(workspace, item, changes, kills, say)
     told = (
@@ -102,14 +102,14 @@ def run(name: str, entry: str, changes: tuple[str, ...], *, fresh: bool = False)
         fresh: Ignore and delete an earlier checkpoint.
     """
     from alexnet_tf.devices.cluster import cluster
-    from pipeline.config.load import opened
+    from pipeline.config.load import workspace_and_config
     from pipeline.environment.progress import progress_for
     from pipeline.runner import run_stage
     from pipeline.stages import installed_code
     from pipeline.stages.source_state import USES_SOURCE, listed, remember, require_current
     from pipeline.tracking.tracker import MlflowTracker
 
-    workspace, config = opened(changes)
+    workspace, config = workspace_and_config(changes)
     item = config.item(name, entry)
     installed_code.require_current(workspace.root, name)
     source, folder = config.values["download"]["source"], workspace.located(config.runtime.source_folder)
@@ -176,7 +176,7 @@ def _register(workspace: "Workspace", config: "Config", item: Item) -> None:
         return
     place = f"the model is in exports/{variant}/saved_model"
     try:
-        registered = register(workspace.home, folder, variant, "challenger", identity)
+        registered = register(workspace.home, folder, variant, "challenger", {"alexnet.fingerprint": identity})
     except AlexNetError as error:
         say(f"{place}; {error}; `alexnet promote {variant}` registers it later")
     else:

@@ -26,9 +26,9 @@ _HELP = f"""Print the layers of a variant with output shapes, parameters and mul
 def command(variant: str | None, num_classes: int | None, overrides: tuple[str, ...], as_json: bool) -> None:
     """Print one table a variant."""
     from alexnet_tf.models.layer_table import layer_table
-    from pipeline.config.load import opened
+    from pipeline.config.load import workspace_and_config
 
-    workspace, config = opened(overrides)
+    workspace, config = workspace_and_config(overrides)
     root = workspace.root
     classes = num_classes or _classes_of(root / "data/dataset/manifest.json") or 1000
     tables = {}

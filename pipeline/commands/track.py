@@ -32,7 +32,7 @@ _KEEP_HELP = f"""Write the results of this repository to results/, to be committ
 
 Each variant that is trained and evaluated becomes one JSON file with its parameters, metrics, curves, seed, commit,
 machine, versions and times; run it on the machine that trained it. The comparison, if it is up to date, becomes another
-file. In a clone, `make docs` renders the tables of README.md and docs/results.md from them.
+file. In a clone, `make docs` renders the tables of README.md and of docs/ from them.
 
 {example("alexnet track keep")}"""
 _IMPORT_HELP = f"""Add the results in FOLDER, by default results/ of the repository, to MLflow.
@@ -104,12 +104,12 @@ def relocate(as_json: bool) -> None:
 def rebuild(as_json: bool) -> None:
     """Complete the rows of the present state."""
     from alexnet_tf.errors import AlexNetError
-    from pipeline.config.load import opened
+    from pipeline.config.load import workspace_and_config
     from pipeline.stages.table import all_items, served_variants
     from pipeline.tracking import backfill, uploads
     from pipeline.tracking.tracking_uri import tracking_uri
 
-    workspace, config = opened()
+    workspace, config = workspace_and_config()
     if not uploads.wait(workspace.home, backfill.PATIENCE_SECONDS):
         raise AlexNetError("a pipeline run is being recorded; run `alexnet track rebuild` again when it has ended")
     event = backfill.describe(workspace, config)
@@ -139,11 +139,11 @@ def rebuild(as_json: bool) -> None:
 @as_json
 def keep(as_json: bool) -> None:
     """Write the results."""
-    from pipeline.config.load import PARAMS_FILE, opened
+    from pipeline.config.load import PARAMS_FILE, workspace_and_config
     from pipeline.environment.git import changed_files
     from pipeline.results import kept
 
-    workspace, config = opened()
+    workspace, config = workspace_and_config()
     found = kept.collect(workspace, config)
     paths = kept.keep(workspace, config, found)
     click.echo(json.dumps(paths) if as_json else "\n".join(paths))

@@ -21,14 +21,14 @@ names a server, its address is printed and nothing is started.
 @click.option("--browser/--no-browser", default=None, help="Open a browser; by default if there is a screen.")
 def command(port: int | None, browser: bool | None) -> None:
     """Start MLflow's server and print its address."""
-    from pipeline.config.load import opened
+    from pipeline.config.load import workspace_and_config
     from pipeline.tracking.backfill import complete
     from pipeline.tracking.mlflow_server import board_path, serve
     from pipeline.tracking.origins import current_data_set
     from pipeline.tracking.tracking_uri import is_server, tracking_uri
     from pipeline.tracking.uploads import kept_sentence
 
-    workspace, config = opened()
+    workspace, config = workspace_and_config()
     uri, data_set = tracking_uri(workspace.home), current_data_set(workspace.root)
     chosen = None if is_server(uri) else _usable(port)
     if problem := complete(workspace, config):

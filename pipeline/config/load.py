@@ -79,22 +79,23 @@ def load(root: Path, overrides: Iterable[str] = ()) -> Config:
     return config
 
 
-def written(root: Path) -> Mapping[str, Any]:
+def params_as_written(root: Path) -> Mapping[str, Any]:
     """Read params.yaml as it is written, the word `profile` in its place; again only when it has changed.
 
     Raises:
         ConfigError: It cannot be read.
     """
     path = root / PARAMS_FILE
-    return _written(path, path.stat().st_mtime_ns if path.exists() else 0)
+    found = path.stat() if path.exists() else None
+    return _read_once(path, found and (found.st_mtime_ns, found.st_size, found.st_ino))
 
 
 @functools.lru_cache(maxsize=4)
-def _written(path: Path, _modified: int) -> Mapping[str, Any]:
+def _read_once(path: Path, _state: tuple[int, ...] | None) -> Mapping[str, Any]:
     return read(path)
 
 
-def opened(overrides: Iterable[str] = ()) -> tuple[Workspace, Config]:
+def workspace_and_config(overrides: Iterable[str] = ()) -> tuple[Workspace, Config]:
     """Find the repository upwards from the current folder, and read and check its params.yaml.
 
     Raises:

@@ -13,9 +13,10 @@ from typing import Any, Literal
 from alexnet_tf.comparison.tables import percent
 from alexnet_tf.errors import AlexNetError, DataError
 from alexnet_tf.metrics.significance import wilson_interval
+from alexnet_tf.metrics.top_k import VIEW_NAMES
 from alexnet_tf.text_tables import aligned
 from pipeline.config.experiments import active_name
-from pipeline.config.load import Config, written
+from pipeline.config.load import Config, params_as_written
 from pipeline.environment.git import changed_files
 from pipeline.environment.provenance import this_machine, words_of
 from pipeline.environment.typed import typed
@@ -28,7 +29,6 @@ from pipeline.tracking.run_descriptions import row_params
 
 Verdict = Literal["bit-identical", "as expected", "not as expected", "nothing to compare with", "out of date"]
 
-VIEWS = {"ten_crop": "ten crops", "center": "centre crop"}
 _CONFIDENCE = 0.95
 # Parameters that no error depends on; of the last, older results had what is validate.max_corrupt_share now.
 _WITHOUT_EFFECT = ("validate.", "evaluation.", "gate.", "export.", "preprocess.max_rejected_share")
@@ -108,7 +108,7 @@ def outcome(workspace: Workspace, config: Config, comparison: Mapping[str, Any])
         DataError: A kept result is none.
     """
     root = workspace.root
-    params = written(root)
+    params = params_as_written(root)
     lock, claim = read_lock(root), claimed_lock(root)
     compare = config.item("compare")
     compared = [*ancestors(compare, config.values), compare]  # `alexnet promote` leaves the exports behind, not errors
@@ -127,7 +127,7 @@ def outcome(workspace: Workspace, config: Config, comparison: Mapping[str, Any])
         committed_on = committed_on or next((each.machine for each in same), "")
         rest = [each for each in kept if each not in same] if claimed else kept
         others += rest
-        errors += [_expected(comparison, variant, view, claimed, rest) for view in VIEWS]
+        errors += [_expected(comparison, variant, view, claimed, rest) for view in VIEW_NAMES]
     verdict, sentence = _verdict(workspace, errors, lock.hashes, claim.hashes)
     others_on = tuple(sorted({each.machine for each in others}))
     here = words_of(this_machine(root))
@@ -171,7 +171,8 @@ def _verdict(
     rest = f"; {nothing}" if unknown else ""
     if wrong := [each for each in known if not each.fits]:
         told = ", ".join(
-            f"{each.variant} has a top-1 error of {percent(each.here)} ({VIEWS[each.view]}), expected {_range(each)}"
+            f"{each.variant} has a top-1 error of {percent(each.here)} ({VIEW_NAMES[each.view]}), "
+            f"expected {_range(each)}"
             for each in wrong
         )
         return "not as expected", f"not as expected: {told}; {_way_out(workspace, wrong)}{rest}"
@@ -237,7 +238,7 @@ def _cells(each: Expected) -> list[str]:
     if spread and spread[-1] != spread[0]:
         others = f"{100 * spread[0]:.1f} to {percent(spread[-1])}"
     committed_error = "" if each.committed is None else percent(each.committed)
-    return [f"{each.variant}, {VIEWS[each.view]}", percent(each.here), committed_error, others, _range(each)]
+    return [f"{each.variant}, {VIEW_NAMES[each.view]}", percent(each.here), committed_error, others, _range(each)]
 
 
 def _range(each: Expected) -> str:

@@ -167,7 +167,8 @@ def outs_of(stage: Mapping[str, Any]) -> dict[str, str]:
 def collect(workspace: Workspace, config: Config) -> list[Result]:
     """Describe each variant here that is trained and evaluated, and is as dvc.lock has it.
 
-    Its versions and machine are those of the training, which a scratch folder that machines share may have elsewhere.
+    Its versions and machine are those of the training, which may have run on another machine with the same scratch
+    folder.
 
     Raises:
         AlexNetError: There is none, one was trained elsewhere, or params.yaml does not say which experiment it is.

@@ -1,4 +1,4 @@
-"""Targets and results: results/targets.yaml against the kept results, for docs/results.md."""
+"""Targets and results: results/targets.yaml against the kept results, for the pages of docs/."""
 
 import statistics
 from collections.abc import Sequence

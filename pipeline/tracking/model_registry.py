@@ -8,10 +8,12 @@ that was promoted. An export that is registered already keeps its version.
 """
 
 import contextlib
+import json
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,7 +42,7 @@ _DEFAULTS = {
 }
 
 
-def register(home: Path, folder: Path, variant: str, alias: str, fingerprint: str) -> str:
+def register(home: Path, folder: Path, variant: str, alias: str, made_by: Mapping[str, str]) -> str:
     """Register an export under an alias, in a process of its own.
 
     Args:
@@ -48,7 +50,7 @@ def register(home: Path, folder: Path, variant: str, alias: str, fingerprint: st
         folder: `exports/VARIANT`, blessed.
         variant: Names the registered model.
         alias: One of `ALIASES`.
-        fingerprint: Of the stage that made the export, by which its run is found; "" where that is not known.
+        made_by: Tags of the stage run that made the export, by which it is found; empty where they are not known.
 
     Returns:
         What was registered, for a person: name, version and alias.
@@ -62,7 +64,7 @@ def register(home: Path, folder: Path, variant: str, alias: str, fingerprint: st
     try:
         finished = run_module(
             "pipeline.tracking.model_registry",
-            *(home, folder, variant, alias, fingerprint),
+            *(home, folder, variant, alias, json.dumps(dict(made_by))),
             variables=variables,
             timeout=_MAX_SECONDS,
             capture_output=True,
@@ -103,7 +105,7 @@ def served(folder: Path, target: Path) -> None:
     )
 
 
-def _register(home: Path, folder: Path, variant: str, alias: str, fingerprint: str) -> str:
+def _register(home: Path, folder: Path, variant: str, alias: str, made_by: Mapping[str, str]) -> str:
     from pipeline.stages.fingerprint import content_digest
     from pipeline.tracking.mlflow_client import Runs
 
@@ -112,7 +114,7 @@ def _register(home: Path, folder: Path, variant: str, alias: str, fingerprint: s
     name, digest = f"alexnet-{variant}", content_digest(folder)
     found = _version(client, name, digest)
     if found is None:
-        export = runs.find({"alexnet.fingerprint": fingerprint}) if fingerprint else None
+        export = runs.find(made_by) if made_by else None
         found = _new_version(runs, name, folder, {_DIGEST: digest, "alexnet.variant": variant}, export)
     client.set_registered_model_alias(name, alias, found)
     return f"{name} version {found} is {alias}: models:/{name}@{alias}"
@@ -158,11 +160,11 @@ def _experiment(runs: "Runs", folder: Path) -> str:
 
 def main() -> int:
     """Register what the command line names, and say it in one line."""
-    home, folder, variant, alias, fingerprint = sys.argv[1:]
+    home, folder, variant, alias, made_by = sys.argv[1:]
     try:
         if problem := probe(tracking_uri(Path(home))) or relocation.problem(Path(home)):
             raise ConnectionError(problem)
-        print(_register(Path(home), Path(folder), variant, alias, fingerprint))
+        print(_register(Path(home), Path(folder), variant, alias, json.loads(made_by)))
     except Exception as error:  # one line, whatever MLflow raises
         print((str(error).strip().splitlines() or [type(error).__name__])[0][:200])
         return 1

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from alexnet_tf.training.history import charted
-from pipeline.config.load import Config, written
+from pipeline.config.load import Config, params_as_written
 from pipeline.environment.dotted import numbers, words
 from pipeline.environment.workspace import Workspace
 from pipeline.stages.cost import cost_metrics, read_timings, timings_path
@@ -37,7 +37,7 @@ def earlier_stage(workspace: Workspace, item: Item, config: Config) -> StageDesc
     except OSError:
         return None
     ran_here = timings_path(workspace.timings, item, identity).exists()
-    if not ran_here and not read_lock(workspace.root).has_params(item, written(workspace.root)):
+    if not ran_here and not read_lock(workspace.root).has_params(item, params_as_written(workspace.root)):
         return None
     return _described(workspace, item, identity)
 
@@ -49,7 +49,7 @@ def current_stage(workspace: Workspace, item: Item, config: Config) -> StageDesc
     """
     lock = read_lock(workspace.root)
     try:
-        if not lock.is_current(workspace.root, item, written(workspace.root)):
+        if not lock.is_current(workspace.root, item, params_as_written(workspace.root)):
             return None
         identity = fingerprint(workspace.root, item, config.params[item.address])
     except OSError:

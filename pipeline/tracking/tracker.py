@@ -18,6 +18,7 @@ from pipeline.config.load import Config
 from pipeline.environment import processes
 from pipeline.environment.git import uncommitted_changes
 from pipeline.environment.processes import is_under_dvc, pipeline_key, pipeline_process
+from pipeline.environment.typed import typed
 from pipeline.environment.workspace import Workspace
 from pipeline.stages.table import Item
 from pipeline.tracking import event_files, spool, uploads
@@ -140,7 +141,7 @@ class SpoolTracker:
         end = time.monotonic() + patience
         while self._folder.exists():
             if problem := uploads.problem(self._workspace.home, pipeline_key()):
-                kept = f"{self._item.address} is kept in {self._where()}, `alexnet track sync` sends it"
+                kept = f"{self._item.address} is kept in {self._where()}, `{typed('alexnet track sync')}` sends it"
                 self._tell(f"MLflow: {problem}; {kept}")
                 if not is_under_dvc():
                     uploads.problem_file(self._workspace.home, pipeline_key()).unlink(missing_ok=True)

@@ -48,6 +48,7 @@ class Uploader:
         self._under_way: dict[Path, SpoolReader] = {}
         self._failures: Counter[Path] = Counter()
         self._resting_until = 0.0
+        self._unclaimed: OSError | None = None
 
     def round(self) -> bool:
         """Upload what is new; return whether something is still being written or waits for the next round."""
@@ -71,7 +72,10 @@ class Uploader:
             self._problem_file.write_text(reason(error, self._home), encoding="utf-8")
             self._resting_until = time.monotonic() + _RETRY_SECONDS
             return False
-        self._problem_file.unlink(missing_ok=True)
+        if self._unclaimed:
+            self._problem_file.write_text(reason(self._unclaimed, self._home), encoding="utf-8")
+        else:
+            self._problem_file.unlink(missing_ok=True)
         return bool(self._under_way)
 
     def last_round(self) -> None:
@@ -84,12 +88,18 @@ class Uploader:
     def _claim(self, runs: "Runs") -> None:
         from pipeline.tracking.spool_reader import SpoolReader
 
+        self._unclaimed = None
         waiting = spool.waiting(scratch_of(self._home))
         for folder in sorted(waiting, key=lambda each: (self._failures[each], each)):
             if folder not in self._under_way:
                 reader = SpoolReader(folder, runs)
-                if reader.claim():
-                    self._under_way[folder] = reader
+                try:
+                    if reader.claim():
+                        self._under_way[folder] = reader
+                except NoLocksError:
+                    raise
+                except OSError as error:  # of this folder alone, for example another user's
+                    self._unclaimed = error
 
 
 def follow(

@@ -1,13 +1,14 @@
 """Starts the process that sends records to MLflow (`uploader`), waits for it, and reads its problems."""
 
 import contextlib
+import os
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from components.interfaces import Progress, SilentProgress
-from pipeline.environment.lock import is_at, try_lock
+from pipeline.environment.lock import NoLocksError, is_at, try_lock
 from pipeline.environment.processes import is_under_dvc, pipeline_key, pipeline_process, start_module
 from pipeline.environment.provenance import dvc_command
 from pipeline.environment.typed import typed
@@ -90,9 +91,9 @@ def held(home: Path, pipeline: str) -> Iterator[bool]:
 
 def _is_held(path: Path) -> bool:
     try:
-        with open(path, "r+") as file:
+        with open(path, "r+" if os.access(path, os.W_OK) else "r") as file:  # another user's cannot be written
             return not try_lock(file)
-    except OSError:  # gone by now, or without locks, where no uploader works
+    except (FileNotFoundError, NoLocksError):  # without locks no uploader works
         return False
 
 

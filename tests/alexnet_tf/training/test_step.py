@@ -119,6 +119,20 @@ def test_adam_knows_the_number_of_its_step():
         assert np.linalg.norm(moved - wanted) < 0.05 * np.linalg.norm(wanted), variable.path
 
 
+@pytest.mark.slow
+def test_showing_every_image_twice_changes_nothing():
+    network = alexnet(weight_stddev=[0.1] * 8, dropout=0.0)
+    train = split(9)  # a multiple of the three labels, which go by position
+    one = training(network, train=train, augmentation=STILL, global_batch_size=9)
+    doubled = MemorySplit(np.concatenate([train.pixels] * 2), train.size)
+    two = training(network, train=doubled, augmentation=STILL, global_batch_size=18)
+    # One batch is all of the split, so its order does not matter.
+    one_losses, one_variables = run(one, 1)
+    two_losses, two_variables = run(two, 1)
+    np.testing.assert_allclose(two_losses, one_losses, rtol=1e-5)
+    assert_close(two_variables, one_variables, rtol=1e-4, atol=1e-6)
+
+
 def test_two_runs_are_equal_bit_by_bit_and_another_seed_begins_elsewhere():
     _, one = run(compiled(PLAIN, **USUAL), 3)
     _, again = run(training(PLAIN, **USUAL), 3)

@@ -61,12 +61,22 @@ def test_the_champion_is_registered_and_its_bits_are_kept(workspace, registered)
     (workspace / "results/champions/optimized/correct.npz").write_bytes(b"of the former one")
     result = promote()
     assert result.exit_code == 0, result.stderr
-    assert registered == [(workspace, workspace / "exports/optimized", "optimized", "champion", "")]
+    assert registered == [(workspace, workspace / "exports/optimized", "optimized", "champion", {})]
     kept = workspace / "results/champions/optimized"
     assert {path.name: path.read_bytes() for path in kept.iterdir()} == {
         "correct.npz": b"bits",
         "metrics.json": (workspace / "reports/evaluate/optimized/metrics.json").read_bytes(),
     }
+
+
+def test_the_run_of_the_export_is_found_by_what_it_made(workspace, registered):
+    """Its fingerprint is another one as soon as any variant has a new champion."""
+    locked = {"outs": [{"path": "exports/optimized", "hash": "md5", "md5": "5e1f.dir"}]}
+    stage = {"export@optimized": {"cmd": "alexnet export optimized", **locked}}
+    (workspace / "dvc.lock").write_text(json.dumps({"schema": "2.0", "stages": stage}))
+    assert promote().exit_code == 0
+    *_, made_by = registered[0]
+    assert made_by == {"dvc.stage": "export@optimized", "dvc.out.exports/optimized": "5e1f.dir"}
 
 
 def test_nothing_is_kept_when_the_registry_refuses(workspace, monkeypatch):
@@ -106,7 +116,7 @@ def test_an_unknown_variant_is_a_usage_error(workspace, registered):
 def test_a_dead_server_is_one_sentence(workspace, monkeypatch, free_port):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port}")
     with pytest.raises(AlexNetError, match=r"MLflow's registry: http://127.0.0.1:\d+ does not answer"):
-        model_registry.register(workspace, workspace / "exports/optimized", "optimized", "challenger", "")
+        model_registry.register(workspace, workspace / "exports/optimized", "optimized", "challenger", {})
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own, of SQLAlchemy
@@ -124,9 +134,14 @@ def test_a_version_is_linked_to_the_run_that_made_the_export(workspace, monkeypa
         runs.make(experiment, "export@optimized", began, tags, {})
     export = workspace / "exports/optimized"
     monkeypatch.setattr(model_registry, "served", lambda folder, target: target.mkdir())
-    for words, fingerprint in (("of one", "cifar10"), ("of another", "sample"), ("of none", "")):
+    found_by = (
+        ("of one", {"alexnet.fingerprint": "cifar10"}),
+        ("of another", {"alexnet.fingerprint": "sample"}),
+        ("of none", {}),
+    )
+    for words, made_by in found_by:
         (export / "model_card.md").write_text(words)
-        model_registry._register(workspace, export, "optimized", "challenger", fingerprint)
+        model_registry._register(workspace, export, "optimized", "challenger", made_by)
     found = runs.client.search_model_versions("name = 'alexnet-optimized'", order_by=["version_number ASC"])
     assert [each.run_id for each in found] == [rows["cifar10"], rows["sample"], None]
 
@@ -140,12 +155,12 @@ def test_a_registered_model_is_served(workspace, free_port):
     (export / "saved_model").rmdir()
     saved_model.save(classifier, export / "saved_model")
     (export / "model_card.md").write_text("# card\n")
-    first = model_registry.register(workspace, export, "optimized", "challenger", "")
+    first = model_registry.register(workspace, export, "optimized", "challenger", {})
     assert first == "alexnet-optimized version 1 is challenger: models:/alexnet-optimized@challenger"
-    again = model_registry.register(workspace, export, "optimized", "champion", "")
+    again = model_registry.register(workspace, export, "optimized", "champion", {})
     assert again.startswith("alexnet-optimized version 1 is champion")
     (export / "model_card.md").write_text("# another\n")
-    assert "version 2 is challenger" in model_registry.register(workspace, export, "optimized", "challenger", "")
+    assert "version 2 is challenger" in model_registry.register(workspace, export, "optimized", "challenger", {})
 
     environment = os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{workspace / 'mlflow.db'}"}
     command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", "models:/alexnet-optimized@champion"]

@@ -1,9 +1,23 @@
+import os
+
 import pytest
 import stub_stages
 
 from alexnet_tf.errors import ConfigError
-from pipeline.config.load import check, load
+from pipeline.config.load import check, load, params_as_written
 from pipeline.environment.yaml_file import parse
+
+
+def test_what_is_written_is_read_again_only_when_the_file_has_changed(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text("seed: 1\n")
+    first = params_as_written(tmp_path)
+    assert first == {"seed": 1}
+    assert params_as_written(tmp_path) is first
+    at = path.stat().st_mtime_ns
+    path.write_text("seed: 12\n")
+    os.utime(path, ns=(at, at))  # within one tick of a coarse clock
+    assert params_as_written(tmp_path) == {"seed": 12}
 
 
 def test_profiles_are_resolved_for_the_stage(stubs, tmp_path):

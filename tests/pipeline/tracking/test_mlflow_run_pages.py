@@ -4,7 +4,6 @@ import pytest
 from store import put_empty_store, read_rows
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own, of SQLAlchemy
-PARAMS = {"seed": "3", "download.source": "tfds:cifar10"}
 
 
 def test_a_row_gets_its_files_and_a_description_that_an_edit_keeps(tmp_path, monkeypatch):

@@ -51,3 +51,32 @@ def test_once_it_answers_there_is_no_problem(tmp_path, monkeypatch, clock):
         assert uploads.problem(tmp_path, "pipeline") is None
         clock.now += 20
         sender.round()  # it stays connected
+
+
+def test_a_folder_that_cannot_be_opened_holds_up_no_other(tmp_path, monkeypatch, clock):
+    from pipeline.tracking import spool, spool_reader
+
+    class Reader:
+        def __init__(self, folder, runs):
+            self.folder = folder
+
+        def claim(self):
+            if self.folder.name == "a":
+                raise PermissionError(13, "Permission denied", str(self.folder))
+            return True
+
+        def proceed(self):
+            sent.append(self.folder.name)
+            return True
+
+        def release(self):
+            raise AssertionError("nothing is given up")
+
+    sent = []
+    monkeypatch.setattr(uploader, "connect", lambda home: "runs")
+    monkeypatch.setattr(spool_reader, "SpoolReader", Reader)
+    monkeypatch.setattr(spool, "waiting", lambda scratch: [tmp_path / "a", tmp_path / "b"])
+    with uploads.held(tmp_path, "pipeline"):
+        uploader.Uploader(tmp_path, "pipeline").round()
+        assert sent == ["b"]
+        assert f"Permission denied: '{tmp_path / 'a'}'" in uploads.problem(tmp_path, "pipeline")
