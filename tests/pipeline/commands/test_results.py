@@ -34,7 +34,7 @@ def test_the_command_prints_the_table_and_draws(tmp_path, monkeypatch):
         ("relu", 1, 1.0),
         ("tanh", 1, 3.0),
     ]
-    assert "3.00 times sooner than tanh (seed 1: 3.00)" in told["ratio"]
+    assert "3.00 times sooner than tanh (seed 1: 3.00)" in told["sentence"]
     found = CliRunner().invoke(
         alexnet, ["results", "figure1", "relu_tanh", "--plot", str(tmp_path / "nowhere" / "figure1.png")]
     )
