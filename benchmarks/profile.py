@@ -2,10 +2,11 @@
 
     python -m benchmarks.profile                                # float32, batch 128
     python -m benchmarks.profile --precision bfloat16 --steps 5
+    python -m benchmarks.profile --subject "ours, ablations"    # the step of another network
 
-The step is `ours` of `benchmarks.subjects`. Operations run side by side; each moment of a step is divided equally among
-those that run then, so that the shares add up to the whole step. Kinds are told from the names that TensorFlow and XLA
-give; what has less than half a percent is summed up. Prints a table, the largest first.
+Operations run side by side; each moment of a step is divided equally among those that run then, so that the shares add
+up to the whole step. Kinds are told from the names that TensorFlow and XLA give; what has less than half a percent is
+summed up. Prints a table, the largest first.
 """
 
 import tempfile
@@ -20,6 +21,7 @@ from alexnet_tf.text_tables import markdown_table
 from benchmarks import subjects
 from benchmarks.machine import describe
 
+STEPS = ("ours", "ours, optimized for CIFAR-10", "ours, ablations")  # of benchmarks.subjects
 NOTHING = "no operation"
 KINDS = (  # a part of the name of an operation, of its type or of XLA's program; the first that fits
     ("lrn", "LRN"),
@@ -50,14 +52,15 @@ class Operation(NamedTuple):
 
 
 @click.command(help=__doc__)
+@click.option("--subject", type=click.Choice(STEPS), default=STEPS[0], show_default=True, help="Whose step.")
 @click.option("--precision", type=click.Choice(("float32", "bfloat16")), default="float32", show_default=True)
 @click.option("--batch-size", default=128, show_default=True, help="Images of a step (§5).")
 @click.option("--steps", default=3, show_default=True, type=click.IntRange(min=1), help="Steps that are recorded.")
-def main(precision: str, batch_size: int, steps: int) -> None:
+def main(subject: str, precision: str, batch_size: int, steps: int) -> None:
     """Record some steps, and print where their time went."""
     import tensorflow as tf
 
-    call = subjects.SUBJECTS["ours"](precision, batch_size, subjects.IMAGES)
+    call = subjects.SUBJECTS[subject](precision, batch_size, subjects.IMAGES)
     for _ in range(subjects.WARM_UP):
         call()
     with tempfile.TemporaryDirectory() as folder:
@@ -66,7 +69,7 @@ def main(precision: str, batch_size: int, steps: int) -> None:
                 call()
         [trace] = Path(folder).rglob("*.xplane.pb")
         operations, length = read(trace)
-    click.echo(f"{'; '.join(describe())}; {precision}, batch {batch_size}, mean of {steps} steps")
+    click.echo(f"{'; '.join(describe())}; {subject}, {precision}, batch {batch_size}, mean of {steps} steps")
     click.echo(table(divided(operations, length), length, steps))
 
 
