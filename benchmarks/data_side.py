@@ -14,7 +14,6 @@ are made; the others repeat them with other bytes.
 """
 
 import multiprocessing
-import os
 import resource
 import shutil
 import time
@@ -26,6 +25,7 @@ import click
 
 from alexnet_tf.data.pixel_codec import FEATURES, decode_pixels, encode_pixels
 from alexnet_tf.data.tfrecord import ShardWriter, decode_example, encode_example, indexed_records, read_shard
+from alexnet_tf.devices.processor import usable_cores
 from benchmarks import results
 from benchmarks.generated_jpegs import CLASSES, make_dataset
 
@@ -46,7 +46,7 @@ PREPROCESS = {
 @click.option("--jpeg", multiple=True, type=click.IntRange(CLASSES), help="So many images, records of JPEGs.")
 @click.option("--raw", multiple=True, type=click.IntRange(CLASSES), help="So many images, records of raw pixels.")
 @click.option("--folder", type=click.Path(path_type=Path), required=True, help="A folder that does not exist yet.")
-@click.option("--workers", default=os.cpu_count(), show_default=True, help="Beam workers, and processes of the pool.")
+@click.option("--workers", default=usable_cores(), show_default=True, help="Beam workers, and processes of the pool.")
 def main(jpeg: tuple[int, ...], raw: tuple[int, ...], folder: Path, workers: int) -> None:
     """Measure the curve; an interrupted one leaves the results as they were."""
     if not jpeg + raw:

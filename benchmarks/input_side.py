@@ -19,6 +19,7 @@ import click
 
 from alexnet_tf.data.images import decode, to_square
 from alexnet_tf.data.pixel_codec import encode_pixels
+from alexnet_tf.devices.processor import usable_cores
 from benchmarks import results
 from benchmarks.generated_jpegs import picture
 from benchmarks.noise_records import SIZE, write_split
@@ -34,7 +35,7 @@ COLUMNS = ("encoding", "bytes_per_image", "cores", "parallel_calls", "images_per
 @click.option("--seconds", default=10.0, show_default=True, type=click.FloatRange(1), help="Length of a measurement.")
 def main(rounds: int, seconds: float) -> None:
     """Measure, and write the rows."""
-    cores = sorted({1, 2, os.cpu_count() or 1} & set(range(1, (os.cpu_count() or 1) + 1)))
+    cores = sorted({1, 2, usable_cores()} & set(range(1, usable_cores() + 1)))
     squares = [to_square(decode(picture(n), max_pixels=50_000_000), SIZE) for n in range(DISTINCT)]
     rows = []
     with tempfile.TemporaryDirectory() as folder:

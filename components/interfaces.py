@@ -3,7 +3,6 @@
 This module is in the import closure of every stage, so an edit here reruns the whole pipeline: keep it small.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Annotated, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from alexnet_tf.devices.processor import usable_cores
 from alexnet_tf.stop import Stop
 
 
@@ -108,7 +108,7 @@ class BeamRuntime:
     """
 
     runner: str = "FnApiRunner"
-    num_workers: int = field(default_factory=lambda: os.cpu_count() or 1)
+    num_workers: int = field(default_factory=usable_cores)
     options: tuple[str, ...] = ()
 
 

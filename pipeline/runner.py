@@ -1,17 +1,18 @@
 """Runs one stage: checks its inputs, gives it a place to write, puts what it wrote in place, records it."""
 
 import hashlib
-import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from alexnet_tf.devices.cluster import cluster
+from alexnet_tf.devices.processor import usable_cores
 from alexnet_tf.errors import AlexNetError, ConfigError, Stopped
 from alexnet_tf.stop import Stop
 from components.interfaces import BeamRuntime, Progress, Runtime, SilentProgress, SilentTracker, StageParams
 from pipeline.config.load import PARAMS_FILE, Config
+from pipeline.config.schema import RuntimeParams
 from pipeline.environment.dotted import at
 from pipeline.environment.interruption import Interrupted, Interruption
 from pipeline.environment.lock import locked
@@ -158,6 +159,12 @@ def _run(item: Item, params: StageParams, runtime: Runtime, root: Path, places: 
     return found
 
 
+def beam_runtime(settings: RuntimeParams) -> BeamRuntime:
+    """Return how Beam is to run: with one worker a core, unless the settings say how many."""
+    workers = settings.beam_workers or usable_cores()
+    return BeamRuntime(runner=settings.beam_runner, num_workers=workers, options=settings.beam_options)
+
+
 def _runtime(
     workspace: Workspace,
     config: Config,
@@ -171,17 +178,13 @@ def _runtime(
     return Runtime(
         tracker=tracker,
         progress=progress,
-        beam=BeamRuntime(
-            runner=settings.beam_runner,
-            num_workers=settings.beam_workers or os.cpu_count() or 1,
-            options=settings.beam_options,
-        ),
+        beam=beam_runtime(settings),
         devices=settings.devices,
         source_folder=workspace.located(settings.source_folder),
         scratch=checkpoint,
         fresh=fresh,
         checkpoint_interval_seconds=settings.checkpoint_interval_seconds,
-        input_parallel_calls=settings.input_parallel_calls or min(os.cpu_count() or 1, _MOST_PARALLEL_CALLS),
+        input_parallel_calls=settings.input_parallel_calls or min(usable_cores(), _MOST_PARALLEL_CALLS),
         stop=stop,
     )
 

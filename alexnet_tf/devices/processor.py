@@ -1,5 +1,6 @@
 """What the machine's processor is and can do, as Linux describes it."""
 
+import os
 import platform
 from functools import cache
 from pathlib import Path
@@ -29,6 +30,13 @@ def processor_features() -> list[str]:
 def processor_has_bfloat16() -> bool:
     """Whether it multiplies bfloat16 by instructions; TensorFlow emulates them elsewhere, many times slower."""
     return any(flag in processor_features() for flag in _BFLOAT16)
+
+
+def usable_cores() -> int:
+    """Count the cores that this process may use, of which a batch system or `taskset` may leave it a few."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1  # not Linux
 
 
 @cache

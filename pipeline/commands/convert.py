@@ -31,24 +31,20 @@ def command(
     source: Path, destination: Path, size: int, encoding: Literal["png", "jpeg"], overrides: tuple[str, ...]
 ) -> None:
     """Convert, on the Beam runner of params.yaml."""
-    import os
-
     from components.conversion import REPORT, convert
-    from components.interfaces import BeamRuntime, Runtime
+    from components.interfaces import Runtime
     from pipeline.config.load import workspace_and_config
     from pipeline.environment.progress import progress_for
+    from pipeline.runner import beam_runtime
 
     _, config = workspace_and_config(overrides)
-    settings, max_pixels = config.runtime, config.values["preprocess"]["max_pixels"]
-    workers = settings.beam_workers or os.cpu_count() or 1
-    beam = BeamRuntime(runner=settings.beam_runner, num_workers=workers, options=settings.beam_options)
-    runtime = Runtime(progress=progress_for(), beam=beam)
+    runtime = Runtime(progress=progress_for(), beam=beam_runtime(config.runtime))
     report = convert(
         source.expanduser(),
         destination.expanduser(),
         size=size,
         encoding=encoding,
-        max_pixels=max_pixels,
+        max_pixels=config.values["preprocess"]["max_pixels"],
         runtime=runtime,
     )
     rejected = f", {len(report['rejected'])} cannot be used ({destination / REPORT} says why)" * bool(

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from importlib import metadata
 from typing import Literal, NamedTuple
 
-from alexnet_tf.devices.processor import NAMES, processor_features, processor_has_bfloat16
+from alexnet_tf.devices.processor import NAMES, processor_features, processor_has_bfloat16, usable_cores
 from alexnet_tf.errors import AlexNetError
 from pipeline.commands.kept_checkpoints import kept_checkpoints
 from pipeline.commands.setup import DVC_FOLDER, IDENTITY, has_git, has_identity, is_no_scm
@@ -133,7 +133,7 @@ def _memory(_: Workspace) -> Finding:
 
 def _cpu(_: Workspace) -> Finding:
     found = [NAMES[flag] for flag in processor_features()]
-    return Finding("cpu", "ok", f"{os.cpu_count()} cores, {', '.join(found) or 'no vector features known here'}")
+    return Finding("cpu", "ok", f"{usable_cores()} cores, {', '.join(found) or 'no vector features known here'}")
 
 
 def _gpus(_: Workspace) -> Finding:

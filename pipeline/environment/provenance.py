@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
-from alexnet_tf.devices.processor import processor_features, processor_name
+from alexnet_tf.devices.processor import processor_features, processor_name, usable_cores
 from pipeline.environment.git import CODE_AND_PARAMS, changed_files, git
 from pipeline.environment.processes import dvc_process
 
@@ -91,7 +91,7 @@ def host_tags() -> dict[str, str]:
     gibibytes = psutil.virtual_memory().total / 2**30
     tags = {
         "host.platform": platform.platform(),
-        "host.cpus": str(os.cpu_count()),
+        "host.cpus": str(usable_cores()),
         "host.cpu": processor(),
         "host.memory_gib": f"{gibibytes:.1f}",
     }

@@ -9,6 +9,7 @@ import threading
 
 import pytest
 
+from alexnet_tf.devices.processor import usable_cores
 from alexnet_tf.errors import AlexNetError
 from components.interfaces import SilentProgress
 from pipeline.config.load import load
@@ -232,7 +233,7 @@ def test_runtime_comes_from_its_section(workspace, monkeypatch):
     assert runtime.beam.num_workers == 3
     assert runtime.devices == ("CPU:0", "CPU:1")
     assert runtime.source_folder == workspace.home / "data/sources"
-    assert runtime.input_parallel_calls == min(os.cpu_count() or 1, 4)
+    assert runtime.input_parallel_calls == min(usable_cores(), 4)
     with pytest.raises(ZeroDivisionError):
         run(workspace, "download", "runtime.input_parallel_calls=40")
     assert seen[1].input_parallel_calls == 40

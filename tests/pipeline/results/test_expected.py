@@ -1,12 +1,12 @@
 """Whether a run came out as expected: made runs beside made claims."""
 
 import json
-import os
 import subprocess
 
 import pytest
 from made_results import made, write
 
+from alexnet_tf.devices.processor import usable_cores
 from alexnet_tf.errors import DataError
 from alexnet_tf.metrics.significance import wilson_interval
 from pipeline.config.load import load
@@ -161,7 +161,7 @@ def test_the_range_spans_the_intervals_of_all_runs_of_the_parameters(run):
     assert "faithful, ten crops     60.0 %  41.0 %     51.0 to 55.0 %  34.4 to 61.7 %" in text
     machines = "2 cores of An old one; 2 cores of a processor that was not recorded; 4 cores of a processor"
     assert f"other runs:   {machines} that was not recorded" in text
-    assert f"here:         {os.cpu_count()} cores of {processor()}" in text
+    assert f"here:         {usable_cores()} cores of {processor()}" in text
 
 
 @pytest.mark.parametrize("quality", [95, 90])
