@@ -11,7 +11,6 @@ from typing import Annotated, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from alexnet_tf.devices.processor import usable_cores
 from alexnet_tf.stop import Stop
 
 
@@ -102,13 +101,13 @@ class SilentProgress:
 
 @dataclass(frozen=True)
 class BeamRuntime:
-    """Which Beam runner carries a stage, and with how many workers.
+    """Which Beam runner carries a stage, and with how many workers; 0 is one for each core.
 
     The runner is pinned: without one, Beam 2.77 first tries to fetch a binary from the network.
     """
 
     runner: str = "FnApiRunner"
-    num_workers: int = field(default_factory=usable_cores)
+    num_workers: int = 0
     options: tuple[str, ...] = ()
 
 

@@ -9,8 +9,8 @@
 # One would guess: naming the owner of the variables is the safe form. The documentation says that a reference to it is
 # needed, and the form without it is deprecated and warns.
 #
-# Why it matters: whoever exports one function of a model, as a forward pass with its own signature, gets a file a few
-# hundred times too small for a phone, whose errors look like those of a lost preprocessing. Compare the answers, or the size.
+# Why it matters: whoever exports one function of a model, as a forward pass with its own signature, gets a file of a
+# few kilobytes, whose errors look like those of a wrong preprocessing. Compare its answers, or its size.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -160,9 +160,8 @@ def _run(item: Item, params: StageParams, runtime: Runtime, root: Path, places: 
 
 
 def beam_runtime(settings: RuntimeParams) -> BeamRuntime:
-    """Return how Beam is to run: with one worker a core, unless the settings say how many."""
-    workers = settings.beam_workers or usable_cores()
-    return BeamRuntime(runner=settings.beam_runner, num_workers=workers, options=settings.beam_options)
+    """Return how Beam is to run, by the settings."""
+    return BeamRuntime(runner=settings.beam_runner, num_workers=settings.beam_workers, options=settings.beam_options)
 
 
 def _runtime(

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alexnet_tf import errors
+from alexnet_tf.devices.processor import usable_cores
 from alexnet_tf.errors import ConfigError
 from components.beam.worker import COUNTERS, RESERVE, RESERVE_BYTES, run_task
 from components.interfaces import BeamRuntime, Runtime, Task
@@ -122,8 +123,9 @@ def _options(beam: BeamRuntime):
 
     flags = [*FLAGS.get(beam.runner, []), *beam.options]
     if beam.runner == LOCAL_RUNNER:
-        mode = "multi_threading" if beam.num_workers > 1 else "in_memory"
-        flags = [f"--direct_running_mode={mode}", f"--direct_num_workers={beam.num_workers}", *flags]
+        workers = beam.num_workers or usable_cores()
+        mode = "multi_threading" if workers > 1 else "in_memory"
+        flags = [f"--direct_running_mode={mode}", f"--direct_num_workers={workers}", *flags]
     usage = io.StringIO()
     try:
         with redirect_stderr(usage):  # argparse prints three pages about a wrong flag, and the error last

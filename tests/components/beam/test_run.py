@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from alexnet_tf.errors import AlexNetError, ConfigError, DataError
+from components.beam import run
 from components.beam.run import run_shards
 from components.beam.worker import run_task
 from components.interfaces import BeamRuntime, Runtime, SilentTracker
@@ -45,6 +46,15 @@ def runtime(num_workers=2, **settings):
 def test_results_come_in_task_order(tmp_path, num_workers):
     results = run_shards(square, range(7), runtime=runtime(num_workers), scratch=tmp_path, description="square")
     assert results == [{"square": n**2} for n in range(7)]
+
+
+@pytest.mark.parametrize(("num_workers", "started"), [(0, 5), (3, 3)])
+def test_no_number_of_workers_is_one_for_each_core_that_may_be_used(monkeypatch, num_workers, started):
+    from apache_beam.options.pipeline_options import DirectOptions
+
+    monkeypatch.setattr(run, "usable_cores", lambda: 5)
+    options = run._options(BeamRuntime(num_workers=num_workers)).view_as(DirectOptions)
+    assert (options.direct_num_workers, options.direct_running_mode) == (started, "multi_threading")
 
 
 def test_the_scratch_folder_is_left_as_it_was_found(tmp_path):
