@@ -14,6 +14,8 @@ endif
 endif
 export CALLER_PATH := $(PATH)
 export PATH := $(abspath $(VENV))/bin:$(PATH)
+# As modules of a cluster set it, it comes before the environment; its packages are not those that are pinned.
+unexport PYTHONPATH
 export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 

@@ -25,6 +25,7 @@ from pipeline.commands import (
     verify,
 )  # fmt: skip
 from pipeline.commands.base import example
+from pipeline.environment.workspace import is_root
 
 _HELP = f"""AlexNet (2012) as a pipeline: one command per stage, and commands to inspect and compare.
 
@@ -94,10 +95,10 @@ def _use_code_of_this_tree() -> None:
     own = Path(__file__).resolve().parent.parent
     here = Path.cwd()
     for folder in (here, *here.parents):
-        if (folder / "dvc.yaml").is_file() and (folder / "pipeline/cli.py").is_file():
+        if is_root(folder) and (folder / "pipeline/cli.py").is_file():
             if folder.resolve() != own:
                 from pipeline.environment.processes import search_path
 
                 os.environ["PYTHONPATH"] = search_path(folder)
-                os.execv(sys.executable, [sys.executable, "-m", "pipeline", *sys.argv[1:]])
+                os.execv(sys.executable, [sys.executable, "-P", "-m", "pipeline", *sys.argv[1:]])
             return

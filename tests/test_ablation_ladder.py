@@ -47,7 +47,7 @@ def ladder(tmp_path, monkeypatch):
     (tmp_path / "experiments").mkdir()
     (tmp_path / f"experiments/{EXPERIMENT}.yaml").touch()
     (tmp_path / "params.yaml").write_text(f"# EXPERIMENT {EXPERIMENT}: tiny\n")
-    (tmp_path / "dvc.yaml").touch()
+    (tmp_path / "dvc.yaml").write_text("stages: {download: {cmd: alexnet download}}\n")
     state = SimpleNamespace(root=tmp_path, commands=[], failing="", says="no disk", cpu="One, avx2", options={})
 
     def run(command, root):

@@ -1,9 +1,12 @@
 """What the machine's processor is and can do, as Linux describes it."""
 
+import math
 import os
 import platform
 from functools import cache
 from pathlib import Path
+
+from alexnet_tf.devices.control_group import cpu_quota
 
 NAMES = {
     "avx2": "AVX2",
@@ -33,10 +36,10 @@ def processor_has_bfloat16() -> bool:
 
 
 def usable_cores() -> int:
-    """Count the cores that this process may use, of which a batch system or `taskset` may leave it a few."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1  # not Linux
+    """Count the cores that this process may use: a batch system, `taskset` or a container may leave it a few."""
+    tied = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # not Linux
+    quota = cpu_quota()
+    return tied if quota is None else max(1, min(tied, math.ceil(quota)))
 
 
 @cache

@@ -8,14 +8,17 @@ import subprocess
 import sys
 from collections.abc import Callable
 from importlib import metadata
+from pathlib import Path
 from typing import Literal, NamedTuple
 
+from alexnet_tf.devices.control_group import memory_left, memory_quota
 from alexnet_tf.devices.processor import NAMES, processor_features, processor_has_bfloat16, usable_cores
 from alexnet_tf.errors import AlexNetError
 from pipeline.commands.kept_checkpoints import kept_checkpoints
-from pipeline.commands.setup import DVC_FOLDER, IDENTITY, has_git, has_identity, is_no_scm
+from pipeline.commands.setup import DVC_FOLDER, IDENTITY, has_identity, is_no_scm
 from pipeline.config.load import load
 from pipeline.config.local_params import LOCAL_FILE, LocalParamsError
+from pipeline.environment.git import is_in_repository, problem
 from pipeline.environment.provenance import gpus
 from pipeline.environment.typed import typed
 from pipeline.environment.workspace import Workspace
@@ -76,12 +79,19 @@ def _versions(workspace: Workspace) -> Finding:
             missing.append(name)
     needed = [name for name in _IMPORTED if name in missing]
     fix = "python -m pip install -c constraints.txt -e '.[pipeline]'"
+    if any(_is_on_pythonpath(each.partition(" ")[0]) for each in other):
+        fix = "unset PYTHONPATH, whose packages come before those of the environment"
     if needed:
         return Finding("versions", "fail", f"not installed: {', '.join(needed)}", fix)
     if other:
         shown = ", ".join(other[:4]) + (f" and {len(other) - 4} more" if len(other) > 4 else "")
         return Finding("versions", "warn", shown, fix)
     return Finding("versions", "ok", f"{len(wanted) - len(missing)} packages as pinned in {pins.name}")
+
+
+def _is_on_pythonpath(package: str) -> bool:
+    folders = [Path(folder).resolve() for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder]
+    return Path(str(metadata.distribution(package).locate_file(""))).resolve() in folders
 
 
 def _installed() -> Finding:
@@ -93,7 +103,9 @@ def _installed() -> Finding:
 
 
 def _git(workspace: Workspace) -> Finding:
-    if has_git(workspace.root):
+    if broken := problem(workspace.root):
+        return Finding("git", "warn", f"{broken.told}; runs carry no commit", broken.fix)
+    if is_in_repository(workspace.root):
         if not has_identity(workspace.root):
             return Finding("git", "warn", "Git does not know your name, which `dvc exp` needs", IDENTITY)
         return Finding("git", "ok", "repository found")
@@ -107,7 +119,7 @@ def _git(workspace: Workspace) -> Finding:
 def _dvc(workspace: Workspace) -> Finding:
     if not (workspace.root / ".dvc/config").is_file():
         return Finding("dvc", "fail", ".dvc/config is missing", DVC_FOLDER)
-    if has_git(workspace.root) and is_no_scm(workspace.root):
+    if is_in_repository(workspace.root) and is_no_scm(workspace.root):
         return Finding("dvc", "warn", "configured for use without Git, although there is a repository", "alexnet setup")
     if not shutil.which("alexnet"):
         fix = "put the environment's bin folder on PATH, or activate it"
@@ -125,7 +137,9 @@ def _disk(workspace: Workspace) -> Finding:
 def _memory(_: Workspace) -> Finding:
     import psutil
 
-    total, free = (getattr(psutil.virtual_memory(), name) / _GB for name in ("total", "available"))
+    machine = psutil.virtual_memory()
+    total = min(machine.total, memory_quota() or machine.total) / _GB
+    free = min(machine.available, machine.available if (left := memory_left()) is None else left) / _GB
     level = "warn" if free < 3 else "ok"
     fix = "close other programs, or train with a smaller global_batch_size"
     return Finding("memory", level, f"{free:.1f} of {total:.1f} GB available", "" if level == "ok" else fix)

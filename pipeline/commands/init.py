@@ -19,7 +19,8 @@ dvc.yaml, a README and DVC's files.
 @click.option("--source-folder", metavar="DIR", type=click.Path(path_type=Path), help="Folder of the class folders.")
 def command(folder: Path, source_folder: Path | None) -> None:
     """Write the files, and set up DVC."""
-    from pipeline.commands.setup import has_git, match_git
+    from pipeline.commands.setup import match_git
+    from pipeline.environment.git import is_in_repository
     from pipeline.project.create import create
 
     create(folder.resolve(), source_folder.expanduser().resolve() if source_folder else None)
@@ -27,5 +28,5 @@ def command(folder: Path, source_folder: Path | None) -> None:
     click.echo(f"{folder}: params.yaml, dvc.yaml and README.md are there; `cd {folder}` and `dvc repro` run them")
     if source_folder is None:
         click.echo("put the images into data/sources there, one folder for each class, or set runtime.source_folder")
-    if not has_git(folder.resolve()):
+    if not is_in_repository(folder.resolve()):
         click.echo("there is no Git repository around it; `git init` and `alexnet setup` turn on `dvc exp`")

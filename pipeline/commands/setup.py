@@ -33,6 +33,7 @@ def command() -> None:
     """Match DVC's setting to whether there is a Git repository, and see that the data set is that of its source."""
     from alexnet_tf.errors import AlexNetError
     from pipeline.config.load import load
+    from pipeline.environment.git import is_in_repository, problem
     from pipeline.environment.workspace import find_workspace
     from pipeline.stages.installed_code import CODE_FILE, renew
     from pipeline.stages.source_state import require_current
@@ -42,8 +43,11 @@ def command() -> None:
     if not (root / ".dvc").is_dir():
         raise AlexNetError(f"{root}: the folder .dvc is missing; {DVC_FOLDER}")
     match_git(root)
-    click.echo("ready: Git and DVC both work here" if has_git(root) else WITHOUT_GIT)
-    if has_git(root) and not has_identity(root):
+    if broken := problem(root):
+        click.echo(f"{broken.told}, so `dvc exp` fails here and runs carry no commit; the way out: {broken.fix}")
+    else:
+        click.echo("ready: Git and DVC both work here" if is_in_repository(root) else WITHOUT_GIT)
+    if is_in_repository(root) and not broken and not has_identity(root):
         click.echo(f"Git does not know your name, which `dvc exp` needs: {IDENTITY}")
     if renewed := renew(root):
         click.echo(f"{CODE_FILE} is now that of the installed alexnet-tf; `dvc repro` reruns {', '.join(renewed)}")
@@ -60,20 +64,16 @@ def match_git(root: Path) -> None:
         AlexNetError: DVC refuses.
     """
     from alexnet_tf.errors import AlexNetError
+    from pipeline.environment.git import is_in_repository
     from pipeline.environment.processes import run_module
 
-    without = not has_git(root)
+    without = not is_in_repository(root)
     if without == is_no_scm(root):
         return
     change = ["core.no_scm", "true"] if without else ["--unset", "core.no_scm"]
     done = run_module("dvc", "config", "--local", *change, cwd=root, capture_output=True)
     if done.returncode:
         raise AlexNetError(f"`dvc config --local {' '.join(change)}` failed: {done.stderr.strip()}")
-
-
-def has_git(root: Path) -> bool:
-    """Whether `root` is inside a Git repository."""
-    return any((folder / ".git").exists() for folder in (root, *root.parents))
 
 
 def has_identity(root: Path) -> bool:

@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from alexnet_tf.errors import AlexNetError
 
@@ -15,9 +16,53 @@ from alexnet_tf.errors import AlexNetError
 CODE_AND_PARAMS = ("--", ".", ":(exclude)dvc.lock", ":(exclude)metrics.json")
 
 
-def uncommitted_changes(root: Path) -> str | None:
-    """What tracked files but dvc.lock and metrics.json hold that the commit does not, as a patch."""
-    return git(root, "diff", "HEAD", *CODE_AND_PARAMS)
+# Whatever the user's settings are, `git apply` takes what Git then prints.
+_AS_A_PATCH = ("--binary", "--no-ext-diff", "--no-textconv", "--no-color", "--src-prefix=a/", "--dst-prefix=b/")
+
+
+class GitProblem(NamedTuple):
+    """Why Git does not work in a repository that is there, and what to type."""
+
+    told: str
+    fix: str
+
+
+def is_in_repository(root: Path) -> bool:
+    """Whether a folder or one above it holds `.git`; Git need not be installed."""
+    return any((folder / ".git").exists() for folder in (root, *root.parents))
+
+
+def problem(root: Path) -> GitProblem | None:
+    """What keeps Git from working in the repository that `root` is in; None where it works or there is none."""
+    if not is_in_repository(root):
+        return None
+    try:
+        done = _run(root, "rev-parse", "--git-dir")
+    except FileNotFoundError:
+        return GitProblem("Git is not installed", "install it with the system's packages")
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return GitProblem(f"Git cannot be started ({error})", f"git -C {root} status")
+    if done.returncode == 0:
+        return None
+    said = [line.strip() for line in done.stderr.decode(errors="replace").splitlines()] or [f"code {done.returncode}"]
+    trust = [line for line in said if line.startswith("git config")]  # of a checkout that another user owns
+    return GitProblem(f"Git says: {said[0].removeprefix('fatal: ')}", (trust or [f"git -C {root} status"])[0])
+
+
+def require_working(root: Path) -> None:
+    """See that Git works, for what needs its commits.
+
+    Raises:
+        AlexNetError: There is a `problem`.
+    """
+    if found := problem(root):
+        raise AlexNetError(f"{root}: {found.told}; the way out: {found.fix}")
+
+
+def uncommitted_changes(root: Path) -> bytes | None:
+    """What tracked files but dvc.lock and metrics.json hold that the commit does not, as a patch for `git apply`."""
+    done = _or_none(root, "-c", "diff.relative=false", "diff", *_AS_A_PATCH, "HEAD", *CODE_AND_PARAMS)
+    return None if done is None else done.stdout
 
 
 def changed_files(root: Path, among: Sequence[str] = CODE_AND_PARAMS[1:]) -> list[str]:
@@ -96,12 +141,20 @@ def git(root: Path, *arguments: str, exact: bool = False) -> str | None:
 
     What is not UTF-8, such as lines of an older text file in a diff, has U+FFFD in place of each such byte.
     """
+    done = _or_none(root, *arguments)
+    if done is None:
+        return None
+    told = done.stdout.decode(errors="replace").replace("\r\n", "\n")  # as where text is read from a file
+    return told if exact else told.rstrip()
+
+
+def _or_none(root: Path, *arguments: str) -> "subprocess.CompletedProcess[bytes] | None":
     try:
-        done = subprocess.run(
-            ["git", *arguments], cwd=root, capture_output=True, text=True, errors="replace", timeout=20, check=False
-        )
+        done = _run(root, *arguments)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    if done.returncode:
-        return None
-    return done.stdout if exact else done.stdout.rstrip()
+    return None if done.returncode else done
+
+
+def _run(root: Path, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
+    return subprocess.run(["git", *arguments], cwd=root, capture_output=True, timeout=20, check=False)

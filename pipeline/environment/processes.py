@@ -70,11 +70,20 @@ def dvc_process() -> tuple[int, float, list[str]] | None:
     try:
         for process in psutil.Process().parents():
             words = process.cmdline()
-            if any(Path(word).name in ("dvc", "dvc.exe") for word in words[:3]):
+            if _is_dvc(words):
                 return process.pid, _start_of(process.pid), words
     except psutil.Error:
         return None
     return None
+
+
+def _is_dvc(words: list[str]) -> bool:
+    """Whether a command line is that of `dvc`: its program, its script or its module, not `make dvc`."""
+    if words and Path(words[0]).name.startswith("python"):
+        while len(words) > 1 and words[1].startswith("-") and words[1] != "-m":  # options of Python
+            words = [words[0], *words[2:]]
+        words = words[2:] if words[1:2] == ["-m"] else words[1:]
+    return bool(words) and Path(words[0]).name in ("dvc", "dvc.exe")
 
 
 def writer(process: int) -> list[float]:
@@ -122,4 +131,5 @@ def _module(
 ) -> tuple[list[str], dict[str, str]]:
     own = {**os.environ, "PYTHONPATH": search_path(code_folder()), "PYTHONWARNINGS": "ignore", **variables}
     environment = {variable: word for variable, word in own.items() if word is not None}
-    return [sys.executable, "-m", name, *map(str, arguments)], environment
+    # -P: a package `pipeline` of the current folder, which is the user's, is not ours.
+    return [sys.executable, "-P", "-m", name, *map(str, arguments)], environment

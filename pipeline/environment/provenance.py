@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
+from alexnet_tf.devices.control_group import memory_quota
 from alexnet_tf.devices.processor import processor_features, processor_name, usable_cores
 from pipeline.environment.git import CODE_AND_PARAMS, changed_files, git
 from pipeline.environment.processes import dvc_process
@@ -88,7 +89,8 @@ def host_tags() -> dict[str, str]:
     """Tags `host.*`: the machine that this process runs on."""
     import psutil
 
-    gibibytes = psutil.virtual_memory().total / 2**30
+    total = psutil.virtual_memory().total
+    gibibytes = min(total, memory_quota() or total) / 2**30
     tags = {
         "host.platform": platform.platform(),
         "host.cpus": str(usable_cores()),

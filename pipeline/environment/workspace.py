@@ -6,6 +6,8 @@ from pathlib import Path
 
 from alexnet_tf.errors import AlexNetError
 
+_STAGE = b"cmd: alexnet "  # in dvc.yaml; other projects that use DVC have the same two files
+
 
 @dataclass(frozen=True)
 class Workspace:
@@ -49,13 +51,13 @@ def find_workspace(start: Path | None = None) -> Workspace:
     """Find the repository upwards from `start`, by default from the current folder.
 
     Raises:
-        AlexNetError: Neither `start` nor a folder above it holds params.yaml and dvc.yaml.
+        AlexNetError: Neither `start` nor a folder above it holds params.yaml, and a dvc.yaml with our stages.
     """
     if found := workspace_around(start):
         return found
     raise AlexNetError(
-        f"{(start or Path.cwd()).resolve()}: neither this folder nor a parent contains params.yaml and dvc.yaml; "
-        "change into a clone or a project, or make a project with `alexnet init FOLDER`"
+        f"{(start or Path.cwd()).resolve()}: neither this folder nor a parent contains params.yaml, and dvc.yaml with "
+        "stages of alexnet; change into a clone or a project, or make a project with `alexnet init FOLDER`"
     )
 
 
@@ -63,7 +65,7 @@ def workspace_around(start: Path | None = None) -> Workspace | None:
     """Find what `find_workspace` finds, or None where it would raise: some commands need no project."""
     here = (start or Path.cwd()).resolve()
     for folder in (here, *here.parents):
-        if _is_root(folder):
+        if is_root(folder):
             return Workspace(root=folder, home=home_of(folder))
     return None
 
@@ -71,13 +73,18 @@ def workspace_around(start: Path | None = None) -> Workspace | None:
 def home_of(root: Path) -> Path:
     """Return `Workspace.home` of a root."""
     dvc_root = os.environ.get("DVC_ROOT")
-    return Path(dvc_root).resolve() if dvc_root and _is_root(Path(dvc_root)) else root
+    return Path(dvc_root).resolve() if dvc_root and is_root(Path(dvc_root)) else root
 
 
-def _is_root(folder: Path) -> bool:
-    # Without params.yaml the experiments show it to be ours, so that `alexnet use` can write a new one.
-    rest = (folder / "params.yaml").is_file() or (folder / "experiments").is_dir()
-    return (folder / "dvc.yaml").is_file() and rest
+def is_root(folder: Path) -> bool:
+    """Whether a folder is a clone or a project of `alexnet init`."""
+    # Without params.yaml the experiments are enough, so that `alexnet use` can write a new one.
+    if not ((folder / "params.yaml").is_file() or (folder / "experiments").is_dir()):
+        return False
+    try:
+        return _STAGE in (folder / "dvc.yaml").read_bytes()
+    except OSError:
+        return False
 
 
 def code_folder() -> Path:

@@ -17,7 +17,7 @@ from alexnet_tf.metrics.top_k import VIEW_NAMES
 from alexnet_tf.text_tables import aligned
 from pipeline.config.experiments import active_name
 from pipeline.config.load import Config, params_as_written
-from pipeline.environment.git import changed_files
+from pipeline.environment.git import changed_files, problem
 from pipeline.environment.provenance import this_machine, words_of
 from pipeline.environment.typed import typed
 from pipeline.environment.workspace import Workspace
@@ -162,10 +162,13 @@ def _verdict(
         )
     known = [each for each in errors if each.low is not None]
     unknown = sorted({each.variant for each in errors} - {each.variant for each in known})
-    nothing = (
-        f"no committed run to compare {' and '.join(unknown)} with: none has these parameters; a commit of {LOCK_FILE} "
-        f"and {METRICS_FILE} makes this run one"
+    broken = problem(workspace.root)
+    why_none = (
+        f"{broken.told}; the way out: {broken.fix}"
+        if broken
+        else f"none has these parameters; a commit of {LOCK_FILE} and {METRICS_FILE} makes this run one"
     )
+    nothing = f"no committed run to compare {' and '.join(unknown)} with: {why_none}"
     if not known:
         return "nothing to compare with", nothing
     rest = f"; {nothing}" if unknown else ""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from alexnet_tf.errors import AlexNetError, ConfigError, DataError
 from alexnet_tf.profiles import resolve
 from pipeline.config.load import PARAMS_FILE, Config
-from pipeline.environment.git import commit_of, committed, experiments_named
+from pipeline.environment.git import commit_of, committed, experiments_named, require_working
 from pipeline.environment.workspace import Workspace
 from pipeline.environment.yaml_file import parse
 from pipeline.results.report import figures_of
@@ -107,6 +107,7 @@ def _commit(root: Path, revision: str) -> str:
         return commit
     found = experiments_named(root, revision)
     if not found:
+        require_working(root)
         raise ConfigError(
             f"--rev {revision}: no Git revision or DVC experiment has that name; `dvc exp show` and `git log` list them"
         )

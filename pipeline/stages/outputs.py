@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from alexnet_tf.errors import AlexNetError
 from alexnet_tf.whole_file import write_whole
 
 
@@ -28,8 +29,17 @@ def prepare(paths: Iterable[Path]) -> None:
     """Make the parent folders, and clear away what a killed run left there.
 
     A run that was killed while it renamed leaves an old output under its second name; it gets its place back.
+
+    Raises:
+        AlexNetError: An output is a link to a folder, which `commit` could not replace.
     """
     for path in paths:
+        if path.is_symlink() and path.is_dir():
+            raise AlexNetError(
+                f"{path}: expected a folder of the stage's own or nothing, found a link to {path.resolve()}; remove it "
+                f"(`rm {path}`), and keep large outputs on another disk with `dvc cache dir --local FOLDER` and "
+                "`dvc config --local cache.type symlink`"
+            )
         path.parent.mkdir(parents=True, exist_ok=True)
         remove(partial(path))
         if not path.exists() and _replaced(path).exists():

@@ -6,10 +6,7 @@ MLflow finds it by the entry point `mlflow.run_context_provider`, and asks it at
 import hashlib
 from pathlib import Path
 
-from pipeline.config.load import PARAMS_FILE
-from pipeline.environment.provenance import provenance_tags
 from pipeline.environment.workspace import workspace_around
-from pipeline.stages.lock import LOCK_FILE, read_lock
 
 
 class RepositoryContext:
@@ -27,6 +24,11 @@ class RepositoryContext:
         workspace = workspace_around()
         if workspace is None:
             return {}
+        # Only here, as MLflow imports this module for every project of an environment.
+        from pipeline.config.load import PARAMS_FILE
+        from pipeline.environment.provenance import provenance_tags
+        from pipeline.stages.lock import LOCK_FILE, read_lock
+
         files = {"params.sha256": PARAMS_FILE, "dvc.lock.sha256": LOCK_FILE}
         digests = {tag: _digest(workspace.root / name) for tag, name in files.items()}
         outs = {f"dvc.out.{path}": digest for path, digest in read_lock(workspace.root).hashes.items()}

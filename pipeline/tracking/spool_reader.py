@@ -11,6 +11,8 @@ from pipeline.tracking.mlflow_client import Runs
 from pipeline.tracking.mlflow_writer import MlflowWriter
 from pipeline.tracking.spool import EVENTS, LAST_EVENTS, now
 
+_SENT = "sent.jsonl"
+
 
 class SpoolReader:
     """Reads what is new in a folder and hands it on; the folder goes when all of it has arrived.
@@ -64,8 +66,9 @@ class SpoolReader:
             events = [{"event": "end", "time": now(), "status": "KILLED", "cost": {}}]
         self._store.take(events, self._folder)
         if events and events[-1]["event"] in LAST_EVENTS:
+            (self._folder / EVENTS).rename(self._folder / _SENT)  # from now on nobody takes it for one that waits
+            self.release()  # NFS keeps a file that is open, under another name, and so the folder
             shutil.rmtree(self._folder)
-            self.release()
             return True
         return False
 

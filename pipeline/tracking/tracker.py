@@ -28,7 +28,6 @@ from pipeline.tracking.stage_runs import headline_metrics
 from pipeline.tracking.tracking_uri import is_server, tracking_uri
 
 _MAX_ARTIFACT_BYTES = 50_000_000
-_MAX_PATCH_CHARACTERS = 1_000_000
 # A database in the repository is only slow while the machine is busy; a server may be slow for ever.
 _PATIENCE_SECONDS = {"database": 60.0, "server": 8.0}
 _POLL_SECONDS = 0.1
@@ -101,7 +100,7 @@ class SpoolTracker:
         if send and not self._broken:
             uploads.start(workspace)
         if patch := uncommitted_changes(workspace.root):
-            self._note("changes.patch", patch[:_MAX_PATCH_CHARACTERS] + "\n", folder="git")
+            self._keep_patch(patch)
 
     def metrics(self, values: Mapping[str, float], *, step: int | None = None) -> None:
         """Record numbers at a step, or once."""
@@ -159,11 +158,17 @@ class SpoolTracker:
         shutil.copyfile(file, place / file.name)
         self._announce(place / file.name, folder)
 
-    def _note(self, name: str, text: str, *, folder: str) -> None:
+    def _keep_patch(self, patch: bytes) -> None:
+        if len(patch) > _MAX_ARTIFACT_BYTES:  # a part of it would not apply
+            self._tell(
+                f"MLflow: the changes since the commit are a patch of {len(patch) / 1e6:.0f} MB, which is too large to "
+                "keep with the run; commit them, so that the run says what it ran"
+            )
+            return
         try:
-            place = self._new_place()
-            (place / name).write_text(text, encoding="utf-8")
-            self._announce(place / name, folder)
+            file = self._new_place() / "changes.patch"
+            file.write_bytes(patch)
+            self._announce(file, "git")
         except OSError as error:
             self._give_up(error)
 

@@ -10,7 +10,7 @@ from alexnet_tf.nearest import nearest
 from pipeline.config.experiments import text_of
 from pipeline.config.load import PARAMS_FILE, Config, check, load
 from pipeline.environment.dotted import numbers
-from pipeline.environment.git import committed, has_object, uncommitted_changes
+from pipeline.environment.git import committed, has_object, require_working, uncommitted_changes
 from pipeline.environment.provenance import COMMIT, machine, provenance_tags, this_machine
 from pipeline.environment.workspace import Workspace
 from pipeline.environment.yaml_file import parse, with_overrides
@@ -93,6 +93,7 @@ def _claims(workspace: Workspace) -> tuple[str, Config, Lock]:
     commit = provenance_tags(root).get(COMMIT)
     params = committed(root, "HEAD", PARAMS_FILE)
     if not commit or params is None:
+        require_working(root)
         raise AlexNetError(
             f"{root}: verify reruns committed code, but there is no commit; run `git init` and `alexnet setup`, then "
             "commit"
@@ -173,6 +174,7 @@ def _commit(workspace: Workspace, result: Result) -> str:
             f"`alexnet verify train@{result.variant}` rerun what is here now"
         )
     if not has_object(workspace.root, f"{commit}^{{commit}}"):
+        require_working(workspace.root)
         raise AlexNetError(
             f"{result.path}: the commit that it names, {commit[:12]}, is not in this repository; "
             "fetch the history that has it (in a shallow clone `git fetch --unshallow`)"

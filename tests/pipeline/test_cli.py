@@ -102,7 +102,7 @@ def test_outside_a_repository_is_one_sentence(tmp_path, monkeypatch):
     for arguments in (["download"], ["params"], ["use", "sample"], ["doctor"], ["report"], ["setup"], ["ui"]):
         result = CliRunner().invoke(alexnet, arguments)
         assert result.exit_code == 1
-        assert "params.yaml and dvc.yaml; change into a clone or a project" in result.stderr
+        assert "dvc.yaml with stages of alexnet; change into a clone or a project" in result.stderr
 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(workspace, monkeypatch):

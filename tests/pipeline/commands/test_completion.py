@@ -79,7 +79,7 @@ def test_a_key_shows_its_value(here):
 
 def test_a_params_yaml_that_is_being_edited_offers_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "dvc.yaml").touch()
+    (tmp_path / "dvc.yaml").write_text("stages: {download: {cmd: alexnet download}}\n")
     (tmp_path / "params.yaml").write_text("variants: {")
     assert offered("train", "") == offered("params", "-S", "") == []
 

@@ -49,3 +49,24 @@ def test_without_a_gpu_or_with_a_hidden_one_tensorflow_is_not_asked(monkeypatch)
 def test_tensorflow_is_asked_for_its_gpus_in_a_process_of_its_own(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert health._seen_by_tensorflow() == 0
+
+
+def test_a_package_from_pythonpath_is_told_with_the_way_out(tmp_path, monkeypatch):
+    info = tmp_path / "modules" / "click-0.1.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: click\nVersion: 0.1\n")
+    (tmp_path / "constraints.txt").write_text("click==8.0\n")
+    monkeypatch.syspath_prepend(str(tmp_path / "modules"))
+    monkeypatch.setenv("PYTHONPATH", f"/nowhere:{tmp_path / 'modules'}")
+    finding = health._versions(Workspace(tmp_path, tmp_path))
+    assert (finding.level, finding.found) == ("warn", "click 0.1 (pinned 8.0)")
+    assert finding.fix.startswith("unset PYTHONPATH")
+    monkeypatch.setenv("PYTHONPATH", "/nowhere")
+    assert health._versions(Workspace(tmp_path, tmp_path)).fix.startswith("python -m pip install")
+
+
+def test_memory_is_what_a_container_leaves(monkeypatch):
+    monkeypatch.setattr(health, "memory_quota", lambda: 4_000_000_000)
+    monkeypatch.setattr(health, "memory_left", lambda: 1_500_000_000)
+    finding = health._memory(Workspace(ROOT, ROOT))
+    assert (finding.level, finding.found) == ("warn", "1.5 of 4.0 GB available")

@@ -16,8 +16,8 @@ def workspace(tmp_path, monkeypatch, classifier):
     """A repository with two trained models and a folder of photos."""
     from alexnet_tf.models.classifier import write_classifier
 
-    for name in ("params.yaml", "dvc.yaml"):
-        (tmp_path / name).touch()
+    (tmp_path / "params.yaml").touch()
+    (tmp_path / "dvc.yaml").write_text("stages: {download: {cmd: alexnet download}}\n")
     (tmp_path / "models").mkdir()
     for name, error in (("faithful", 0.5), ("optimized", 0.2)):
         write_classifier(tmp_path / "models" / name, classifier)

@@ -50,3 +50,20 @@ def test_a_git_that_knows_no_name_is_told_with_what_to_type(workspace, tmp_path,
     assert findings()["git"]["level"] == "ok"
     assert IDENTITY not in CliRunner().invoke(alexnet, ["setup"]).output
     assert list((tmp_path / "empty").iterdir()) == []
+
+
+def test_a_repository_that_git_cannot_read_is_told_wherever_its_commits_are_needed(workspace, monkeypatch):
+    monkeypatch.chdir(workspace.root)
+    (workspace.root / ".dvc").mkdir()
+    subprocess.run(["git", "init", "-q"], check=True)
+    (workspace.root / ".git/HEAD").write_text("nonsense")
+    way_out = f"git -C {workspace.root} status"
+    told = CliRunner().invoke(alexnet, ["setup"])
+    assert told.exit_code == 0
+    assert "ready" not in told.output
+    assert told.output.startswith("Git says: ")
+    assert way_out in told.output
+    assert findings()["git"]["fix"] == way_out
+    for command in (["verify", "download"], ["verify"]):
+        refused = CliRunner().invoke(alexnet, command)
+        assert (refused.exit_code, "Git says: " in refused.stderr, way_out in refused.stderr) == (1, True, True)

@@ -7,8 +7,11 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import chromium
 import psutil
@@ -20,6 +23,7 @@ from pipeline.commands.ui import _usable
 from pipeline.config.load import load
 from pipeline.runner import run_stage
 from pipeline.stages.table import all_items
+from pipeline.tracking import mlflow_server
 from pipeline.tracking.tracker import MlflowTracker
 
 
@@ -48,6 +52,27 @@ def test_without_a_port_a_free_one_is_found():
     port = _usable(None)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", port))
+
+
+def test_a_proxy_is_not_asked_for_the_server_of_this_machine(tmp_path, free_port, monkeypatch):
+    class Healthy(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.setattr(mlflow_server, "_PATIENCE_SECONDS", 2.0)
+    (tmp_path / "ui.log").touch()
+    with ThreadingHTTPServer(("127.0.0.1", free_port), Healthy) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        running = SimpleNamespace(poll=lambda: None)
+        mlflow_server._await(running, f"http://127.0.0.1:{free_port}", tmp_path / "ui.log")
+        server.shutdown()
 
 
 def test_with_a_server_it_names_that(workspace, monkeypatch):

@@ -1,3 +1,4 @@
+import functools
 import subprocess
 
 import pytest
@@ -27,11 +28,11 @@ def test_changes_are_those_of_code_and_parameters(project):
     assert not git.is_committed(project, "untracked.yaml")
     (project / "dvc.lock").write_text("second\n")
     assert git.changed_files(project) == []
-    assert git.uncommitted_changes(project) == ""
+    assert git.uncommitted_changes(project) == b""
     (project / "params.yaml").write_text("second\n")
     assert not git.is_committed(project, "params.yaml")
     assert git.changed_files(project) == ["params.yaml"]
-    assert "+second" in git.uncommitted_changes(project)
+    assert b"+second" in git.uncommitted_changes(project)
 
 
 def test_a_commit_is_read_by_paths_of_the_project(project):
@@ -76,6 +77,48 @@ def test_without_git_or_a_commit_there_is_nothing(tmp_path, monkeypatch, path):
     assert not git.is_committed(tmp_path, "params.yaml")
 
 
-def test_a_changed_file_that_is_not_utf_8_is_told_all_the_same(project):
-    (project / "params.yaml").write_bytes(b"caf\xe9\n")
-    assert "+caf\ufffd" in git.uncommitted_changes(project)
+def test_the_patch_of_changes_applies_whatever_the_settings_of_git_are(project, tmp_path):
+    files = {"blank.py": b"one\n\n\n", "latin.txt": b"caf\xe9\r\n", "picture": bytes(range(256))}
+    for name, content in files.items():
+        (project / name).write_bytes(content)
+    run = functools.partial(subprocess.run, cwd=project, check=True, capture_output=True)
+    run(["git", "add", "-A"])
+    run(["git", "commit", "-qm", "second"])
+    changed = {"blank.py": b"two\n\n\n", "latin.txt": b"th\xe9\r\n", "picture": bytes(range(255, -1, -1))}
+    for name, content in changed.items():
+        (project / name).write_bytes(content)
+    settings = ["color.diff always", "diff.external false", "diff.noprefix true", "diff.relative true"]
+    for key, value in map(str.split, settings):
+        run(["git", "config", key, value])
+    (tmp_path / "changes.patch").write_bytes(git.uncommitted_changes(project))
+    run(["git", "stash", "--quiet"])
+    assert {name: (project / name).read_bytes() for name in files} == files
+    run(["git", "apply", str(tmp_path / "changes.patch")], cwd=project.parent)
+    assert {name: (project / name).read_bytes() for name in files} == changed
+
+
+def test_a_git_that_cannot_read_the_repository_is_told_with_the_way_out(project, monkeypatch):
+    assert git.problem(project) is None
+    git.require_working(project)
+    (project.parent / ".git" / "HEAD").write_text("nonsense")
+    told, fix = git.problem(project)
+    assert told.startswith("Git says: ")
+    assert fix == f"git -C {project} status"
+    monkeypatch.setenv("PATH", str(project))
+    assert git.problem(project).told == "Git is not installed"
+    with pytest.raises(AlexNetError, match="Git is not installed; the way out: install it"):
+        git.require_working(project)
+
+
+def test_a_repository_of_another_user_is_told_with_git_s_own_way_out(project, monkeypatch, tmp_path):
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")  # Git's own tests do it so
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
+    told, fix = git.problem(project)
+    assert "dubious ownership" in told
+    subprocess.run(fix, shell=True, check=True)
+    assert git.problem(project) is None
+
+
+def test_without_a_repository_there_is_no_problem(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert git.problem(tmp_path) is None

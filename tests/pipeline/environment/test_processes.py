@@ -56,3 +56,28 @@ def test_a_process_is_there_still_when_the_clock_was_set(monkeypatch):
     assert processes.writer_is_alive({"writer": me})
     number, started = processes.pipeline_process()
     assert processes.is_alive(number, started)
+
+
+@pytest.mark.parametrize(
+    ("line", "is_dvc"),
+    [
+        ("/env/bin/dvc repro", True),
+        ("/env/bin/python3.13 /env/bin/dvc repro", True),
+        ("/env/bin/python -P -m dvc repro", True),
+        ("python -m dvc exp queue-worker", True),
+        ("make dvc", False),
+        ("screen -S dvc", False),
+        ("python train.py dvc", False),
+        ("python -m pytest dvc", False),
+        ("", False),
+    ],
+)
+def test_a_command_line_is_that_of_dvc_by_what_it_runs(line, is_dvc):
+    assert processes._is_dvc(line.split()) == is_dvc
+
+
+def test_a_package_of_the_user_s_folder_is_not_taken_for_ours(tmp_path):
+    (tmp_path / "pipeline").mkdir()
+    (tmp_path / "pipeline/__init__.py").write_text("raise SystemExit('the user's own')")
+    done = processes.run_module("pipeline.tracking.flush", tmp_path, cwd=tmp_path, capture_output=True)
+    assert "own" not in done.stderr

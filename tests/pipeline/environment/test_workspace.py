@@ -1,7 +1,7 @@
 import pytest
 
 from alexnet_tf.errors import AlexNetError
-from pipeline.environment.workspace import Workspace, code_folder, find_workspace, home_of
+from pipeline.environment.workspace import Workspace, code_folder, find_workspace, home_of, workspace_around
 
 
 @pytest.fixture
@@ -9,8 +9,8 @@ def project(tmp_path, monkeypatch):
     monkeypatch.delenv("DVC_ROOT", raising=False)
     root = (tmp_path / "project").resolve()
     (root / "data" / "dataset").mkdir(parents=True)
-    for name in ("dvc.yaml", "params.yaml"):
-        (root / name).touch()
+    (root / "dvc.yaml").write_text("stages: {download: {cmd: alexnet download}}\n")
+    (root / "params.yaml").touch()
     return root
 
 
@@ -25,6 +25,13 @@ def test_without_params_yaml_the_experiments_show_it(project):
         find_workspace(project)
     (project / "experiments").mkdir()
     assert find_workspace(project).root == project
+
+
+def test_another_project_that_uses_dvc_is_none_of_ours(project):
+    (project / "dvc.yaml").write_text("stages: {train: {cmd: python train.py}}\n")
+    assert workspace_around(project) is None
+    with pytest.raises(AlexNetError, match="with stages of alexnet"):
+        find_workspace(project)
 
 
 def test_a_queued_experiment_keeps_its_checkpoints_where_dvc_was_called(project, tmp_path, monkeypatch):

@@ -21,7 +21,7 @@ stages:
 
 def test_a_run_started_by_hand_in_the_repository_carries_its_state(tmp_path, monkeypatch):
     (tmp_path / "params.yaml").write_text(TEXT)
-    (tmp_path / "dvc.yaml").write_text("stages: {}\n")
+    (tmp_path / "dvc.yaml").write_text("stages: {download: {cmd: alexnet download}}\n")
     (tmp_path / "dvc.lock").write_text(LOCK)
     (tmp_path / "notebooks").mkdir()
     monkeypatch.chdir(tmp_path / "notebooks")
@@ -35,6 +35,14 @@ def test_a_run_started_by_hand_in_the_repository_carries_its_state(tmp_path, mon
 
 
 def test_elsewhere_it_says_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert not RepositoryContext().in_context()
+    assert RepositoryContext().tags() == {}
+
+
+def test_a_run_of_another_project_that_uses_dvc_is_left_alone(tmp_path, monkeypatch):
+    (tmp_path / "params.yaml").write_text("rate: 1\n")
+    (tmp_path / "dvc.yaml").write_text("stages: {train: {cmd: python train.py}}\n")
     monkeypatch.chdir(tmp_path)
     assert not RepositoryContext().in_context()
     assert RepositoryContext().tags() == {}

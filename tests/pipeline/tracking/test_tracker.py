@@ -13,7 +13,7 @@ from stub_stages import ROOT
 from pipeline.config.load import load
 from pipeline.environment import processes
 from pipeline.runner import run_stage
-from pipeline.tracking import mlflow_entities
+from pipeline.tracking import mlflow_entities, tracker
 from pipeline.tracking.tracker import MlflowTracker
 
 CHAIN = [
@@ -162,3 +162,13 @@ def test_what_is_not_finite_never_becomes_a_number_in_mlflow():
     """It would make the largest float of infinity, and sort NaN as 0."""
     values = {"loss": float("nan"), "error": float("inf"), "low": float("-inf"), "rate": 0.5}
     assert [(metric.key, metric.value) for metric in mlflow_entities.metrics(values, 7, 3)] == [("rate", 0.5)]
+
+
+def test_changes_are_kept_whole_or_not_at_all(workspace, said, monkeypatch):
+    monkeypatch.setattr(tracker, "uncommitted_changes", lambda root: b"a patch\n ")
+    _run(workspace, "download", "", said, send=False)
+    monkeypatch.setattr(tracker, "_MAX_ARTIFACT_BYTES", 8)
+    _run(workspace, "download", "", said, send=False)
+    patches = list(workspace.scratch.glob("spool/*/artifacts/*/changes.patch"))
+    assert [patch.read_bytes() for patch in patches] == [b"a patch\n "]
+    assert ["too large to keep with the run; commit them" in line for line in said] == [True]

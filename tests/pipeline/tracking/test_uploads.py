@@ -12,14 +12,15 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from types import SimpleNamespace
 
 import pytest
 from checkout import wait_for
 from dvc_repository import Repository
 from store import read_rows
 
-from pipeline.environment.lock import NoLocksError
-from pipeline.tracking import spool, uploader, uploads
+from pipeline.environment.lock import NoLocksError, try_lock
+from pipeline.tracking import spool, spool_reader, uploader, uploads
 from pipeline.tracking.spool_reader import SpoolReader
 
 STAGES = {"download", "validate", "preprocess", "statistics", "train", "evaluate", "compare", "export"}
@@ -199,3 +200,24 @@ def test_a_spool_folder_is_taken_by_one_process_and_without_locks_by_none(tmp_pa
     monkeypatch.setattr(fcntl, "flock", refuse)
     with pytest.raises(NoLocksError, match="has no locks"):
         second.claim()
+
+
+def test_what_was_sent_is_closed_before_it_is_removed_as_nfs_keeps_open_files(tmp_path, monkeypatch):
+    folder = tmp_path / "one"
+    for event in ({"event": "start"}, {"event": "end", "status": "FINISHED"}):
+        spool.append(folder, event)
+    monkeypatch.setattr(spool_reader, "MlflowWriter", lambda runs: SimpleNamespace(take=lambda events, place: None))
+    removed = []
+
+    def remove(path):
+        for name in path.iterdir():
+            with name.open("r+") as file:
+                assert try_lock(file), "it is still open, and others may take it for one that waits"
+        assert not SpoolReader(path, None).claim()  # type: ignore[arg-type]
+        removed.append(path)
+
+    monkeypatch.setattr(spool_reader.shutil, "rmtree", remove)
+    reader = SpoolReader(folder, None)  # type: ignore[arg-type]
+    assert reader.claim()
+    assert reader.proceed()
+    assert removed == [folder]
