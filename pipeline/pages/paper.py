@@ -91,7 +91,7 @@ def ledger(root: Path) -> dict[Table, dict[int, Row]]:
 def _with_verdicts(row: Row, rungs: Sequence[RungOutcome]) -> Row:
     if not rungs:
         return row
-    ours = "; ".join([row.ours, *(f"{each.rung.words}: {each.verdict}" for each in rungs)])
+    ours = "; ".join([row.ours, *(f"{each.rung.words}: {each.told}" for each in rungs)])
     status = row.status
     if status == "not attempted" and any(each.seeds or each.lost for each in rungs):
         status = "scaled" if all(len(each.seeds + each.lost) >= LEAST_SEEDS for each in rungs) else "begun"

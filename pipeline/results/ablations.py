@@ -81,6 +81,13 @@ class RungOutcome:
             return "confirmed"
         return "contrary" if self.difference.high < 0 else "not seen"
 
+    @property
+    def told(self) -> str:
+        """The verdict with what it is of: a verdict is about the sign alone, and the points say the rest."""
+        if self.difference is None or self.lost:
+            return self.verdict
+        return f"{self.difference.points} points of {_MEASURES[self.measure]} ({self.verdict})"
+
 
 def kept_runs(root: Path) -> list[Result]:
     """Read all results of the ladder, none where none is kept."""

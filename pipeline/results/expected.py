@@ -3,7 +3,7 @@
 Two claims are in Git: HEAD's dvc.lock with its metrics.json, and the results in results/, of the same parameters on
 other machines and with other seeds. A run on the same kind of machine repeats the former bit by bit. On another kind
 of processor sums round differently, and training carries that on as it would another seed. So an error is expected
-within the span of the 95 % intervals (Wilson) of all these runs.
+within the span of the 95 % prediction intervals of all these runs.
 """
 
 from collections.abc import Mapping, Sequence
@@ -92,7 +92,7 @@ class Outcome:
             lines += [*aligned([header, *(_cells(each) for each in self.errors)]), f"here:         {self.machine}"]
             lines += [f"committed:    {self.committed_on}"] * bool(self.committed_on)
             lines += [f"other runs:   {'; '.join(self.others_on)}"] * bool(self.others_on)
-            lines += ["expected:     from the lowest to the highest end of the 95 % intervals of these runs", ""]
+            lines += ["expected:     the span of the 95 % prediction intervals of these runs", ""]
         return [*lines, *[self.tree] * bool(self.tree), self.sentence]
 
 
@@ -140,8 +140,10 @@ def _expected(
     others = [each.metrics[f"test/{view}/top1_error"] for each in kept]
     committed_error = claimed["evaluate"][view]["top1_error"] if claimed else None
     runs = others if committed_error is None else [committed_error, *others]
-    num_examples = comparison["num_examples"]  # of all of them, as the parameters of the data are the same
-    intervals = [wilson_interval(error, num_examples, confidence=_CONFIDENCE) for error in runs]
+    # Two runs differ with twice the variance of one, so what one predicts of another is Wilson's interval of half as
+    # many images. All have the same number, as the parameters of the data are the same.
+    half = max(1, comparison["num_examples"] // 2)
+    intervals = [wilson_interval(error, half, confidence=_CONFIDENCE) for error in runs]
     return Expected(
         variant=variant,
         view=view,

@@ -151,6 +151,14 @@ def test_the_verdict_is_that_of_the_whole_interval_of_three_seeds(low, high, cla
     assert outcome((1, 2, 3), lost=(4,), difference=difference) == "did not train with seed 4"
 
 
+def test_the_points_of_a_verdict_are_told_with_it():
+    rung = Rung(words="less", changes={}, scale="")
+    settled = RungOutcome("less", rung, "training", CLAIM, (1, 2, 3), (), Difference((0.01, 0.02, 0.03), 0.005, 0.035))
+    assert settled.told == "+2.00 (+0.50 to +3.50) points of training error, centre crop (confirmed)"
+    assert replace(settled, seeds=(), difference=None).told == "not run"
+    assert replace(settled, lost=(4,)).told == "did not train with seed 4"
+
+
 def test_only_common_seeds_count_and_one_has_no_interval(root):
     write(root, run(1, range(20)), run(2, range(20)), run(2, range(10), changes=LRN), run(5, range(99), changes=LRN))
     assert lines(root)[0][5:] == ["−5.00", "2", "1 of 3 seeds"]
