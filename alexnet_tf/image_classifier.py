@@ -129,9 +129,11 @@ class ImageClassifier:
         images = np.empty((len(paths), side, side, 3), np.uint8)
         for image, path in zip(images, paths, strict=True):
             try:
+                if path.exists() and not path.is_file():  # a pipe or a device would be waited on for ever
+                    raise ImageRejected("not a regular file")
                 image[...] = stored_image(path.read_bytes(), **options)
-            except (OSError, ImageRejected) as error:
-                reason = error.strerror or error if isinstance(error, OSError) else error.reason
+            except (OSError, ValueError, ImageRejected) as error:  # ValueError: a name that no file can have
+                reason = getattr(error, "strerror", None) or getattr(error, "reason", None) or error
                 raise DataError(f"{path}: {reason}; expected an image file") from error
         return images
 
@@ -141,7 +143,7 @@ def load_pretrained(path_or_name: FilePath) -> ImageClassifier:
 
     Args:
         path_or_name: A folder that the pipeline wrote, such as models/optimized or results/pretrained/cifar10; or,
-            where there is no such folder, the name of a model that comes with the package.
+            where there is no such folder of a model, the name of a model that comes with the package.
 
     Returns:
         The network with its preprocessing and class names.
@@ -157,9 +159,10 @@ def load_pretrained(path_or_name: FilePath) -> ImageClassifier:
         ('alexnet_bn', 10)
     """
     folder = Path(path_or_name)
-    if not folder.is_dir():
-        folder = _pretrained(path_or_name)
-    if not (folder / "model.json").is_file():
+    has_model = (folder / "model.json").is_file()
+    if not has_model and (not folder.is_dir() or os.fspath(path_or_name) in model_names(packaged_models())):
+        return ImageClassifier(read_classifier(_pretrained(path_or_name)))
+    if not has_model:
         raise DataError(f"{folder}: expected the folder of a model, as the stage train writes it, found no model.json")
     return ImageClassifier(read_classifier(folder))
 

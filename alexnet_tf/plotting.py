@@ -3,6 +3,7 @@
 matplotlib is imported where it draws, and without `pyplot`, which would keep state and look for a display.
 """
 
+import functools
 import io
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,19 @@ def new_figure(width_inches: float, height_inches: float, *, arranged: bool = Tr
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width_inches, height_inches), layout="constrained" if arranged else None)
+
+
+def legible(text: str) -> str:
+    """Write what matplotlib's own font lacks as code points, such as U+82B1, where it would draw empty boxes."""
+    known = _letters()
+    return "".join(letter if ord(letter) in known else f"U+{ord(letter):04X}" for letter in text)
+
+
+@functools.cache
+def _letters() -> frozenset[int]:
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+
+    return frozenset(get_font(findfont(FontProperties(family="DejaVu Sans"))).get_charmap())
 
 
 def png(figure: "Figure", *, dpi: int = 110) -> bytes:

@@ -149,6 +149,8 @@ def decode(encoded: bytes, *, max_pixels: int, exif_orientation: bool = False) -
             image = Image.fromarray(_high_bits(image))
         if isinstance(image, JpegImageFile) and image.mode == "CMYK" and "adobe" not in image.info:
             image = ImageChops.invert(image)  # Pillow takes inks to be inverted, as Adobe alone stores them
+        if image.mode == "I" and image.format == "PPM":  # grey of more than 8 bits, which Pillow scales to 16
+            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
         if image.mode in ("I", "F"):
             raise ImageRejected(f"pixels of unknown range (mode {image.mode})")
         image.info.pop("transparency", None)

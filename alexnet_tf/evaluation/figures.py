@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from alexnet_tf.metrics.calibration import Bin
-from alexnet_tf.plotting import COLOURS, MOST_NAMED_CLASSES, new_figure, png
+from alexnet_tf.plotting import COLOURS, MOST_NAMED_CLASSES, legible, new_figure, png
 
 RIGHT, WRONG = "#c44e52", "#9aa5b8"  # the paper's red bar is the correct label's
 _NAME_CHARACTERS = 24
@@ -115,7 +115,8 @@ def reliability_diagram(bins: Mapping[str, Sequence[Bin]], errors: Mapping[str, 
 
 
 def shortened(name: str) -> str:
-    """Cut a class name to the width of a bar."""
+    """Cut a class name to the width of a bar, as it can be drawn."""
+    name = legible(name)
     return name if len(name) <= _NAME_CHARACTERS else f"{name[: _NAME_CHARACTERS - 1]}…"
 
 
@@ -254,8 +255,9 @@ def confusion_matrix(counts: np.ndarray, class_names: Sequence[str], *, title: s
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
     axes.set(xlabel="predicted class", ylabel="true class", title=title)
     if named:
-        axes.set_xticks(range(len(class_names)), class_names, rotation=60, ha="right", parse_math=False)
-        axes.set_yticks(range(len(class_names)), class_names, parse_math=False)
+        names = [legible(name) for name in class_names]
+        axes.set_xticks(range(len(names)), names, rotation=60, ha="right", parse_math=False)
+        axes.set_yticks(range(len(names)), names, parse_math=False)
     if len(class_names) <= 12:
         for (row, column), count in np.ndenumerate(counts):
             if count:

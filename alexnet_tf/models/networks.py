@@ -38,7 +38,7 @@ def build(
         A built Keras model: (N, crop, crop, 3) float32 -> logits (N, K) float32.
 
     Raises:
-        ValueError: The crop is too small for the network, or the seed is out of range.
+        ValueError: The crop is too small for the network, the seed is out of range, or there is no such precision.
 
     Example:
         >>> import alexnet_tf as an
@@ -48,6 +48,8 @@ def build(
     """
     if not 0 <= seed < 2**31:
         raise ValueError(f"seed must be a whole number from 0 to 2^31 - 1, got {seed}")
+    if precision not in ("float32", "bfloat16"):
+        raise ValueError(f"precision must be float32 or bfloat16, got {precision!r}")
     layer_table(spec, crop_size, 3, num_classes)
     policy = keras.DTypePolicy("mixed_bfloat16" if precision == "bfloat16" else "float32")
     networks = {"alexnet": AlexNet, "alexnet_bn": AlexNetBN, "four_layer": FourLayer}

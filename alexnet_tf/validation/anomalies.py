@@ -131,18 +131,18 @@ def _places(split: str, rows: Sequence[int]) -> tuple[Place, ...]:
 
 
 def _empty_classes(split: str, survey: Survey, class_names: Sequence[str]) -> list[Anomaly]:
-    counts = np.bincount(survey.labels, minlength=len(class_names))
+    counts = np.bincount(survey.labels[survey.decodable], minlength=len(class_names))
     empty = [name for name, count in zip(class_names, counts, strict=False) if not count]
     if not empty:
         return []
-    text = f"{split}: {len(empty)} of {len(class_names)} classes have no image: {some(empty)}."
+    text = f"{split}: {len(empty)} of {len(class_names)} classes have no image that can be decoded: {some(empty)}."
     way_out = "name the other classes in download.subset.classes"
     severity = "ERROR" if split == "train" else "WARNING"
     return [Anomaly("empty_classes", split, severity, text, "label", way_out=way_out)]
 
 
 def _imbalance(survey: Survey, limits: Limits) -> list[Anomaly]:
-    counts = np.bincount(survey.labels)
+    counts = np.bincount(survey.labels[survey.decodable])
     counts = counts[counts > 0]
     if not len(counts) or counts.max() <= limits.max_class_imbalance * counts.min():
         return []

@@ -63,9 +63,11 @@ def _splits(folder: Path) -> tuple[dict[str, Path], list[Ignored]]:
     found = {split: folder / names[0] for split, names in there.items() if names}
     if "train" not in found:
         if found:
+            there_is = next(iter(found.values()))
+            is_class = f"; {_way_out_of_a_class(there_is.name)}" if len(folders) > len(found) else ""
             raise DataError(
-                f"{folder}: expected train/ beside {next(iter(found.values()))}, found no train/ there; put train/ and "
-                f"val/ into it or set runtime.source_folder to the folder that has them."
+                f"{folder}: expected train/ beside {there_is}, found no train/ there; put train/ and "
+                f"val/ into it or set runtime.source_folder to the folder that has them{is_class}."
             )
         if not folders:
             images = loose_files(folder)[0]
@@ -75,6 +77,8 @@ def _splits(folder: Path) -> tuple[dict[str, Path], list[Ignored]]:
                 f"train/ and val/ into it, or the class folders."
             )
         return {"train": folder}, []
+    if len(found) == 1:
+        _require_no_classes_beside(folder, [name for name in folders if name not in _NAMES])
     if "test" not in found and "validation" in found:
         found["test"] = found.pop("validation")
     images, others = loose_files(folder)
@@ -82,6 +86,24 @@ def _splits(folder: Path) -> tuple[dict[str, Path], list[Ignored]]:
     beside += [Ignored(name, "an image beside train/") for name in images]
     beside += [each for each in others if each.name not in WORD_FILES]
     return found, [Ignored(key_text(name), reason) for name, reason in beside]
+
+
+def _require_no_classes_beside(folder: Path, beside: list[str]) -> None:
+    """Refuse folders of images beside a train/ that is alone: it may be a class as they are.
+
+    Raises:
+        DataError: When there are such folders.
+    """
+    for name in beside:
+        if loose_files(folder / name)[0]:
+            raise DataError(
+                f"{folder}: expected train/ with all class folders, found {name}/ with images beside it; "
+                f"{_way_out_of_a_class('train')}, else move {name}/ elsewhere."
+            )
+
+
+def _way_out_of_a_class(name: str) -> str:
+    return f"if {name}/ is a class, move it and the other class folders into a new train/"
 
 
 def _require_known_names(folder: Path, folders: list[str]) -> None:

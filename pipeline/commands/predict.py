@@ -130,18 +130,27 @@ def _model(root: Path, variant: str | None) -> Path:
     if variant and variant not in trained:
         found = ", ".join(trained)
         raise ConfigError(f"--variant {variant}: expected a trained variant ({found}){nearest(variant, trained)}")
-    chosen = variant or min(trained, key=lambda name: (_test_error(root, name), name))
-    if not variant and len(trained) > 1:
-        say(f"model: {chosen} (of {', '.join(trained)}, the one with the lowest test error)")
+    if variant or len(trained) == 1:
+        return root / "models" / (variant or trained[0])
+    errors = {name: error for name in trained if (error := _test_error(root, name)) is not None}
+    if not errors:
+        raise AlexNetError(
+            f"models/ holds {', '.join(trained)}, none of which is evaluated; name one with --variant, or run "
+            "`dvc repro`"
+        )
+    chosen = min(errors, key=lambda name: (errors[name], name))
+    untold = [name for name in trained if name not in errors]
+    rest = f"; not evaluated: {', '.join(untold)}" if untold else ""
+    say(f"model: {chosen} (of {', '.join(errors)}, the one with the lowest test error{rest})")
     return root / "models" / chosen
 
 
-def _test_error(root: Path, variant: str) -> float:
+def _test_error(root: Path, variant: str) -> float | None:
     try:
         metrics = json.loads((root / "reports/evaluate" / variant / "metrics.json").read_text(encoding="utf-8"))
         return float(metrics["ten_crop"]["top1_error"])
     except (OSError, ValueError, KeyError, TypeError):
-        return 1.0
+        return None
 
 
 def _answers(

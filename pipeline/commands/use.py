@@ -62,6 +62,11 @@ def command(experiment: str | None, source_folder: str | None, dry_run: bool, fo
         experiments.require_no_edits(workspace, old)
     content, local = with_local(parse(new, PARAMS_FILE), workspace.home, ())
     check(content, local=local)  # before anything is written: params.local.yaml may be wrong
+    if folder and content["download"]["source"] == "image_folder" and workspace.home.is_relative_to(folder.resolve()):
+        raise click.UsageError(
+            f"--source-folder {source_folder}: expected a folder of images, found one that this project is in; move "
+            "the project out of it"
+        )
     if private is not None:
         write_source_folder(workspace.home, private)
     if old == new:

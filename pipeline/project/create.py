@@ -30,10 +30,11 @@ def create(folder: Path, source: Path | None) -> None:
 
     Args:
         folder: Where; is made. An empty one may be there.
-        source: A folder of class folders, which are checked now; None leaves that to the user.
+        source: A folder of class folders, which are checked now; None leaves that to the user. Absolute, as `folder`.
 
     Raises:
-        ConfigError: The folder is not empty, or belongs to a clone or another project; or the source is no folder.
+        ConfigError: The folder is not empty, belongs to a clone or another project, or is in the source; or the source
+            is no folder.
         DataError: The source is no folder of class folders.
     """
     _require_free(folder)
@@ -41,6 +42,8 @@ def create(folder: Path, source: Path | None) -> None:
         found = "a file" if source.exists() else "none"
         raise ConfigError(f"{source}: expected a folder of class folders, found {found}; name another or leave it out")
     if source is not None:
+        if folder.is_relative_to(source):  # where it would count as a class
+            raise ConfigError(f"{folder}: expected a folder outside of {source}, which has the images; name another")
         from components.sources.image_folder import image_folder_source
 
         image_folder_source(source)

@@ -41,6 +41,8 @@ class ServedModel:
         if view not in ("ten_crop", "center"):
             raise RefusedError(f"view must be ten_crop or center, received {view!r}")
         files = [_file(image) for image in model_input["image"]]
+        if not files:
+            return []
         try:
             answer = self._model.signatures[view](images=tf.constant(files))
         except tf.errors.InvalidArgumentError as error:
@@ -65,11 +67,16 @@ class ServedModel:
 
 
 def _file(image: bytes | str) -> bytes:
-    """Return the bytes of an image file; MLflow decodes base64 in some forms of request and not in others."""
+    """Return the bytes of an image file; MLflow decodes base64 in some forms of request and not in others.
+
+    Base64 may be wrapped into lines, or be the end of a `data:` address.
+    """
+    image = image.encode() if isinstance(image, str) else image
+    text = image.partition(b",")[2] if image.startswith(b"data:") else image
     try:
-        return base64.b64decode(image, validate=True)
+        return base64.b64decode(b"".join(text.split()), validate=True)
     except ValueError:  # no base64, and no image file is base64: all begin with other bytes
-        return image if isinstance(image, bytes) else image.encode()
+        return image
 
 
 def _load_pyfunc(folder: str) -> ServedModel:

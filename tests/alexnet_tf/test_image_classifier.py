@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -113,6 +114,11 @@ def test_a_file_that_is_no_image_is_named(folder, photos, tmp_path):
             classifier.predict([photos[0], path])
     with pytest.raises(an.DataError, match="too many pixels"):
         classifier.predict(photos[:1], max_pixels=100)
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(an.DataError, match=r"pipe\.png: not a regular file; expected an image file"):
+        classifier.predict(tmp_path / "pipe.png")
+    with pytest.raises(an.DataError, match="null byte; expected an image file"):
+        classifier.inputs("a\0b.jpg")
 
 
 def test_a_name_is_that_of_a_model_of_the_package_where_no_folder_has_it(tmp_path, trained, monkeypatch):
@@ -120,6 +126,9 @@ def test_a_name_is_that_of_a_model_of_the_package_where_no_folder_has_it(tmp_pat
     packaged = an.load_pretrained("cifar10")
     assert packaged.class_names[:3] == ("airplane", "automobile", "bird")
     assert packaged.model.count_params() > 1_000_000
+    (tmp_path / "cifar10").mkdir()  # as tensorflow-datasets makes one
+    assert an.load_pretrained("cifar10").class_names == packaged.class_names
+    (tmp_path / "cifar10").rmdir()
     monkeypatch.setattr(image_classifier, "packaged_models", lambda: tmp_path / "shelf")
     with pytest.raises(an.ConfigError, match=r"cifar10 is not a folder; .*; this version comes with no model"):
         an.load_pretrained("cifar10")

@@ -310,8 +310,19 @@ def test_the_way_out_that_an_error_names_is_one(tmp_path, kind, limits, way_out,
 def test_a_class_without_training_images_is_left_out_by_name(tmp_path):
     splits = healthy() | {"train": [(0, png(row)) for row in range(7)]}
     way_out = r"or name the other classes in download\.subset\.classes\.$"
-    with pytest.raises(DataError, match=rf"1 of 2 classes have no image: dog\..*, {way_out}"):
+    with pytest.raises(DataError, match=rf"1 of 2 classes have no image that can be decoded: dog\..*, {way_out}"):
         run(tmp_path, splits)
+
+
+def test_a_class_whose_only_image_cannot_be_decoded_is_a_class_without_images(tmp_path):
+    splits = healthy()
+    splits["train"] = [(0, png(row)) for row in range(60)] + [(1, b"cut short")]
+    with pytest.raises(DataError, match=r"train: 1 of 2 classes have no image that can be decoded: dog"):
+        run(tmp_path, splits)
+    (tmp_path / "whole").mkdir()
+    splits["train"].append((1, png(99)))
+    verdict = run(tmp_path / "whole", splits)
+    assert "largest class has 60 images and the smallest 1," in str(verdict["anomalies"])
 
 
 @pytest.mark.parametrize("broken", [2, 3])

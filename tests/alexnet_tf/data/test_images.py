@@ -40,6 +40,14 @@ def test_lossless_formats_come_back_exactly(format):
     np.testing.assert_array_equal(decode(encoded(RGB, format), max_pixels=LIMIT), gradient())
 
 
+@pytest.mark.parametrize("most", [4095, 65535])
+def test_grey_of_more_than_8_bits_in_a_portable_graymap_keeps_its_range(most):
+    values = np.linspace(0, most, 12).astype(">u2").reshape(3, 4)
+    image = decode(b"P5 4 3 %d\n" % most + values.tobytes(), max_pixels=LIMIT)
+    expected = values.astype(float) / most * 255
+    assert np.abs(np.asarray(image)[..., 0] - expected).max() <= 1
+
+
 @pytest.mark.parametrize(
     "content",
     [

@@ -6,6 +6,7 @@ from PIL import Image
 from scipy import stats
 
 from alexnet_tf.evaluation import figures
+from alexnet_tf.plotting import legible
 
 
 def pixels(png):
@@ -59,3 +60,11 @@ def test_towers_of_the_same_kind_are_apart_by_chance_as_often_as_chance_says():
 def test_many_classes_can_be_drawn():
     names = [f"class {index}" for index in range(100)]
     assert pixels(figures.confusion_matrix(np.eye(100, dtype=int), names, title="t")).shape[0] < 2000
+
+
+def test_letters_that_the_font_lacks_are_told_apart(recwarn):
+    named = [figures.confusion_matrix(np.eye(2, dtype=int), ["a", name], title="t") for name in ("花", "木", "花")]
+    assert named[0] == named[2] != named[1]
+    assert not recwarn.list
+    assert legible("rosé, 花") == "rosé, U+82B1"
+    assert figures.shortened("花" * 9) == "U+82B1" * 3 + "U+82B…"

@@ -168,6 +168,11 @@ def test_the_served_model_answers_in_words(served, saved):
     np.testing.assert_allclose([answer["probabilities"] for answer in answers], expected["top_probabilities"])
     texts = pd.DataFrame({"image": [base64.b64encode(each).decode() for each in images["image"]]})
     assert served.predict(texts) == answers
+    wrapped = pd.DataFrame({"image": [base64.encodebytes(each).decode() for each in images["image"]]})
+    assert served.predict(wrapped) == answers
+    addresses = pd.DataFrame({"image": [f"data:image/png;base64,{each}" for each in texts["image"]]})
+    assert served.predict(addresses) == answers
+    assert served.predict(images[:0]) == []
     assert served.predict(images, {"view": "center"}) != answers
     with pytest.raises(MlflowException, match="view must be ten_crop or center, received 'both'"):
         served.predict(images, {"view": "both"})

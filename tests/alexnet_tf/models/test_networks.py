@@ -82,6 +82,12 @@ def test_the_layers_that_stay_start_as_those_of_the_whole_network(left_out):
             np.testing.assert_array_equal(found, before[path], err_msg=path)
 
 
+@pytest.mark.parametrize("precision", ["auto", "mixed_bfloat16", "float16"])
+def test_another_precision_is_refused_and_not_taken_for_float32(precision):
+    with pytest.raises(ValueError, match=f"precision must be float32 or bfloat16, got '{precision}'"):
+        build(alexnet(), precision=precision)
+
+
 @pytest.mark.parametrize("spec", [alexnet(weight_stddev=[0.1] * 8), alexnet_bn(), four_layer()])
 def test_bfloat16_keeps_weights_and_logits_in_float32(spec):
     exact, short = build(spec), build(spec, precision="bfloat16")

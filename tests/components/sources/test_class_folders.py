@@ -95,6 +95,23 @@ def turned_round(folder):
 
 
 # Layout: what makes it, what is said, and what is then done, which returns another folder if that is to be named.
+def classes(folder, *names):
+    """Class folders alone, in place of what is there."""
+    for split in ("val", "train") if "train" not in folder.parts else ():
+        shutil.rmtree(folder / split, ignore_errors=True)
+    for name in names:
+        for number in range(3):
+            write_image(folder / name / f"{number}.png", number + 10 * len(name))
+
+
+def into_a_new_train(folder):
+    there = [path for path in folder.iterdir() if path.is_dir()]
+    (folder / "new").mkdir()
+    for path in there:
+        path.rename(folder / "new" / path.name)
+    (folder / "new").rename(folder / "train")
+
+
 WRONG = {
     "val without class folders": (
         flat("val"),
@@ -217,6 +234,23 @@ WRONG = {
         changed(lambda folder: shutil.rmtree(folder / "train")),
         r"expected train/ beside .*val, found no train/ there; put train/ and val/ into it",
         lambda folder: right(folder),
+    ),
+    "a class called train": (
+        changed(lambda folder: classes(folder, "train", "car", "bus")),
+        r"expected train/ with all class folders, found bus/ with images beside it; if train/ is a class, move it and "
+        r"the other class folders into a new train/, else move bus/ elsewhere",
+        into_a_new_train,
+    ),
+    "a class called train that has folders": (
+        changed(lambda folder: [classes(folder, "car", "bus"), classes(folder / "train", "steam", "diesel")]),
+        r"expected train/ with all class folders, found bus/ with images beside it",
+        into_a_new_train,
+    ),
+    "a class called test": (
+        changed(lambda folder: classes(folder, "test", "control")),
+        r"expected train/ beside .*test, found no train/ there; .*; if test/ is a class, move it and the other class "
+        r"folders into a new train/",
+        into_a_new_train,
     ),
 }
 

@@ -77,6 +77,19 @@ def test_the_better_model_is_taken_and_said(workspace):
     assert result.stdout.count(" %") == 5
 
 
+def test_a_model_that_was_not_evaluated_is_not_the_better_one(workspace):
+    (workspace / "reports/evaluate/optimized/metrics.json").unlink()
+    result = invoke("photos/0.JPG")
+    assert result.exit_code == 0
+    told = "model: faithful (of faithful, the one with the lowest test error; not evaluated: optimized)"
+    assert told in result.stderr
+    (workspace / "reports/evaluate/faithful/metrics.json").unlink()
+    result = invoke("photos/0.JPG")
+    assert result.exit_code == 1
+    assert "faithful, optimized, none of which is evaluated; name one with --variant" in result.stderr
+    assert invoke("photos/0.JPG", "--variant", "faithful").exit_code == 0
+
+
 def test_the_unreadable_are_named_and_the_others_predicted(workspace):
     (workspace / "photos/broken.png").write_bytes(b"no image")
     (workspace / "photos/empty.jpg").touch()

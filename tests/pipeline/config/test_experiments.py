@@ -72,6 +72,15 @@ def test_the_source_folder_is_kept_outside_of_what_git_sees(here, folder, line):
     assert load.load(here).runtime.source_folder == "elsewhere"
 
 
+def test_a_project_among_its_own_images_is_refused(here, monkeypatch):
+    text = (here / "experiments/other.yaml").read_text()
+    (here / "experiments/mine.yaml").write_text(text.replace("source: sample", "source: image_folder"))
+    result = _use("mine", "--source-folder", "..")
+    assert result.exit_code == 2
+    assert "--source-folder ..: expected a folder of images, found one that this project is in" in result.stderr
+    assert not (here / "params.local.yaml").exists()
+
+
 def test_a_dry_run_keeps_no_source_folder(here):
     assert "runtime.source_folder: /mnt/images" in _use("other", "--source-folder", "/mnt/images", "--dry-run").output
     assert not (here / "params.local.yaml").exists()
