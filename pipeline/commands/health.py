@@ -25,7 +25,8 @@ from pipeline.environment.workspace import Workspace
 from pipeline.stages.source_state import COMMAND, state_of
 from pipeline.tracking.relocation import astray
 from pipeline.tracking.spool import waiting
-from pipeline.tracking.tracking_uri import probe, tracking_uri
+from pipeline.tracking.store_problems import unusable
+from pipeline.tracking.tracking_uri import probe, tracking_uri, without_password
 
 _GB = 1e9
 _OLD_DAYS = 7
@@ -179,7 +180,10 @@ def _store(workspace: Workspace) -> Finding:
         return Finding("tracking", "warn", problem, fix)
     if not os.access(workspace.home, os.W_OK):
         return Finding("tracking", "fail", f"{workspace.home} cannot be written to", "change its permissions")
-    return Finding("tracking", "ok", uri)
+    if problem := unusable(workspace.home):
+        told, _, fix = problem.partition("; ")
+        return Finding("tracking", "fail", told, fix)
+    return Finding("tracking", "ok", without_password(uri))
 
 
 def _artifacts(workspace: Workspace) -> Finding:

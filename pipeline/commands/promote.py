@@ -17,14 +17,19 @@ than variants.VARIANT.gate.champion_margin in params.yaml.
 
 {example("alexnet promote optimized")}"""
 _FILES = ("metrics.json", "correct.npz")
+_OTHER_EVALUATION = (
+    "exports/{variant} was judged by a different evaluation than reports/evaluate/{variant}; run "
+    "`dvc repro export@{variant}`"
+)
 
 
 @click.command("promote", cls=Command, help=_HELP, short_help="Make an exported model the champion.")
 @click.argument("variant", shell_complete=completion.entries("variants"))
 def command(variant: str) -> None:
     """Register the export as champion, then keep its evaluation."""
+    from alexnet_tf.errors import AlexNetError
     from pipeline.config.load import workspace_and_config
-    from pipeline.stages.lock import read_lock
+    from pipeline.stages.lock import dvc_md5, read_lock
     from pipeline.tracking.model_registry import register
     from pipeline.tracking.stage_runs import locked_stage
 
@@ -32,6 +37,9 @@ def command(variant: str) -> None:
     item = config.item("export", variant)
     export, evaluation = workspace.root / "exports" / variant, workspace.root / "reports/evaluate" / variant
     _require_blessed(export, evaluation, variant)
+    judged = read_lock(workspace.root).inputs(item).get(f"reports/evaluate/{variant}")
+    if judged and judged != dvc_md5(evaluation):
+        raise AlexNetError(_OTHER_EVALUATION.format(variant=variant))
     # Not by the stage's fingerprint: the champions are among its inputs, and one of them is about to change.
     found = locked_stage(read_lock(workspace.root), item)
     made_by = {"dvc.stage": found["stage"], **found["outs"]} if found else {}
@@ -53,10 +61,7 @@ def _require_blessed(export: Path, evaluation: Path, variant: str) -> None:
             f"see variants.{variant}.gate in params.yaml"
         )
     if blessing["rules"][0]["value"] != metrics["ten_crop"]["top1_error"]:
-        raise AlexNetError(
-            f"exports/{variant} was judged by a different evaluation than reports/evaluate/{variant}; "
-            f"run `dvc repro export@{variant}`"
-        )
+        raise AlexNetError(_OTHER_EVALUATION.format(variant=variant))
     if not (export / "saved_model").is_dir():
         raise AlexNetError(f"exports/{variant}/saved_model is missing; run `dvc repro -f export@{variant}`")
 

@@ -55,13 +55,13 @@ def sync(as_json: bool) -> None:
     from pipeline.environment.workspace import find_workspace
     from pipeline.tracking import spool
     from pipeline.tracking import uploads as tracking_uploads
-    from pipeline.tracking.tracking_uri import is_server, tracking_uri
+    from pipeline.tracking.tracking_uri import is_server, tracking_uri, without_password
 
     workspace = find_workspace()
     before = spool.waiting(workspace.scratch)
     problem = tracking_uploads.send_all(workspace.home)
     left = [folder.name for folder in spool.waiting(workspace.scratch) if folder in before]
-    uri = tracking_uri(workspace.home)
+    uri = without_password(tracking_uri(workspace.home))
     if as_json:
         click.echo(
             json.dumps({"uri": uri, "sent": len(before) - len(left), "left": left, "problem": problem}, indent=1)
@@ -107,7 +107,7 @@ def rebuild(as_json: bool) -> None:
     from pipeline.config.load import workspace_and_config
     from pipeline.stages.table import all_items, served_variants
     from pipeline.tracking import backfill, uploads
-    from pipeline.tracking.tracking_uri import tracking_uri
+    from pipeline.tracking.tracking_uri import tracking_uri, without_password
 
     workspace, config = workspace_and_config()
     if not uploads.wait(workspace.home, backfill.PATIENCE_SECONDS):
@@ -128,7 +128,8 @@ def rebuild(as_json: bool) -> None:
     }
     missing = {variant: [stage for stage in wanted[variant] if stage not in found[variant]] for variant in found}
     if as_json:
-        click.echo(json.dumps({"uri": tracking_uri(workspace.home), "stages": found, "missing": missing}, indent=1))
+        uri = without_password(tracking_uri(workspace.home))
+        click.echo(json.dumps({"uri": uri, "stages": found, "missing": missing}, indent=1))
         return
     for variant, stages in found.items():
         gap = f"; out of date: {', '.join(missing[variant])} (`dvc repro`)" if missing[variant] else ", complete"
@@ -161,15 +162,15 @@ def import_(folder: Path | None, as_json: bool) -> None:
     from pipeline.environment.workspace import find_workspace
     from pipeline.results import kept
     from pipeline.tracking import uploads as tracking_uploads
-    from pipeline.tracking.tracking_uri import tracking_uri
+    from pipeline.tracking.tracking_uri import tracking_uri, without_password
 
     workspace = find_workspace()
     found = kept.load(folder or workspace.root / kept.FOLDER)
-    say(f"{len(found)} results go to {tracking_uri(workspace.home)}")
+    uri = without_password(tracking_uri(workspace.home))
+    say(f"{len(found)} results go to {uri}")
     kept.put(workspace.home, found)
     if problem := tracking_uploads.send_all(workspace.home, progress_for()):
         raise AlexNetError(tracking_uploads.kept_sentence(problem))
-    uri = tracking_uri(workspace.home)
     if as_json:
         click.echo(json.dumps({"uri": uri, "results": [result.path for result in found]}, indent=1))
     else:

@@ -25,7 +25,7 @@ def command(port: int | None, browser: bool | None) -> None:
     from pipeline.tracking.backfill import complete
     from pipeline.tracking.mlflow_server import board_path, serve
     from pipeline.tracking.origins import current_data_set
-    from pipeline.tracking.tracking_uri import is_server, tracking_uri
+    from pipeline.tracking.tracking_uri import is_server, tracking_uri, without_password
     from pipeline.tracking.uploads import kept_sentence
 
     workspace, config = workspace_and_config()
@@ -34,7 +34,7 @@ def command(port: int | None, browser: bool | None) -> None:
     if problem := complete(workspace, config):
         say(kept_sentence(problem))
     if chosen is None:
-        click.echo(f"MLFLOW_TRACKING_URI is set, so no server is started here: the runs are at {uri}")
+        click.echo(f"MLFLOW_TRACKING_URI is set, so no server is started here: the runs are at {without_password(uri)}")
         return
 
     def ready(address: str) -> None:

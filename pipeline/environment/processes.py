@@ -16,14 +16,13 @@ from pipeline.environment.workspace import code_folder
 
 @functools.cache
 def pipeline_key() -> str:
-    """Name the pipeline run: the DVC experiment, else the `dvc` process above this one, else this process."""
-    if name := os.environ.get("DVC_EXP_NAME"):
-        identity = f"experiment {name} on {os.environ.get('DVC_EXP_BASELINE_REV', '')}"
-    elif parent := dvc_process():
-        identity = f"process {parent[0]} since {parent[1]} on {socket.gethostname()}"
-    else:
-        identity = uuid.uuid4().hex
-    return hashlib.sha256(identity.encode()).hexdigest()[:16]
+    """Name the pipeline run: the `dvc` process above this one and its experiment, else this process."""
+    name, parent = os.environ.get("DVC_EXP_NAME"), dvc_process()
+    if not name and not parent:
+        return hashlib.sha256(uuid.uuid4().bytes).hexdigest()[:16]
+    experiment = f"experiment {name} on {os.environ.get('DVC_EXP_BASELINE_REV', '')}" if name else ""
+    process = f"process {parent[0]} since {parent[1]} on {socket.gethostname()}" if parent else ""
+    return hashlib.sha256(f"{experiment} {process}".encode()).hexdigest()[:16]
 
 
 def is_under_dvc() -> bool:

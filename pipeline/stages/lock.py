@@ -3,7 +3,7 @@
 import functools
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,15 +44,23 @@ class Lock:
         paths = set(item.inputs().values())
         return {dep["path"]: dep["md5"] for dep in self._entry(item).get("deps", []) if dep["path"] in paths}
 
-    def is_consistent(self, address: str) -> bool:
+    def is_consistent(self, address: str, stages: Collection[str]) -> bool:
         """Whether the outputs that a stage was last run on are those in this lock.
 
-        Of an input that is a folder of several outputs the lock lists no files, so that their sizes have to do.
+        Of an input that is a folder of several outputs the lock lists no files, so that their sizes have to do. DVC
+        keeps the entries of variants that are no more; the folder may hold their outputs or not.
+
+        Args:
+            address: The stage.
+            stages: The addresses of all stages that there are.
         """
-        outs = {out["path"]: out for stage in self._stages.values() for out in stage.get("outs", [])}
+        named = {name: stage.get("outs", []) for name, stage in self._stages.items()}
+        outs = {out["path"]: out for each in named.values() for out in each}
+        present = {out["path"] for name, each in named.items() if name in stages for out in each}
         for dep in self._entry_of(address).get("deps", []):
             inside = [out for path, out in outs.items() if path.startswith(f"{dep['path']}/")]
-            if any(sum(out.get(key, 0) for out in inside) != dep.get(key, 0) for key in ("size", "nfiles") if inside):
+            without_former = [out for out in inside if out["path"] in present]
+            if inside and not (_add_up(inside, dep) or _add_up(without_former, dep)):
                 return False
             if dep.get("md5") != outs.get(dep["path"], dep).get("md5"):
                 return False
@@ -95,6 +103,11 @@ class Lock:
 
     def _entry_of(self, address: str) -> Mapping[str, Any]:
         return self._stages.get(address, {})
+
+
+def _add_up(outs: Sequence[Mapping[str, Any]], dep: Mapping[str, Any]) -> bool:
+    """Whether outputs have the size and the number of files of the folder that they are in."""
+    return all(sum(out.get(key, 0) for out in outs) == dep.get(key, 0) for key in ("size", "nfiles"))
 
 
 def read_lock(root: Path) -> Lock:

@@ -53,8 +53,15 @@ def describe_experiment(home: Path, revision: str, pipeline: str) -> StandingEve
     params, locked = committed(home, revision, PARAMS_FILE), committed(home, revision, LOCK_FILE)
     if not params or not locked:
         return None
-    config, lock = check(parse(params, PARAMS_FILE)), parse_lock(locked)
-    described = {item.address: locked_stage(lock, item) for item in all_items(config.values)}
+    written = parse(params, PARAMS_FILE)
+    config, lock = check(written), parse_lock(locked)
+    items = all_items(config.values)
+    described: dict[str, StageDescription | None] = {}
+    for item in items:
+        # An experiment that was asked for some stages keeps the entries of the others, which are of other runs.
+        current = lock.has_params(item, written) and lock.is_consistent(item.address, [each.address for each in items])
+        current = current and all(described[earlier.address] for earlier in ancestors(item, config.values))
+        described[item.address] = locked_stage(lock, item) if current else None
     return _event(state_rows(home, params, config, described, lock, pipeline))
 
 

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from pipeline.environment.lean_imports import left_out, uncollected
 from pipeline.environment.lock import NoLocksError
-from pipeline.tracking import relocation
+from pipeline.tracking import store_problems
 from pipeline.tracking.spool import is_growing
 from pipeline.tracking.tracking_uri import probe, tracking_uri
 
 if TYPE_CHECKING:
     from pipeline.tracking.mlflow_client import Runs
 
+_OF_ONE_FOLDER = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 _PATIENCE = 2  # folders in a row that MLflow refuses: each may cost the time of a server that does not answer
 
 
@@ -25,11 +26,11 @@ def connect(home: Path) -> "Runs":
     """Open the tracking store.
 
     Raises:
-        ConnectionError: A server does not answer, or the database is that of a folder that was moved.
+        ConnectionError: A server does not answer, or there is a problem with the database.
         Exception: Whatever MLflow raises.
     """
     uri = tracking_uri(home)
-    if problem := probe(uri) or relocation.problem(home):
+    if problem := probe(uri) or store_problems.problem(home):
         raise ConnectionError(problem)
     # Quiet, at home, and quick to give up: the spool keeps what does not arrive.
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
@@ -65,7 +66,8 @@ def send(home: Path, folders: list[Path]) -> None:
         except Exception as error:
             error.add_note(f"({folder.relative_to(home) if folder.is_relative_to(home) else folder})")
             failed.append(error)
-            in_a_row += isinstance(error, MlflowException)  # what is wrong with a folder itself says nothing of others
+            # What is wrong with a folder itself, or with what it names, says nothing of others.
+            in_a_row += isinstance(error, MlflowException) and error.error_code not in _OF_ONE_FOLDER
         finally:
             reader.release()
         if in_a_row == _PATIENCE or (in_a_row and probe(tracking_uri(home))):

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from mlflow.entities import Metric, Run, ViewType
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.tracking import MlflowClient
 
 from pipeline.environment.lock import try_lock
@@ -62,6 +64,16 @@ class Runs:
         """Find the newest run that carries all `tags`, of those that ended with `status` if that is given."""
         found = self.find_all(tags, status, limit=1)
         return found[0] if found else None
+
+    def has(self, run_id: str) -> bool:
+        """Whether a run is there."""
+        try:
+            self.client.get_run(run_id)
+        except MlflowException as error:
+            if error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+                return False
+            raise
+        return True
 
     def find_all(self, tags: Mapping[str, str], status: str = "", limit: int = 1000) -> list[Run]:
         """List the runs that carry all `tags`, the newest first."""

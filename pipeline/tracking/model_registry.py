@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from alexnet_tf.errors import AlexNetError
 from pipeline.environment.processes import run_module
 from pipeline.environment.workspace import code_folder
-from pipeline.tracking import relocation
+from pipeline.tracking import store_problems
 from pipeline.tracking.tracking_uri import probe, tracking_uri
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def main() -> int:
     """Register what the command line names, and say it in one line."""
     home, folder, variant, alias, made_by = sys.argv[1:]
     try:
-        if problem := probe(tracking_uri(Path(home))) or relocation.problem(Path(home)):
+        if problem := probe(tracking_uri(Path(home))) or store_problems.problem(Path(home)):
             raise ConnectionError(problem)
         print(_register(Path(home), Path(folder), variant, alias, json.loads(made_by)))
     except Exception as error:  # one line, whatever MLflow raises

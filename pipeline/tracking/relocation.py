@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from alexnet_tf.errors import AlexNetError
 from pipeline.tracking import uploads
-from pipeline.tracking.tracking_uri import default_store, tracking_uri
+from pipeline.tracking.tracking_uri import default_store, tracking_uri, without_password
 
 ARTIFACTS = "mlruns"
 _PLACES = (
@@ -103,7 +103,8 @@ def relocate(home: Path) -> tuple[int, Path]:
     store = default_store(home)
     if store is None:
         raise AlexNetError(
-            f"MLFLOW_TRACKING_URI is {tracking_uri(home)}, and only {home / 'mlflow.db'} can be corrected; unset it"
+            f"MLFLOW_TRACKING_URI is {without_password(tracking_uri(home))}, and only {home / 'mlflow.db'} can be "
+            "corrected; unset it"
         )
     if not store.is_file():
         raise AlexNetError(f"{store} does not exist, so there is nothing to correct; run `dvc repro` first")
@@ -127,9 +128,24 @@ def relocate(home: Path) -> tuple[int, Path]:
 
 @contextlib.contextmanager
 def opened(store: Path) -> Iterator[sqlite3.Connection]:
-    """Open a database; what is not committed when the body ends is undone."""
-    with contextlib.closing(sqlite3.connect(store, timeout=_LOCK_SECONDS, isolation_level=None)) as database:
-        yield database
+    """Open a database; what is not committed when the body ends is undone.
+
+    Raises:
+        AlexNetError: It is damaged, or another process keeps it locked.
+    """
+    try:
+        with contextlib.closing(sqlite3.connect(store, timeout=_LOCK_SECONDS, isolation_level=None)) as database:
+            yield database
+    except sqlite3.OperationalError as error:
+        raise AlexNetError(
+            f"{store} cannot be used ({error}); if another program has it, for example a backup, try again when that "
+            "has ended"
+        ) from error
+    except sqlite3.DatabaseError as error:
+        raise AlexNetError(
+            f"{store}: expected MLflow's database, found something else or a damaged one ({error}); move it away, and "
+            "`alexnet track rebuild` makes another"
+        ) from error
 
 
 def _former_roots(database: sqlite3.Connection, home: Path) -> list[Path]:

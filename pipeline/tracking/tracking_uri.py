@@ -1,9 +1,8 @@
 """Where runs are tracked, and whether something answers there."""
 
-import http.client
 import os
-import urllib.error
-import urllib.request
+import re
+import warnings
 from pathlib import Path
 
 _PROBE_SECONDS = 3.0
@@ -32,13 +31,37 @@ def probe(uri: str) -> str | None:
     """Say within seconds what is wrong with a tracking server, or None where it answers or is no server."""
     if not is_server(uri):
         return None
+    import requests  # as MLflow asks, with its settings
+
+    certificates = os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or True
+    is_insecure = os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() in ("true", "1")
+    own = os.environ.get("MLFLOW_TRACKING_CLIENT_CERT_PATH")
     try:
-        with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=_PROBE_SECONDS):
-            return None
-    except urllib.error.HTTPError:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # urllib3's, of certificates that are not checked as asked
+            requests.get(
+                f"{uri.rstrip('/')}/health",
+                timeout=_PROBE_SECONDS,
+                verify=False if is_insecure else certificates,
+                cert=own,
+                stream=True,
+            ).close()
         return None  # it answers; what it lets us do shows later
-    except (OSError, ValueError, http.client.HTTPException) as error:
-        return f"{uri} does not answer ({getattr(error, 'reason', None) or error})"
+    except (OSError, ValueError) as error:  # those of requests are OSError
+        return f"{without_password(uri)} does not answer ({_cause(error)})"
+
+
+def without_password(uri: str) -> str:
+    """A tracking URI as it may be shown."""
+    return re.sub(r"(?<=://)([^/@:]*):[^/@]*@", r"\1:***@", uri)
+
+
+def _cause(error: BaseException) -> str:
+    """What went wrong at the bottom of what requests wraps, in a few words and without the address."""
+    inner = getattr(error, "reason", None) or next(iter(error.args), None)
+    if isinstance(inner, BaseException):
+        return _cause(inner)
+    return str(getattr(error, "strerror", None) or error).rpartition(": ")[2] or type(error).__name__
 
 
 def experiment_name() -> str:

@@ -14,7 +14,7 @@ from pipeline.environment.provenance import dvc_command
 from pipeline.environment.typed import typed
 from pipeline.environment.workspace import Workspace, scratch_of
 from pipeline.stages.table import STAGES
-from pipeline.tracking import relocation, spool
+from pipeline.tracking import spool, store_problems
 
 _POLL_SECONDS = 0.2
 
@@ -109,7 +109,7 @@ def send_all(home: Path, progress: Progress | None = None) -> str | None:
         home: Folder of the tracking store.
         progress: Shows how many spool folders have been sent.
     """
-    if problem := relocation.problem(home):  # known without MLflow, and worth saying also where nothing waits
+    if problem := store_problems.problem(home):  # known without MLflow, and worth saying also where nothing waits
         return problem
     folders = spool.waiting(scratch_of(home))
     if not folders:

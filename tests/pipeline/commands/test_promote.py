@@ -19,6 +19,7 @@ from store import put_empty_store
 
 from alexnet_tf.errors import AlexNetError
 from pipeline.cli import alexnet
+from pipeline.stages.lock import dvc_md5
 from pipeline.tracking import model_registry
 
 ROOT = Path(__file__).parents[3]
@@ -206,3 +207,14 @@ def ask(server, port, body):
         except OSError:
             continue
     raise AssertionError("no answer within two minutes")
+
+
+def test_an_export_of_another_model_with_the_same_error_is_no_champion(workspace, registered):
+    evaluation = workspace / "reports/evaluate/optimized"
+    dep = {"path": "reports/evaluate/optimized", "hash": "md5", "md5": dvc_md5(evaluation)}
+    stage = {"export@optimized": {"cmd": "alexnet export optimized", "deps": [dep]}}
+    (workspace / "dvc.lock").write_text(json.dumps({"schema": "2.0", "stages": stage}))
+    assert promote().exit_code == 0
+    (evaluation / "correct.npz").write_bytes(b"other")  # the top-1 error is that of before
+    assert "was judged by a different evaluation than reports/evaluate/optimized; run `dvc" in promote().stderr
+    assert len(registered) == 1

@@ -81,3 +81,19 @@ def test_a_package_of_the_user_s_folder_is_not_taken_for_ours(tmp_path):
     (tmp_path / "pipeline/__init__.py").write_text("raise SystemExit('the user's own')")
     done = processes.run_module("pipeline.tracking.flush", tmp_path, cwd=tmp_path, capture_output=True)
     assert "own" not in done.stderr
+
+
+def test_an_experiment_that_is_run_again_under_its_name_is_another_pipeline_run(monkeypatch):
+    monkeypatch.setenv("DVC_EXP_NAME", "wide")
+    monkeypatch.setenv("DVC_EXP_BASELINE_REV", "0123")
+    keys = []
+    for parent in ((7, 1.0, []), (7, 1.0, []), (8, 2.0, []), None):
+        monkeypatch.setattr(processes, "dvc_process", lambda parent=parent: parent)
+        processes.pipeline_key.cache_clear()
+        keys.append(processes.pipeline_key())
+    monkeypatch.setenv("DVC_EXP_NAME", "deep")
+    processes.pipeline_key.cache_clear()
+    keys.append(processes.pipeline_key())
+    processes.pipeline_key.cache_clear()
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == 4

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 
 import pytest
 from dvc_repository import Repository
@@ -263,3 +264,29 @@ def test_results_that_are_kept_make_the_rows_again(repository, tmp_path):
             # A stage that serves both variants stands below one row and is linked from the other.
             linked = {tag.removeprefix("skipped.") for tag in row["tags"] if tag.startswith("skipped.")}
             assert linked | {each.partition("@")[0] for each in row["below"]} == set(STAGES)
+
+
+def test_what_an_experiment_was_not_asked_for_is_not_of_its_row(repository):
+    """DVC keeps the entries of the stages that it did not run; those below a new training are of the old one."""
+    repository.commit()
+    repository.run("git", "checkout", "-q", "-b", "part")
+    key, lock = "variants.optimized", read(repository.root / "dvc.lock")
+    entry = lock["stages"]["train@optimized"]
+    rate = entry["params"]["params.yaml"][f"{key}.training"]["learning_rate"]
+    repository.edit(f"learning_rate: {rate},", "learning_rate: 0.7,")
+    entry["params"]["params.yaml"][f"{key}.training"]["learning_rate"] = 0.7
+    for out in entry["outs"]:
+        out["md5"] = out["md5"].replace(out["md5"][:4], "0000")
+    (repository.root / "dvc.lock").write_text(json.dumps(lock))
+    repository.commit()
+    code = (
+        "import json; from pathlib import Path; from pipeline.tracking.backfill import describe_experiment; "
+        "print(json.dumps(describe_experiment(Path.cwd(), 'HEAD', 'a pipeline run')))"
+    )
+    event = json.loads(repository.run(sys.executable, "-c", code).stdout)
+    repository.run("git", "checkout", "-q", "main")
+    rows = {row["variant"]: [stage["stage"] for stage in row["standing"]] for row in event["rows"]}
+    before = ["download", "validate"]
+    assert rows["optimized"] == [*before, "preprocess@small", "statistics@small", "train@optimized"]
+    assert {"evaluate@faithful", "export@faithful"} <= set(rows["faithful"])
+    assert "compare" not in rows["faithful"]

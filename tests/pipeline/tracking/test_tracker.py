@@ -1,8 +1,10 @@
 """Runs stub stages with the real sending process and looks into MLflow's database with plain SQL."""
 
+import contextlib
 import json
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 
@@ -172,3 +174,31 @@ def test_changes_are_kept_whole_or_not_at_all(workspace, said, monkeypatch):
     patches = list(workspace.scratch.glob("spool/*/artifacts/*/changes.patch"))
     assert [patch.read_bytes() for patch in patches] == [b"a patch\n "]
     assert ["too large to keep with the run; commit them" in line for line in said] == [True]
+
+
+def test_a_row_that_was_removed_for_good_keeps_nothing_from_being_sent(workspace, said, one_pipeline_run, monkeypatch):
+    """`mlflow gc` takes a row and leaves its stages, which are then found as those that made the outputs."""
+    for stage, key in CHAIN:
+        _run(workspace, stage, key, said, send=False)
+    _send(workspace)
+    (row,) = (each for each in read_rows(workspace.home) if each["variant"] == "faithful")
+    with contextlib.closing(sqlite3.connect(workspace.home / "mlflow.db")) as database:
+        for (table,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            if "run_uuid" in {each[1] for each in database.execute(f"PRAGMA table_info({table})")}:
+                database.execute(f"DELETE FROM {table} WHERE run_uuid = ?", (row["id"],))
+        database.commit()
+    processes.pipeline_key.cache_clear()
+    monkeypatch.setenv("DVC_EXP_NAME", "second")
+    _run(workspace, "evaluate", "faithful", said, send=False)
+    _send(workspace)
+    tagged = "SELECT run_uuid FROM tags WHERE key = ?"
+    with contextlib.closing(sqlite3.connect(workspace.home / "mlflow.db")) as database:
+        rows, of_variant = (
+            {run for (run,) in database.execute(words, values)}
+            for words, values in (
+                (tagged, ("alexnet.row",)),
+                (f"{tagged} AND value = ?", ("alexnet.variant", "faithful")),
+            )
+        )
+    (new,) = rows & of_variant
+    assert new != row["id"]

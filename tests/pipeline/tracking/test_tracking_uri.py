@@ -1,4 +1,10 @@
-from pipeline.tracking.tracking_uri import probe, tracking_uri
+import base64
+import errno
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
+
+from pipeline.tracking.tracking_uri import probe, tracking_uri, without_password
 
 
 def test_only_servers_are_probed(tmp_path, free_port):
@@ -10,3 +16,50 @@ def test_the_store_lies_in_the_repository_unless_the_environment_says_otherwise(
     assert tracking_uri(tmp_path) == f"sqlite:///{tmp_path}/mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://tracking.example")
     assert tracking_uri(tmp_path) == "http://tracking.example"
+
+
+def test_a_password_in_the_address_is_sent_and_never_shown(free_port):
+    asked = []
+
+    class Guarded(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.headers["Authorization"])
+            self.send_response(401)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    uri = f"http://ann:secret@127.0.0.1:{free_port}"
+    told = probe(uri)
+    assert (
+        told
+        == f"http://ann:***@127.0.0.1:{free_port} does not answer ([Errno {errno.ECONNREFUSED}] Connection refused)"
+    )
+    with ThreadingHTTPServer(("127.0.0.1", free_port), Guarded) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        assert probe(uri) is None, "it answers, and what it allows shows later"
+        server.shutdown()
+    assert asked == [f"Basic {base64.b64encode(b'ann:secret').decode()}"]
+    assert without_password("https://ann@tracking.example/x") == "https://ann@tracking.example/x"
+    assert without_password("sqlite:////home/a:b@c/mlflow.db") == "sqlite:////home/a:b@c/mlflow.db"
+
+
+def test_certificates_are_those_that_mlflow_is_told_of(monkeypatch):
+    asked = []
+
+    def get(uri, **options):
+        asked.append(options)
+        return SimpleNamespace(close=lambda: None)
+
+    monkeypatch.setattr("requests.get", get)
+    uri = "https://tracking.example/"
+    assert probe(uri) is None
+    monkeypatch.setenv("MLFLOW_TRACKING_SERVER_CERT_PATH", "/ca.pem")
+    monkeypatch.setenv("MLFLOW_TRACKING_CLIENT_CERT_PATH", "/own.pem")
+    assert probe(uri) is None
+    monkeypatch.setenv("MLFLOW_TRACKING_INSECURE_TLS", "true")
+    assert probe(uri) is None
+    assert [(each["verify"], each["cert"]) for each in asked] == [
+        (True, None), ("/ca.pem", "/own.pem"), (False, "/own.pem"),
+    ]  # fmt: skip
