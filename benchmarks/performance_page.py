@@ -168,7 +168,7 @@ def _median(rounds: dict[str, dict[str, float]], figure: str) -> float:
 
 
 def plot(rounds: dict[int, dict[Key, dict[str, float]]], path: Path) -> None:
-    """Draw images/s of every subject beside the ceiling."""
+    """Draw images/s of the training step of each subject beside the ceiling."""
     figure = new_figure(8, 3.2)
     axes = figure.add_subplot()
     figures = next(iter(rounds.values()))

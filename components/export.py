@@ -12,6 +12,7 @@ Writes `export/`:
     saved_model/: signatures `ten_crop` (the default) and `center`, which take encoded image files and return
         probabilities, the five best classes by name, and logits; see `alexnet_tf.export.saved_model`.
     model.keras: the network alone, centred images in, logits out; loads with `alexnet_tf.custom_objects()`.
+    mean.npy: what is subtracted from those images, (3,) or the centre of the mean image, float32.
     class_names.txt: one name a line, in the order of the outputs.
     model_card.md: what it is, how well it does, how to call it.
     model.tflite, tflite.json: where `export.tflite` asks for it, the network with half-precision weights, and how far
@@ -139,6 +140,7 @@ def _judge(inputs: Inputs, gate: Gate, metrics: dict[str, Any]) -> "list[Rule]":
 
 
 def _export(inputs: Inputs, folder: Path, package: Package, metrics: dict[str, Any], runtime: Runtime, task) -> None:
+    from alexnet_tf.data.npy_file import save_npy
     from alexnet_tf.data.record_dataset import RecordDataset
     from alexnet_tf.export import saved_model
     from alexnet_tf.export.check import compare_in_fresh_process
@@ -156,6 +158,7 @@ def _export(inputs: Inputs, folder: Path, package: Package, metrics: dict[str, A
     difference = compare_in_fresh_process(folder / "saved_model", classifier, images, recorded)
     task.advance()
     save_keras(classifier.model, folder / "model.keras")
+    save_npy(folder / "mean.npy", classifier.views.mean)
     (folder / "class_names.txt").write_text("".join(f"{name}\n" for name in classifier.class_names), encoding="utf-8")
     extra = {}
     if package.tflite == "float16":

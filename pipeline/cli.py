@@ -84,7 +84,8 @@ for _command in (
 def main() -> None:
     """Run `alexnet`, with the code of the repository that it is called in."""
     _use_code_of_this_tree()
-    alexnet(prog_name="alexnet")
+    plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+    alexnet(prog_name="alexnet", color=False if plain else None)
 
 
 def _use_code_of_this_tree() -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from html import escape
 
 WIDTH, HEIGHT = 420, 260
+_MOST_LEFT = 195  # of the width, for the names of bars
 LEFT, RIGHT, TOP, BOTTOM = 46, 12, 26, 38
 
 
@@ -110,15 +111,16 @@ def bar_chart(bars: Sequence[Bar], *, label: str, x_title: str) -> str:
         An `<svg>` element.
     """
     step, top = 30, 4
-    left = min(190, 12 + 6.3 * max(len(bar.name) for bar in bars))
+    left = 12 + 6.3 * max(len(bar.name) for bar in bars)
+    width = max(WIDTH, WIDTH + left - _MOST_LEFT)  # for the name of an experiment or a commit, all becomes smaller
     height = top + step * len(bars) + BOTTOM
     ticks = nice_ticks(max(bar.high for bar in bars))
-    span = WIDTH - left - 58
+    span = width - left - 58
 
     def place(value: float) -> float:
         return left + value / ticks[-1] * span
 
-    parts = [_open(label, WIDTH, height)]
+    parts = [_open(label, width, height)]
     for tick in ticks:
         x = place(tick)
         parts.append(f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{top}" y2="{height - BOTTOM}"/>')

@@ -64,7 +64,8 @@ def _caption(kind: str, name: str, comparison: Mapping[str, Any]) -> str:
         "top5_unselected": f"Figure 4, left: {shown} test images, not selected, with the guesses of {name} from ten "
         "crops; the bar of the true class is red, its name bold.",
         "occlusion": f"What the answers of {name} rest on: the centre crops of these {shown} images, bright where "
-        "hiding a square, a quarter of the side wide, lowers the probability of the answer most.",
+        "hiding a square, a quarter of the side wide, lowers the probability of the answer most; right answers are "
+        "red.",
         "top5_best": f"Best answers of {name}: the test image with the lowest loss of {among}.",
         "top5_worst": f"Worst answers of {name}: the {shown} test images with the highest loss, of any class; some may "
         "be mislabelled or show several things.",

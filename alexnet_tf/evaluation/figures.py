@@ -255,7 +255,7 @@ def confusion_matrix(counts: np.ndarray, class_names: Sequence[str], *, title: s
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
     axes.set(xlabel="predicted class", ylabel="true class", title=title)
     if named:
-        names = [legible(name) for name in class_names]
+        names = [shortened(name) for name in class_names]
         axes.set_xticks(range(len(names)), names, rotation=60, ha="right", parse_math=False)
         axes.set_yticks(range(len(names)), names, parse_math=False)
     if len(class_names) <= 12:

@@ -1,6 +1,7 @@
 """What a person who meets an exported model should know, as Markdown made of its numbers."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +44,7 @@ def model_card(
         )
         if error in metrics[view]
     ]
-    names = list(classifier.class_names)
+    names = [_code(name) for name in classifier.class_names]
     shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
     size, crop_size = classifier.size, classifier.crop_size
     enlarged = "" if classifier.stored_size == size else f", enlarged to {size} × {size}"
@@ -99,6 +100,12 @@ def model_card(
     )
 
 
+def _code(name: str) -> str:
+    """Write a name, whose letters may mean something to Markdown or HTML, as code."""
+    fence = "`" * (1 + max(map(len, re.findall("`+", name)), default=0))
+    return f"{fence} {name} {fence}" if "`" in name else f"{fence}{name}{fence}"
+
+
 def _parameters(model: "Model") -> str:
     trainable = sum(math.prod(weight.shape) for weight in model.trainable_weights)
     total = model.count_params()
@@ -107,7 +114,11 @@ def _parameters(model: "Model") -> str:
 
 def _centred(classifier: "Classifier") -> str:
     mean = classifier.views.mean
-    numbers = f"means {', '.join(f'{each:.2f}' for each in mean)}" if mean.ndim == 1 else "mean image"
+    numbers = (
+        f"means {', '.join(f'{each:.2f}' for each in mean)}"
+        if mean.ndim == 1
+        else "mean image, whose centre is in mean.npy"
+    )
     divided = "" if classifier.views.spec.divide_by == 1 else f", divided by {classifier.views.spec.divide_by:g}"
     return f"minus the training images' {numbers}{divided}"
 

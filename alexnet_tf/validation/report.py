@@ -68,14 +68,15 @@ PER_FINDING = 12
 _UNFOLDED_CLASSES = 40  # the counts of more classes are shown on request
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; color: #222;
-  background: #fff; }
-table { border-collapse: collapse; } td, th { padding: .2rem .8rem; text-align: right; border-bottom: 1px solid #ddd; }
+  background: #fff; overflow-wrap: anywhere; }
+table { border-collapse: collapse; overflow-wrap: normal; }
+td, th { padding: .2rem .8rem; text-align: right; border-bottom: 1px solid #ddd; }
 td:first-child, th:first-child { text-align: left; }
 section { margin: 1.5rem 0; } h2 { font-size: 1.1rem; } .ERROR { color: #a40000; } .WARNING { color: #8a5a00; }
 .images { display: flex; flex-wrap: wrap; gap: .8rem; } figure { margin: 0; width: 9rem; }
 figure img, figure .none { display: block; height: 96px; max-width: 9rem; background: #eee; }
 figure .none { width: 96px; font: 11px monospace; overflow: hidden; word-break: break-all; }
-figcaption { font-size: 12px; overflow-wrap: anywhere; }
+figcaption { font-size: 12px; }
 .scroll { overflow-x: auto; margin: 1rem 0; } summary { cursor: pointer; }
 """
 

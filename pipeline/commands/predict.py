@@ -103,7 +103,8 @@ def command(
     for answer, image in chain((_no_answer(each) for each in found.unreadable), answers):
         failed += "error" in answer
         if as_json:
-            click.echo(json.dumps(answer))
+            file = answer["file"].encode("utf-8", "backslashreplace").decode()  # strict parsers refuse half a surrogate
+            click.echo(json.dumps({**answer, "file": file}))
         elif "error" in answer:
             say(f"{click.format_filename(answer['file'])}: {answer['error']}", error=True)
         else:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 import alexnet_tf as an
 from alexnet_tf.errors import AlexNetError, DataError
+from alexnet_tf.export.model_card import _code
 from alexnet_tf.metrics.correctness import Correctness, write_correctness
 from alexnet_tf.metrics.top_k import score_views
 from components import export
@@ -240,6 +241,7 @@ def test_a_blessed_model_is_exported_and_asked_in_a_fresh_process(paths, model, 
         "blessing.json",
         "saved_model",
         "model.keras",
+        "mean.npy",
         "class_names.txt",
         "model_card.md",
     }
@@ -257,6 +259,7 @@ def test_a_blessed_model_is_exported_and_asked_in_a_fresh_process(paths, model, 
     assert 'load_model("model.keras", custom_objects=an.custom_objects())' in card
     network = keras.saving.load_model(folder / "model.keras", custom_objects=an.custom_objects())
     np.testing.assert_allclose(network(x), model.model(x), rtol=1e-6)
+    np.testing.assert_array_equal(np.load(folder / "mean.npy"), model.views.mean)
 
 
 def write_predictions(folder, model, images):
@@ -286,3 +289,13 @@ def test_a_keras_file_holds_no_date(model, tmp_path):
     with zipfile.ZipFile(tmp_path / "a.keras") as file:
         assert {entry.date_time for entry in file.infolist()} == {(1980, 1, 1, 0, 0, 0)}
         assert json.loads(file.read("metadata.json"))["date_saved"] == ""
+
+
+@pytest.mark.parametrize("name", ["<script>alert(1)</script>", "*red*", "a`b", "plain"])
+def test_the_names_of_classes_mean_nothing_to_markdown(name):
+    written = _code(name)
+    fence = re.match("`+", written)[0]
+    assert written.startswith(fence)
+    assert written.endswith(fence)
+    assert written.strip("` ") == name.strip("` ")
+    assert fence not in name

@@ -167,3 +167,20 @@ def _alexnet(folder, *arguments, **settings):
     process = _start(folder, *arguments, **settings)
     output, errors = process.communicate(timeout=60)
     return subprocess.CompletedProcess(arguments, process.returncode, output, errors)
+
+
+@pytest.mark.parametrize(("variable", "value"), [("NO_COLOR", "1"), ("TERM", "dumb"), ("TERM", "xterm")])
+def test_colours_can_be_turned_off_on_a_terminal(root, variable, value):
+    import pty
+
+    main, terminal = pty.openpty()
+    environment = {name: word for name, word in os.environ.items() if name not in ("NO_COLOR", "TERM")}
+    environment |= {"TERM": "xterm", variable: value}
+    command = [sys.executable, "-m", "pipeline", "predict", "--pretrained", "nothing", "photo.jpg"]
+    with subprocess.Popen(command, cwd=root, env=environment, stdout=terminal, stderr=terminal, stdin=terminal) as done:
+        done.wait(60)
+        os.close(terminal)
+        shown = os.read(main, 10_000)
+    os.close(main)
+    assert b"--pretrained nothing" in shown
+    assert (b"\x1b[" in shown) == (value == "xterm")

@@ -68,3 +68,13 @@ def test_letters_that_the_font_lacks_are_told_apart(recwarn):
     assert not recwarn.list
     assert legible("rosé, 花") == "rosé, U+82B1"
     assert figures.shortened("花" * 9) == "U+82B1" * 3 + "U+82B…"
+
+
+def test_long_names_leave_room_for_the_matrix():
+    names = [f"{index} {'a long name of a class ' * 3}" for index in range(12)]
+    short, long = (
+        pixels(figures.confusion_matrix(np.eye(12, dtype=int), each, title="t"))
+        for each in ([n[:20] for n in names], names)
+    )
+    blue = [(np.abs(each.astype(int) - (8, 48, 107)).sum(axis=-1) < 12).sum() for each in (short, long)]
+    assert blue[1] > 0.5 * blue[0]

@@ -112,6 +112,14 @@ def test_the_unreadable_are_named_and_the_others_predicted(workspace):
     assert "Traceback" not in result.output
 
 
+def test_a_name_that_is_not_utf_8_is_escaped_for_strict_parsers(workspace):
+    os.rename(workspace / "photos/0.JPG", os.fsencode(workspace) + b"/photos/lat\xe9.jpg")
+    result = invoke("photos", "--json")
+    assert result.exit_code == 0
+    assert "photos/lat\\udce9.jpg" in [answer["file"] for answer in lines(result)]
+    json.dumps(lines(result), ensure_ascii=False).encode()
+
+
 def test_a_missing_file_does_not_stop_the_others(workspace):
     (workspace / "photos/a.heic").write_bytes(b"no image")
     result = invoke("nothing.jpg", "photos/1.JPG", "photos/a.heic", "photos")
