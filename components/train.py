@@ -106,8 +106,13 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     """Train, and write the model and its history."""
     import tensorflow as tf
 
-    from alexnet_tf.devices.precision import BITS
-    from alexnet_tf.devices.strategy import make_training_strategy, naming_lost_workers, require_equal_shares
+    from alexnet_tf.devices.precision import BITS, arithmetic, choose_precision
+    from alexnet_tf.devices.strategy import (
+        make_training_strategy,
+        naming_lost_workers,
+        require_equal_shares,
+        require_same_training,
+    )
     from alexnet_tf.models.classifier import Classifier, write_classifier
     from alexnet_tf.models.views import colour_axes
     from alexnet_tf.models.weights import assign_arrays
@@ -119,8 +124,10 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     colours = _open_statistics(inputs, train)
     views = _views(params, train, colours)
     strategy = make_training_strategy(runtime.devices)
-    require_equal_shares(params.training.global_batch_size, strategy)
-    with naming_lost_workers("its beginning"):  # workers share the initial weights
+    with naming_lost_workers("worker 0's last checkpoint, or its beginning where there is none"):
+        precision = choose_precision(params.training.precision, strategy)
+        require_same_training(strategy, runtime.scratch.name if runtime.scratch else "", arithmetic(precision))
+        require_equal_shares(params.training.global_batch_size, strategy)
         training = TrainStep(
             network=params.network,
             recipe=params.training,

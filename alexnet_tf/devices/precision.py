@@ -16,7 +16,7 @@ def choose_precision(wanted: Precision | Literal["auto"], strategy: tf.distribut
     """Return what to compute in.
 
     Args:
-        wanted: `auto` is bfloat16 where every device of this host has instructions for it, else float32.
+        wanted: `auto` is bfloat16 where every device of the strategy has instructions for it, else float32.
         strategy: Its devices train.
     """
     if wanted != "auto":
@@ -33,8 +33,12 @@ def arithmetic(precision: Precision) -> str:
 
 
 def _physical(strategy: tf.distribute.Strategy) -> list[tf.config.PhysicalDevice]:
-    kinds = {tf.DeviceSpec.from_string(name).device_type for name in strategy.extended.worker_devices}
-    return [device for kind in sorted(kinds) for device in tf.config.list_physical_devices(kind)]
+    found = []
+    for name in strategy.extended.worker_devices:
+        device = tf.DeviceSpec.from_string(name)
+        there = tf.config.get_visible_devices(device.device_type)
+        found.append(there[device.device_index if device.device_type == "GPU" else 0])  # a CPU may be divided
+    return found
 
 
 def _has_bfloat16(device: tf.config.PhysicalDevice) -> bool:

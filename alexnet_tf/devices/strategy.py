@@ -1,5 +1,6 @@
 """Devices, replicas and workers: one `tf.distribute` strategy over whatever there is."""
 
+import json
 import signal
 import threading
 from collections.abc import Iterator, Sequence
@@ -8,11 +9,13 @@ from functools import cache
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.eager import context  # TensorFlow 2.21 gives the workers' key-value store nowhere else
 
 from alexnet_tf.devices.cluster import Cluster, cluster
 from alexnet_tf.errors import ConfigError, DataError, TrainingError
 
 _PIECE_BYTES = 2**28  # what workers send each other at once: a checkpoint may be larger than 32 bits can count
+_PATIENCE_MILLISECONDS = 120_000  # for a worker that has joined the cluster already
 _LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError, tf.errors.DeadlineExceededError)
 
 
@@ -24,15 +27,17 @@ def make_strategy(devices: Sequence[str] = ()) -> tf.distribute.MirroredStrategy
             CPU into two replicas, which is no faster but the same arithmetic as on two GPUs.
 
     Raises:
-        ConfigError: When a device is not there.
+        ConfigError: When a device is not there, or is named twice.
     """
     _divide_cpu(devices)
-    _keep_float32()
+    keep_float32()
     present = [device.name.removeprefix("/device:") for device in tf.config.list_logical_devices()]
     named = [name.removeprefix("/").removeprefix("device:") for name in devices]
     missing = [name for name in named if name not in present]
     if missing:
         raise ConfigError(f"runtime.devices names {missing[0]}, but this machine has {', '.join(present)}")
+    if twice := [name for name in named if named.count(name) > 1]:
+        raise ConfigError(f"runtime.devices names {twice[0]} twice; name each device once")
     gpus = [name for name in present if name.startswith("GPU")]
     return _mirrored(tuple(named or gpus or ["CPU:0"]))
 
@@ -62,7 +67,7 @@ def _divide_cpu(devices: Sequence[str]) -> None:
             tf.config.set_logical_device_configuration(cpu, logical)
 
 
-def _keep_float32() -> None:
+def keep_float32() -> None:
     """Compute float32 as float32 on GPUs that would round it to TF32's 10 bits; who wants speed has bfloat16."""
     tf.config.experimental.enable_tensor_float_32_execution(False)
 
@@ -79,7 +84,7 @@ def _mirrored(devices: tuple[str, ...]) -> tf.distribute.MirroredStrategy:
 
 @cache
 def _multi_worker() -> tf.distribute.Strategy:
-    _keep_float32()
+    keep_float32()
     handler = signal.getsignal(signal.SIGTERM)
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
     # TensorFlow 2.21 takes SIGTERM for itself and then does nothing with it: give it back to whoever had it.
@@ -100,6 +105,11 @@ def require_equal_shares(global_batch_size: int, strategy: tf.distribute.Strateg
             f"training.global_batch_size must be divisible by the number of replicas ({replicas}), "
             f"got {global_batch_size}; change it, or name fewer devices in runtime.devices"
         )
+
+
+def has_other_workers(strategy: tf.distribute.Strategy) -> bool:
+    """Say whether other processes train with this one."""
+    return _workers(strategy) is not None
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
@@ -147,24 +157,43 @@ def _piece_from_chief(strategy: tf.distribute.Strategy, workers: Cluster, piece:
 
 
 def require_same_training(strategy: tf.distribute.Strategy, fingerprint: str, arithmetic: str) -> None:
-    """Compare what the workers train, and in which arithmetic (`precision.arithmetic`).
+    """Compare on how many devices the workers train, in which arithmetic (`precision.arithmetic`), and what.
 
-    All of them must call it at the same point.
+    All of them must call it, once, before they share anything: where they differ, a collective would wait for ever or
+    mix up variables. So each says it to the service that keeps their cluster.
 
     Raises:
-        DataError: When the chief's is another one.
+        ConfigError: Another worker has more or fewer devices.
+        DataError: Another worker trains something else, or in another arithmetic.
     """
-    chiefs_arithmetic, chiefs = from_chief(strategy, f"{arithmetic}\n{fingerprint}".encode()).decode().split("\n")
-    if chiefs_arithmetic != arithmetic:
-        raise DataError(
-            f"worker 0 trains in {chiefs_arithmetic}, this one in {arithmetic}; on every host, set training.precision "
-            "to float32 or bfloat16 instead of auto, and TF_ENABLE_ONEDNN_OPTS alike"
-        )
-    if chiefs != fingerprint:
-        raise DataError(
-            f"worker 0 trains something else (fingerprint {chiefs[:12]}…, here {fingerprint[:12]}…): params.yaml, "
-            "data and code must be the same on every host"
-        )
+    workers = _workers(strategy)
+    if workers is None:
+        return
+    own = (len(strategy.extended.worker_devices), arithmetic, fingerprint)
+    for index, (devices, theirs, trained) in enumerate(_told_by_all(workers, own)):
+        if devices != own[0]:
+            raise ConfigError(
+                f"worker {index} trains on {devices} devices, this one on {own[0]}; let all have as many, by "
+                "CUDA_VISIBLE_DEVICES"
+            )
+        if theirs != arithmetic:
+            raise DataError(
+                f"worker {index} trains in {theirs}, this one in {arithmetic}; on every host, set training.precision "
+                "to float32 or bfloat16 instead of auto, and TF_ENABLE_ONEDNN_OPTS alike"
+            )
+        if trained != fingerprint:
+            raise DataError(
+                f"worker {index} trains something else (fingerprint {trained[:12]}…, here {fingerprint[:12]}…): "
+                "params.yaml, data and code must be the same on every host"
+            )
+
+
+def _told_by_all(workers: Cluster, own: tuple[int, str, str]) -> Iterator[tuple[int, str, str]]:
+    """Tell the others something, and yield what each of all tells."""
+    service = context.context()
+    service.set_config_key_value(f"alexnet/worker/{workers.index}", json.dumps(own))
+    for index in range(len(workers.workers)):
+        yield tuple(json.loads(service.get_config_key_value(f"alexnet/worker/{index}", _PATIENCE_MILLISECONDS)))
 
 
 def _workers(strategy: tf.distribute.Strategy) -> Cluster | None:

@@ -6,7 +6,8 @@ from alexnet_tf.models.alexnet_bn import AlexNetBN
 
 NUM_IMAGES = 1000  # of the training split; twelve to a hundred axes need no more
 _PATCH_VALUES = 20_000_000  # in memory at once, in float32 and in float64
-RIDGE = 5e-4  # added to a variance, so that axes along which nothing varies are not blown up
+RIDGE = 5e-4  # added to a variance, so that axes along which little varies are not blown up
+_NOTHING = 1e-6  # of the largest variance: what is left of it where nothing varies, as the colours of grey images
 
 
 def whitening_images(num_examples: int) -> np.ndarray:
@@ -23,7 +24,8 @@ def whiten(model: AlexNetBN, images) -> None:
 def whitening_kernel(images: np.ndarray, *, size: int, filters: int) -> np.ndarray:
     """Return kernels along the principal axes of the images' patches, each scaled to unit mean square.
 
-    Every axis comes with both signs, since a rectifier follows; axes of large variance come first. The second moment
+    Every axis comes with both signs, since a rectifier follows; axes of large variance come first, and one along which
+    nothing varies gives a kernel of zeros. The second moment
     is taken about zero, for images that are centred already. As Jordan's airbench (2024) does.
 
     Args:
@@ -48,6 +50,8 @@ def whitening_kernel(images: np.ndarray, *, size: int, filters: int) -> np.ndarr
     variances, axes = np.linalg.eigh(moments / count)
     kept = np.argsort(-variances, kind="stable")[: filters // 2]
     kernels = axes[:, kept] / np.sqrt(variances[kept] + RIDGE)
+    # Such axes are any basis of their space, and in bfloat16 their maps would be rounding.
+    kernels[:, variances[kept] < _NOTHING * variances.max()] = 0.0
     kernels *= np.sign(kernels[np.argmax(np.abs(kernels), axis=0), np.arange(len(kept))])  # a sign is arbitrary
     kernels = kernels.reshape(size, size, channels, -1)
     return np.concatenate([kernels, -kernels], axis=-1).astype(np.float32)

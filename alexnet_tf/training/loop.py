@@ -13,7 +13,7 @@ import numpy as np
 
 from alexnet_tf.data.record_dataset import RecordDataset
 from alexnet_tf.devices.precision import arithmetic
-from alexnet_tf.devices.strategy import agreed, from_chief, is_chief, naming_lost_workers, require_same_training
+from alexnet_tf.devices.strategy import agreed, from_chief, has_other_workers, is_chief, naming_lost_workers
 from alexnet_tf.errors import Stopped
 from alexnet_tf.metrics.top_k import Predictions, join, score_center
 from alexnet_tf.stop import Stop
@@ -225,11 +225,15 @@ class TrainingLoop:
     def _resume(self) -> None:
         if (checkpoint := self._checkpoint) is None:
             return
-        require_same_training(self._training.strategy, checkpoint.fingerprint, checkpoint.arithmetic)
-        mine = checkpoint.read() if is_chief(self._training.strategy) else b""
-        if content := from_chief(self._training.strategy, mine):
+        strategy = self._training.strategy
+        mine = checkpoint.read() if is_chief(strategy) else b""
+        if is_chief(strategy) and has_other_workers(strategy) and not mine:
+            self._save()  # all begin with the chief's weights: on other processors they may be drawn another way
+            mine = checkpoint.read()
+        if content := from_chief(strategy, mine):
             self._state, self._best = checkpoint.restore(content, self._training.variables)
-            self._stopwatch.earlier = self._state.spent
+            if self._state.step:  # else it is this process's own time
+                self._stopwatch.earlier = self._state.spent
 
     def _save(self) -> None:
         if self._checkpoint is None or not is_chief(self._training.strategy):

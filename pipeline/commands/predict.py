@@ -158,11 +158,13 @@ def _answers(
     folder: Path, found: "Found", *, ten_crop: bool, max_pixels: int, exif_orientation: bool
 ) -> Iterator[tuple[dict[str, Any], Any]]:
     """Yield for each file to be read what is printed, and its image where there is one."""
+    from alexnet_tf.devices.strategy import keep_float32
     from alexnet_tf.evaluation.predict import predictor, stored_image
     from alexnet_tf.models.classifier import read_classifier
     from pipeline.commands.image_files import batches
     from pipeline.environment.progress import progress_for
 
+    keep_float32()
     classifier: Classifier = read_classifier(folder)
     predict = predictor(classifier, ten_crop=ten_crop)
 

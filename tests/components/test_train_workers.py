@@ -29,8 +29,8 @@ from pipeline.environment.interruption import Interruption
 params = train.Params.model_validate_json(Path(sys.argv[1]).read_text())
 inputs = train.Inputs(Path(sys.argv[2]) / "records", Path(sys.argv[2]) / "statistics")
 out = Path(sys.argv[3])
-interval, devices = float(sys.argv[5]), tuple(sys.argv[6:])
-runtime = Runtime(devices=devices, scratch=out / "fingerprint", checkpoint_interval_seconds=interval)
+interval, fingerprint, devices = float(sys.argv[5]), sys.argv[6], tuple(sys.argv[7:])
+runtime = Runtime(devices=devices, scratch=out / fingerprint, checkpoint_interval_seconds=interval)
 try:
     with Interruption(runtime.stop, "train").heard():
         train.run(inputs, train.Outputs(out / "model", out / "report"), params, runtime)
@@ -50,13 +50,23 @@ def start(inputs, tmp_path, root):
     """Start processes that train the same; all are gone when the test ends."""
     started = []
 
-    def process(name, params, *, config=None, seconds_per_call=0.0, interval=-1.0, devices=()):
+    def process(
+        name,
+        params,
+        *,
+        config=None,
+        seconds_per_call=0.0,
+        interval=-1.0,
+        devices=(),
+        fingerprint="fingerprint",
+        before="",
+    ):
         out = tmp_path / name
         out.mkdir(exist_ok=True)
         (out / "params.json").write_text(params.model_dump_json())
-        arguments = [out / "params.json", inputs.records.parent, out, seconds_per_call, interval, *devices]
+        arguments = [out / "params.json", inputs.records.parent, out, seconds_per_call, interval, fingerprint, *devices]
         environment = {**os.environ, **({"TF_CONFIG": json.dumps(config)} if config else {})}
-        command = [sys.executable, "-c", CHILD, *map(str, arguments)]
+        command = [sys.executable, "-c", before + CHILD, *map(str, arguments)]
         with (out / "log.txt").open("wb") as log:
             child = subprocess.Popen(command, cwd=root, env=environment, stdout=log, stderr=log)
         started.append(child)
@@ -148,3 +158,30 @@ def test_a_signal_to_one_worker_stops_both_after_the_same_step_and_both_go_on(st
     for name in WRITTEN:
         whole = (tmp_path / "whole a" / name).read_bytes()
         assert [(tmp_path / worker / name).read_bytes() == whole for worker in "ab"] == [True, True], name
+
+
+@pytest.mark.slow
+def test_workers_with_other_variables_are_told_so(start, tmp_path):
+    """Before they share one: a collective of unlike variables fails in TensorFlow's words, or never ends."""
+    plain, averaged = parameters(alexnet_bn(), epochs=2), parameters(alexnet_bn(), epochs=2, weight_averaging=0.9)
+    first, second = configs()
+    workers = [start("a", plain, config=first, fingerprint="plain"), start("b", averaged, config=second)]
+    assert [child.wait(120) for child in workers] == [1, 1], log(tmp_path, "a") + log(tmp_path, "b")
+    assert re.search("worker [01] trains something else|lost contact", log(tmp_path, "a"))
+    assert "DataError: worker 0 trains something else" in log(tmp_path, "b")
+
+
+@pytest.mark.slow
+def test_workers_that_draw_other_weights_begin_with_those_of_the_first(start, tmp_path):
+    other = """
+import numpy as np
+from alexnet_tf.models import networks
+drawn = networks._initial_weights
+networks._initial_weights = lambda *words: np.nextafter(np.asarray(drawn(*words)), np.float32(1))
+"""
+    params = parameters(alexnet(weight_stddev=[0.1] * 8), epochs=2)
+    first, second = configs()
+    workers = [start("a", params, config=first), start("b", params, config=second, before=other)]
+    assert [child.wait(300) for child in workers] == [0, 0], log(tmp_path, "a") + log(tmp_path, "b")
+    for name in WRITTEN:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name

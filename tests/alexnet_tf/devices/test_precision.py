@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 
 from alexnet_tf.devices import precision, processor
@@ -59,3 +61,18 @@ def test_auto_is_bfloat16_where_every_gpu_has_it(monkeypatch, two_replicas, capa
     monkeypatch.setattr(precision, "_physical", lambda _: devices)
     monkeypatch.setattr(tf.config.experimental, "get_device_details", details.__getitem__)
     assert choose_precision("auto", two_replicas) == chosen
+
+
+@pytest.mark.parametrize(("index", "chosen"), [(0, "float32"), (1, "bfloat16")])
+def test_auto_asks_only_the_gpus_that_train(monkeypatch, index, chosen):
+    import tensorflow as tf
+
+    gpus = [tf.config.PhysicalDevice(f"/physical_device:GPU:{number}", "GPU") for number in range(2)]
+    capabilities = dict(zip(gpus, [(7, 0), (9, 0)], strict=True))
+    monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: gpus if kind == "GPU" else [])
+    monkeypatch.setattr(
+        tf.config.experimental, "get_device_details", lambda device: {"compute_capability": capabilities[device]}
+    )
+    name = f"/job:localhost/replica:0/task:0/device:GPU:{index}"
+    strategy = SimpleNamespace(extended=SimpleNamespace(worker_devices=(name,)))
+    assert choose_precision("auto", strategy) == chosen  # type: ignore[arg-type]

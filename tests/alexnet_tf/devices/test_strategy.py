@@ -1,9 +1,12 @@
 import json
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from alexnet_tf.devices import strategy as distribution
+from alexnet_tf.devices.cluster import Cluster
 from alexnet_tf.devices.strategy import is_chief, make_strategy, require_equal_shares, require_same_training
 from alexnet_tf.errors import ConfigError, DataError
 
@@ -35,18 +38,33 @@ def test_the_batch_is_shared_evenly_or_refused(two_replicas):
         require_equal_shares(7, two_replicas)
 
 
+@pytest.mark.parametrize("devices", [["CPU:0", "CPU:0"], ["CPU:1", "/device:CPU:1"]])
+def test_a_device_that_is_named_twice_is_refused(two_devices, devices):
+    with pytest.raises(ConfigError, match=r"runtime\.devices names CPU:[01] twice; name each device once"):
+        make_strategy(devices)
+
+
 @pytest.mark.parametrize(
-    ("chiefs", "message"),
+    ("theirs", "error", "message"),
     [
-        (b"bfloat16 with oneDNN\nabc", "worker 0 trains in bfloat16 with oneDNN, this one in float32.*instead of auto"),
-        (b"float32\ndef", "worker 0 trains something else .*def.*here abc"),
+        ([2, "float32", "abc"], ConfigError, "worker 0 trains on 2 devices, this one on 1; let all have as many"),
+        ([1, "bfloat16 with oneDNN", "abc"], DataError, "worker 0 trains in bfloat16 with oneDNN, this one in float32"),
+        ([1, "float32", "def"], DataError, "worker 0 trains something else .*def.*here abc"),
+        ([1, "float32", "abc"], None, ""),
     ],
 )
-def test_workers_that_train_something_else_are_refused(monkeypatch, two_replicas, chiefs, message):
-    require_same_training(two_replicas, "abc", "float32")
-    monkeypatch.setattr(distribution, "from_chief", lambda strategy, content: chiefs)
-    with pytest.raises(DataError, match=message):
-        require_same_training(two_replicas, "abc", "float32")
+def test_workers_that_train_something_else_are_refused(monkeypatch, two_replicas, theirs, error, message):
+    require_same_training(two_replicas, "abc", "float32")  # on one machine there is nobody to ask
+    told = {"alexnet/worker/0": json.dumps(theirs)}
+    service = SimpleNamespace(
+        set_config_key_value=told.__setitem__, get_config_key_value=lambda key, patience: told[key]
+    )
+    monkeypatch.setattr(distribution.context, "context", lambda: service)
+    monkeypatch.setattr(distribution, "_workers", lambda strategy: Cluster(("a:1", "b:1"), 1))
+    strategy = SimpleNamespace(extended=SimpleNamespace(worker_devices=("CPU:0",)))
+    with pytest.raises(error, match=message) if error else nullcontext():
+        require_same_training(strategy, "abc", "float32")  # type: ignore[arg-type]
+    assert json.loads(told["alexnet/worker/1"]) == [1, "float32", "abc"]
 
 
 def test_a_strategy_over_one_machine_has_one_worker_whatever_tf_config_says(monkeypatch, two_replicas):

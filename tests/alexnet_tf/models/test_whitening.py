@@ -85,3 +85,14 @@ def test_large_patches_are_held_for_fewer_images_at_once(monkeypatch):
     np.testing.assert_allclose(whitening_kernel(images, size=5, filters=8), expected, rtol=1e-4)
     assert sum(lengths) == 30
     assert max(lengths) <= 4
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_axes_along_which_nothing_varies_give_kernels_of_zeros(size):
+    """Of grey images all three colours are equal, so that a patch has a third of the axes."""
+    grey = np.repeat(smooth_images()[..., :1], 3, axis=-1)
+    kernel = whitening_kernel(grey, size=size, filters=6 * size * size).reshape(-1, 6 * size * size)
+    useful = np.abs(kernel[:, : 3 * size * size]).max(axis=0) > 0
+    assert useful.tolist() == [True] * size * size + [False] * 2 * size * size
+    nearly = whitening_kernel(grey * np.float32(1 + 1e-7), size=size, filters=6 * size * size)
+    np.testing.assert_allclose(nearly.reshape(kernel.shape), kernel, atol=1e-4)
