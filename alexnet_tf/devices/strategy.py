@@ -188,12 +188,17 @@ def require_same_training(strategy: tf.distribute.Strategy, fingerprint: str, ar
             )
 
 
-def _told_by_all(workers: Cluster, own: tuple[int, str, str]) -> Iterator[tuple[int, str, str]]:
-    """Tell the others something, and yield what each of all tells."""
+def _told_by_all(workers: Cluster, own: tuple[int, str, str]) -> list[tuple[int, str, str]]:
+    """Tell the others something, and return what each of all tells."""
     service = context.context()
     service.set_config_key_value(f"alexnet/worker/{workers.index}", json.dumps(own))
-    for index in range(len(workers.workers)):
-        yield tuple(json.loads(service.get_config_key_value(f"alexnet/worker/{index}", _PATIENCE_MILLISECONDS)))
+    everyone = range(len(workers.workers))
+    told = [service.get_config_key_value(f"alexnet/worker/{index}", _PATIENCE_MILLISECONDS) for index in everyone]
+    # The service is worker 0's: it may end with an error only when all others have read.
+    service.set_config_key_value(f"alexnet/has_read/{workers.index}", "")
+    for index in everyone if workers.is_chief else ():
+        service.get_config_key_value(f"alexnet/has_read/{index}", _PATIENCE_MILLISECONDS)
+    return [tuple(json.loads(each)) for each in told]
 
 
 def _workers(strategy: tf.distribute.Strategy) -> Cluster | None:

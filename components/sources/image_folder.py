@@ -89,13 +89,13 @@ def _splits(folder: Path) -> tuple[dict[str, Path], list[Ignored]]:
 
 
 def _require_no_classes_beside(folder: Path, beside: list[str]) -> None:
-    """Refuse folders of images beside a train/ that is alone: it may be a class as they are.
+    """Refuse folders with images, at any depth, beside a train/ that is alone: it may be a class as they are.
 
     Raises:
         DataError: When there are such folders.
     """
     for name in beside:
-        if loose_files(folder / name)[0]:
+        if find_files(folder / name)[0]:
             raise DataError(
                 f"{folder}: expected train/ with all class folders, found {name}/ with images beside it; "
                 f"{_way_out_of_a_class('train')}, else move {name}/ elsewhere."

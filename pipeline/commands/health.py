@@ -80,11 +80,11 @@ def _versions(workspace: Workspace) -> Finding:
             missing.append(name)
     needed = [name for name in _IMPORTED if name in missing]
     fix = "python -m pip install -c constraints.txt -e '.[pipeline]'"
-    if any(_is_on_pythonpath(each.partition(" ")[0]) for each in other):
-        fix = "unset PYTHONPATH, whose packages come before those of the environment"
     if needed:
         return Finding("versions", "fail", f"not installed: {', '.join(needed)}", fix)
     if other:
+        if any(_is_on_pythonpath(each.partition(" ")[0]) for each in other):
+            fix = "unset PYTHONPATH, whose packages come before those of the environment"
         shown = ", ".join(other[:4]) + (f" and {len(other) - 4} more" if len(other) > 4 else "")
         return Finding("versions", "warn", shown, fix)
     return Finding("versions", "ok", f"{len(wanted) - len(missing)} packages as pinned in {pins.name}")

@@ -21,9 +21,7 @@ from pipeline.config.schema import RuntimeParams, file_type
 from pipeline.environment.dotted import at
 from pipeline.environment.workspace import Workspace, find_workspace, home_of
 from pipeline.environment.yaml_file import read, shown, with_overrides
-from pipeline.stages.table import STAGES, Item, all_items, items
-
-PARAMS_FILE = "params.yaml"
+from pipeline.stages.table import PARAMS_FILE, STAGES, Item, all_items, items
 
 
 @dataclass(frozen=True)

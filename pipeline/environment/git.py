@@ -4,6 +4,7 @@ Nothing else starts Git.
 """
 
 import os
+import shlex
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -17,7 +18,10 @@ CODE_AND_PARAMS = ("--", ".", ":(exclude)dvc.lock", ":(exclude)metrics.json")
 
 
 # Whatever the user's settings are, `git apply` takes what Git then prints.
-_AS_A_PATCH = ("--binary", "--no-ext-diff", "--no-textconv", "--no-color", "--src-prefix=a/", "--dst-prefix=b/")
+_AS_A_PATCH = (
+    "--binary", "--unified=3", "--no-ext-diff", "--no-textconv", "--no-color", "--src-prefix=a/", "--dst-prefix=b/",
+    "--submodule=short",
+)  # fmt: skip
 
 
 class GitProblem(NamedTuple):
@@ -36,17 +40,18 @@ def problem(root: Path) -> GitProblem | None:
     """What keeps Git from working in the repository that `root` is in; None where it works or there is none."""
     if not is_in_repository(root):
         return None
+    look = f"git -C {shlex.quote(str(root))} status"
     try:
         done = _run(root, "rev-parse", "--git-dir")
     except FileNotFoundError:
         return GitProblem("Git is not installed", "install it with the system's packages")
     except (OSError, subprocess.TimeoutExpired) as error:
-        return GitProblem(f"Git cannot be started ({error})", f"git -C {root} status")
+        return GitProblem(f"Git cannot be started ({error})", look)
     if done.returncode == 0:
         return None
     said = [line.strip() for line in done.stderr.decode(errors="replace").splitlines()] or [f"code {done.returncode}"]
     trust = [line for line in said if line.startswith("git config")]  # of a checkout that another user owns
-    return GitProblem(f"Git says: {said[0].removeprefix('fatal: ')}", (trust or [f"git -C {root} status"])[0])
+    return GitProblem(f"Git says: {said[0].removeprefix('fatal: ')}", (trust or [look])[0])
 
 
 def require_working(root: Path) -> None:

@@ -78,10 +78,15 @@ def dvc_process() -> tuple[int, float, list[str]] | None:
 
 def _is_dvc(words: list[str]) -> bool:
     """Whether a command line is that of `dvc`: its program, its script or its module, not `make dvc`."""
-    if words and Path(words[0]).name.startswith("python"):
-        while len(words) > 1 and words[1].startswith("-") and words[1] != "-m":  # options of Python
-            words = [words[0], *words[2:]]
-        words = words[2:] if words[1:2] == ["-m"] else words[1:]
+    if words and Path(words[0]).name.lower().startswith(("python", "pypy")):  # `Python` on macOS
+        rest = iter(words[1:])
+        words = []
+        for word in rest:
+            if word in ("-W", "-X"):
+                next(rest, None)
+            elif word == "-m" or not word.startswith("-"):
+                words = list(rest) if word == "-m" else [word]
+                break
     return bool(words) and Path(words[0]).name in ("dvc", "dvc.exe")
 
 

@@ -10,9 +10,8 @@ from alexnet_tf.errors import DataError
 from pipeline.environment.git import changed_files, committed
 from pipeline.environment.yaml_file import parse
 from pipeline.stages.lock import LOCK_FILE, Lock, parse_lock
-from pipeline.stages.table import METRICS_FILE, all_items
+from pipeline.stages.table import METRICS_FILE, PARAMS_FILE, all_items
 
-_PARAMS_FILE = "params.yaml"
 FILES = (LOCK_FILE, METRICS_FILE)
 
 
@@ -31,7 +30,7 @@ def claimed_metrics(root: Path, revision: str = "HEAD") -> Mapping[str, Mapping[
     """
     text, lock = committed(root, revision, METRICS_FILE) or "{}", claimed_lock(root, revision)
     md5 = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
-    params = parse(committed(root, revision, _PARAMS_FILE) or "{}", _PARAMS_FILE)
+    params = parse(committed(root, revision, PARAMS_FILE) or "{}", PARAMS_FILE)
     try:
         stages = [item.address for item in all_items(params)]
     except (KeyError, TypeError, AttributeError):  # it says nothing of variants

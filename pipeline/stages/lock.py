@@ -11,7 +11,7 @@ from alexnet_tf.errors import ConfigError
 from pipeline.environment.dotted import at
 from pipeline.environment.yaml_file import parse, read
 from pipeline.stages.installed_code import CODE_FILE, pinned_code
-from pipeline.stages.table import Item
+from pipeline.stages.table import PARAMS_FILE, Item
 
 LOCK_FILE = "dvc.lock"
 _MAX_CHECKED_BYTES = 50_000_000
@@ -48,7 +48,7 @@ class Lock:
         """Whether the outputs that a stage was last run on are those in this lock.
 
         Of an input that is a folder of several outputs the lock lists no files, so that their sizes have to do. DVC
-        keeps the entries of variants that are no more; the folder may hold their outputs or not.
+        keeps the entries of variants that are no more; the folder may hold the outputs of any of them.
 
         Args:
             address: The stage.
@@ -59,8 +59,7 @@ class Lock:
         present = {out["path"] for name, each in named.items() if name in stages for out in each}
         for dep in self._entry_of(address).get("deps", []):
             inside = [out for path, out in outs.items() if path.startswith(f"{dep['path']}/")]
-            without_former = [out for out in inside if out["path"] in present]
-            if inside and not (_add_up(inside, dep) or _add_up(without_former, dep)):
+            if inside and _size(dep) not in _possible_sizes(inside, present):
                 return False
             if dep.get("md5") != outs.get(dep["path"], dep).get("md5"):
                 return False
@@ -76,7 +75,7 @@ class Lock:
         locked = self._entry(item).get("params")
         if locked is None:
             return False
-        return all(_has(written, key, value) for key, value in locked.get("params.yaml", {}).items())
+        return all(_has(written, key, value) for key, value in locked.get(PARAMS_FILE, {}).items())
 
     def is_current(self, root: Path, item: Item, written: Mapping[str, Any]) -> bool:
         """Whether `item` is as it was locked: its parameters, code, inputs and outputs.
@@ -105,9 +104,18 @@ class Lock:
         return self._stages.get(address, {})
 
 
-def _add_up(outs: Sequence[Mapping[str, Any]], dep: Mapping[str, Any]) -> bool:
-    """Whether outputs have the size and the number of files of the folder that they are in."""
-    return all(sum(out.get(key, 0) for out in outs) == dep.get(key, 0) for key in ("size", "nfiles"))
+def _possible_sizes(outs: Sequence[Mapping[str, Any]], present: Collection[str]) -> set[tuple[int, int]]:
+    """What a folder may hold that has the outputs at `present` paths and any of the others."""
+    sizes = {(0, 0)}
+    for out in outs:
+        with_it = {(size + _size(out)[0], files + _size(out)[1]) for size, files in sizes}
+        sizes = with_it if out["path"] in present else sizes | with_it
+    return sizes
+
+
+def _size(entry: Mapping[str, Any]) -> tuple[int, int]:
+    """Bytes and number of files."""
+    return entry.get("size", 0), entry.get("nfiles", 0)
 
 
 def read_lock(root: Path) -> Lock:

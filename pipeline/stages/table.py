@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 from pipeline.stages.import_graph import code_closure
 
+PARAMS_FILE = "params.yaml"
 METRICS_FILE = "metrics.json"  # in Git: what dvc.lock claims, in numbers
 RECORDS = "data/records/{images}"
 STATISTICS = "data/statistics/{images}"

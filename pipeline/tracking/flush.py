@@ -13,7 +13,7 @@ from pipeline.environment.lean_imports import left_out, uncollected
 from pipeline.environment.lock import NoLocksError
 from pipeline.tracking import store_problems
 from pipeline.tracking.spool import is_growing
-from pipeline.tracking.tracking_uri import probe, tracking_uri
+from pipeline.tracking.tracking_uri import probe, tracking_uri, without_password
 
 if TYPE_CHECKING:
     from pipeline.tracking.mlflow_client import Runs
@@ -80,7 +80,7 @@ def reason(error: Exception, home: Path) -> str:
     """What went wrong, in one line: what keeps all from being sent, else the first line of the error."""
     if isinstance(error, ConnectionError | NoLocksError):
         return str(error)
-    said = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+    said = without_password((str(error).strip().splitlines() or [type(error).__name__])[0])[:200]
     return probe(tracking_uri(home)) or " ".join([said, *getattr(error, "__notes__", [])])
 
 

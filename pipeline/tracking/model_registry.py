@@ -21,7 +21,7 @@ from alexnet_tf.errors import AlexNetError
 from pipeline.environment.processes import run_module
 from pipeline.environment.workspace import code_folder
 from pipeline.tracking import store_problems
-from pipeline.tracking.tracking_uri import probe, tracking_uri
+from pipeline.tracking.tracking_uri import probe, tracking_uri, without_password
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -166,7 +166,7 @@ def main() -> int:
             raise ConnectionError(problem)
         print(_register(Path(home), Path(folder), variant, alias, json.loads(made_by)))
     except Exception as error:  # one line, whatever MLflow raises
-        print((str(error).strip().splitlines() or [type(error).__name__])[0][:200])
+        print(without_password((str(error).strip().splitlines() or [type(error).__name__])[0])[:200])
         return 1
     return 0
 

@@ -137,10 +137,11 @@ def opened(store: Path) -> Iterator[sqlite3.Connection]:
         with contextlib.closing(sqlite3.connect(store, timeout=_LOCK_SECONDS, isolation_level=None)) as database:
             yield database
     except sqlite3.OperationalError as error:
-        raise AlexNetError(
-            f"{store} cannot be used ({error}); if another program has it, for example a backup, try again when that "
-            "has ended"
-        ) from error
+        is_held = error.sqlite_errorname.startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
+        way_out = "see its permissions, and `df -h` for its disk"
+        if is_held:
+            way_out = "try again when the program that has it, for example a backup, has ended"
+        raise AlexNetError(f"{store} cannot be used ({error}); {way_out}") from error
     except sqlite3.DatabaseError as error:
         raise AlexNetError(
             f"{store}: expected MLflow's database, found something else or a damaged one ({error}); move it away, and "

@@ -6,6 +6,7 @@ it.
 """
 
 import json
+import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any, Literal, NotRequired, TypedDict
 from pipeline.environment.processes import writer_is_alive
 
 EVENTS = "events.jsonl"
+SENT = "sent.jsonl"  # the events, once all have arrived
 _FOLDER = "spool"
 _UNREAD = "first.jsonl"
 LAST_EVENTS = ("end", "standing")
@@ -119,6 +121,12 @@ def append(folder: Path, event: Mapping[str, Any]) -> None:
 def waiting(scratch: Path) -> list[Path]:
     """List what was not sent yet, the oldest first."""
     return sorted(path.parent for path in (scratch / _FOLDER).glob(f"*/{EVENTS}"))
+
+
+def clear(scratch: Path) -> None:
+    """Remove what was sent by a process that was killed before it could."""
+    for path in (scratch / _FOLDER).glob(f"*/{SENT}"):
+        shutil.rmtree(path.parent, ignore_errors=True)  # or another process does so now
 
 
 def is_growing(folder: Path) -> bool:

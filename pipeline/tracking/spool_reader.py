@@ -9,9 +9,7 @@ from pipeline.environment.lock import is_at, try_lock
 from pipeline.environment.processes import writer_is_alive
 from pipeline.tracking.mlflow_client import Runs
 from pipeline.tracking.mlflow_writer import MlflowWriter
-from pipeline.tracking.spool import EVENTS, LAST_EVENTS, now
-
-_SENT = "sent.jsonl"
+from pipeline.tracking.spool import EVENTS, LAST_EVENTS, SENT, now
 
 
 class SpoolReader:
@@ -66,9 +64,9 @@ class SpoolReader:
             events = [{"event": "end", "time": now(), "status": "KILLED", "cost": {}}]
         self._store.take(events, self._folder)
         if events and events[-1]["event"] in LAST_EVENTS:
-            (self._folder / EVENTS).rename(self._folder / _SENT)  # from now on nobody takes it for one that waits
+            (self._folder / EVENTS).rename(self._folder / SENT)  # from now on nobody takes it for one that waits
             self.release()  # NFS keeps a file that is open, under another name, and so the folder
-            shutil.rmtree(self._folder)
+            shutil.rmtree(self._folder, ignore_errors=True)
             return True
         return False
 

@@ -2,9 +2,11 @@
 
 import importlib.util
 import re
+import shlex
 from pathlib import Path
 
 from alexnet_tf.errors import AlexNetError
+from pipeline.environment.typed import typed
 from pipeline.tracking import relocation
 from pipeline.tracking.tracking_uri import default_store
 
@@ -33,19 +35,24 @@ def unusable(home: Path) -> str | None:
 def _of_another_version(store: Path) -> str | None:
     with relocation.opened(store) as database:
         tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
-        versions = database.execute("SELECT version_num FROM alembic_version") if "alembic_version" in tables else ()
-        found = [version for (version,) in versions]
+        if not {"alembic_version", "experiments"} <= tables:
+            return None
+        if not database.execute("SELECT 1 FROM experiments LIMIT 1").fetchone():
+            return None  # MLflow makes it at this moment, by all the steps of its history
+        found = [version for (version,) in database.execute("SELECT version_num FROM alembic_version")]
     revisions, newest = _revisions()
     if not found or newest in (None, *found):
         return None
+    path = shlex.quote(str(store))
     if found[0] not in revisions:
         return (
-            f"{store.name} was written by a newer MLflow than the one here; install that version, or move {store.name} "
-            "away and make another by `alexnet track rebuild`"
+            f"{store.name} was written by a newer MLflow than the one here; install that version, or move {path} away "
+            "and make another by `alexnet track rebuild`"
         )
+    upgrade = typed(f"mlflow db upgrade {shlex.quote(f'sqlite:///{store}')}")
     return (
-        f"{store.name} was written by an older MLflow than the one here; `cp {store.name} {store.name}.before-upgrade` "
-        f"and `mlflow db upgrade sqlite:///{store}` bring it up to date"
+        f"{store.name} was written by an older MLflow than the one here; `cp {path} {path}.before-upgrade` and "
+        f"`{upgrade}` bring it up to date"
     )
 
 

@@ -51,17 +51,19 @@ def probe(uri: str) -> str | None:
         return f"{without_password(uri)} does not answer ({_cause(error)})"
 
 
-def without_password(uri: str) -> str:
-    """A tracking URI as it may be shown."""
-    return re.sub(r"(?<=://)([^/@:]*):[^/@]*@", r"\1:***@", uri)
+def without_password(text: str) -> str:
+    """A tracking URI, or a text that has it, as it may be shown."""
+    return re.sub(r"(?<=://)([^/@:\s]*):[^@\s]*@", r"\1:***@", text)
 
 
 def _cause(error: BaseException) -> str:
     """What went wrong at the bottom of what requests wraps, in a few words and without the address."""
-    inner = getattr(error, "reason", None) or next(iter(error.args), None)
-    if isinstance(inner, BaseException):
+    wrapped = [getattr(error, "reason", None), *error.args]
+    if inner := next((each for each in wrapped if isinstance(each, BaseException)), None):
         return _cause(inner)
-    return str(getattr(error, "strerror", None) or error).rpartition(": ")[2] or type(error).__name__
+    words = [each for each in error.args if isinstance(each, str)]
+    told = str(getattr(error, "strerror", None) or (words[-1] if words else error))
+    return told.rpartition(": ")[2] or type(error).__name__
 
 
 def experiment_name() -> str:

@@ -161,6 +161,7 @@ def _upload(workspace: Workspace, kind: str, pipeline: str, process: int, starte
     with held(workspace.home, pipeline) as is_first:
         if not is_first:
             return
+        spool.clear(workspace.scratch)
         uploader = Uploader(workspace.home, pipeline)
         if kind != "hand":
             follow(uploader, workspace, pipeline, process, started, for_part=kind == "part")

@@ -94,7 +94,6 @@ def turned_round(folder):
         shutil.rmtree(folder / name)
 
 
-# Layout: what makes it, what is said, and what is then done, which returns another folder if that is to be named.
 def classes(folder, *names):
     """Class folders alone, in place of what is there."""
     for split in ("val", "train") if "train" not in folder.parts else ():
@@ -112,6 +111,7 @@ def into_a_new_train(folder):
     (folder / "new").rename(folder / "train")
 
 
+# Layout: what makes it, what is said, and what is then done, which returns another folder if that is to be named.
 WRONG = {
     "val without class folders": (
         flat("val"),
@@ -242,7 +242,7 @@ WRONG = {
         into_a_new_train,
     ),
     "a class called train that has folders": (
-        changed(lambda folder: [classes(folder, "car", "bus"), classes(folder / "train", "steam", "diesel")]),
+        changed(lambda folder: [classes(folder, "car/old", "bus/old"), classes(folder / "train", "steam", "diesel")]),
         r"expected train/ with all class folders, found bus/ with images beside it",
         into_a_new_train,
     ),

@@ -65,6 +65,8 @@ def test_a_process_is_there_still_when_the_clock_was_set(monkeypatch):
         ("/env/bin/python3.13 /env/bin/dvc repro", True),
         ("/env/bin/python -P -m dvc repro", True),
         ("python -m dvc exp queue-worker", True),
+        ("/Frameworks/Python.app/Contents/MacOS/Python /env/bin/dvc repro", True),
+        ("pypy3 -W ignore -X dev /env/bin/dvc repro", True),
         ("make dvc", False),
         ("screen -S dvc", False),
         ("python train.py dvc", False),

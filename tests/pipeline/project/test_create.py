@@ -67,13 +67,13 @@ def test_a_source_without_class_folders_is_refused_before_anything_is_written(tm
     assert not (tmp_path / "flowers").exists()
 
 
-@pytest.mark.slow
 def test_a_project_among_its_own_images_is_refused(pictures):
     with pytest.raises(ConfigError, match=r"pictures/project: expected a folder outside of .*/pictures, which has the"):
         create(pictures / "project", pictures)
     assert not (pictures / "project").exists()
 
 
+@pytest.mark.slow
 def test_dvc_runs_a_project_with_the_installed_package(tmp_path, monkeypatch):
     """Every stage, then nothing; after an upgrade, the stages whose code is other."""
     monkeypatch.setenv("HOME", str(tmp_path))

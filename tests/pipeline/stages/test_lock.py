@@ -82,13 +82,15 @@ def test_outputs_have_their_hashes(train):
     assert lock.outputs(item) == lock.hashes == {"a": "1"}
 
 
-@pytest.mark.parametrize(("files", "consistent"), [(6, True), (9, True), (7, False)])
+@pytest.mark.parametrize(
+    ("files", "consistent"), [(6, True), (9, True), (12, True), (15, True), (7, False), (3, False)]
+)
 def test_entries_of_variants_that_are_no_more_do_not_make_a_lock_inconsistent(files, consistent):
-    """The folder holds what a former variant left there, or no longer."""
-    variants = ("faithful", "optimized", "former")
-    outs = {name: [{"path": f"reports/train/{name}", "md5": name, "size": 10, "nfiles": 3}] for name in variants}
+    """The folder holds what former variants left there, or some of it, or no longer."""
+    variants = ("faithful", "optimized", "former", "older", "oldest")
+    outs = {name: [{"path": f"reports/train/{name}", "md5": name, "size": 30, "nfiles": 3}] for name in variants}
     stages = {f"train@{name}": {"outs": each} for name, each in outs.items()}
-    dep = {"path": "reports/train", "md5": "any", "size": files // 3 * 10, "nfiles": files}
+    dep = {"path": "reports/train", "md5": "any", "size": 10 * files, "nfiles": files}
     lock = Lock({"stages": {**stages, "compare": {"deps": [dep]}}})
     there = ["train@faithful", "train@optimized", "compare"]
     assert lock.is_consistent("compare", there) == consistent

@@ -17,6 +17,7 @@ from pipeline.environment import processes
 from pipeline.environment import processes as environment_processes
 from pipeline.runner import run_stage
 from pipeline.tracking import spool, uploads
+from pipeline.tracking.flush import reason
 from pipeline.tracking.tracker import MlflowTracker
 from pipeline.tracking.tracking_uri import probe
 
@@ -164,3 +165,8 @@ def test_events_without_a_start_are_passed_over_and_their_folder_goes(workspace)
     spool.append(folder, {"event": "end", "time": 1, "status": "FINISHED", "cost": {}})
     assert uploads.send_all(workspace.home) is None
     assert not folder.exists()
+
+
+def test_a_password_in_what_mlflow_says_is_not_handed_on(tmp_path):
+    told = reason(RuntimeError("API request to http://ann:secret@127.0.0.1:1/api failed\nTraceback"), tmp_path)
+    assert told == "API request to http://ann:***@127.0.0.1:1/api failed"

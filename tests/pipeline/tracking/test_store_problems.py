@@ -1,4 +1,5 @@
 import contextlib
+import os
 import sqlite3
 
 import pytest
@@ -14,7 +15,11 @@ from tests.pipeline.commands.test_doctor import findings
 def store(workspace, monkeypatch):
     monkeypatch.chdir(workspace.root)
     put_empty_store(workspace.home)
-    return workspace.home / "mlflow.db"
+    store = workspace.home / "mlflow.db"
+    with contextlib.closing(sqlite3.connect(store)) as database:
+        database.execute("INSERT INTO experiments (name, lifecycle_stage) VALUES ('sample', 'active')")
+        database.commit()
+    return store
 
 
 def set_version(store, version):
@@ -46,13 +51,26 @@ def test_a_store_of_an_older_mlflow_is_brought_up_to_date(store):
     known, newest = store_problems._revisions()
     set_version(store, next(iter(known - {newest})))
     told(
-        store, "written by an older MLflow", f"`mlflow db upgrade sqlite:///{store}`", "`cp mlflow.db mlflow.db.before-"
+        store,
+        "written by an older MLflow",
+        f"mlflow db upgrade sqlite:///{store}`",
+        f"`cp {store} {store}.before-upgrade`",
     )
+
+
+def test_a_store_that_is_being_made_is_of_no_older_mlflow(store):
+    """MLflow makes it by all the steps of its history, and the first experiment at the end."""
+    known, newest = store_problems._revisions()
+    set_version(store, next(iter(known - {newest})))
+    with contextlib.closing(sqlite3.connect(store)) as database:
+        database.execute("DELETE FROM experiments")
+        database.commit()
+    assert store_problems.problem(store.parent) is None
 
 
 def test_a_store_of_a_newer_mlflow_needs_that(store):
     set_version(store, "f00dfacef00d")
-    told(store, "written by a newer MLflow", "install that version, or move mlflow.db away")
+    told(store, "written by a newer MLflow", f"install that version, or move {store} away")
 
 
 def test_a_damaged_store_is_one_sentence(store):
@@ -68,5 +86,15 @@ def test_a_store_that_another_program_keeps_is_one_sentence(store, monkeypatch):
     monkeypatch.setattr(relocation, "_LOCK_SECONDS", 0.1)
     with contextlib.closing(sqlite3.connect(store, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
-        told(store, "cannot be used (database is locked)", "try again when that has ended")
+        told(
+            store,
+            "cannot be used (database is locked)",
+            "try again when the program that has it, for example a backup, has ended",
+        )
     assert store_problems.problem(store.parent) is None
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+def test_a_store_of_another_user_is_not_said_to_be_in_use(store):
+    store.chmod(0)
+    told(store, "cannot be used (unable to open database file)", "see its permissions")

@@ -4,6 +4,10 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 
+import pytest
+import requests
+from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, ProtocolError
+
 from pipeline.tracking.tracking_uri import probe, tracking_uri, without_password
 
 
@@ -42,6 +46,7 @@ def test_a_password_in_the_address_is_sent_and_never_shown(free_port):
         server.shutdown()
     assert asked == [f"Basic {base64.b64encode(b'ann:secret').decode()}"]
     assert without_password("https://ann@tracking.example/x") == "https://ann@tracking.example/x"
+    assert without_password("at postgresql+psycopg2://u:p/w@h/db.") == "at postgresql+psycopg2://u:***@h/db."
     assert without_password("sqlite:////home/a:b@c/mlflow.db") == "sqlite:////home/a:b@c/mlflow.db"
 
 
@@ -63,3 +68,25 @@ def test_certificates_are_those_that_mlflow_is_told_of(monkeypatch):
     assert [(each["verify"], each["cert"]) for each in asked] == [
         (True, None), ("/ca.pem", "/own.pem"), (False, "/own.pem"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (requests.ConnectTimeout(MaxRetryError(None, "/", ConnectTimeoutError(None, "timed out"))), "timed out"),
+        (requests.ConnectionError(ProtocolError("Connection aborted.", ConnectionResetError(104, "reset"))), "reset"),
+        (
+            requests.exceptions.ProxyError(
+                MaxRetryError(None, "/", OSError("Cannot connect to proxy.", OSError(111, "refused")))
+            ),
+            "refused",
+        ),
+        (requests.exceptions.InvalidURL("Invalid URL 'http:///health': No host supplied"), "No host supplied"),
+    ],
+)
+def test_what_keeps_a_server_from_answering_is_a_few_words(monkeypatch, error, told):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr("requests.get", fail)
+    assert probe("http://tracking.example") == f"http://tracking.example does not answer ({told})"

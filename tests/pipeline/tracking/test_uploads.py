@@ -209,7 +209,7 @@ def test_what_was_sent_is_closed_before_it_is_removed_as_nfs_keeps_open_files(tm
     monkeypatch.setattr(spool_reader, "MlflowWriter", lambda runs: SimpleNamespace(take=lambda events, place: None))
     removed = []
 
-    def remove(path):
+    def remove(path, *, ignore_errors):
         for name in path.iterdir():
             with name.open("r+") as file:
                 assert try_lock(file), "it is still open, and others may take it for one that waits"
@@ -221,3 +221,9 @@ def test_what_was_sent_is_closed_before_it_is_removed_as_nfs_keeps_open_files(tm
     assert reader.claim()
     assert reader.proceed()
     assert removed == [folder]
+    monkeypatch.undo()
+    (tmp_path / ".alexnet/spool").mkdir(parents=True)
+    folder.rename(tmp_path / ".alexnet/spool/killed before it was removed")
+    spool.append(tmp_path / ".alexnet/spool/other", {"event": "start"})
+    spool.clear(tmp_path / ".alexnet")
+    assert [each.name for each in (tmp_path / ".alexnet/spool").iterdir()] == ["other"]
