@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -190,7 +191,7 @@ def require_same_training(strategy: tf.distribute.Strategy, fingerprint: str, ar
 
 def _told_by_all(workers: Cluster, own: tuple[int, str, str]) -> list[tuple[int, str, str]]:
     """Tell the others something, and return what each of all tells."""
-    service = context.context()
+    service: Any = context.context()  # not typed
     service.set_config_key_value(f"alexnet/worker/{workers.index}", json.dumps(own))
     everyone = range(len(workers.workers))
     told = [service.get_config_key_value(f"alexnet/worker/{index}", _PATIENCE_MILLISECONDS) for index in everyone]
