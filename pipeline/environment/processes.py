@@ -115,13 +115,20 @@ def run_module(
     Raises:
         subprocess.TimeoutExpired: There is a `timeout`, and it did not end in time.
     """
-    command, environment = _module(name, arguments, variables or {})
+    command, environment = _module(name, arguments, variables or {}, code_folder())
     return subprocess.run(command, env=environment, text=True, check=False, **options)
 
 
-def start_module(name: str, *arguments: object, **options: Any) -> "subprocess.Popen[Any]":
-    """Start a module of this environment in a process of its own, with this code; `options` are those of `Popen`."""
-    command, environment = _module(name, arguments, {})
+def start_module(name: str, *arguments: object, code: Path | None = None, **options: Any) -> "subprocess.Popen[Any]":
+    """Start a module of this environment in a process of its own.
+
+    Args:
+        name: As for `run_module`.
+        arguments: As for `run_module`.
+        code: The folder of our packages, by default those that this process runs.
+        options: Of `Popen`.
+    """
+    command, environment = _module(name, arguments, {}, code or code_folder())
     return subprocess.Popen(command, env=environment, **options)
 
 
@@ -131,9 +138,9 @@ def search_path(code: Path) -> str:
 
 
 def _module(
-    name: str, arguments: Iterable[object], variables: Mapping[str, str | None]
+    name: str, arguments: Iterable[object], variables: Mapping[str, str | None], code: Path
 ) -> tuple[list[str], dict[str, str]]:
-    own = {**os.environ, "PYTHONPATH": search_path(code_folder()), "PYTHONWARNINGS": "ignore", **variables}
+    own = {**os.environ, "PYTHONPATH": search_path(code), "PYTHONWARNINGS": "ignore", **variables}
     environment = {variable: word for variable, word in own.items() if word is not None}
     # -P: a package `pipeline` of the current folder, which is the user's, is not ours.
     return [sys.executable, "-P", "-m", name, *map(str, arguments)], environment

@@ -23,10 +23,13 @@ def start(workspace: Workspace) -> None:
     """Start the uploader of this pipeline run; a second one ends at once."""
     kind = ("part" if is_for_part() else "dvc") if is_under_dvc() else "hand"
     where = (workspace.root, workspace.home, kind, pipeline_key(), *pipeline_process())
+    # Of a queued experiment, which runs in a copy, the uploader outlives the copy and its code.
+    is_clone = (workspace.home / "pipeline/tracking/uploader.py").is_file()
     with contextlib.suppress(OSError):
         process = start_module(
             "pipeline.tracking.uploader",
             *where,
+            code=workspace.home if is_clone else None,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -20,6 +20,7 @@ from dvc_repository import Repository
 from store import read_rows
 
 from pipeline.environment.lock import NoLocksError, try_lock
+from pipeline.environment.workspace import Workspace
 from pipeline.tracking import spool, spool_reader, uploader, uploads
 from pipeline.tracking.spool_reader import SpoolReader
 
@@ -227,3 +228,15 @@ def test_what_was_sent_is_closed_before_it_is_removed_as_nfs_keeps_open_files(tm
     spool.append(tmp_path / ".alexnet/spool/other", {"event": "start"})
     spool.clear(tmp_path / ".alexnet")
     assert [each.name for each in (tmp_path / ".alexnet/spool").iterdir()] == ["other"]
+
+
+def test_the_uploader_runs_the_code_of_its_clone_which_outlives_the_copy_of_an_experiment(tmp_path, monkeypatch):
+    started = []
+    monkeypatch.setattr(uploads, "start_module", lambda *_, **options: started.append(options) or SimpleNamespace())
+    workspace = Workspace(root=tmp_path / "copy", home=tmp_path)
+    uploads.start(workspace)
+    (tmp_path / "pipeline/tracking").mkdir(parents=True)
+    uploads.start(workspace)
+    (tmp_path / "pipeline/tracking/uploader.py").touch()
+    uploads.start(workspace)
+    assert [each["code"] for each in started] == [None, None, tmp_path]
