@@ -159,11 +159,12 @@ def load_pretrained(path_or_name: FilePath) -> ImageClassifier:
         ('alexnet_bn', 10)
     """
     folder = Path(path_or_name)
-    has_model = (folder / "model.json").is_file()
-    if not has_model and (not folder.is_dir() or os.fspath(path_or_name) in model_names(packaged_models())):
-        return ImageClassifier(read_classifier(_pretrained(path_or_name)))
-    if not has_model:
-        raise DataError(f"{folder}: expected the folder of a model, as the stage train writes it, found no model.json")
+    if not (folder / "model.json").is_file():
+        if folder.is_dir() and os.fspath(path_or_name) not in model_names(packaged_models()):
+            raise DataError(
+                f"{folder}: expected the folder of a model, as the stage train writes it, found no model.json"
+            )
+        folder = _pretrained(path_or_name)
     return ImageClassifier(read_classifier(folder))
 
 

@@ -45,10 +45,12 @@ def command() -> None:
     match_git(root)
     if broken := problem(root):
         click.echo(f"{broken.told}, so `dvc exp` fails here and runs carry no commit; the way out: {broken.fix}")
+    elif not is_in_repository(root):
+        click.echo(WITHOUT_GIT)
     else:
-        click.echo("ready: Git and DVC both work here" if is_in_repository(root) else WITHOUT_GIT)
-    if is_in_repository(root) and not broken and not has_identity(root):
-        click.echo(f"Git does not know your name, which `dvc exp` needs: {IDENTITY}")
+        click.echo("ready: Git and DVC both work here")
+        if not has_identity(root):
+            click.echo(f"Git does not know your name, which `dvc exp` needs: {IDENTITY}")
     if renewed := renew(root):
         click.echo(f"{CODE_FILE} is now that of the installed alexnet-tf; `dvc repro` reruns {', '.join(renewed)}")
     config = load(root)

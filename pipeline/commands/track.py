@@ -141,10 +141,11 @@ def rebuild(as_json: bool) -> None:
 def keep(as_json: bool) -> None:
     """Write the results."""
     from pipeline.config.load import PARAMS_FILE, workspace_and_config
-    from pipeline.environment.git import changed_files
+    from pipeline.environment.git import changed_files, require_working
     from pipeline.results import kept
 
     workspace, config = workspace_and_config()
+    require_working(workspace.root)  # else the results would name no commit
     found = kept.collect(workspace, config)
     paths = kept.keep(workspace, config, found)
     click.echo(json.dumps(paths) if as_json else "\n".join(paths))

@@ -164,13 +164,7 @@ def _verdict(
         )
     known = [each for each in errors if each.low is not None]
     unknown = sorted({each.variant for each in errors} - {each.variant for each in known})
-    broken = problem(workspace.root)
-    why_none = (
-        f"{broken.told}; the way out: {broken.fix}"
-        if broken
-        else f"none has these parameters; a commit of {LOCK_FILE} and {METRICS_FILE} makes this run one"
-    )
-    nothing = f"no committed run to compare {' and '.join(unknown)} with: {why_none}"
+    nothing = f"no committed run to compare {' and '.join(unknown)} with: {_why_none(workspace)}" if unknown else ""
     if not known:
         return "nothing to compare with", nothing
     rest = f"; {nothing}" if unknown else ""
@@ -187,6 +181,12 @@ def _verdict(
     else:
         why = "every top-1 error is within the range of other runs with these parameters"
     return "as expected", f"as expected: {why}{rest}"
+
+
+def _why_none(workspace: Workspace) -> str:
+    if broken := problem(workspace.root):
+        return f"{broken.told}; the way out: {broken.fix}"
+    return f"none has these parameters; a commit of {LOCK_FILE} and {METRICS_FILE} makes this run one"
 
 
 def _way_out(workspace: Workspace, wrong: Sequence[Expected]) -> str:

@@ -64,6 +64,6 @@ def test_a_repository_that_git_cannot_read_is_told_wherever_its_commits_are_need
     assert told.output.startswith("Git says: ")
     assert way_out in told.output
     assert findings()["git"]["fix"] == way_out
-    for command in (["verify", "download"], ["verify"]):
+    for command in (["verify", "download"], ["verify"], ["track", "keep"]):
         refused = CliRunner().invoke(alexnet, command)
         assert (refused.exit_code, "Git says: " in refused.stderr, way_out in refused.stderr) == (1, True, True)
