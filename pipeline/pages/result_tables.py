@@ -19,7 +19,7 @@ from pipeline.pages import blocks
 from pipeline.results import ablations, pretrained
 from pipeline.results.ensembles import averages_table
 from pipeline.results.figure1 import epochs_table
-from pipeline.results.groups import differences, grouped, shown_difference
+from pipeline.results.groups import differences, differences_by_quarter, grouped, shown_difference
 from pipeline.results.kept import COMPARISON, FOLDER, PATTERN, Result, load, read_result
 from pipeline.results.seeds_and_images import shown_error
 from pipeline.results.targets import summary_table, targets_table
@@ -84,9 +84,14 @@ def _comparison(root: Path, experiment: str) -> str:
     return "\n".join(["```text", *lines, "```"])
 
 
-def _differences(root: Path, experiment: str) -> str:
-    baseline = read(root / "experiments" / f"{experiment}.yaml")["compare"]["baseline"]
-    return differences(grouped(load(root / FOLDER / experiment)), baseline)
+def _from_baseline(shown: Callable[[Sequence[Sequence[Result]], str], str]) -> Callable[[Path, str], str]:
+    """Show an experiment's results beside those of the variant that it compares with."""
+
+    def content(root: Path, experiment: str) -> str:
+        baseline = read(root / "experiments" / f"{experiment}.yaml")["compare"]["baseline"]
+        return shown(grouped(load(root / FOLDER / experiment)), baseline)
+
+    return content
 
 
 def _of_groups(shown: Callable[[Sequence[Sequence[Result]]], str]) -> Callable[[Path, str], str]:
@@ -231,9 +236,11 @@ _KINDS: dict[str, Callable[[Path, str], str]] = {
     "figures34": _of_groups(figures_table),  # figures 3 and 4 as numbers
     "pretrained": pretrained.sentence,  # the cost of compressing the model in results/pretrained
     "figure1": _of_groups(epochs_table),  # epochs to 25 % training error, ReLU against tanh
-    "differences": _differences,  # errors less those of the baseline, seed by seed
+    "differences": _from_baseline(differences),  # errors less those of the baseline, seed by seed
+    "differences_by_quarter": _from_baseline(differences_by_quarter),  # how they move in the course of the training
     "verified": verified_table,  # results that were rerun, and whether the bytes are the same
     "averages": averages_table,  # errors of several networks' mean prediction
     "ablations": lambda root, _: ablations.ablations_table(root),  # docs/ablations.yaml against the paper's claims
+    "ablations_by_quarter": lambda root, _: ablations.course_of_ablations(root),  # how its training errors move
 }
 """Kind of a block -> what makes its content from the repository and the block's experiment."""

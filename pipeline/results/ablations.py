@@ -4,7 +4,7 @@ A rung is a run of the variant `full` of experiments/ablations_cifar10.yaml with
 and of the same seed. The table and the figure of docs/ablations.md come from here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -16,8 +16,8 @@ from alexnet_tf.errors import DataError
 from alexnet_tf.plotting import COLOURS, new_figure, png
 from alexnet_tf.text_tables import markdown_table
 from pipeline.results import lost_trainings
-from pipeline.results.figure1 import errors_by_epoch
-from pipeline.results.kept import FOLDER, PATTERN, Result, load
+from pipeline.results.course import Pair, course_table, quarters
+from pipeline.results.kept import FOLDER, PATTERN, TRAINING_ERROR, Result, load
 from pipeline.results.lost_trainings import WHOLE
 from pipeline.results.rungs import Claim, Measure, Rung, read_rungs
 from pipeline.results.seeds_and_images import Difference, over_seeds, over_seeds_and_images
@@ -126,14 +126,9 @@ def outcomes(root: Path) -> list[RungOutcome]:
         DataError: Results of one rung do not belong together, or differ from the whole network in more than the
             change.
     """
-    results, lost = kept_runs(root), lost_trainings.read(root)
-    whole = runs_of(results, {})
+    lost = lost_trainings.read(root)
     lines = []
-    for name, rung in read_rungs(root).items():
-        own = runs_of(results, rung.overrides())
-        pairs = [(own[seed], whole[seed]) for seed in sorted(own.keys() & whole.keys())]
-        for one, other in pairs:
-            _require_one_change(one, other, rung)
+    for name, rung, pairs in _compared_rungs(root):
         measures: list[Measure] = ["test"]
         if rung.claim and rung.claim.measure != "test":
             measures.insert(0, rung.claim.measure)
@@ -144,6 +139,17 @@ def outcomes(root: Path) -> list[RungOutcome]:
             difference = _difference(pairs, measure) if pairs else None
             lines.append(RungOutcome(name, rung, measure, claim, seeds, came_to_nothing, difference))
     return lines
+
+
+def _compared_rungs(root: Path) -> Iterator[tuple[str, Rung, list[Pair]]]:
+    results = kept_runs(root)
+    whole = runs_of(results, {})
+    for name, rung in read_rungs(root).items():
+        own = runs_of(results, rung.overrides())
+        pairs = [(own[seed], whole[seed]) for seed in sorted(own.keys() & whole.keys())]
+        for one, other in pairs:
+            _require_one_change(one, other, rung)
+        yield name, rung, pairs
 
 
 def _differing(one: Result, other: Result) -> set[str]:
@@ -161,7 +167,7 @@ def _require_one_change(one: Result, other: Result, rung: Rung) -> None:
         )
 
 
-def _difference(pairs: Sequence[tuple[Result, Result]], measure: Measure) -> Difference:
+def _difference(pairs: Sequence[Pair], measure: Measure) -> Difference:
     if measure != "test":
         return over_seeds(np.array([_error(one, measure) - _error(other, measure) for one, other in pairs]))
     right = [(one.right(), other.right()) for one, other in pairs]
@@ -172,8 +178,7 @@ def _difference(pairs: Sequence[tuple[Result, Result]], measure: Measure) -> Dif
 
 def _error(result: Result, measure: Measure) -> float:
     if measure == "early":
-        errors = errors_by_epoch(result)
-        return float(np.mean(errors[: max(1, len(errors) // 4)]))
+        return quarters(result.by_epoch(TRAINING_ERROR))[0]
     learnt = result.metrics["test/training_images/top1_error"]
     return learnt if measure == "training" else result.metrics["test/center/top1_error"] - learnt
 
@@ -197,6 +202,15 @@ def ablations_table(root: Path) -> str:
         picture += ["", f"The whole network did not train with {_named_seeds(lost)}."]
     notes = [f"- {rung.words[0].upper()}{rung.words[1:]}: {rung.scale}" for rung in read_rungs(root).values()]
     return "\n".join([markdown_table(lines), *picture, "", *notes])
+
+
+def course_of_ablations(root: Path) -> str:
+    """Lay out how the difference of the training error moves in the course of the training, a line a change."""
+    rows = [
+        ((rung.words, ", ".join(str(one.seed) for one, _ in pairs)), TRAINING_ERROR, pairs)
+        for _, rung, pairs in _compared_rungs(root)
+    ]
+    return course_table(("change", "seeds"), rows)
 
 
 def _named_seeds(seeds: Sequence[int]) -> str:

@@ -14,7 +14,7 @@ from alexnet_tf.errors import DataError
 from alexnet_tf.plotting import COLOURS, new_figure, png
 from alexnet_tf.text_tables import markdown_table
 from pipeline.results.groups import as_in_the_file, shown_difference
-from pipeline.results.kept import Result
+from pipeline.results.kept import TRAINING_ERROR, Result
 
 TARGET = 0.25  # §3.1
 _TARGET_ERROR = f"{100 * TARGET:.0f} % training error"
@@ -33,12 +33,6 @@ def epochs_to(errors: Sequence[float]) -> float | None:
             above = errors[index - 1] if index else error
             return index + 0.5 - ((TARGET - error) / (above - error) if above > error else 0.0)
     return None
-
-
-def errors_by_epoch(result: Result) -> list[float]:
-    """Return a result's training top-1 error of each epoch, a fraction."""
-    train = next(stage for stage in result.row["standing"] if stage["stage"].startswith("train@"))
-    return [epoch["values"]["train/top1_error"] for epoch in train["remake"]["curves"]]
 
 
 def epochs_table(groups: Sequence[Sequence[Result]]) -> str:
@@ -71,8 +65,8 @@ def epochs_by_run(groups: Sequence[Sequence[Result]]) -> list[dict[str, Any]]:
             "changes": dict(each.changes),
             "seed": each.seed,
             "precision": each.precision,
-            "epochs": len(errors_by_epoch(each)),
-            "epochs_to_target": epochs_to(errors_by_epoch(each)),
+            "epochs": len(each.by_epoch(TRAINING_ERROR)),
+            "epochs_to_target": epochs_to(each.by_epoch(TRAINING_ERROR)),
         }
         for group in groups
         for each in group
@@ -85,11 +79,11 @@ def ratio(groups: Sequence[Sequence[Result]]) -> str:
     seeds = sorted(relu.keys() & tanh.keys())
     times, bounds = [], []
     for seed in seeds:
-        sooner, later = epochs_to(errors_by_epoch(relu[seed])), epochs_to(errors_by_epoch(tanh[seed]))
+        sooner, later = epochs_to(relu[seed].by_epoch(TRAINING_ERROR)), epochs_to(tanh[seed].by_epoch(TRAINING_ERROR))
         if sooner is None:
             return f"ReLU did not reach {_TARGET_ERROR} with seed {seed}, so there is no ratio."
         if later is None:
-            bounds.append((len(errors_by_epoch(tanh[seed])) - 0.5) / sooner)  # where the last mean is
+            bounds.append((len(tanh[seed].by_epoch(TRAINING_ERROR)) - 0.5) / sooner)  # where the last mean is
         else:
             times.append(later / sooner)
     paper = f"the paper reports {PAPER_TIMES}"
@@ -114,7 +108,7 @@ def plot(groups: Sequence[Sequence[Result]]) -> bytes:
     axes = figure.add_subplot()
     for colour, style, (name, words) in zip(COLOURS, ("-", "--"), NETWORKS.items(), strict=False):
         for position, result in enumerate(_as_in_the_file(groups, name)):
-            errors = errors_by_epoch(result)
+            errors = result.by_epoch(TRAINING_ERROR)
             label = words if position == 0 else None
             middles = [index + 0.5 for index in range(len(errors))]
             axes.plot(middles, [100 * error for error in errors], style, color=colour, label=label)
@@ -140,6 +134,6 @@ def _activation(result: Result) -> str:
 
 
 def _shown(result: Result) -> str:
-    errors = errors_by_epoch(result)
+    errors = result.by_epoch(TRAINING_ERROR)
     epochs = epochs_to(errors)
     return f"not reached ({100 * min(errors):.1f} %)" if epochs is None else f"{epochs:.1f}"

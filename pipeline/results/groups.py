@@ -8,7 +8,8 @@ import numpy as np
 
 from alexnet_tf.errors import DataError
 from alexnet_tf.text_tables import markdown_table
-from pipeline.results.kept import Result
+from pipeline.results.course import Pair, course_table
+from pipeline.results.kept import HELD_OUT_ERROR, TRAINING_ERROR, Result
 from pipeline.results.seeds_and_images import over_seeds, shown_points
 
 
@@ -73,6 +74,8 @@ _ERRORS = {
     "centre crop": "test/center/top1_error",
     "training images (augmented), last epoch": "train/last/train_top1_error",
 }
+_CURVES = {"training images (augmented)": TRAINING_ERROR, "held-out images, centre crop": HELD_OUT_ERROR}
+_COMPARED = ("variant", "baseline", "top-1 error of", "seeds")
 
 
 def differences(groups: Sequence[Sequence[Result]], baseline: str) -> str:
@@ -87,21 +90,49 @@ def differences(groups: Sequence[Sequence[Result]], baseline: str) -> str:
     Raises:
         DataError: A variant and the baseline have no seed in common, or results of one do not belong together.
     """
-    variants = sorted({group[0].variant for group in groups} - {baseline})
-    header = ["variant", "baseline", "top-1 error of", "seeds", "difference by seed, points", "mean (95 % interval)"]
+    header = [*_COMPARED, "difference by seed, points", "mean (95 % interval)"]
     lines = [header]
-    for variant in variants:
+    for variant, pairs in _pairs(groups, baseline):
+        for words, metric in _ERRORS.items():
+            found = over_seeds(np.array([own.metrics[metric] - base.metrics[metric] for own, base in pairs]))
+            each = ", ".join(map(shown_points, found.by_seed))
+            lines.append([*_compared(variant, baseline, words, pairs), each, found.points])
+    return markdown_table(lines)
+
+
+def differences_by_quarter(groups: Sequence[Sequence[Result]], baseline: str) -> str:
+    """Lay out how the same differences move in the course of the training, on training and on held-out images.
+
+    Args:
+        groups: As above.
+        baseline: As above.
+
+    Raises:
+        DataError: As above.
+    """
+    rows = [
+        (_compared(variant, baseline, words, pairs), error, pairs)
+        for variant, pairs in _pairs(groups, baseline)
+        for words, error in _CURVES.items()
+    ]
+    return course_table(_COMPARED, rows)
+
+
+def _pairs(groups: Sequence[Sequence[Result]], baseline: str) -> list[tuple[str, list[Pair]]]:
+    found = []
+    for variant in sorted({group[0].variant for group in groups} - {baseline}):
         own, base = (_by_seed(groups, name) for name in (variant, baseline))
         if not (seeds := sorted(own.keys() & base.keys())):
             raise DataError(
                 f"no result of {variant} shares a seed with one of {baseline} with the parameters of the experiment's "
                 "file, so there is no difference; run both with the same seed"
             )
-        for words, metric in _ERRORS.items():
-            found = over_seeds(np.array([own[seed].metrics[metric] - base[seed].metrics[metric] for seed in seeds]))
-            each = ", ".join(map(shown_points, found.by_seed))
-            lines.append([f"`{variant}`", f"`{baseline}`", words, ", ".join(map(str, seeds)), each, found.points])
-    return markdown_table(lines)
+        found.append((variant, [(own[seed], base[seed]) for seed in seeds]))
+    return found
+
+
+def _compared(variant: str, baseline: str, words: str, pairs: Sequence[Pair]) -> list[str]:
+    return [f"`{variant}`", f"`{baseline}`", words, ", ".join(str(own.seed) for own, _ in pairs)]
 
 
 def _by_seed(groups: Sequence[Sequence[Result]], variant: str) -> dict[int, Result]:

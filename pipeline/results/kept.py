@@ -28,6 +28,10 @@ from pipeline.tracking.backfill import describe
 FOLDER = "results"
 COMPARISON = "comparison.json"
 PATTERN = "*-seed*-*.json"
+TRAINING_ERROR = "train/top1_error"
+"""In the history: the mean over an epoch's batches, each as the network was trained on it, before its update."""
+HELD_OUT_ERROR = "validation/top1_error"
+"""In the history: of centre crops of the held-out images, after an epoch."""
 _RIGHT = "ten_crop_top1"
 _LATER = {
     "network.left_out": "none",
@@ -97,6 +101,11 @@ class Result:
     def outs(self) -> dict[str, str]:
         """DVC's hash of each output, by its path."""
         return {path: digest for stage in self.row["standing"] for path, digest in outs_of(stage).items()}
+
+    def by_epoch(self, name: str) -> list[float]:
+        """Return a curve of its training, one value an epoch, such as `TRAINING_ERROR` (fractions)."""
+        train = next(each for each in self.row["standing"] if each["stage"].startswith("train@"))
+        return [epoch["values"][name] for epoch in train["remake"]["curves"]]
 
     @property
     def commit(self) -> str:

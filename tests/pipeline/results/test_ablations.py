@@ -124,6 +124,14 @@ def test_a_ladder_of_three_seeds_by_hand(root):
         assert picture.width > 500
 
 
+def test_the_training_error_of_a_change_moves_by_quarters(root):
+    write(root, run(1, range(20), training=(0.5, 0.4)), run(1, range(20), training=(0.47, 0.42), changes=LRN))
+    page = rendered(root, f"<!-- results: ablations_by_quarter {EXPERIMENT} -->\n<!-- end -->\n")
+    assert "| change | seeds | epoch 1 | epoch 2 |" in page
+    assert "| no response normalization | 1 | −3.00 | +2.00 |" in page
+    assert "no dropout" not in page
+
+
 CLAIM = Claim(place="§1", text="lowers", paper=None, measure="test")
 
 
@@ -308,7 +316,7 @@ def test_the_whole_page_can_be_rendered_before_and_after_the_first_results(tmp_p
     page = (ROOT / "docs/ablations.md").read_text()
     before = rendered(tmp_path, page)
     assert before.count("None of these runs is kept yet.") == 2
-    assert before.count("None of these changes has been run yet.") == 1
+    assert before.count("None of these changes has been run yet.") == 2
     note(tmp_path, "tanh", 1)
     assert rendered(tmp_path, page).count("None of these runs is kept yet.") == 2
     write(tmp_path, run(1, range(20)), run(1, range(10), changes=LRN))

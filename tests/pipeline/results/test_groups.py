@@ -5,7 +5,8 @@ from made_results import made, write
 
 from alexnet_tf.errors import DataError
 from pipeline.pages.result_tables import rendered
-from pipeline.results.groups import differences, grouped, shown_difference
+from pipeline.results.groups import differences, differences_by_quarter, grouped, shown_difference
+from pipeline.results.kept import HELD_OUT_ERROR, TRAINING_ERROR
 
 
 def result(variant, ten_crop, seed=1, center=0.3, **named):
@@ -63,6 +64,18 @@ def test_two_versions_of_the_file_are_one_sentence():
     groups = grouped([result("with_lrn", 0.2), result("with_lrn", 0.3, epochs="9"), result("without_lrn", 0.25)])
     with pytest.raises(DataError, match="but differ in parameters or precision, so they cannot be grouped"):
         differences(groups, "without_lrn")
+
+
+def test_differences_move_by_quarters_of_the_training_and_held_out_errors():
+    runs = [result("with_lrn", 0.2), result("without_lrn", 0.25)]
+    for each, train, held_out in zip(runs, ((0.5, 0.3), (0.6, 0.3)), ((0.4, 0.1), (0.4, 0.2)), strict=True):
+        curves = [{"values": {TRAINING_ERROR: a, HELD_OUT_ERROR: b}} for a, b in zip(train, held_out, strict=True)]
+        each.row["standing"][0]["remake"] = {"curves": curves}
+    known = ["`with_lrn`", "`without_lrn`"]
+    assert rows(differences_by_quarter(grouped(runs), "without_lrn")) == [
+        [*known, "training images (augmented)", "1", "−10.00", "+0.00"],
+        [*known, "held-out images, centre crop", "1", "+0.00", "−10.00"],
+    ]
 
 
 def test_a_page_compares_with_the_baseline_of_the_experiment(tmp_path):
