@@ -115,8 +115,8 @@ def normalized_activation(x, gamma, beta, mean, variance, *, activation: str):
 def batch_normalized_activation(x, gamma, beta, shift, *, activation: str) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Return activation(γ·(x - μ) / √(σ² + ε) + β) with μ and σ² of the global batch (Ioffe and Szegedy, 2015).
 
-    Call it in replica context: the sums go over all replicas, whose batches must be of equal size, forwards and
-    backwards. The gradients of γ and β are this replica's share, as those of other weights are.
+    Call it in replica context: the sums go over all replicas, forwards and backwards, whose batches may be of different
+    sizes. The gradients of γ and β are this replica's share, as those of other weights are.
 
     Args:
         x: (N, ..., C) float32 or bfloat16; the statistics and the arithmetic are float32.
@@ -135,11 +135,11 @@ def batch_normalized_activation(x, gamma, beta, shift, *, activation: str) -> tu
     def over_replicas(values):
         return replicas.all_reduce(tf.distribute.ReduceOp.SUM, values) if replicas.num_replicas_in_sync > 1 else values
 
-    count = tf.cast(tf.size(x) // x.shape[-1] * replicas.num_replicas_in_sync, tf.float32)
+    own_count = tf.cast(tf.size(x) // x.shape[-1], tf.float32)
 
     @tf.custom_gradient
     def normalize(x, gamma, beta):
-        first, second = over_replicas(list(programs.sums(x, shift)))
+        first, second, count = over_replicas([*programs.sums(x, shift), own_count])
         mean = shift + first / count
         variance = tf.maximum(second / count - tf.square(first / count), 0.0)
         inverse = tf.math.rsqrt(variance + EPSILON)

@@ -206,10 +206,13 @@ def ablations_table(root: Path) -> str:
 
 def course_of_ablations(root: Path) -> str:
     """Lay out how the difference of the training error moves in the course of the training, a line a change."""
-    rows = [
-        ((rung.words, ", ".join(str(one.seed) for one, _ in pairs)), TRAINING_ERROR, pairs)
-        for _, rung, pairs in _compared_rungs(root)
-    ]
+    lost = lost_trainings.read(root)
+    rows = []
+    for name, rung, pairs in _compared_rungs(root):
+        seeds = ", ".join(str(one.seed) for one, _ in pairs)
+        if without := [each.seed for each in lost if each.rung == name]:
+            seeds += f"; did not train with {_named_seeds(without)}"
+        rows.append(((rung.words, seeds), TRAINING_ERROR, pairs))
     return course_table(("change", "seeds"), rows)
 
 

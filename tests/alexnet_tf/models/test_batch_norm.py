@@ -144,8 +144,8 @@ def test_bfloat16_runs_both_ways_and_keeps_its_statistics_in_float32():
     np.testing.assert_allclose(tf.cast(output, tf.float32), exact(seen, gamma, beta, "gelu"), rtol=2**-8, atol=1e-4)
 
 
-@pytest.mark.parametrize("learn_scale", [False, True])
-def test_two_replicas_normalize_by_the_global_batch(two_replicas, learn_scale):
+@pytest.mark.parametrize(("learn_scale", "share"), [(False, 4), (True, 4), (True, 5), (True, 8)])
+def test_two_replicas_normalize_by_the_global_batch(two_replicas, learn_scale, share):
     x, upstream = random_maps(8), random_maps(8, seed=1)
 
     def run(layer, inputs, slopes):
@@ -163,11 +163,11 @@ def test_two_replicas_normalize_by_the_global_batch(two_replicas, learn_scale):
     output, own, shared = run(alone, tf.constant(x), tf.constant(upstream))
     with two_replicas.scope():
         layer = BatchNormActivation(activation="gelu", momentum=0.8, learn_scale=learn_scale)
-        layer.build((4, *x.shape[1:]))
+        layer.build((None, *x.shape[1:]))
 
     def part(values):
         return two_replicas.experimental_distribute_values_from_function(
-            lambda context: tf.constant(np.split(values, 2)[context.replica_id_in_sync_group])
+            lambda context: tf.constant(np.split(values, [share])[context.replica_id_in_sync_group])
         )
 
     step = tf.function(lambda inputs, slopes: two_replicas.run(lambda a, b: run(layer, a, b), args=(inputs, slopes)))

@@ -130,6 +130,9 @@ def test_the_training_error_of_a_change_moves_by_quarters(root):
     assert "| change | seeds | epoch 1 | epoch 2 |" in page
     assert "| no response normalization | 1 | −3.00 | +2.00 |" in page
     assert "no dropout" not in page
+    note(root, "without_lrn", 2)  # did not train
+    page = rendered(root, page)
+    assert "| no response normalization | 1; did not train with seed 2 | −3.00 | +2.00 |" in page
 
 
 CLAIM = Claim(place="§1", text="lowers", paper=None, measure="test")
@@ -315,10 +318,10 @@ def test_the_whole_page_can_be_rendered_before_and_after_the_first_results(tmp_p
     (tmp_path / f"experiments/{EXPERIMENT}.yaml").touch()
     page = (ROOT / "docs/ablations.md").read_text()
     before = rendered(tmp_path, page)
-    assert before.count("None of these runs is kept yet.") == 2
+    assert before.count("None of these runs is kept yet.") == 3
     assert before.count("None of these changes has been run yet.") == 2
     note(tmp_path, "tanh", 1)
-    assert rendered(tmp_path, page).count("None of these runs is kept yet.") == 2
+    assert rendered(tmp_path, page).count("None of these runs is kept yet.") == 3
     write(tmp_path, run(1, range(20)), run(1, range(10), changes=LRN))
     after = rendered(tmp_path, page)
     assert "None of these runs is kept yet." not in after
