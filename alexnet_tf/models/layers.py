@@ -40,6 +40,12 @@ class DropoutDraws:
         return RandomStreams(tf.stack([self._seed, number]), tf.range(batch_size), batch_size)
 
 
+def _with_bias(maps, bias):
+    # The gradient of `bias_add` adds up in the dtype of the maps, unless oneDNN takes it over: in bfloat16, where
+    # 256 + 1 is 256, it comes out far too small. That of a plain sum adds up in float32, and costs the same.
+    return maps + bias if maps.dtype == tf.bfloat16 else tf.nn.bias_add(maps, bias)
+
+
 @keras.saving.register_keras_serializable("alexnet_tf")
 class TowerConv2D(keras.layers.Layer):
     """A convolution whose maps are spread over towers, as the paper's were over two GPUs (§3.2, figure 2).
@@ -92,7 +98,7 @@ class TowerConv2D(keras.layers.Layer):
         if self.sees == "all":
             inputs = [tf.concat(inputs, axis=-1) if len(inputs) > 1 else inputs[0]] * self.towers
         return [
-            tf.nn.bias_add(tf.nn.conv2d(maps, kernel, self.strides, padding), bias)
+            _with_bias(tf.nn.conv2d(maps, kernel, self.strides, padding), bias)
             for maps, kernel, bias in zip(inputs, kernels, biases, strict=True)
         ]
 

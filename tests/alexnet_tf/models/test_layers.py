@@ -74,6 +74,30 @@ def test_all_towers_get_gradients_from_both():
     assert all(np.any(slope) for slope in tape.gradient(output, halves))
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+def test_in_bfloat16_the_gradient_of_the_bias_adds_up_as_in_float32(compiled):
+    def gradient(dtype):
+        layer = TowerConv2D(filters=4, kernel_size=3, padding=(1, 1), towers=2, sees="own", bias=0.0, dtype=dtype)
+        maps = [tf.zeros((32, 27, 27, 2))] * 2
+        layer(maps)
+        upstream = [
+            tf.constant(np.random.default_rng(n).normal(0.1, 1.0, (32, 27, 27, 2)), tf.bfloat16) for n in (0, 1)
+        ]
+
+        def of_bias():
+            with tf.GradientTape() as tape:
+                outputs = layer(maps)
+            slopes = [tf.cast(each, output.dtype) for each, output in zip(upstream, outputs, strict=True)]
+            return tape.gradient(outputs, layer.bias.value, output_gradients=slopes)
+
+        return (tf.function(of_bias) if compiled else of_bias)(), upstream
+
+    (exact, upstream), (rounded, _) = gradient("float32"), gradient("mixed_bfloat16")
+    by_hand = np.concatenate([tf.cast(each, tf.float32).numpy().sum((0, 1, 2)) for each in upstream])  # some 2,300 each
+    np.testing.assert_allclose(exact, by_hand, rtol=1e-4)
+    np.testing.assert_allclose(rounded, by_hand, rtol=2**-8)  # one rounding
+
+
 def test_224_pixels_become_55_by_three_lines_of_zeros_at_the_end():
     layer, maps = conv(side=224, channels=3, filters=4, kernel_size=11, towers=1, sees="all", strides=4, padding=(0, 3))
     output = run(layer, maps, towers=1)
