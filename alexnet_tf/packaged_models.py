@@ -9,7 +9,7 @@ def packaged_models() -> Path:
     try:
         return Path(str(resources.files("alexnet_tf.pretrained")))
     except ModuleNotFoundError:  # a checkout that is on the path, but not installed
-        return Path(__file__).with_name("pretrained")
+        return Path(__file__).parents[1] / "results/pretrained"
 
 
 def model_names(folder: Path) -> list[str]:

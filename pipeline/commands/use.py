@@ -36,7 +36,7 @@ def command(experiment: str | None, source_folder: str | None, dry_run: bool, fo
         if source_folder is not None:
             raise click.UsageError("--source-folder: expected an EXPERIMENT beside it; `alexnet use` lists them")
         texts = {name: experiments.text_of(workspace.root, name) for name in experiments.names(workspace.root)}
-        found = [{"name": name, "about": text.splitlines()[0].lstrip("# ")} for name, text in texts.items()]
+        found = [{"name": name, "about": text.partition("\n")[0].lstrip("# ")} for name, text in texts.items()]
         if as_json:
             click.echo(json.dumps(found, indent=1))
             return

@@ -124,18 +124,17 @@ def require_no_edits(workspace: Workspace, old: str) -> None:
 
 
 def _is_experiment(root: Path, text: str) -> bool:
-    """Whether all but the section `runtime` equals an experiment, comments aside."""
+    """Whether all but the section `runtime` equals an experiment, comments aside; a broken one equals nothing."""
+    content = _without_runtime(text)
+    return content is not None and any(_without_runtime(text_of(root, name)) == content for name in names(root))
+
+
+def _without_runtime(text: str) -> dict[str, Any] | None:
     try:
         content = parse(text, PARAMS_FILE)
-        for name in names(root):
-            known = parse(text_of(root, name), name)
-            if {k: v for k, v in known.items() if k != "runtime"} == {
-                k: v for k, v in content.items() if k != "runtime"
-            }:
-                return True
-    except (ConfigError, AttributeError):
-        return False
-    return False
+    except ConfigError:
+        return None
+    return {key: value for key, value in content.items() if key != "runtime"} if isinstance(content, dict) else None
 
 
 def difference(old: str, new: str, name: str) -> list[str]:

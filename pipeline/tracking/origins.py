@@ -98,7 +98,8 @@ def _command(experiment: str, changes: Mapping[str, Any], variant: str, source: 
         variant: The variant.
         source: `download.source`; FOLDER is where images are that nothing downloads.
     """
-    sets = "".join(f" -S '{key}={json.dumps(value)}'" for key, value in changes.items())
+    words = (f"{key}={json.dumps(value)}".replace("'", "'\\''") for key, value in changes.items())
+    sets = "".join(f" -S '{word}'" for word in words)  # quoted for a shell, always, so that equal runs read alike
     run = f"dvc exp run{sets}" if sets else "dvc repro"
     folder = " --source-folder FOLDER" if source in _NOT_DOWNLOADED else ""
     return f"alexnet use {experiment}{folder} && {run} evaluate@{variant}"

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from alexnet_tf.errors import AlexNetError
-from pipeline.config.local_params import carry
 from pipeline.environment.git import check_out
 from pipeline.environment.processes import run_module
 from pipeline.environment.workspace import Workspace
@@ -19,8 +18,6 @@ def clean_folder(
     workspace: Workspace, commit: str, source_folder: str | None, *, keep: bool, say: Callable[[str], None]
 ) -> Iterator[Path]:
     """Make a folder of a commit's files; data sets are seen from there as from here.
-
-    params.local.yaml goes along, as it is no file of the commit.
 
     Args:
         workspace: Whose commit.
@@ -34,7 +31,6 @@ def clean_folder(
     folder = Path(tempfile.mkdtemp(prefix=f"{commit[:12]}-", dir=place))  # two may run side by side
     try:
         check_out(workspace.root, commit, folder)
-        carry(workspace.home, folder)
         source = Path(source_folder or "/").expanduser()
         if not source.is_absolute() and (workspace.home / source).exists() and not (folder / source).exists():
             (folder / source).parent.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,8 @@ from alexnet_tf.errors import AlexNetError, ConfigError
 from alexnet_tf.nearest import nearest
 from pipeline.config.experiments import text_of
 from pipeline.config.load import PARAMS_FILE, Config, check, load
+from pipeline.config.local_params import carry
+from pipeline.config.schema import RuntimeParams
 from pipeline.environment.dotted import numbers
 from pipeline.environment.git import committed, has_object, require_working, uncommitted_changes
 from pipeline.environment.provenance import COMMIT, machine, provenance_tags, this_machine
@@ -50,6 +52,7 @@ def verify(
             f"verify: the committed {LOCK_FILE} has no outputs of {', '.join(missing)}; `dvc repro` and commit it"
         )
     with clean_folder(workspace, commit, config.runtime.source_folder, keep=keep, say=say) as folder:
+        carry(workspace.home, folder)
         if address:
             _bring_inputs(workspace, folder, wanted[0], config)
         rerun(folder, [item.address for item in wanted])
@@ -143,9 +146,8 @@ def verify_result(
     with clean_folder(workspace, commit, None, keep=keep, say=say) as folder:
         experiment = parse(text_of(folder, result.experiment), result.experiment)
         params, _ = with_overrides(experiment, [f"{key}={json.dumps(to)}" for key, to in result.changes.items()])
-        params["runtime"] = json.loads(runtime.model_dump_json())
-        if runtime.source_folder:
-            params["runtime"]["source_folder"] = str(workspace.located(runtime.source_folder))
+        theirs = parse((folder / PARAMS_FILE).read_text(encoding="utf-8"), PARAMS_FILE)["runtime"]
+        params["runtime"] = runtime_of_another_version(theirs, workspace, runtime)
         (folder / PARAMS_FILE).write_text(json.dumps(params, indent=1), encoding="utf-8")  # JSON is YAML
         # Without the tag, the run had TensorFlow's own choice for its processor; so has its commit.
         onednn = result.row["tags"].get("env.onednn")
@@ -165,6 +167,22 @@ def verify_result(
     here, there = this_machine(workspace.root) | {"env.onednn": onednn}, machine(result.row["tags"])
     here = {name: word for name, word in here.items() if word is not None}
     return Certificate(result.path, commit, False, tolerance, outputs, here, claimed_on=there)
+
+
+def runtime_of_another_version(
+    theirs: Mapping[str, Any], workspace: Workspace, runtime: RuntimeParams
+) -> dict[str, Any]:
+    """Return what is set here for code that may know fewer keys, or others.
+
+    Args:
+        theirs: The section `runtime` of that version's params.yaml.
+        workspace: Where a relative `source_folder` begins.
+        runtime: As it is here.
+    """
+    own = runtime.model_dump(mode="json")
+    if runtime.source_folder:
+        own["source_folder"] = str(workspace.located(runtime.source_folder))
+    return {key: own.get(key, value) for key, value in theirs.items()}
 
 
 def _commit(workspace: Workspace, result: Result) -> str:

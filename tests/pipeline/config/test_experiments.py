@@ -186,5 +186,15 @@ def test_an_invalid_experiment_is_not_taken(here):
     assert (here / "params.yaml").read_text() == stub_stages.TEXT
 
 
+@pytest.mark.parametrize("broken", ["", "a: [", "- 1"])
+def test_a_broken_experiment_keeps_no_other_from_being_used(here, broken):
+    (here / "experiments/a_draft.yaml").write_text(broken)  # before the others
+    listed = _use()
+    assert listed.exit_code == 0, listed.output
+    assert f"a_draft: {broken}" in listed.output
+    assert _use("other").exit_code == 0  # params.yaml is `stub`, which has no edits to lose
+    assert (here / "params.yaml").read_text() == OTHER
+
+
 def test_without_a_name_the_experiments_are_listed(here):
     assert "stub: EXPERIMENT stub: for tests" in _use().output

@@ -1,6 +1,10 @@
 """What a row is of: its data set, its name, its command and its description."""
 
+import json
+import shlex
+
 import pytest
+from made_results import made
 from stub_stages import ROOT
 
 from pipeline.environment.yaml_file import parse
@@ -55,6 +59,13 @@ def test_what_differs_is_told_from_params_yaml_and_another_profile_is_one_change
         "alexnet use sample && dvc exp run -S 'seed=4' -S 'variants.faithful.profile=\"paper\"' evaluate@faithful"
     )
     assert origins.origin_tags(ROOT, "# mine", changed, "faithful") == {}
+
+
+def test_a_command_can_be_pasted_into_a_shell_whatever_words_it_has():
+    classes = ["jack-o'-lantern", 'a "b"', "$HOME"]
+    result = made("sample", "faithful", changes={"download.subset.classes": classes})
+    words = shlex.split(result.command.rpartition("&& ")[2])
+    assert words == ["dvc", "exp", "run", "-S", f"download.subset.classes={json.dumps(classes)}", "evaluate@faithful"]
 
 
 def test_where_no_override_brings_it_back_there_is_no_command():

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.config.load import load
 from pipeline.stages.lock import Lock
-from pipeline.verify.verify import _before
+from pipeline.verify.verify import _before, runtime_of_another_version
 
 METRICS = {
     "faithful": {"train": {"best_epoch": 2}, "evaluate": {"center": {"top1_error": 0.25}}},
@@ -53,6 +53,13 @@ def claimed(workspace):
         return before() if before else "nothing to claim"
 
     return claimed
+
+
+def test_another_version_of_the_code_gets_the_keys_that_it_knows(workspace):
+    runtime = load(workspace.root).runtime.model_copy(update={"source_folder": "images", "beam_workers": 3})
+    theirs = {"source_folder": "data/sources", "beam_workers": 0, "given_up_since": 7}
+    sent = runtime_of_another_version(theirs, workspace, runtime)
+    assert sent == {"source_folder": str(workspace.home / "images"), "beam_workers": 3, "given_up_since": 7}
 
 
 TEXT = json.dumps(METRICS, indent=1) + "\n"
