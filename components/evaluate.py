@@ -138,19 +138,12 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     _draw(outputs.report, evaluated, classifier, split, metrics)
     _write_gallery(outputs.report, evaluated, classifier, split, near)
 
-    for view in tables.VIEWS:
-        runtime.tracker.metrics({f"test/{name}_{view}": value for name, value in _without_intervals(metrics[view])})
-    for group, numbers in others.items():
-        runtime.tracker.metrics({f"test/{group}/{name}": value for name, value in _without_intervals(numbers)})
-    runtime.tracker.metrics({"cost/seconds": seconds, "cost/images_per_second": split.num_examples / seconds})
+    # The errors are in metrics.json, which the tracker reads.
+    runtime.tracker.metrics({"cost/images_per_second": split.num_examples / seconds})
     runtime.tracker.tags({"devices": ", ".join(strategy.extended.worker_devices)})
     for path in sorted(outputs.report.iterdir()):
         runtime.tracker.artifact(path, folder="evaluation")
     return _found(metrics)
-
-
-def _without_intervals(numbers: dict[str, float]) -> list[tuple[str, float]]:
-    return [(name, value) for name, value in numbers.items() if not name.endswith(("_low", "_high"))]
 
 
 def _found(metrics: dict[str, Any]) -> str:

@@ -43,7 +43,7 @@ class Tracker(Protocol):
         ...
 
     def artifact(self, path: Path, *, folder: str = "") -> None:
-        """Keep a copy of a file or folder with the run."""
+        """Keep a copy of a file with the run, in a folder of its artifacts."""
         ...
 
 

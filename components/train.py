@@ -104,8 +104,6 @@ class Params(StageParams):
 
 def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> str:
     """Train, and write the model and its history."""
-    import tensorflow as tf
-
     from alexnet_tf.devices.precision import BITS, arithmetic, choose_precision
     from alexnet_tf.devices.strategy import (
         make_training_strategy,
@@ -167,7 +165,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
         # The first epoch here also pays for compiling the step; with more than one it is left out.
         usual = reporter.epoch_seconds[1:] or reporter.epoch_seconds
         runtime.tracker.metrics({"cost/seconds_per_epoch": stats.median(usual)})
-    runtime.tracker.tags({"devices": ", ".join(strategy.extended.worker_devices), "tensorflow": tf.__version__})
+    runtime.tracker.tags({"devices": ", ".join(strategy.extended.worker_devices)})
 
     assign_arrays(training.model, result.weights, source="the training")
     write_classifier(outputs.model, Classifier(training.model, views, tuple(train.class_names), training.precision))

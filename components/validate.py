@@ -121,7 +121,8 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     (outputs.report / "anomalies.pbtxt").write_text(text_format.MessageToString(findings), encoding="utf-8")
     runtime.tracker.metrics({"anomalies": len(anomalies), "errors": len(errors)})
     if errors:
-        runtime.tracker.artifact(outputs.report)
+        for path in sorted(outputs.report.iterdir()):
+            runtime.tracker.artifact(path, folder="validation")
         write_whole(failed, html)
         raise DataError(_unfit(errors, f"{failed.parent.name}/{failed.name}"))
     write_json(outputs.verdict, {"verdict": verdict})

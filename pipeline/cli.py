@@ -31,7 +31,7 @@ _HELP = f"""AlexNet (2012) as a pipeline: one command per stage, and commands to
 
 `dvc repro` runs all stages that are out of date. Each stage can also be run by hand.
 
-{example("alexnet doctor" + chr(10) + "dvc repro" + chr(10) + "alexnet report")}"""
+{example("alexnet doctor", "dvc repro", "alexnet report")}"""
 
 
 class Group(click.Group):

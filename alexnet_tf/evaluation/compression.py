@@ -2,15 +2,15 @@
 
 from typing import Any
 
+import ml_dtypes
 import numpy as np
-import tensorflow as tf
 
 from alexnet_tf.evaluation.evaluate import Evaluated
 
 
 def rounded_to_bfloat16(array: np.ndarray) -> np.ndarray:
     """Return float32 values of which the low 16 bits are zero: stored as bfloat16, they take half the room."""
-    return tf.cast(tf.cast(array, tf.bfloat16), tf.float32).numpy()
+    return array.astype(ml_dtypes.bfloat16).astype(np.float32)
 
 
 def compressed(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

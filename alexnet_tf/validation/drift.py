@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
-from alexnet_tf.validation.anomalies import Anomaly, some, worst_first
+from alexnet_tf.validation.anomalies import IMAGES_KEPT, Anomaly, some, worst_first
 from alexnet_tf.validation.survey import Survey
 
 
@@ -96,7 +96,14 @@ def _range(split: str, feature: str, values: np.ndarray, low: float, high: float
     text = f"{split}: expected images whose {feature} is {expected} as in the reference schema, found "
     text += f"{len(rows)} of {values[rows].min():g} to {values[rows].max():g}."
     return [
-        Anomaly(f"{feature}_out_of_range", split, "WARNING", text, "size", tuple((split, int(r)) for r in rows[:20]))
+        Anomaly(
+            f"{feature}_out_of_range",
+            split,
+            "WARNING",
+            text,
+            "size",
+            tuple((split, int(r)) for r in rows[:IMAGES_KEPT]),
+        )
     ]
 
 

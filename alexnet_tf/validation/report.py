@@ -172,8 +172,7 @@ def _row(split: str, content: Mapping[str, Any]) -> str:
 def _section(finding: ImageFinding, surveys: Mapping[str, Survey], read: Callable[[Place], bytes]) -> str:
     figures = "".join(_figure(place, surveys, read(place)) for place in finding.images[:PER_FINDING])
     label = f'<span class="{finding.severity}">{finding.severity}</span> ' if finding.severity else ""
-    more = len(finding.images) - PER_FINDING
-    shown = f" The first {PER_FINDING} images are shown, {more:,} are not." if more > 0 else ""
+    shown = f" The first {PER_FINDING} images are shown." if len(finding.images) > PER_FINDING else ""
     return (
         f"<section><h2>{label}{escape(finding.title)}</h2><p>{escape(finding.text)}{shown}</p>"
         f'<div class="images">{figures}</div></section>'

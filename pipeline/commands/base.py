@@ -88,6 +88,6 @@ def say(message: str, *, error: bool = False) -> None:
         click.echo(prefix + message, err=True)
 
 
-def example(text: str) -> str:
+def example(*lines: str) -> str:
     """Write the examples at the end of a command's help, one a line."""
-    return "\b\nExample:\n" + "\n".join(f"  {line}" for line in text.splitlines())
+    return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)

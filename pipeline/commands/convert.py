@@ -12,7 +12,7 @@ _HELP = f"""Convert every image in SOURCE to a square of SIZE pixels at the same
 The shorter side is scaled to SIZE and the centre is cropped. DESTINATION can then replace SOURCE; it is smaller and
 faster to read. After an interruption, the same command continues.
 
-{example("alexnet convert ~/imagenet ~/imagenet256" + chr(10) + "alexnet convert photos squares --size 128")}"""
+{example("alexnet convert ~/imagenet ~/imagenet256", "alexnet convert photos squares --size 128")}"""
 
 
 @click.command("convert", cls=Command, help=_HELP, short_help="Convert a folder of images to squares.")

@@ -13,7 +13,7 @@ These are the tables of README.md and of pages of docs/, docs/paper.md, docs/pro
 figure 1 and the figure of the ablations, the code files of each stage in dvc.yaml, and the copies in
 pipeline/project/files. `make docs` also renders the pages of benchmarks/.
 
-{example("alexnet docs" + chr(10) + "alexnet docs --check")}"""
+{example("alexnet docs", "alexnet docs --check")}"""
 
 
 @click.command("docs", cls=Command, help=_HELP, short_help="Render the pages that depend on results and code.")

@@ -11,7 +11,7 @@ _HELP = f"""Make a project for your own images in FOLDER, which `dvc repro` runs
 The images are in one folder for each class, in train/, val/ and test/ or without these. FOLDER gets params.yaml,
 dvc.yaml, a README and DVC's files.
 
-{example("alexnet init flowers --source-folder ~/pictures/flowers" + chr(10) + "cd flowers" + chr(10) + "dvc repro")}"""
+{example("alexnet init flowers --source-folder ~/pictures/flowers", "cd flowers", "dvc repro")}"""
 
 
 @click.command("init", cls=Command, help=_HELP, short_help="Make a project for your own images, outside a clone.")

@@ -8,7 +8,7 @@ from pipeline.commands.base import Command, as_json, example, overrides
 
 _HELP = f"""Check params.yaml and print it with the values of its profiles.
 
-{example("alexnet params -S variants.faithful.profile=paper" + chr(10) + "alexnet params --schema")}"""
+{example("alexnet params -S variants.faithful.profile=paper", "alexnet params --schema")}"""
 
 
 @click.command("params", cls=Command, help=_HELP, short_help="Check params.yaml and print its resolved values.")

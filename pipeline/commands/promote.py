@@ -35,16 +35,17 @@ def command(variant: str) -> None:
 
     workspace, config = workspace_and_config()
     item = config.item("export", variant)
-    export, evaluation = workspace.root / "exports" / variant, workspace.root / "reports/evaluate" / variant
+    judged_by = item.inputs()["evaluation"]
+    export, evaluation = workspace.root / item.outputs()["export"], workspace.root / judged_by
     _require_blessed(export, evaluation, variant)
-    judged = read_lock(workspace.root).inputs(item).get(f"reports/evaluate/{variant}")
+    judged = read_lock(workspace.root).inputs(item).get(judged_by)
     if judged and judged != dvc_md5(evaluation):
         raise AlexNetError(_OTHER_EVALUATION.format(variant=variant))
     # Not by the stage's fingerprint: the champions are among its inputs, and one of them is about to change.
     found = locked_stage(read_lock(workspace.root), item)
     made_by = {"dvc.stage": found["stage"], **found["outs"]} if found else {}
     click.echo(register(workspace.home, export, variant, "champion", made_by))
-    target = workspace.root / "results/champions" / variant
+    target = workspace.root / item.inputs()["champions"] / variant
     _replace(target, evaluation)
     place = target.relative_to(workspace.root)
     click.echo(f"{place}: commit it; from the next `dvc repro` on, export@{variant} is compared with this model")

@@ -21,7 +21,7 @@ revision's metrics.json, without the paired test. With --json no page is written
 Without --rev the last lines say whether the run came out as expected: bit-identical to the committed run, or with
 errors in the range of the committed run and the kept results with the same parameters. If not, the exit code is 1.
 
-{example("alexnet report" + chr(10) + "alexnet report --rev HEAD~1 --rev brave-exp")}"""
+{example("alexnet report", "alexnet report --rev HEAD~1 --rev brave-exp")}"""
 
 
 @click.command("report", cls=Command, help=_HELP, short_help="Print the comparison; write reports/report.html.")

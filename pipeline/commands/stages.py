@@ -171,7 +171,7 @@ def _register(workspace: "Workspace", config: "Config", item: Item) -> None:
     from pipeline.tracking.model_registry import register
 
     variant, identity = item.key, fingerprint(workspace.root, item, config.params[item.address])
-    folder = workspace.root / "exports" / variant
+    folder = workspace.root / item.outputs()["export"]
     if not json.loads((folder / "blessing.json").read_text(encoding="utf-8"))["blessed"]:
         return
     place = f"the model is in exports/{variant}/saved_model"

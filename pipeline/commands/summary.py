@@ -13,7 +13,7 @@ from pipeline.commands.base import Command, as_json, example, overrides
 
 _HELP = f"""Print the layers of a variant with output shapes, parameters and multiply-adds per image.
 
-{example("alexnet summary faithful" + chr(10) + "alexnet summary optimized --num-classes 1000")}"""
+{example("alexnet summary faithful", "alexnet summary optimized --num-classes 1000")}"""
 
 
 @click.command("summary", cls=Command, help=_HELP, short_help="Print the layers of a variant as a table.")

@@ -9,7 +9,7 @@ from pipeline.commands.base import Command, as_json, example, say
 
 _HELP = f"""Bring MLflow up to date with this repository.
 
-{example("alexnet track rebuild" + chr(10) + "alexnet track sync" + chr(10) + "alexnet track import results")}"""
+{example("alexnet track rebuild", "alexnet track sync", "alexnet track import results")}"""
 _SYNC_HELP = f"""Send records that the tracking server did not accept, for example while it was down.
 
 They stay in .alexnet/spool until MLflow has them.
@@ -39,7 +39,7 @@ _IMPORT_HELP = f"""Add the results in FOLDER, by default results/ of the reposit
 
 Runs that are already there are not changed, so the command can be repeated.
 
-{example("alexnet track import results" + chr(10) + "alexnet ui")}"""
+{example("alexnet track import results", "alexnet ui")}"""
 
 
 @click.group("track", help=_HELP, short_help="Complete the runs in MLflow; keep and import results.")

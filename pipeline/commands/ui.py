@@ -13,7 +13,7 @@ _HELP = f"""Serve MLflow's pages on this machine until Ctrl-C, and open the comp
 Other machines cannot reach the pages; from there, forward the port with the printed ssh command. If MLFLOW_TRACKING_URI
 names a server, its address is printed and nothing is started.
 
-{example("alexnet ui" + chr(10) + "alexnet ui --port 5001 --no-browser")}"""
+{example("alexnet ui", "alexnet ui --port 5001 --no-browser")}"""
 
 
 @click.command("ui", cls=Command, help=_HELP, short_help="Open MLflow with all runs.")

@@ -12,7 +12,7 @@ _HELP = f"""Make experiments/EXPERIMENT.yaml the active params.yaml and print th
 
 Without EXPERIMENT, list them. The folder of data sets is kept in params.local.yaml, which Git ignores.
 
-{example("alexnet use cifar10" + chr(10) + "alexnet use imagenette --source-folder ~/datasets --dry-run")}"""
+{example("alexnet use cifar10", "alexnet use imagenette --source-folder ~/datasets --dry-run")}"""
 
 
 @click.command("use", cls=Command, help=_HELP, short_help="Make an experiment the active params.yaml.")

@@ -48,7 +48,7 @@ Errors are fractions, so a tolerance of 0.05 is five percentage points.
 
 The exit code is 1 for `not reproduced`, else 0.
 
-{example(chr(10).join(_EXAMPLES))}"""
+{example(*_EXAMPLES)}"""
 
 
 @click.command("verify", cls=Command, help=_HELP, short_help="Rerun committed results and compare every output.")

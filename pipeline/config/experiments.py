@@ -177,11 +177,11 @@ def changes_of(root: Path, experiment: str, variant: str, content: Mapping[str, 
     A profile's values are those of the profile that `content` names, so another profile is one change. Of `images` only
     the entry counts that the variant is fed.
     """
-    text = (root / "experiments" / f"{experiment}.yaml").read_text(encoding="utf-8")
+    file = parse(text_of(root, experiment), experiment)
     own = content["variants"][variant]
     profile, fed = own.get("profile"), own.get("images")
-    active, original = (_of_variant(each, variant, profile, fed) for each in (content, parse(text, experiment)))
-    named = parse(text, experiment)["variants"].get(variant, {}).get("profile")
+    active, original = (_of_variant(each, variant, profile, fed) for each in (content, file))
+    named = file["variants"].get(variant, {}).get("profile")
     original |= {f"variants.{variant}.profile": named} if named else {}
     return {key: value for key, value in active.items() if key not in original or original[key] != value}
 

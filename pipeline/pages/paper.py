@@ -1,9 +1,7 @@
 """Renders docs/paper.md from docs/paper.yaml, and from what came out of the ablations that it names: `make docs`."""
 
-import importlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import reduce
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -96,17 +94,6 @@ def _with_verdicts(row: Row, rungs: Sequence[RungOutcome]) -> Row:
     if status == "not attempted" and any(each.seeds or each.lost for each in rungs):
         status = "scaled" if all(len(each.seeds + each.lost) >= LEAST_SEEDS for each in rungs) else "begun"
     return row.model_copy(update={"ours": ours, "status": status})
-
-
-def resolved(symbol: str) -> object:
-    """Import what `module:name` names.
-
-    Raises:
-        ImportError: There is no such module.
-        AttributeError: The module has no such name.
-    """
-    module, _, names = symbol.partition(":")
-    return reduce(getattr, names.split("."), importlib.import_module(module))
 
 
 def render(rows: Mapping[Table, Mapping[int, Row]]) -> str:

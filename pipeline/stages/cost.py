@@ -1,6 +1,6 @@
 """What a run of a stage costs, and on which machine: it differs from run to run, so no output has it.
 
-It is one JSON file a run in the scratch folder: `{"cost": {...}, "machine": {...}}`, in older ones the costs alone.
+It is one JSON file a run in the scratch folder: `{"cost": {...}, "machine": {...}}`.
 """
 
 import json
@@ -55,12 +55,11 @@ def timings_path(folder: Path, item: Item, fingerprint: str) -> Path:
 
 def read_timings(folder: Path, item: Item, fingerprint: str) -> dict[str, float]:
     """Read the costs of one run; empty where it did not run on this machine."""
-    content = _content(folder, item, fingerprint)
-    return content.get("cost", content)
+    return _content(folder, item, fingerprint).get("cost", {})
 
 
 def read_machine(folder: Path, item: Item, fingerprint: str) -> dict[str, str]:
-    """Read the versions and the machine of one run; empty where it did not run here, or before they were written."""
+    """Read the versions and the machine of one run; empty where it did not run here."""
     return _content(folder, item, fingerprint).get("machine", {})
 
 

@@ -27,7 +27,7 @@ def fingerprint(root: Path, item: Item, params: StageParams) -> str:
     code = code_root(root)
     made_from = {
         "stage": item.stage.name,
-        "params": json.loads(params.model_dump_json()),
+        "params": params.model_dump(mode="json"),
         "inputs": {field: content_digest(root / path) for field, path in item.inputs().items()},
         "code": {path: _file_digest(code / path) for path in item.stage.code(code) if (code / path).is_file()},
     }

@@ -1,6 +1,6 @@
 """Puts an export into MLflow's model registry.
 
-    python -m pipeline.tracking.model_registry HOME EXPORT VARIANT ALIAS FINGERPRINT
+    python -m pipeline.tracking.model_registry HOME EXPORT VARIANT ALIAS TAGS_AS_JSON
 
 A process of its own, as MLflow's import and a slow server must not hold up the command that starts it. Each
 variant is a registered model `alexnet-VARIANT`; `challenger` is the newest blessed version, `champion` the one
@@ -15,7 +15,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from alexnet_tf.errors import AlexNetError
 from pipeline.environment.processes import run_module
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from pipeline.tracking.mlflow_client import Runs
 
-ALIASES = ("challenger", "champion")
+Alias = Literal["challenger", "champion"]
 _DIGEST = "export.sha256"
 _MAX_SECONDS = 300.0
 _MAX_DESCRIPTION = 5000
@@ -42,14 +42,14 @@ _DEFAULTS = {
 }
 
 
-def register(home: Path, folder: Path, variant: str, alias: str, made_by: Mapping[str, str]) -> str:
+def register(home: Path, folder: Path, variant: str, alias: Alias, made_by: Mapping[str, str]) -> str:
     """Register an export under an alias, in a process of its own.
 
     Args:
         home: The folder of the tracking store.
         folder: `exports/VARIANT`, blessed.
         variant: Names the registered model.
-        alias: One of `ALIASES`.
+        alias: Which.
         made_by: Tags of the stage run that made the export, by which it is found; empty where they are not known.
 
     Returns:

@@ -32,7 +32,7 @@ def stage_entry(workspace: Workspace, item: Item, config: Config, identity: str)
     return {
         "name": item.address,
         "fingerprint": identity,
-        "params": words(json.loads(config.params[item.address].model_dump_json())),
+        "params": words(config.params[item.address].model_dump(mode="json")),
         "tags": tags | {"dvc.stage": item.address} | provenance_tags(workspace.root),
     }
 

@@ -17,14 +17,10 @@ from pipeline.environment.workspace import Workspace
 from pipeline.stages.cost import cost_metrics, read_timings, timings_path
 from pipeline.stages.fingerprint import fingerprint
 from pipeline.stages.lock import Lock, read_lock
-from pipeline.stages.table import Item
+from pipeline.stages.table import STAGES, Item
 from pipeline.tracking.spool import StageDescription
 
-HEADLINES = {  # stage -> the file with its numbers, and their prefix on the row
-    "train": ("reports/train/{variant}/metrics.json", "train"),
-    "evaluate": ("reports/evaluate/{variant}/metrics.json", "test"),
-}
-_HISTORY = "reports/train/{variant}/history.csv"
+_HEADLINES = {"train": "train", "evaluate": "test"}  # stage -> prefix, on the row, of the numbers in its metrics.json
 
 
 def earlier_stage(workspace: Workspace, item: Item, config: Config) -> StageDescription | None:
@@ -59,9 +55,9 @@ def current_stage(workspace: Workspace, item: Item, config: Config) -> StageDesc
         **_described(workspace, item, identity),
         "remake": {
             "time": _modified(workspace.root / next(iter(item.outputs().values()))),
-            "params": words(json.loads(config.params[item.address].model_dump_json())),
+            "params": words(config.params[item.address].model_dump(mode="json")),
             "tags": {f"dvc.dep.{path}": digest for path, digest in inputs.items()} | {"dvc.stage": item.address},
-            "curves": _curves(workspace.root / item.fill(_HISTORY)) if item.stage.name == "train" else [],
+            "curves": _curves(workspace.root / item.outputs()["report"]) if item.stage.name == "train" else [],
             "cost": read_timings(workspace.timings, item, identity),
             "reports": [str(workspace.root / path) for path in item.outputs().values() if path.startswith("reports/")],
         },
@@ -90,11 +86,10 @@ def _out_tags(lock: Lock, item: Item) -> dict[str, str]:
 
 def headline_metrics(root: Path, item: Item) -> dict[str, float]:
     """Read the numbers of a stage that belong on its variant's row, by their names there."""
-    if item.stage.name not in HEADLINES:
+    if (prefix := _HEADLINES.get(item.stage.name)) is None:
         return {}
-    path, prefix = HEADLINES[item.stage.name]
     try:
-        content = json.loads((root / item.fill(path)).read_text(encoding="utf-8"))
+        content = json.loads((root / item.outputs()["report"] / "metrics.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return {f"{prefix}/{name}": value for name, value in numbers(content).items()}
@@ -103,14 +98,15 @@ def headline_metrics(root: Path, item: Item) -> dict[str, float]:
 def headline_prefix(address: str, path: str) -> str | None:
     """Prefix, on a variant's row, of the numbers in an output's metrics.json; None where it has none of them."""
     stage, _, variant = address.partition("@")
-    file, prefix = HEADLINES.get(stage, ("", ""))
-    return prefix if file.format(variant=variant) == f"{path}/metrics.json" else None
+    if stage in _HEADLINES and STAGES[stage].outputs["report"].format(variant=variant) == path:
+        return _HEADLINES[stage]
+    return None
 
 
-def _curves(history: Path) -> list[dict[str, Any]]:
+def _curves(report: Path) -> list[dict[str, Any]]:
     """Read the numbers of each epoch, under the names that training gives them in MLflow."""
     try:
-        with history.open(newline="", encoding="utf-8") as file:
+        with (report / "history.csv").open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
     except OSError:
         return []

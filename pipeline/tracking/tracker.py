@@ -115,13 +115,10 @@ class SpoolTracker:
         self._record({"event": "tags", "values": {name: str(value) for name, value in values.items()}})
 
     def artifact(self, path: Path, *, folder: str = "") -> None:
-        """Keep a copy of a file or folder; files over 50 MB stay where they are."""
+        """Keep a copy of a file; one over 50 MB stays where it is."""
         try:
-            for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-                if not file.is_file() or file.stat().st_size > _MAX_ARTIFACT_BYTES:
-                    continue
-                inside = file.parent.relative_to(path.parent).as_posix() if path.is_dir() else "."
-                self._keep(file, "/".join(part for part in (folder, inside) if part not in ("", ".")))
+            if path.stat().st_size <= _MAX_ARTIFACT_BYTES:
+                self._keep(path, folder)
         except OSError as error:
             self._give_up(error)
 

@@ -4,13 +4,14 @@ import importlib
 import inspect
 import subprocess
 import sys
+from functools import reduce
 from types import SimpleNamespace
 
 import pytest
 from pydantic import ValidationError
 
 from pipeline.pages import paper
-from pipeline.pages.paper import Row, ledger, render, resolved
+from pipeline.pages.paper import Row, ledger, render
 from pipeline.results.rungs import read_rungs
 
 
@@ -21,6 +22,12 @@ def rows(root):
 
 def every(rows):
     return [row for table in rows.values() for row in table.values()]
+
+
+def resolved(symbol):
+    """What `module:name` names."""
+    module, _, names = symbol.partition(":")
+    return reduce(getattr, names.split("."), importlib.import_module(module))
 
 
 def test_every_claim_and_every_difference_has_its_row(rows):

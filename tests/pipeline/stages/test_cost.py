@@ -1,5 +1,5 @@
 from components.interfaces import SilentTracker
-from pipeline.stages.cost import CostTracker, Meter, read_machine, read_timings, timings_path
+from pipeline.stages.cost import CostTracker, Meter, read_machine, read_timings
 from pipeline.stages.table import STAGES, items
 
 
@@ -13,11 +13,9 @@ def test_a_run_costs_what_earlier_processes_spent_on_it_too():
     assert 2000 <= meter.read()["cpu_seconds"] < 2060
 
 
-def test_the_machine_is_kept_with_the_cost_and_older_files_have_the_cost_alone(tmp_path):
+def test_the_machine_is_kept_with_the_cost(tmp_path):
     [item] = items(STAGES["download"], {})
     Meter().write(tmp_path, item, "abc", {"host.cpus": "2"})
     assert read_machine(tmp_path, item, "abc") == {"host.cpus": "2"}
     assert read_timings(tmp_path, item, "abc").keys() == {"wall_seconds", "cpu_seconds", "peak_memory_bytes"}
-    timings_path(tmp_path, item, "older").write_text('{"wall_seconds": 1.5}')
-    assert (read_timings(tmp_path, item, "older"), read_machine(tmp_path, item, "older")) == ({"wall_seconds": 1.5}, {})
     assert (read_timings(tmp_path, item, "none"), read_machine(tmp_path, item, "none")) == ({}, {})
