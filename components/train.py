@@ -25,6 +25,7 @@ Fails when:
 
 import statistics as stats
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,6 +47,7 @@ if TYPE_CHECKING:  # TensorFlow takes seconds to import
     from alexnet_tf.data.record_dataset import RecordDataset
     from alexnet_tf.models.views import Views
     from alexnet_tf.training.loop import TrainingResult
+    from alexnet_tf.training.step import TrainStep
 
 
 @dataclass(frozen=True)
@@ -154,17 +156,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
         if runtime.fresh:
             loop.forget()
         result = loop.run()
-    if result.steps_here:
-        images = result.steps_here * params.training.global_batch_size
-        seconds = time.perf_counter() - started
-        checkpoints = {"cost/checkpoint_share": result.checkpoint_seconds / seconds}
-        runtime.tracker.metrics({"cost/images_per_second": images / seconds} | checkpoints)
-    if result.steps_here < training.total_steps:  # for whoever sums up what the run has cost
-        runtime.tracker.metrics({f"cost/earlier_{name}": value for name, value in asdict(result.earlier).items()})
-    if reporter.epoch_seconds:
-        # The first epoch here also pays for compiling the step; with more than one it is left out.
-        usual = reporter.epoch_seconds[1:] or reporter.epoch_seconds
-        runtime.tracker.metrics({"cost/seconds_per_epoch": stats.median(usual)})
+    runtime.tracker.metrics(_costs(result, training, time.perf_counter() - started, reporter.epoch_seconds))
     runtime.tracker.tags({"devices": ", ".join(strategy.extended.worker_devices)})
 
     assign_arrays(training.model, result.weights, source="the training")
@@ -172,6 +164,20 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     _write_report(outputs.report, result, BITS[training.precision])
     runtime.tracker.artifact(outputs.report / "history.csv", folder="training")
     return _found(result)
+
+
+def _costs(result: "TrainingResult", made: "TrainStep", seconds: float, epochs: Sequence[float]) -> dict[str, float]:
+    """Name what the steps of this process cost, and of a resumed training those before."""
+    found = {}
+    if result.steps_here:
+        images = result.steps_here * made.recipe.global_batch_size
+        found["cost/images_per_second"] = images / seconds
+        found["cost/checkpoint_share"] = result.checkpoint_seconds / seconds
+    if result.steps_here < made.total_steps:  # for whoever sums up what the run has cost
+        found |= {f"cost/earlier_{name}": value for name, value in asdict(result.earlier).items()}
+    if epochs:  # the first one here also pays for compiling the step; with more than one it is left out
+        found["cost/seconds_per_epoch"] = stats.median(epochs[1:] or epochs)
+    return found
 
 
 def _open_splits(inputs: Inputs) -> "tuple[RecordDataset, RecordDataset]":
