@@ -35,6 +35,7 @@ From the text, in `paper`:
 | 3.3 | N, the number of kernels in the layer | the window stops at the end of a tower | as the 2012 code; `lrn_scope: layer` crosses |
 | 4.1 | λ of the covariance, unit unnamed | of pixels from 0 to 1 | on 0..255 λ is 255² times as large, and the noise 255 times, relative to the pixels |
 | 5 | the rate divided by hand | after `patience_epochs` without a better validation error | a rule is reproducible |
+| 5 | trained on all 1.2 million training images; the rate follows the error of the validation images | in every profile, a part of `train` is held out for that (`download.validation_share`: a hundredth in imagenet2012.yaml), and ILSVRC's `val` is the test split | test images decide nothing in the training |
 
 From `bvlc_alexnet`, in `caffe`:
 
@@ -45,7 +46,8 @@ From `bvlc_alexnet`, in `caffe`:
 | the mean image aligned with the crop; BGR | its centre crop; RGB | as in the other profiles |
 
 In the sample run, the learning rate is a little below the 0.0025 that its batch of 32 would get in proportion, and drops once: it has
-148 steps, not 840,000. Its batch has as many images as a chunk, all of which would get one crop; so it has `crops_per: image`.
+148 steps, not 840,000. Its batch, and that of `my_images`, has as many images as a chunk, all of which would get one crop; so both have
+`crops_per: image`.
 """
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from alexnet_tf.errors import ConfigError
 from alexnet_tf.models.layer_table import layer_table
-from alexnet_tf.models.specs import AlexNetSpec
+from alexnet_tf.models.specs import AlexNetSpec, InputSpec
 from alexnet_tf.profiles import PROFILES, resolve
 from alexnet_tf.training.recipe import TrainingSpec
 from alexnet_tf.training.schedule import Plateau, conv1_factor, learning_rate_factor
@@ -58,6 +58,78 @@ def test_the_profiles_are_the_2012_code_the_text_and_caffe():
 WITH_FAITHFUL = [
     path.stem for path in sorted((ROOT / "experiments").glob("*.yaml")) if "faithful" in read(path)["variants"]
 ]
+
+
+CONSTANTS = {  # of the paper's text, which the 2012 code shares
+    "input.crop_size": 224,  # §4.1
+    "input.mean": "pixel",  # §2
+    "input.divide_by": 1.0,  # §2: raw RGB values
+    "network.filters": [96, 256, 384, 384, 256],  # §3.5
+    "network.dense_units": [4096, 4096],  # §3.5
+    "network.towers": 2,  # §3.2
+    "network.activation": "relu",  # §3.1
+    "network.lrn": True,  # §3.3
+    "network.lrn_beta": 0.75,  # §3.3
+    "network.lrn_size": 5,  # §3.3
+    "network.pooling": "overlapping",  # §3.4
+    "network.dropout": 0.5,  # §4.2
+    "training.optimizer.name": "momentum",  # §5, as the rest of the optimizer and the schedule
+    "training.optimizer.momentum": 0.9,
+    "training.optimizer.nesterov": False,
+    "training.optimizer.weight_decay": 0.0005,
+    "training.optimizer.decay_form": "coupled",
+    "training.schedule.drop_factor": 0.1,
+    "training.schedule.max_drops": 3,
+    "training.augmentation.crop": "random",  # §4.1
+    "training.augmentation.colour_noise_scale": 0.1,  # §4.1
+}
+RUN = {"training.optimizer.learning_rate": 0.01, "training.global_batch_size": 128, "training.epochs": 90}  # §5
+OWN = {  # (experiment, switch that follows no profile): docs/profiles.md says why
+    ("sample", "training.schedule.drop_at"),
+    ("sample", "training.augmentation.crops_per"),
+    ("my_images", "training.augmentation.crops_per"),
+}
+
+
+def flat(section, path=""):
+    """Return the values of nested sections by their paths."""
+    found = {}
+    for name, value in section.items():
+        found |= flat(value, f"{path}{name}.") if isinstance(value, dict) else {f"{path}{name}": value}
+    return found
+
+
+def written(experiment):
+    return flat(read(ROOT / f"experiments/{experiment}.yaml")["variants"]["faithful"])
+
+
+def of(found, keys):
+    return {key: found[key] for key in keys}
+
+
+@pytest.mark.parametrize("experiment", WITH_FAITHFUL)
+def test_every_experiment_has_the_constants_of_the_paper(experiment):
+    found = written(experiment)
+    assert of(found, CONSTANTS) == CONSTANTS
+    assert found["profile"] == "original"
+    assert found["training.augmentation.flip"] == ("none" if experiment == "mnist" else "random")  # digits have a side
+    scaled = 0.01 * found["training.global_batch_size"] / 128
+    assert found["training.optimizer.learning_rate"] == (0.002 if experiment == "sample" else scaled)
+
+
+def test_the_experiments_follow_their_profile_but_for_three_values_of_their_own():
+    found = {name: written(name) for name in WITH_FAITHFUL}
+    assert {(name, key) for name, values in found.items() for key in TABLE if values[key] != "profile"} == OWN
+
+
+def test_imagenet2012_is_the_training_of_section_5():
+    assert of(written("imagenet2012"), RUN) == RUN
+
+
+def test_the_defaults_are_the_constants_of_the_paper():
+    sections = {"input": InputSpec(), "network": AlexNetSpec(), "training": TrainingSpec()}
+    default = flat({name: section.model_dump() for name, section in sections.items()})
+    assert of(default, CONSTANTS | RUN) == CONSTANTS | RUN
 
 
 def faithful(profile, experiment="imagenet2012", **changes):

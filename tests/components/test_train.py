@@ -16,6 +16,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from pydantic import ValidationError
+from scipy.special import logsumexp
 
 from alexnet_tf.data.colour_statistics import save_statistics
 from alexnet_tf.data.moments import Moments
@@ -145,6 +146,36 @@ def test_it_writes_a_model_and_its_history(inputs, tmp_path):
         assert sorted(tracker.steps[name]) == [1, 2, 3, 4, 5, 6]
         of_first_epoch = [tracker.steps[name][step] for step in (1, 2, 3)]
         assert by_epoch[1][name] == pytest.approx(np.mean(of_first_epoch), rel=1e-6)
+
+
+def test_colour_axes_and_mean_are_those_of_the_training_images(inputs, tmp_path, monkeypatch):
+    from alexnet_tf.training import step
+
+    given = {}
+
+    def recorded(**arguments):
+        given.update(arguments)
+        raise InterruptedError
+
+    monkeypatch.setattr(step, "TrainStep", recorded)
+    with pytest.raises(InterruptedError):
+        run(inputs, tmp_path / "a", parameters())
+    pixels = images(24, SIZE).astype(np.float64)
+    axes = given["colour_axes"]
+    np.testing.assert_allclose(axes @ axes.T, 0.01 * np.cov(pixels.reshape(-1, 3).T, ddof=0), rtol=1e-4)
+    # The centre 63 of 68 pixels.
+    np.testing.assert_allclose(given["views"].mean, pixels.mean(axis=0)[2:65, 2:65], rtol=1e-6)
+
+
+def test_it_keeps_the_weights_whose_loss_on_the_validation_images_it_reports(inputs, tmp_path):
+    from alexnet_tf.models.classifier import read_classifier
+
+    found = run(inputs, tmp_path / "a", parameters(epochs=1, weight_averaging=0.9))
+    classifier = read_classifier(tmp_path / "a" / "model")
+    logits = classifier.model(classifier.views.center(images(9, SIZE, seed=1)), training=False).numpy()
+    losses = logsumexp(logits, axis=1) - logits[np.arange(9), np.arange(9) % 3]
+    reported = json.loads(found["report/metrics.json"])["last"]["validation_loss"]
+    assert reported == pytest.approx(losses.mean(), rel=1e-4)
 
 
 @pytest.mark.slow

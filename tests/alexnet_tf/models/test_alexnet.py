@@ -71,6 +71,9 @@ def test_layer_1_rectifies_normalizes_and_pools_in_the_order_asked_for(record, o
     spec = alexnet(
         lrn_order=order,
         lrn_alpha=0.01,
+        lrn_beta=0.6,
+        lrn_k=1.5,
+        lrn_size=3,
         weight_stddev=[0.1] * 8,
         pooling="overlapping" if pooling == (3, 2) else "paired",
     )
@@ -125,6 +128,18 @@ def test_tanh_replaces_every_rectifier():
     hidden = model.hidden(features)  # halved at test
     assert np.abs(hidden).max() <= 0.5
     assert np.min(hidden) < 0
+
+
+def test_tanh_is_in_every_convolution(record):
+    model = build(alexnet(activation="tanh", lrn=False, weight_stddev=[0.1] * 8, bias=[0.0] * 8))
+    record["conv"].clear()
+    features = model.features(random_images()).numpy()
+    for number, (_, output) in enumerate(record["conv"], start=1):
+        seen = np.tanh(output)
+        if number in (1, 2, 5):
+            seen = reference_towers.max_pool(seen, window=3, stride=2)
+        found = features if number == 5 else record["conv"][number][0]
+        np.testing.assert_allclose(found, seen.reshape(found.shape), rtol=1e-4, atol=1e-6, err_msg=f"conv{number}")
 
 
 @pytest.mark.parametrize(("scope", "crosses"), [("tower", False), ("layer", True)])

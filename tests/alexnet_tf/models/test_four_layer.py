@@ -5,6 +5,7 @@ from pydantic import ValidationError
 
 from alexnet_tf.models import networks
 from alexnet_tf.models.layer_table import layer_table
+from pipeline.environment.yaml_file import read
 from tests.alexnet_tf.small_training import four_layer
 from tests.reference import local as reference_local
 from tests.reference import lrn as reference_lrn
@@ -111,6 +112,22 @@ def test_without_lrn_its_constants_do_not_matter():
     np.testing.assert_array_equal(build(other)(random_images()), expected)
     assert "norm1" not in [layer.name for layer in build(off).layers]
     assert not np.allclose(build(four_layer(lrn_alpha=5.0))(random_images()), expected)
+
+
+def test_the_experiment_compares_networks_that_differ_by_lrn_alone(root):
+    variants = read(root / "experiments/lrn_cifar10.yaml")["variants"]
+    one, other = variants["with_lrn"], variants["without_lrn"]
+    assert not other["network"]["lrn"]
+    other["network"]["lrn"] = True
+    for part in ("images", "input", "network", "training"):
+        assert one[part] == other[part]
+    # layers-conv-local-11pct.cfg: size = 5, scale = 1e-3 (divided by size), pow = 0.75; k = 1
+    network = {name: value for name, value in one["network"].items() if name.startswith("lrn_")}
+    assert network == {"lrn_alpha": 2e-4, "lrn_beta": 0.75, "lrn_k": 1.0, "lrn_size": 5, "lrn_order": "before_pool"}
+    # layer-params-conv-local-11pct.cfg: epsW = 0.001, epsB = 0.002, wc = 0.004 but in the convolutions
+    optimizer = one["training"]["optimizer"]
+    assert (optimizer["learning_rate"], optimizer["bias_learning_rate_factor"]) == (0.001, 2.0)
+    assert (optimizer["weight_decay"], optimizer["convolution_decay"]) == (0.004, False)
 
 
 def test_initial_weights_have_the_deviation_of_their_layer_and_biases_are_zero():

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from alexnet_tf.models.layer_table import layer_table
-from alexnet_tf.models.specs import LAYER_NAMES
+from alexnet_tf.models.specs import LAYER_NAMES, InputSpec
 from tests.alexnet_tf.small_training import alexnet, alexnet_bn, full_alexnet
 
 
@@ -92,7 +92,8 @@ def test_paired_pooling_keeps_6_x_6_x_256():
 
 
 def test_conv1_has_290_400_neurons_and_not_the_253_440_of_the_text():
-    # Erratum: §3.5 lists 253,440 = 55·48·96 where 55·55·96 belongs; the other four entries are right.
+    # Erratum: the caption of figure 2 has 253,440 = 55·48·96 where 55·55·96 belongs; its other numbers are right.
+    assert 3 * InputSpec().crop_size ** 2 == 150_528
     found = shapes(full_alexnet())
     sides = [found[f"conv{number}"] for number in range(1, 6)]
     assert [height * width * maps for height, width, maps in sides] == [
@@ -107,7 +108,7 @@ def test_conv1_has_290_400_neurons_and_not_the_253_440_of_the_text():
 def test_the_whole_network_has_659_272_neurons():
     found = shapes(full_alexnet())
     counts = [math.prod(found[name]) for name in LAYER_NAMES]
-    assert sum(counts) == 659_272  # §3.5 says 650,000
+    assert sum(counts) == 659_272  # the abstract says 650,000
 
 
 def test_two_middle_layers_hold_more_than_one_percent_of_the_parameters():

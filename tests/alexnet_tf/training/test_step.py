@@ -3,7 +3,9 @@ import pytest
 import tensorflow as tf
 
 from alexnet_tf.errors import DataError, TrainingError
+from alexnet_tf.models.views import colour_axes
 from alexnet_tf.models.whitening import whitening_kernel
+from alexnet_tf.random_streams import FC6_DROPOUT, FC7_DROPOUT, RandomStreams
 from alexnet_tf.training.schedule import Plateau
 from alexnet_tf.training.step import cross_entropy
 from tests.alexnet_tf.small_training import (
@@ -91,7 +93,8 @@ def loss_and_gradients(work, step, label_smoothing=0.0):
 @pytest.mark.parametrize(("label_smoothing", "flip"), [(0.0, "none"), (0.2, "alternating")])
 def test_a_step_equals_one_made_of_plain_parts(label_smoothing, flip):
     still = augmentation(crop="center", flip=flip, colour_noise="none")
-    work = training(CERTAIN, augmentation=still, label_smoothing=label_smoothing)
+    decaying = optimizer(weight_decay=0.5)  # 0.0005 would move a weight by less than the tolerance below
+    work = training(CERTAIN, augmentation=still, optimizer=decaying, label_smoothing=label_smoothing)
     before = [variable.numpy() for variable in work.model.trainable_variables]
     loss, gradients, logits, labels = loss_and_gradients(work, 0, label_smoothing)
     losses, errors = work.run_steps(work.iterator(0), 0, 1, Plateau())
@@ -99,8 +102,25 @@ def test_a_step_equals_one_made_of_plain_parts(label_smoothing, flip):
     assert errors[0] == pytest.approx(np.mean(np.argmax(logits, axis=1) != labels))
     for variable, w, gradient in zip(work.model.trainable_variables, before, gradients, strict=True):
         is_bias = variable.path.endswith("bias")  # twice the rate, no decay
-        expected = w - 0.02 * gradient if is_bias else w - 0.0005 * 0.01 * w - 0.01 * gradient
+        expected = w - 0.02 * gradient if is_bias else w - 0.5 * 0.01 * w - 0.01 * gradient
         np.testing.assert_allclose(variable, expected, rtol=1e-4, atol=1e-6, err_msg=variable.path)
+
+
+def test_a_step_takes_its_views_and_its_dropout_from_the_seed_and_its_own_number():
+    work = training(PLAIN)
+    how = work.recipe.augmentation
+    axes = colour_axes(how, [900.0, 300.0, 100.0], np.eye(3))
+    cross_entropy_of = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    for step in (0, 7):  # of either epoch
+        indices = work.batches.indices(step)
+        images, labels = work.batches.split.read(indices), work.batches.split.labels[indices]
+        draw = RandomStreams(tf.constant([work.seed, step]), tf.range(8), 8)
+        x = work.model.features(work.views.training(tf.constant(images), draw, how, axes, True, None)).numpy()
+        for dense, stream in zip(work.model.dense[:2], (FC6_DROPOUT, FC7_DROPOUT), strict=True):
+            x = np.maximum(dense(x), 0) * (draw.uniform(stream, (dense.units,)).numpy() >= 0.5)
+        expected = float(cross_entropy_of(labels, work.model.dense[2](x)))
+        losses, _ = work.run_steps(work.iterator(step), step, 1, Plateau())
+        assert losses[0] == pytest.approx(expected, rel=1e-4), step
 
 
 def test_adam_knows_the_number_of_its_step():
