@@ -144,9 +144,9 @@ def custom_objects() -> dict[str, type]:
     from alexnet_tf.models import alexnet, alexnet_bn, four_layer
     from alexnet_tf.models.batch_norm import BatchNormActivation
     from alexnet_tf.models.features import Features
-    from alexnet_tf.models.layers import LocallyConnected2D, TowerConv2D
+    from alexnet_tf.models.layers import Dense, LocallyConnected2D, TowerConv2D
     from alexnet_tf.models.lrn import LocalResponseNormalization
 
     networks = (alexnet.AlexNet, alexnet_bn.AlexNetBN, four_layer.FourLayer, Features)
-    layers = (TowerConv2D, LocallyConnected2D, LocalResponseNormalization, BatchNormActivation)
+    layers = (Dense, TowerConv2D, LocallyConnected2D, LocalResponseNormalization, BatchNormActivation)
     return {keras.saving.get_registered_name(each): each for each in (*networks, *layers)}

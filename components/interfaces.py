@@ -43,7 +43,7 @@ class Tracker(Protocol):
         ...
 
     def artifact(self, path: Path, *, folder: str = "") -> None:
-        """Keep a copy of a file with the run, in a folder of its artifacts."""
+        """Keep a copy of the file `path` with the run; `folder` is one of its artifacts, "" their top."""
         ...
 
 

@@ -4,12 +4,12 @@
 # Behaviour: keras.optimizers.SGD(rate, momentum=0.9, weight_decay=d) takes rate·d of a weight off at each step, outside
 # of the velocity. In the rule of AlexNet's paper (§5), as in cuda-convnet, Caffe and PyTorch's SGD, decay goes into
 # the velocity like a gradient, so that momentum 0.9 makes ten times as much of it: 2,000 steps at rate 0.01
-# and d = 0.0005 take 1 % off a weight here and 9.5 % by that rule. Biases and scales of normalizations decay, too.
+# and d = 0.0005 take 1 % off a weight here and 9.5 % by that rule. Biases decay, too.
 #
 # One would guess: weight_decay of an optimizer called SGD is that of the papers that trained with SGD, and AdamW's kind
 # is that of AdamW. The documentation says "if set, weight decay is applied", and gives the update without it.
 #
-# Why it matters: whoever takes momentum 0.9 and decay 0.0005 from a paper (AlexNet, VGG, ResNet: 0.0001) trains with a
+# Why it matters: whoever takes momentum 0.9 and decay 0.0005 from a paper, such as AlexNet's or VGG's, trains with a
 # tenth of its decay. With plain SGD, momentum 0, both rules are one. The paper's rule in Keras: an L2 penalty of
 # d/2·w² as kernel_regularizer, or weight_decay = d / (1 - momentum), which is nearly it while the rate is constant.
 set -euo pipefail

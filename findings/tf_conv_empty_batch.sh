@@ -7,11 +7,12 @@
 # too. With TF_ENABLE_ONEDNN_OPTS=0 the shape is right.
 #
 # One would guess: the shape of an output does not depend on how many images there are, nor on the kernels in use; most
-# operations of TensorFlow take batches of none, as the second one checked here does (tf.nn.max_pool2d).
+# operations of TensorFlow take batches of none, for example tf.nn.max_pool2d, which is checked here.
 #
 # Why it matters: batches of none occur where images are filtered (no face found), and under tf.distribute whenever the
 # last batch has fewer images than there are replicas: Keras' fit then ends, after a whole epoch, with an error about
-# incompatible shapes in some later layer, and not with one about the data. Batch with drop_remainder=True.
+# incompatible shapes in some later layer, and not with one about the data (not checked here). Batch with
+# drop_remainder=True.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -10,6 +10,7 @@ from alexnet_tf.models import specs, window_geometry
 from alexnet_tf.models.layers import (
     ACTIVATIONS,
     LOGITS_DTYPE,
+    Dense,
     DropoutDraws,
     TowerConv2D,
     inverted_dropout,
@@ -64,7 +65,7 @@ class AlexNet(keras.Model):
             for index in ((1, 2) if spec.lrn else ())
         ]
         self.dense = [
-            keras.layers.Dense(
+            Dense(
                 units,
                 name=name,
                 kernel_initializer="zeros",

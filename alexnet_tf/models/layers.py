@@ -41,9 +41,21 @@ class DropoutDraws:
 
 
 def _with_bias(maps, bias):
-    # The gradient of `bias_add` adds up in the dtype of the maps, unless oneDNN takes it over: in bfloat16, where
-    # 256 + 1 is 256, it comes out far too small. That of a plain sum adds up in float32, and costs the same.
+    # The gradient of `bias_add` adds up in the dtype of the maps, unless oneDNN computes it with that of a kernel of a
+    # convolution: in bfloat16, where 256 + 1 is 256, a long sum comes out far too small. That of a plain sum adds up in
+    # float32, and costs the same.
     return maps + bias if maps.dtype == tf.bfloat16 else tf.nn.bias_add(maps, bias)
+
+
+@keras.saving.register_keras_serializable("alexnet_tf")
+class Dense(keras.layers.Dense):
+    """The layer of Keras with a bias whose gradient adds up in float32 in bfloat16 as well."""
+
+    def call(self, inputs, training=None):
+        """Return (N, units) of (N, features)."""
+        if self.compute_dtype != "bfloat16":
+            return super().call(inputs, training=training)
+        return _with_bias(tf.matmul(inputs, tf.convert_to_tensor(self.kernel)), tf.convert_to_tensor(self.bias))
 
 
 @keras.saving.register_keras_serializable("alexnet_tf")

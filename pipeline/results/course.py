@@ -33,14 +33,14 @@ def course_table(known: Sequence[str], rows: Sequence[tuple[Sequence[str], str, 
 
     Args:
         known: Headings of the columns before the quarters.
-        rows: Cells of these columns, the name of the error in the history, and the pairs; none are left out.
+        rows: Cells of these columns, the name of the error in the history, and the pairs; one without any is left out.
 
     Raises:
-        DataError: Two trainings are of different lengths, so that their quarters are other epochs.
+        DataError: Two trainings have different lengths, so that their quarters are other epochs.
     """
     runs = [run for _, _, pairs in rows for pair in pairs for run in pair]
     if not runs:
-        return "None of these changes has been run yet."
+        return "No run of these is kept yet."
     lengths = {len(run.by_epoch(TRAINING_ERROR)): run.path for run in runs}
     if len(lengths) > 1:
         found = ", ".join(f"{epochs} ({path})" for epochs, path in lengths.items())

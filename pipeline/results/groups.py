@@ -104,11 +104,11 @@ def differences_by_quarter(groups: Sequence[Sequence[Result]], baseline: str) ->
     """Lay out how the same differences move in the course of the training, on training and on held-out images.
 
     Args:
-        groups: As above.
-        baseline: As above.
+        groups: As for `differences`.
+        baseline: As for `differences`.
 
     Raises:
-        DataError: As above.
+        DataError: As for `differences`, or two trainings have different lengths.
     """
     rows = [
         (_compared(variant, baseline, words, pairs), error, pairs)

@@ -37,7 +37,8 @@ _SHOWN = (
     "variants",
 )
 _MIB = 2**20
-_SHOWN_FILES = ("*.png", "confusion.csv", "calibration.csv")  # the page draws the tables itself
+DRAWN = ("confusion.csv", "calibration.csv")
+"""Tables of an evaluation that the page draws itself."""
 
 
 def read_comparison(workspace: Workspace) -> dict[str, Any]:
@@ -91,16 +92,17 @@ def write_report(workspace: Workspace, config: Config) -> Path:
         AlexNetError: There is no comparison yet.
     """
     comparison = read_comparison(workspace)
-    figures: dict[str, bytes] = {}
+    folder = (workspace.root / COMPARISON).parent
+    figures = {path.name: path.read_bytes() for path in sorted(folder.glob("*.png"))}
     for variant in comparison["variants"]:
-        figures |= figures_of(workspace.root / "reports/evaluate" / variant, variant)
+        figures |= figures_of(workspace.root / "reports/evaluate" / variant, variant, DRAWN)
     origin = {"data set": data_set(workspace, config)} | origin_of(workspace.root)
     return write_page(workspace.root / PAGE, comparison, costs(workspace, config), figures, origin)
 
 
-def figures_of(evaluation: Path, name: str) -> dict[str, bytes]:
+def figures_of(evaluation: Path, name: str, patterns: tuple[str, ...] = ("*.png", *DRAWN)) -> dict[str, bytes]:
     """Read what the page shows of an evaluation, by the file names that it asks for, which end in the variant's."""
-    found = [path for pattern in _SHOWN_FILES for path in sorted(evaluation.glob(pattern))]
+    found = [path for pattern in patterns for path in sorted(evaluation.glob(pattern))]
     return {f"{path.stem}_{name}{path.suffix}": path.read_bytes() for path in found}
 
 

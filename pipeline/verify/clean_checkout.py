@@ -17,7 +17,7 @@ from pipeline.environment.workspace import Workspace
 def clean_folder(
     workspace: Workspace, commit: str, source_folder: str | None, *, keep: bool, say: Callable[[str], None]
 ) -> Iterator[Path]:
-    """Make a folder of a commit's files; data sets are seen from there as from here.
+    """Make a folder of a commit's files, from which a relative folder of data sets is seen as from here.
 
     Args:
         workspace: Whose commit.

@@ -147,7 +147,7 @@ def verify_result(
         experiment = parse(text_of(folder, result.experiment), result.experiment)
         params, _ = with_overrides(experiment, [f"{key}={json.dumps(to)}" for key, to in result.changes.items()])
         theirs = parse((folder / PARAMS_FILE).read_text(encoding="utf-8"), PARAMS_FILE)["runtime"]
-        params["runtime"] = runtime_of_another_version(theirs, workspace, runtime)
+        params["runtime"] = _runtime_of_another_version(theirs, workspace, runtime)
         (folder / PARAMS_FILE).write_text(json.dumps(params, indent=1), encoding="utf-8")  # JSON is YAML
         # Without the tag, the run had TensorFlow's own choice for its processor; so has its commit.
         onednn = result.row["tags"].get("env.onednn")
@@ -169,7 +169,7 @@ def verify_result(
     return Certificate(result.path, commit, False, tolerance, outputs, here, claimed_on=there)
 
 
-def runtime_of_another_version(
+def _runtime_of_another_version(
     theirs: Mapping[str, Any], workspace: Workspace, runtime: RuntimeParams
 ) -> dict[str, Any]:
     """Return what is set here for code that may know fewer keys, or others.

@@ -1,8 +1,9 @@
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from alexnet_tf.models.layers import TowerConv2D, inverted_dropout, original_dropout
+from alexnet_tf.models.layers import Dense, TowerConv2D, inverted_dropout, original_dropout
 from alexnet_tf.random_streams import RandomStreams
 from tests.reference import towers as reference
 
@@ -96,6 +97,26 @@ def test_in_bfloat16_the_gradient_of_the_bias_adds_up_as_in_float32(compiled):
     by_hand = np.concatenate([tf.cast(each, tf.float32).numpy().sum((0, 1, 2)) for each in upstream])  # some 2,300 each
     np.testing.assert_allclose(exact, by_hand, rtol=1e-4)
     np.testing.assert_allclose(rounded, by_hand, rtol=2**-8)  # one rounding
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_so_does_that_of_a_dense_layer(compiled):
+    layer, plain = Dense(3, dtype="mixed_bfloat16"), keras.layers.Dense(3, dtype="mixed_bfloat16")
+    x = tf.constant(np.random.default_rng(0).normal(size=(4096, 5)), tf.bfloat16)
+    upstream = tf.constant(np.random.default_rng(1).normal(0.1, 1.0, (4096, 3)), tf.bfloat16)
+    for each in (layer, plain):
+        each.build(x.shape)
+        each.set_weights([np.arange(15.0).reshape(5, 3) / 8, np.array([1.0, -2.0, 0.5])])
+
+    def of_bias():
+        with tf.GradientTape() as tape:
+            output = layer(x)
+        return output, tape.gradient(output, layer.bias.value, output_gradients=upstream)
+
+    output, found = (tf.function(of_bias) if compiled else of_bias)()
+    expected = (tf.function(plain) if compiled else plain)(x)
+    np.testing.assert_array_equal(tf.cast(output, tf.float32), tf.cast(expected, tf.float32))
+    np.testing.assert_allclose(found, tf.cast(upstream, tf.float32).numpy().sum(0), rtol=2**-8)
 
 
 def test_224_pixels_become_55_by_three_lines_of_zeros_at_the_end():

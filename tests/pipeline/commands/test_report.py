@@ -45,7 +45,7 @@ def test_the_page_names_data_set_commit_machine_and_time(workspace, monkeypatch)
 
 def test_the_page_is_given_the_tables_that_it_draws(workspace, monkeypatch):
     for place in (
-        "evaluate/optimized/confusion.png",
+        "compare/confusion_optimized.png",
         "evaluate/optimized/confusion.csv",
         "evaluate/optimized/slices.csv",
     ):
@@ -56,6 +56,6 @@ def test_the_page_is_given_the_tables_that_it_draws(workspace, monkeypatch):
     monkeypatch.setattr(report, "write_page", lambda page, comparison, costs, figures, origin: figures)
     found = report.write_report(workspace, load(workspace.root))
     assert found == {
-        "confusion_optimized.png": b"evaluate/optimized/confusion.png",
+        "confusion_optimized.png": b"compare/confusion_optimized.png",
         "confusion_optimized.csv": b"evaluate/optimized/confusion.csv",
     }

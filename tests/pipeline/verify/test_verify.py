@@ -8,7 +8,8 @@ import pytest
 
 from pipeline.config.load import load
 from pipeline.stages.lock import Lock
-from pipeline.verify.verify import _before, runtime_of_another_version
+from pipeline.verify import verify
+from pipeline.verify.verify import _before, _runtime_of_another_version
 
 METRICS = {
     "faithful": {"train": {"best_epoch": 2}, "evaluate": {"center": {"top1_error": 0.25}}},
@@ -55,10 +56,25 @@ def claimed(workspace):
     return claimed
 
 
+def test_what_is_set_for_this_machine_alone_reaches_the_clean_folder(workspace, monkeypatch):
+    (workspace.root / "params.local.yaml").write_text("runtime: {beam_workers: 3}\n")
+    (workspace.root / ".gitignore").write_text("params.local.yaml\n")
+    outs = [{"path": "data/dataset", "md5": "set.dir", "size": 1, "nfiles": 1}]
+    (workspace.root / "dvc.lock").write_text(json.dumps({"stages": {"download": {"outs": outs}}}))
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "locked"]):
+        identity = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
+        subprocess.run(["git", *identity, *command], cwd=workspace.root, check=True)
+    seen = []
+    monkeypatch.setattr(verify, "rerun", lambda folder, addresses: seen.append(load(folder).runtime.beam_workers))
+    monkeypatch.setattr(verify, "compared", lambda *_, **__: None)
+    verify.verify(workspace, "download", tolerance=0.0, keep=False, say=print)
+    assert seen == [3]
+
+
 def test_another_version_of_the_code_gets_the_keys_that_it_knows(workspace):
     runtime = load(workspace.root).runtime.model_copy(update={"source_folder": "images", "beam_workers": 3})
     theirs = {"source_folder": "data/sources", "beam_workers": 0, "given_up_since": 7}
-    sent = runtime_of_another_version(theirs, workspace, runtime)
+    sent = _runtime_of_another_version(theirs, workspace, runtime)
     assert sent == {"source_folder": str(workspace.home / "images"), "beam_workers": 3, "given_up_since": 7}
 
 
