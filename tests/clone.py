@@ -20,7 +20,7 @@ EPOCHS = {"faithful": 1, "optimized": 3}
 """Of the small run; a training of three can be killed between two checkpoints."""
 GATES = {"faithful": 0.0, "optimized": 1.0}
 """Largest top-1 errors: `faithful` is refused, `optimized` is exported."""
-_OTHER_RESULTS = re.compile(r"results/(?!sample/).*-seed.*\.json")
+_OTHER_RESULTS = re.compile(r"results/(?!sample/).*(-seed|/verified/).*\.json")
 
 
 class Clone(Checkout):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from alexnet_tf.comparison.page import sentences, table
-from alexnet_tf.errors import AlexNetError, DataError
+from alexnet_tf.errors import DataError
 from alexnet_tf.text_tables import markdown_table
 from pipeline.config.experiments import names
 from pipeline.environment.provenance import words_of
@@ -189,19 +189,17 @@ def verified_table(root: Path, experiment: str) -> str:
     """Lay out the certificates of an experiment's results, one line each.
 
     Raises:
-        AlexNetError: There is none.
         DataError: A file is none, or is of a result that is not kept, or of another commit than that.
     """
-    folder = root / FOLDER / experiment / CERTIFICATES
-    if not (paths := sorted(folder.glob("*.json"))):
-        raise AlexNetError(
-            f"{folder} holds no certificate; `alexnet verify RESULT --json > {FOLDER}/{experiment}/{CERTIFICATES}/"
-            "STATE.json` makes one"
-        )
+    place = f"{FOLDER}/{experiment}/{CERTIFICATES}"
+    if not (paths := sorted((root / place).glob("*.json"))):
+        return f"None is kept yet; `alexnet verify RESULT --json > {place}/STATE.json` makes one."
     lines = [["result", "identical outputs", "verdict", "rerun on"]]
     certificates = {path: _certificate(path) for path in paths}
     for path, certificate in sorted(certificates.items(), key=lambda each: each[1]["claim"]):
         claim = certificate["claim"]
+        if not (root / claim).is_file():
+            raise DataError(f"{path} is a certificate of {claim}, which is not kept; remove the certificate")
         commit = read_result(root / claim).commit
         if certificate["commit"] != commit:
             raise DataError(
