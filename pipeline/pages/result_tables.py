@@ -191,9 +191,9 @@ def verified_table(root: Path, experiment: str) -> str:
     Raises:
         DataError: A file is none, or is of a result that is not kept, or of another commit than that.
     """
-    place = f"{FOLDER}/{experiment}/{CERTIFICATES}"
-    if not (paths := sorted((root / place).glob("*.json"))):
-        return f"None is kept yet; `alexnet verify RESULT --json > {place}/STATE.json` makes one."
+    folder = f"{FOLDER}/{experiment}/{CERTIFICATES}"
+    if not (paths := sorted((root / folder).glob("*.json"))):
+        return f"None is kept yet; `alexnet verify RESULT --json > {folder}/STATE.json` makes one."
     lines = [["result", "identical outputs", "verdict", "rerun on"]]
     certificates = {path: _certificate(path) for path in paths}
     for path, certificate in sorted(certificates.items(), key=lambda each: each[1]["claim"]):

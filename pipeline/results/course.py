@@ -40,7 +40,7 @@ def course_table(known: Sequence[str], rows: Sequence[tuple[Sequence[str], str, 
     """
     runs = [run for _, _, pairs in rows for pair in pairs for run in pair]
     if not runs:
-        return "No run of these is kept yet."
+        return "None of these runs is kept yet."
     lengths = {len(run.by_epoch(TRAINING_ERROR)): run.path for run in runs}
     if len(lengths) > 1:
         found = ", ".join(f"{epochs} ({path})" for epochs, path in lengths.items())

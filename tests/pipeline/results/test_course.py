@@ -49,7 +49,7 @@ def test_what_was_not_run_has_no_line():
     pair = (run([0.4]), run([0.3]))
     table = course_table(["change"], [(["less"], TRAINING_ERROR, [pair]), (["more"], TRAINING_ERROR, [])])
     assert table.splitlines()[2:] == ["| less | +10.00 |"]
-    assert course_table(["change"], [(["more"], TRAINING_ERROR, [])]) == "No run of these is kept yet."
+    assert course_table(["change"], [(["more"], TRAINING_ERROR, [])]) == "None of these runs is kept yet."
 
 
 def test_trainings_of_different_lengths_are_one_sentence():
