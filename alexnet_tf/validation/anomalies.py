@@ -102,7 +102,7 @@ def _unreadable(split: str, survey: Survey, limits: Limits) -> list[Anomaly]:
     text = f"{split}: {len(bad)} of {len(survey.keys)} images cannot be decoded; the accepted share is "
     text += f"{limits.max_corrupt_share}: {some(bad)}."
     way_out = "raise validate.max_corrupt_share"
-    return [Anomaly("corrupt_images", split, severity, text, "image", _places(split, rows), way_out)]
+    return [Anomaly("corrupt_images", split, severity, text, "image", first_places(split, rows), way_out)]
 
 
 def _odd_sizes(split: str, survey: Survey, limits: Limits) -> list[Anomaly]:
@@ -117,16 +117,17 @@ def _odd_sizes(split: str, survey: Survey, limits: Limits) -> list[Anomaly]:
     small, narrow = known[short < limits.min_side_px], known[long > limits.max_aspect * short]
     if len(small):
         text = f"{split}: {len(small)} images have a side under {limits.min_side_px} pixels: {named(small)}."
-        places, way_out = _places(split, small.tolist()), "lower validate.min_side_px"
+        places, way_out = first_places(split, small.tolist()), "lower validate.min_side_px"
         found.append(Anomaly("small_images", split, "ERROR", text, "size", places, way_out))
     if len(narrow):
         text = f"{split}: {len(narrow)} images are longer than {limits.max_aspect} times their shorter side: "
         text += f"{named(narrow)}."
-        found.append(Anomaly("narrow_images", split, "WARNING", text, "size", _places(split, narrow.tolist())))
+        found.append(Anomaly("narrow_images", split, "WARNING", text, "size", first_places(split, narrow.tolist())))
     return found
 
 
-def _places(split: str, rows: Sequence[int]) -> tuple[Place, ...]:
+def first_places(split: str, rows: Sequence[int]) -> tuple[Place, ...]:
+    """Return the first rows of a split as the places of an anomaly's images."""
     return tuple((split, row) for row in rows[:IMAGES_KEPT])
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
-from alexnet_tf.validation.anomalies import IMAGES_KEPT, Anomaly, some, worst_first
+from alexnet_tf.validation.anomalies import Anomaly, first_places, some, worst_first
 from alexnet_tf.validation.survey import Survey
 
 
@@ -95,16 +95,7 @@ def _range(split: str, feature: str, values: np.ndarray, low: float, high: float
     expected = f"{low:g} to {high:g}" if high else f"at least {low:g}"
     text = f"{split}: expected images whose {feature} is {expected} as in the reference schema, found "
     text += f"{len(rows)} of {values[rows].min():g} to {values[rows].max():g}."
-    return [
-        Anomaly(
-            f"{feature}_out_of_range",
-            split,
-            "WARNING",
-            text,
-            "size",
-            tuple((split, int(r)) for r in rows[:IMAGES_KEPT]),
-        )
-    ]
+    return [Anomaly(f"{feature}_out_of_range", split, "WARNING", text, "size", first_places(split, rows.tolist()))]
 
 
 def _reference_shares(
