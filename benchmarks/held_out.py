@@ -18,6 +18,7 @@ from alexnet_tf.data.record_dataset import RecordDataset
 from alexnet_tf.errors import AlexNetError, DataError
 from alexnet_tf.metrics.significance import paired_difference, wilson_interval
 from alexnet_tf.metrics.top_k import CONFIDENCE, VIEW_NAMES
+from alexnet_tf.wording import percent_with_interval, points_with_interval
 from benchmarks.results import ROOT
 
 _BOOTSTRAP_SAMPLES = 2000
@@ -66,14 +67,14 @@ def lines(models: Sequence[Path], records: Path, batch_size: int) -> Iterator[st
         for view, scored in found.predictions.items():
             error, right = scored.error(1), scored.correct(1)
             low, high = wilson_interval(error, split.num_examples, confidence=CONFIDENCE)
-            interval = f"{100 * low:.2f} to {100 * high:.2f}"
-            line = f"{folder}, {VIEW_NAMES[view]}: {100 * error:.2f} % ({interval}) of {len(right):,}"
+            shown = percent_with_interval(error, low, high, digits=2)
+            line = f"{folder}, {VIEW_NAMES[view]}: {shown} of {len(right):,}"
             if view in first:
                 pair = paired_difference(
                     baseline=first[view], model=right, confidence=CONFIDENCE, num_samples=_BOOTSTRAP_SAMPLES
                 )
-                ends = f"{100 * pair.low:+.2f} to {100 * pair.high:+.2f}"
-                line += f"; {100 * pair.difference:+.2f} points ({ends}) from {models[0]}"
+                apart = points_with_interval(pair.difference, pair.low, pair.high, digits=2)
+                line += f"; {apart} points from {models[0]}"
             first.setdefault(view, right)
             yield line
 

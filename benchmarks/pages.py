@@ -7,6 +7,7 @@ import statistics
 from collections import defaultdict
 from collections.abc import Sequence
 
+from alexnet_tf.metrics.top_k import VIEW_NAMES
 from alexnet_tf.text_tables import markdown_table
 from benchmarks.results import ROOT, Row, load
 from pipeline.pages import blocks
@@ -218,7 +219,7 @@ def corruptions(rows: Sequence[Row]) -> str:
     """Return a line for each corruption: each model's errors by view and their distances from those of clean images."""
     measured = sorted({(row["model"], row["view"]) for row in rows})
     several = len({model for model, _ in measured}) > 1
-    words = {"center": "top-1 error, centre crop", "ten_crop": "top-1 error, ten crops"}
+    words = {view: f"top-1 error, {name}" for view, name in VIEW_NAMES.items()}
     header = [
         column
         for model, view in measured

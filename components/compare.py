@@ -136,10 +136,11 @@ def read_evaluation(folder: Path) -> "Evaluation":
     """Read what `evaluate` reported; a DataError names the file that is missing, broken or something else."""
     from alexnet_tf.comparison.compare import Evaluation
     from alexnet_tf.metrics.correctness import read_correctness
+    from alexnet_tf.metrics.top_k import VIEWS
 
     with _reading(folder / "metrics.json", "evaluate") as text:
         metrics = _from_json(text)
-        num_examples, views = metrics["num_examples"], {view: metrics[view] for view in ("center", "ten_crop")}
+        num_examples, views = metrics["num_examples"], {view: metrics[view] for view in VIEWS}
         for view in views.values():
             float(view["top1_error"])
     found = read_correctness(folder / "correct.npz", way_out=f"run the stage evaluate@{folder.name}")

@@ -148,10 +148,10 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
 
 def _found(metrics: dict[str, Any]) -> str:
     from alexnet_tf.metrics.top_k import CONFIDENCE
+    from alexnet_tf.wording import percent_with_interval
 
     def error(view: str) -> str:
-        value, low, high = (100 * metrics[view][f"top1_error{end}"] for end in ("", "_low", "_high"))
-        return f"{value:.1f} % ({low:.1f} to {high:.1f} %)"
+        return percent_with_interval(*(metrics[view][f"top1_error{end}"] for end in ("", "_low", "_high")))
 
     return (
         f"top-1 error {error('ten_crop')} with ten crops, {error('center')} with the centre crop, of "
@@ -177,7 +177,7 @@ def _neighbourhood(
 
 
 def _figure_metrics(classifier: "Classifier", near: "Neighbourhood | None") -> dict[str, Any]:
-    from alexnet_tf.evaluation.figures import colour_shares, towers_apart_p_value
+    from alexnet_tf.evaluation.towers import colour_shares, towers_apart_p_value
 
     kernels, towers = _conv1(classifier)
     shares = enumerate(colour_shares(kernels, towers), start=1)
@@ -205,9 +205,9 @@ def _conv1(classifier: "Classifier") -> "tuple[np.ndarray, int]":
 
 def _draw(folder: Path, evaluated: "Evaluated", classifier: "Classifier", split: "RecordDataset", metrics: Any) -> None:
     from alexnet_tf.evaluation.figures import confusion_matrix, kernel_grid, reliability_diagram
-    from alexnet_tf.evaluation.tables import VIEWS, confusion
+    from alexnet_tf.evaluation.tables import confusion
     from alexnet_tf.metrics.calibration import reliability
-    from alexnet_tf.metrics.top_k import VIEW_NAMES
+    from alexnet_tf.metrics.top_k import VIEW_NAMES, VIEWS
 
     names = classifier.class_names
     counts = confusion(evaluated.predictions["ten_crop"], split.labels, num_classes=len(names))

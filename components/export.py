@@ -189,6 +189,7 @@ def _write(folder: Path, kind: str, content: bytes, measured: dict[str, Any], ru
 def _recorded(path: Path, class_names: Sequence[str], *, num: int) -> list[dict[str, str]]:
     """Read the first rows of what `evaluate` said of each image."""
     from alexnet_tf.errors import DataError
+    from alexnet_tf.metrics.top_k import VIEWS
 
     try:
         with path.open(newline="", encoding="utf-8") as file:
@@ -196,7 +197,7 @@ def _recorded(path: Path, class_names: Sequence[str], *, num: int) -> list[dict[
         if len(rows) < num:
             raise ValueError(f"{len(rows)} rows")
         for row in rows:
-            for view in ("center", "ten_crop"):
+            for view in VIEWS:
                 float(row[f"{view}_probability"])
                 if row[f"{view}_class"] not in class_names:
                     raise ValueError(f"the class {row[f'{view}_class']} of {row['key']}, which the model does not know")

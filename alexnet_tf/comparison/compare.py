@@ -9,8 +9,8 @@ import numpy as np
 from alexnet_tf.dotted_keys import flatten
 from alexnet_tf.errors import DataError
 from alexnet_tf.metrics.significance import paired_difference, wilson_interval
+from alexnet_tf.metrics.top_k import VIEWS
 
-VIEWS = ("center", "ten_crop")
 ERRORS = ("top1_error", "top5_error")
 
 

@@ -6,8 +6,8 @@ from html import escape
 from typing import Any
 
 from alexnet_tf.comparison.charts import Point, scatter_chart
-from alexnet_tf.comparison.tables import points
 from alexnet_tf.metrics.top_k import VIEW_NAMES
+from alexnet_tf.wording import points
 
 
 def confusion_table(table: str, classes: Sequence[str]) -> str:

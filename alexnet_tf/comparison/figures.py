@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from alexnet_tf.metrics.top_k import VIEW_NAMES
+from alexnet_tf.metrics.top_k import VIEW_NAMES, VIEWS
 from alexnet_tf.plotting import COLOURS, new_figure, png
 
 
@@ -52,7 +52,7 @@ def error_bars(errors: Mapping[str, Mapping[str, Any]], *, confidence: float) ->
     """
     figure = new_figure(8, 4)
     axes = figure.add_subplot()
-    groups = [(view, k) for k in ("top1_error", "top5_error") for view in ("center", "ten_crop")]
+    groups = [(view, k) for k in ("top1_error", "top5_error") for view in VIEWS]
     groups = [(view, k) for view, k in groups if all(k in e[view] for e in errors.values())]
     width = 0.8 / max(1, len(errors))
     for position, (colour, (name, views)) in enumerate(zip(_cycle(len(errors)), errors.items(), strict=True)):

@@ -9,8 +9,8 @@ from typing import Any
 from PIL import Image
 
 from alexnet_tf.comparison.drawings import calibration_chart, confusion_table
-from alexnet_tf.comparison.tables import percent
 from alexnet_tf.plotting import MOST_NAMED_CLASSES
+from alexnet_tf.wording import percent
 
 SHEET = "gallery"  # of the evaluation, NAME_VARIANT.png: the images of all lists
 _KINDS = {  # what is shown, in this order -> the evaluation's drawing of it, with the list in its gallery that tells it

@@ -15,15 +15,13 @@ from alexnet_tf.comparison.tables import (
     class_rows,
     cost_rows,
     error_rows,
-    p_value,
     parameter_rows,
-    percent,
-    points,
     rows,
     slice_rows,
 )
 from alexnet_tf.metrics.top_k import VIEW_NAMES
 from alexnet_tf.text_tables import aligned, markdown_table
+from alexnet_tf.wording import p_value, percent, points
 
 
 def table(comparison: Mapping[str, Any], costs: Costs) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from alexnet_tf.metrics.top_k import VIEW_NAMES
+from alexnet_tf.wording import p_value, percent, percent_with_interval, points_with_interval
 
 Rows = list[list[str]]
 Costs = Mapping[str, Mapping[str, float]]
@@ -27,12 +28,7 @@ def error_rows(comparison: Mapping[str, Any]) -> Rows:
     for (view, error), label in _ERRORS.items():
         cells = [comparison["errors"][name][view].get(error) for name in names]
         if all(cells):
-            rows.append(
-                [
-                    label,
-                    *(f"{percent(c['value'])} ({100 * c['low']:.1f} to {100 * c['high']:.1f})" for c in cells),
-                ]
-            )
+            rows.append([label, *(percent_with_interval(c["value"], c["low"], c["high"]) for c in cells)])
     offs = [comparison["errors"][name]["ten_crop"].get("calibration_error") for name in names]
     if None not in offs:
         rows.append(["calibration error, ten crops", *(percent(off) for off in offs)])
@@ -112,23 +108,8 @@ def class_caption(comparison: Mapping[str, Any]) -> str:
     return f"{caption}: the {_SHOWN_CLASSES} of {classes:,} classes {which}; per_class.csv has all"
 
 
-def p_value(value: float, *, equals: str = "") -> str:
-    """Write a probability to two digits, or that it is below a thousandth."""
-    return "< 0.001" if value < 0.001 else f"{equals}{value:.2g}"
-
-
-def percent(share: float | None) -> str:
-    """Write a share in per cent; a dash where there is none."""
-    return "–" if share is None else f"{100 * share:.1f} %"
-
-
-def points(share: float) -> str:
-    """Write a difference of shares in points, with its sign."""
-    return f"{100 * share:+.1f}".replace("-", "−")
-
-
 def _difference(pair: Mapping[str, float]) -> str:
-    return f"{points(pair['difference'])} ({points(pair['low'])} to {points(pair['high'])})"
+    return points_with_interval(pair["difference"], pair["low"], pair["high"])
 
 
 def _value(value: Any) -> str:

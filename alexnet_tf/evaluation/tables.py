@@ -11,14 +11,12 @@ from alexnet_tf.metrics.calibration import Bin, calibration_error, reliability
 from alexnet_tf.metrics.correctness import correctness, write_correctness
 from alexnet_tf.metrics.significance import wilson_interval
 from alexnet_tf.metrics.slices import Slice, quantities, slices
-from alexnet_tf.metrics.top_k import CONFIDENCE, Predictions
+from alexnet_tf.metrics.top_k import CONFIDENCE, VIEWS, Predictions
 from alexnet_tf.whole_file import write_json
 
 if TYPE_CHECKING:
     from alexnet_tf.data.record_dataset import RecordDataset
     from alexnet_tf.evaluation.evaluate import Evaluated
-
-VIEWS = ("center", "ten_crop")
 
 
 def write(

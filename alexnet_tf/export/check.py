@@ -12,6 +12,7 @@ from PIL import Image
 
 from alexnet_tf.errors import AlexNetError
 from alexnet_tf.export import fresh_process, standalone
+from alexnet_tf.metrics.top_k import VIEWS
 
 if TYPE_CHECKING:
     from alexnet_tf.models.classifier import Classifier
@@ -74,7 +75,7 @@ def _require_recorded(
 ) -> None:
     """Hold the best class and its probability against those that the evaluation wrote."""
     bound = PROBABILITY_BOUNDS[classifier.precision]
-    for view in ("center", "ten_crop"):
+    for view in VIEWS:
         for row, probabilities in zip(recorded, answers[f"{view}_probabilities"], strict=True):
             named = classifier.class_names.index(row[f"{view}_class"])
             expected, received = float(row[f"{view}_probability"]), float(probabilities[named])

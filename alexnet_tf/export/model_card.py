@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from alexnet_tf.text_tables import markdown_table
+from alexnet_tf.wording import percent_with_interval
 
 if TYPE_CHECKING:
     from alexnet_tf.models.classifier import Classifier
@@ -33,8 +34,7 @@ def model_card(
     rows = [
         (
             label,
-            f"{100 * metrics[view][error]:.1f} % "
-            f"({100 * metrics[view][f'{error}_low']:.1f} to {100 * metrics[view][f'{error}_high']:.1f})",
+            percent_with_interval(*(metrics[view][f"{error}{end}"] for end in ("", "_low", "_high"))),
         )
         for view, error, label in (
             ("ten_crop", "top1_error", "top-1, ten crops"),

@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 
 from alexnet_tf.validation.survey import Survey
+from alexnet_tf.wording import some
 
-_SHOWN = 3
 IMAGES_KEPT = 200
 """Of each anomaly, for the page."""
 Place = tuple[str, int]
@@ -84,12 +84,6 @@ def find_anomalies(surveys: Mapping[str, Survey], *, class_names: Sequence[str],
 def worst_first(anomalies: Sequence[Anomaly]) -> list[Anomaly]:
     """Return anomalies in the order in which they are reported."""
     return sorted(anomalies, key=lambda anomaly: (anomaly.severity, anomaly.name, anomaly.split))
-
-
-def some(names: Sequence[str]) -> str:
-    """Return the first few of many names as text."""
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
 
 
 def _unreadable(split: str, survey: Survey, limits: Limits) -> list[Anomaly]:

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from alexnet_tf.validation.anomalies import IMAGES_KEPT, Anomaly, Limits, Place, some, worst_first
+from alexnet_tf.validation.anomalies import IMAGES_KEPT, Anomaly, Limits, Place, worst_first
 from alexnet_tf.validation.near_duplicates import near_pairs
 from alexnet_tf.validation.survey import Survey
+from alexnet_tf.wording import some
 
 
 def find_copies(surveys: Mapping[str, Survey], copies: Sequence[Sequence[Place]], *, limits: Limits) -> list[Anomaly]:

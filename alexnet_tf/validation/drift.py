@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
-from alexnet_tf.validation.anomalies import Anomaly, first_places, some, worst_first
+from alexnet_tf.validation.anomalies import Anomaly, first_places, worst_first
 from alexnet_tf.validation.survey import Survey
+from alexnet_tf.wording import some
 
 
 def find_drift(

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from alexnet_tf.errors import ConfigError
+from alexnet_tf.wording import some
 from components.sources.source import RawImage, Source
 
 
@@ -46,8 +47,7 @@ def _kept_classes(names: Sequence[str], classes: int | Sequence[str] | None) -> 
     unknown = sorted(set(classes) - set(names))
     if unknown or len(set(classes)) < 2:
         found = f"no class {unknown[0]!r}" if unknown else f"{len(set(classes))} class"
-        known = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
-        raise ConfigError(f"download.subset.classes: expected two or more of {known}; got {found}")
+        raise ConfigError(f"download.subset.classes: expected two or more of {some(names, 10)}; got {found}")
     return [label for label, name in enumerate(names) if name in set(classes)]
 
 

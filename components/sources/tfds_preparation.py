@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from alexnet_tf.errors import AlexNetError, ConfigError, DataError
 from alexnet_tf.nearest import nearest
+from alexnet_tf.wording import some
 
 _PATIENCE_SECONDS = 10
 _URLS_SHOWN = 6
@@ -100,8 +101,7 @@ def _way_out(builder, manual: Path) -> str:
     urls = list(builder.url_infos or ())
     if not urls:
         return f"put what it needs into {manual} and run again."
-    more = f" and {len(urls) - _URLS_SHOWN} more" if len(urls) > _URLS_SHOWN else ""
-    return f"fetch {', '.join(urls[:_URLS_SHOWN])}{more} elsewhere, put the files into {manual} and run again."
+    return f"fetch {some(urls, _URLS_SHOWN)} elsewhere, put the files into {manual} and run again."
 
 
 def _unreachable(url: str) -> str | None:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 
+from alexnet_tf.wording import some
+
 WORD_FILES = ("LOC_synset_mapping.txt", "synset_words.txt", "words.txt")
 """Kaggle's, Caffe's, Tiny ImageNet's: a WordNet id, white space, its words with commas between them."""
 
@@ -77,5 +79,4 @@ def without_words(names: Sequence[str], folder: Path) -> list[str]:
     ids = [name for name in names if _ID.fullmatch(name)]
     if not ids:
         return []
-    more = f" and {len(ids) - 1:,} more" if len(ids) > 1 else ""
-    return [f"class {ids[0]}{more} has no word; put {WORD_FILES[0]}, {WORD_FILES[1]} or {WORD_FILES[2]} into {folder}"]
+    return [f"class {some(ids, 1)} has no word; put {WORD_FILES[0]}, {WORD_FILES[1]} or {WORD_FILES[2]} into {folder}"]

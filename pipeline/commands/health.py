@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 from alexnet_tf.devices.control_group import memory_left, memory_quota
 from alexnet_tf.devices.processor import NAMES, processor_features, processor_has_bfloat16, usable_cores
 from alexnet_tf.errors import AlexNetError
+from alexnet_tf.wording import some
 from pipeline.commands.kept_checkpoints import kept_checkpoints
 from pipeline.commands.setup import DVC_FOLDER, IDENTITY, has_identity, is_no_scm
 from pipeline.config.load import load
@@ -85,8 +86,7 @@ def _versions(workspace: Workspace) -> Finding:
     if other:
         if any(_is_on_pythonpath(each.partition(" ")[0]) for each in other):
             fix = "unset PYTHONPATH, whose packages come before those of the environment"
-        shown = ", ".join(other[:4]) + (f" and {len(other) - 4} more" if len(other) > 4 else "")
-        return Finding("versions", "warn", shown, fix)
+        return Finding("versions", "warn", some(other, 4), fix)
     return Finding("versions", "ok", f"{len(wanted) - len(missing)} packages as pinned in {pins.name}")
 
 
@@ -214,10 +214,9 @@ def _checkpoints(workspace: Workspace) -> Finding:
     others = [each for each in kept if not each.address]
     if not others:
         return Finding("checkpoint", "ok", "; ".join(going_on) or "none kept")
-    shown = ", ".join(f"{each.folder.name[:12]}… {each.size_bytes / 1e6:.0f} MB" for each in others[:3])
-    more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+    shown = some([f"{each.folder.name[:12]}… {each.size_bytes / 1e6:.0f} MB" for each in others])
     total = sum(each.size_bytes for each in others) / 1e6
-    found = f"{len(others)} for different parameters, data or code, {total:.0f} MB: {shown}{more}"
+    found = f"{len(others)} for different parameters, data or code, {total:.0f} MB: {shown}"
     level = "warn" if any(each.age_days > _OLD_DAYS for each in others) else "ok"
     away = " ".join(shlex.quote(os.path.relpath(each.folder)) for each in others)
     fix = f"if no training should resume from them: rm -r {away}"

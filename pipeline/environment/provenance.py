@@ -12,6 +12,7 @@ from pathlib import Path
 
 from alexnet_tf.devices.control_group import memory_quota
 from alexnet_tf.devices.processor import processor_features, processor_name, usable_cores
+from alexnet_tf.wording import some
 from pipeline.environment.git import CODE_AND_PARAMS, changed_files, git
 from pipeline.environment.processes import dvc_process
 
@@ -62,8 +63,7 @@ def provenance_tags(root: Path) -> dict[str, str]:
 
 def _named(files: Sequence[str]) -> str:
     """Name files, of many the first, as a tag has no room for thousands."""
-    more = f" and {len(files) - _NAMED_FILES} more" if len(files) > _NAMED_FILES else ""
-    return ", ".join(files[:_NAMED_FILES]) + more
+    return some(files, _NAMED_FILES)
 
 
 def _environment() -> str:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from alexnet_tf.errors import ConfigError
+from alexnet_tf.wording import some
 from pipeline.config import experiments
 from pipeline.config.load import PARAMS_FILE
 from pipeline.config.local_params import write_source_folder
@@ -62,9 +63,8 @@ def _require_free(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder}: expected a new or empty folder, found a file; choose another name")
     if folder.is_dir() and (found := sorted(each.name for each in folder.iterdir())):
-        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
         raise ConfigError(
-            f"{folder}: expected a new or empty folder, found {found[0]}{more} in it; choose another name"
+            f"{folder}: expected a new or empty folder, found {some(found, 1)} in it; choose another name"
         )
     if around := workspace_around(folder):
         raise ConfigError(

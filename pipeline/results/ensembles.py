@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from alexnet_tf.errors import AlexNetError, ConfigError, DataError
 from alexnet_tf.text_tables import markdown_table
+from alexnet_tf.wording import percent_with_interval
 from pipeline.environment.provenance import this_machine
 from pipeline.environment.workspace import Workspace
 from pipeline.results.groups import grouped, shown_difference
@@ -191,5 +192,5 @@ def _mean(each: Sequence[Errors], name: str) -> str:
 
 
 def _with_interval(errors: Errors, name: str) -> str:
-    ends = [getattr(errors, f"{name}{end}") for end in ("", "_low", "_high")]
-    return "" if None in ends else "{:.2f} % ({:.2f} to {:.2f})".format(*(100 * value for value in ends))
+    share, low, high = (getattr(errors, f"{name}{end}") for end in ("", "_low", "_high"))
+    return "" if share is None else percent_with_interval(share, low, high, digits=2)

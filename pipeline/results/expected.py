@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from alexnet_tf.comparison.tables import percent
 from alexnet_tf.errors import AlexNetError, DataError
 from alexnet_tf.metrics.significance import wilson_interval
 from alexnet_tf.metrics.top_k import VIEW_NAMES
 from alexnet_tf.text_tables import aligned
+from alexnet_tf.wording import percent, percent_range
 from pipeline.config.experiments import active_name
 from pipeline.config.load import Config, params_as_written
 from pipeline.environment.git import changed_files, problem
@@ -241,10 +241,10 @@ def _cells(each: Expected) -> list[str]:
     spread = sorted(each.others)
     others = "" if not spread else percent(spread[0])
     if spread and spread[-1] != spread[0]:
-        others = f"{100 * spread[0]:.1f} to {percent(spread[-1])}"
+        others = f"{percent_range(spread[0], spread[-1])} %"
     committed_error = "" if each.committed is None else percent(each.committed)
     return [f"{each.variant}, {VIEW_NAMES[each.view]}", percent(each.here), committed_error, others, _range(each)]
 
 
 def _range(each: Expected) -> str:
-    return "" if each.low is None or each.high is None else f"{100 * each.low:.1f} to {percent(each.high)}"
+    return "" if each.low is None or each.high is None else f"{percent_range(each.low, each.high)} %"

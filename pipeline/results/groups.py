@@ -8,9 +8,10 @@ import numpy as np
 
 from alexnet_tf.errors import DataError
 from alexnet_tf.text_tables import markdown_table
+from alexnet_tf.wording import points
 from pipeline.results.course import Pair, course_table
 from pipeline.results.kept import HELD_OUT_ERROR, TRAINING_ERROR, Result
-from pipeline.results.seeds_and_images import over_seeds, shown_points
+from pipeline.results.seeds_and_images import over_seeds
 
 
 def grouped(results: Sequence[Result]) -> list[list[Result]]:
@@ -95,7 +96,7 @@ def differences(groups: Sequence[Sequence[Result]], baseline: str) -> str:
     for variant, pairs in _pairs(groups, baseline):
         for words, metric in _ERRORS.items():
             found = over_seeds(np.array([own.metrics[metric] - base.metrics[metric] for own, base in pairs]))
-            each = ", ".join(map(shown_points, found.by_seed))
+            each = ", ".join(points(each, digits=2) for each in found.by_seed)
             lines.append([*_compared(variant, baseline, words, pairs), each, found.points])
     return markdown_table(lines)
 

@@ -137,7 +137,8 @@ def _variants(root: Path, revision: str, commit: str) -> dict[str, Any]:
 
 
 def _errors_alone(root: Path, revision: str, commit: str, variant: str) -> "tuple[TrainingReport, Evaluation]":
-    from alexnet_tf.comparison.compare import VIEWS, Evaluation, TrainingReport
+    from alexnet_tf.comparison.compare import Evaluation, TrainingReport
+    from alexnet_tf.metrics.top_k import VIEWS
 
     if not (claimed := claimed_metrics(root, commit)):
         raise AlexNetError(

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from alexnet_tf.wording import points_with_interval
+
 CONFIDENCE = 0.95
 
 
@@ -35,15 +37,7 @@ class Difference:
     @property
     def points(self) -> str:
         """The mean in percentage points, with its interval where there is one."""
-        mean = shown_points(self.mean)
-        if self.low is None or self.high is None:
-            return mean
-        return f"{mean} ({shown_points(self.low)} to {shown_points(self.high)})"
-
-
-def shown_points(fraction: float) -> str:
-    """Write a difference in percentage points, with its sign."""
-    return f"{100 * fraction:+.2f}".replace("-", "−")
+        return points_with_interval(self.mean, self.low, self.high, digits=2)
 
 
 def shown_error(values: Sequence[float], digits: int = 2) -> str:

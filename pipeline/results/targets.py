@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from alexnet_tf.errors import DataError
+from alexnet_tf.metrics.top_k import VIEW_NAMES
 from alexnet_tf.text_tables import markdown_table
 from pipeline.environment.checked_file import read_as
 from pipeline.results.groups import grouped, shown_difference
@@ -109,10 +110,7 @@ def summary_table(root: Path, experiment: str) -> str:
         if group := _best(firsts[variant], groups):
             for machine in sorted({each.machine for each in group}):
                 machines.setdefault(machine, []).append(f"`{variant}`")
-            errors = [
-                shown_error([each.metrics[f"test/{view}/top1_error"] for each in group])
-                for view in ("ten_crop", "center")
-            ]
+            errors = [shown_error([each.metrics[f"test/{view}/top1_error"] for each in group]) for view in VIEW_NAMES]
             minutes = statistics.median(each.metrics["cost/train_seconds"] for each in group) / 60
             epochs = group[0].params["training.epochs"]
             lines.append([f"`{variant}`", *errors, str(len(group)), epochs, f"{minutes:.1f}", group[0].precision])

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from alexnet_tf.errors import ConfigError
+from alexnet_tf.metrics.top_k import VIEW_NAMES
+from alexnet_tf.wording import percent_with_interval
 from pipeline.config.experiments import changes_of, named_experiment, not_settable
 from pipeline.config.load import PARAMS_FILE
 from pipeline.environment.dotted import words
@@ -24,7 +26,6 @@ _FOLDER_SOURCES = ("image_folder",)  # any folder: only the experiment's name te
 _NOT_DOWNLOADED = ("image_folder", "imagenet2012")
 _MAX_CHANGES = 4  # in a name
 _MAX_NAME = 120  # of MLflow's 250
-_VIEWS = {"test/ten_crop": "ten crops", "test/center": "centre crop"}
 
 
 def data_set(params: Mapping[str, str], experiment: str = "") -> str:
@@ -161,9 +162,10 @@ def description(metrics: Mapping[str, float], tags: Mapping[str, str], versions:
 
 def _errors(metrics: Mapping[str, float]) -> str:
     lines = [
-        f"- {words}: top-1 {_interval(metrics, f'{view}/top1_error')}, top-5 {_interval(metrics, f'{view}/top5_error')}"
-        for view, words in _VIEWS.items()
-        if f"{view}/top1_error" in metrics
+        f"- {words}: top-1 {_interval(metrics, f'test/{view}/top1_error')}, "
+        f"top-5 {_interval(metrics, f'test/{view}/top5_error')}"
+        for view, words in VIEW_NAMES.items()
+        if f"test/{view}/top1_error" in metrics
     ]
     images = f"{metrics['test/num_examples']:,.0f} " if "test/num_examples" in metrics else ""
     return "\n".join([f"Error on {images}test images, with 95 % intervals:\n", *lines]) if lines else ""
@@ -172,5 +174,4 @@ def _errors(metrics: Mapping[str, float]) -> str:
 def _interval(metrics: Mapping[str, float], name: str) -> str:
     if name not in metrics:
         return "not measured"
-    ends = [f"{100 * metrics[key]:.2f}" for end in ("low", "high") if (key := f"{name}_{end}") in metrics]
-    return f"{100 * metrics[name]:.2f} %" + (f" ({' to '.join(ends)})" if ends else "")
+    return percent_with_interval(metrics[name], metrics.get(f"{name}_low"), metrics.get(f"{name}_high"), digits=2)

@@ -1,4 +1,4 @@
-from alexnet_tf.comparison.tables import class_caption, class_rows, p_value
+from alexnet_tf.comparison.tables import class_caption, class_rows
 from tests.alexnet_tf.comparison.test_page import make_comparison
 
 
@@ -15,11 +15,6 @@ def test_of_many_classes_the_most_different_are_shown():
     rows = class_rows(comparison | {"per_class": many})
     assert len(rows) == 41
     assert rows[1][0] == "class 99"
-
-
-def test_small_probabilities_are_not_written_as_zero():
-    assert p_value(1e-9) == "< 0.001"
-    assert p_value(0.0123) == "0.012"
 
 
 def test_a_cut_table_of_classes_says_what_it_cut():

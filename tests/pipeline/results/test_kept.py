@@ -9,8 +9,8 @@ import pytest
 from made_results import made, write
 
 from alexnet_tf.errors import AlexNetError, DataError
-from alexnet_tf.evaluation.tables import VIEWS
 from alexnet_tf.metrics.correctness import Correctness, write_correctness
+from alexnet_tf.metrics.top_k import VIEWS
 from pipeline.config import experiments
 from pipeline.environment.workspace import Workspace
 from pipeline.pages.result_tables import PAGES, figures_table, rendered, runs_table

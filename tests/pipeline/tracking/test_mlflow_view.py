@@ -38,7 +38,7 @@ def test_charts_that_mlflow_adds_wait_folded(root):
 
 
 def test_the_errors_are_named_as_evaluation_names_them():
-    from alexnet_tf.evaluation.tables import VIEWS
+    from alexnet_tf.metrics.top_k import VIEWS
 
     metrics = {chart["metricKey"] for chart in _state()["compareRunCharts"] if "metricKey" in chart}
     for view in VIEWS:
