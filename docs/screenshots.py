@@ -56,7 +56,11 @@ def draw_mlflow() -> None:
         chosen = {"runs": [run.info.run_id for run in rows], "experiments": [rows[0].info.experiment_id]}
         both = urllib.parse.urlencode({key: json.dumps(ids) for key, ids in chosen.items()})
         pages = {
-            "mlflow-runs": (board.replace("=CHART", "=TABLE"), "faithful epochs=9", {"desktop": 560, "phone": 860}),
+            "mlflow-runs": (
+                board.replace("=CHART", "=TABLE"),
+                str(rows[0].info.run_name),
+                {"desktop": 560, "phone": 860},
+            ),
             "mlflow-board": (board, "What differs", {"desktop": 1620}),  # on a phone MLflow has no room for charts
             "mlflow-compare": (
                 f"#/compare-runs?{both}&workflowType=machine_learning",

@@ -14,6 +14,14 @@ def test_the_readme_is_short_and_has_commands():
     assert {"make repro", "make test", "dvc repro", "mlflow ui"} <= set(README_COMMANDS)
 
 
+def test_every_finding_is_listed_and_names_the_versions_that_it_is_about():
+    scripts = {path.name: path.read_text() for path in (ROOT / "findings").glob("*.sh")}
+    listed = re.findall(r"^- `(\w+\.sh)`: ", (ROOT / "findings/README.md").read_text(), re.MULTILINE)
+    assert sorted(listed) == sorted(scripts)
+    for name, script in scripts.items():
+        assert "==" in script.splitlines()[1], name
+
+
 def test_the_page_on_scale_shows_the_job_scripts_whole():
     shown = re.findall(r"```bash\n(.*?)```", (ROOT / "docs/scale.md").read_text(), re.DOTALL)
     scripts = sorted((ROOT / "docs/slurm").iterdir())

@@ -1,6 +1,9 @@
 import ast
 import subprocess
 import sys
+import tomllib
+
+from pipeline.stages.table import STAGES
 
 PICKLES = {"pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
 RUN_WHAT_THEY_READ = {"eval", "exec", "load_model", "load_weights"}
@@ -17,6 +20,12 @@ def test_imports_point_one_way(root):
     ]
     done = subprocess.run([*command, "--no-cache"], cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_no_stage_is_missing_from_the_contract_that_keeps_stages_apart(root):
+    contracts = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    [apart] = [each["modules"] for each in contracts if each["type"] == "independence"]
+    assert apart == [f"components.{name}" for name in STAGES]
 
 
 def _ways_to_run_code(tree):

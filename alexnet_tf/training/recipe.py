@@ -1,4 +1,4 @@
-"""How a network is trained, as data: input, optimizer, schedule, augmentation. No TensorFlow.
+"""How a network is trained, as data: optimizer, schedule, epochs; augmentation is in models/specs.py. No TensorFlow.
 
 Defaults are those of the paper's text, or switch off what it does not have.
 """

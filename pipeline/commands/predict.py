@@ -47,7 +47,7 @@ with JPEGs among its images, makes fewer errors on most of those (docs/models.md
     "--pretrained",
     metavar="NAME",
     shell_complete=completion.pretrained,
-    help="Use a model that comes with the package instead: cifar10 or cifar10_jpeg.",
+    help="Use a kept model instead: cifar10, cifar10_jpeg, or one of `alexnet results publish`.",
 )
 @click.option("--center", is_flag=True, help="Use only the centre crop: a tenth of the work.")
 @click.option("--ignore-orientation", is_flag=True, help="Take images as stored, as the stages of the pipeline do.")

@@ -1,4 +1,4 @@
 """Results and tables in; rendered pages of docs/, tables of README.md and lists in dvc.yaml out.
 
-Only `alexnet docs` imports it.
+`alexnet docs` and the benchmarks import it.
 """

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 
 import numpy as np
 
@@ -17,20 +16,30 @@ from pipeline.results.seeds_and_images import over_seeds
 def grouped(results: Sequence[Result]) -> list[list[Result]]:
     """Put results together that differ in nothing but their seed, by variant, changes and precision, each by seed.
 
+    Where a seed was run on several processors, each processor has a group of its own, the one used last first.
+
     Raises:
-        DataError: The same parameters are there twice with the same seed.
+        DataError: The same parameters are there twice with the same seed, on one kind of processor.
     """
     groups: dict[str, list[Result]] = {}
     for result in results:
         params = {name: word for name, word in result.params.items() if name != "seed"}
         identity = f"{result.variant} {shown_changes(result)} {result.precision} {sorted(params.items())}"
         groups.setdefault(identity, []).append(result)
-    for group in groups.values():
-        group.sort(key=lambda each: each.seed)
-        for one, other in pairwise(group):
-            if one.seed == other.seed:
-                raise DataError(f"{one.path} and {other.path} have the same parameters and seed; remove one of them")
-    return [group for _, group in sorted(groups.items())]
+    return [part for _, group in sorted(groups.items()) for part in _by_processor(group)]
+
+
+def _by_processor(group: Sequence[Result]) -> list[list[Result]]:
+    if len({each.seed for each in group}) == len(group):
+        return [sorted(group, key=lambda each: each.seed)]
+    parts: dict[str, dict[int, Result]] = {}
+    for each in sorted(group, key=lambda each: each.time, reverse=True):
+        same = parts.setdefault(each.processor, {}).setdefault(each.seed, each)
+        if same is not each:
+            raise DataError(
+                f"{same.path} and {each.path} have the same parameters, seed and processor; remove one of them"
+            )
+    return [[part[seed] for seed in sorted(part)] for part in parts.values()]
 
 
 def shown_changes(result: Result) -> str:

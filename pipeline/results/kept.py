@@ -34,6 +34,8 @@ HELD_OUT_ERROR = "validation/top1_error"
 """In the history: of centre crops of the held-out images, after an epoch."""
 _RIGHT = "ten_crop_top1"
 _LATER = {
+    "export.onnx": "false",
+    "export.tflite": "none",
     "network.left_out": "none",
     "preprocess.encoding": "raw",
     "preprocess.jpeg_quality": "95",

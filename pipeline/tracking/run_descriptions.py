@@ -24,6 +24,8 @@ from pipeline.tracking.origins import origin_tags
 from pipeline.tracking.spool import RowDescription, StageDescription, StandingRow, StartRow
 from pipeline.tracking.stage_runs import earlier_stage
 
+_OF_NO_VARIANT = ("images", "variants", "compare", "runtime")  # sections of params.yaml; `image` is the variant's own
+
 
 def stage_entry(workspace: Workspace, item: Item, config: Config, identity: str) -> dict[str, Any]:
     """Describe the run itself: its name, fingerprint, parameters and tags."""
@@ -155,5 +157,5 @@ def _dataset_entry(config: Config, item: Item, path: str, digest: str) -> dict[s
 def row_params(values: Mapping[str, Any], variant: str) -> dict[str, str]:
     """All that decides a variant's result, named alike for every variant so that rows can be compared."""
     own = values["variants"][variant]
-    shared = {name: values[name] for name in ("seed", "download", "validate", "preprocess")}
+    shared = {name: section for name, section in values.items() if name not in _OF_NO_VARIANT}
     return words(shared | {"image": values["images"][own["images"]]} | dict(own))

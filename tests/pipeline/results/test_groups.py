@@ -43,6 +43,21 @@ def test_a_result_from_before_a_parameter_is_in_the_group_of_those_that_have_it_
     assert shown_difference([runs[2]], [[runs[0]], [runs[2]]]) == "`network.left_out=conv3`"
 
 
+def test_a_seed_on_two_processors_is_in_two_groups_and_seeds_on_different_ones_in_one():
+    def on(processor, seed, time):
+        found = result("with_lrn", 0.2, seed)
+        found.row["tags"]["host.cpu"] = processor
+        found.row["standing"][-1]["remake"]["time"] = time
+        return found
+
+    def seen(*runs):
+        return [[(each.processor, each.seed) for each in group] for group in grouped(runs)]
+
+    assert seen(on("Zen 3", 2, 1), on("Zen 4", 1, 2)) == [[("Zen 4", 1), ("Zen 3", 2)]]
+    three = on("Zen 3", 2, 1), on("Zen 3", 1, 2), on("Zen 4", 2, 3)
+    assert seen(*three) == [[("Zen 4", 2)], [("Zen 3", 1), ("Zen 3", 2)]]
+
+
 def test_one_seed_has_no_spread_and_changed_runs_are_left_out():
     groups = grouped(
         [

@@ -12,10 +12,13 @@ from alexnet_tf.errors import AlexNetError, DataError
 from alexnet_tf.metrics.correctness import Correctness, write_correctness
 from alexnet_tf.metrics.top_k import VIEWS
 from pipeline.config import experiments
+from pipeline.config.load import check
 from pipeline.environment.workspace import Workspace
+from pipeline.environment.yaml_file import read
 from pipeline.pages.result_tables import PAGES, figures_table, rendered, runs_table
 from pipeline.results import kept
 from pipeline.results.groups import grouped, shown_difference
+from pipeline.tracking.run_descriptions import row_params
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -149,9 +152,21 @@ def test_what_compression_cost_is_a_sentence(tmp_path):
     )
 
 
+KEPT = [path for path in sorted((ROOT / "experiments").glob("*.yaml")) if (ROOT / "results" / path.stem).is_dir()]
+
+
+@pytest.mark.parametrize("path", KEPT, ids=lambda path: path.stem)
+def test_every_parameter_of_an_experiment_has_a_value_in_its_kept_results(path):
+    """Else they are in other groups than new runs; what they had belongs in `_LATER` of pipeline/results/kept.py."""
+    values = check(read(path) | {"runtime": read(ROOT / "params.yaml")["runtime"]}).values
+    for each in kept.load(ROOT / "results" / path.stem):
+        if each.variant in values["variants"]:
+            assert not row_params(values, each.variant).keys() - each.params.keys(), each.path
+
+
 def test_the_same_seed_twice_is_one_sentence():
     again = replace(result(1), row={**result(1).row, "state": "ffffffffff"})
-    with pytest.raises(DataError, match=r"-1optimiz.json and .*-ffffffff.json have the same parameters and seed"):
+    with pytest.raises(DataError, match=r"-1optimiz.json and .*-ffffffff.json have the same parameters, seed and"):
         grouped([result(1), again])
 
 
