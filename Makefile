@@ -50,9 +50,9 @@ report: $(READY)  ## the comparison of the last run
 ui: $(READY)  ## the tracked runs in a browser
 	alexnet ui
 
-bench: $(READY)  ## the training step against the machine's matrix products, Keras and PyTorch: half an hour
+bench: $(READY)  ## the training step against the machine's matrix products, Keras and PyTorch: half an hour; AGAINST=REV
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group bench
-	python -m benchmarks.training
+	python -m benchmarks.training $(if $(AGAINST),--against $(AGAINST))
 
 docs: $(READY)  ## render every page that depends on results, benchmarks, code or parameter models
 	alexnet docs

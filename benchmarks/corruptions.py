@@ -5,10 +5,11 @@
     python -m benchmarks.corruptions --view ten_crop --only none --only "JPEG, quality 75"
     python -m benchmarks.corruptions --model models/jpeg
 
-Prints a row for each corruption. Those of the whole test split also go into benchmarks/results/corruptions.csv, next to
-those of other models, views and machines, and docs/models.md is rendered. Every image is corrupted at its own 32 x 32
-pixels, before the views are cut; Pillow does it, and NumPy draws the noise. The model computes in float32, which every
-machine has. A difference is that from the same images as they are, with a paired bootstrap interval.
+Prints a row for each corruption. Those of the whole test split of CIFAR-10 also go into
+benchmarks/results/corruptions.csv, next to those of other models, views and machines, and docs/models.md is rendered;
+rows of another model of the same name go. Every image is corrupted at its own 32 x 32 pixels, before the views are cut;
+Pillow does it, and NumPy draws the noise. The model computes in float32, which every machine has. A difference is that
+from the same images as they are, with a paired bootstrap interval.
 """
 
 import hashlib
@@ -29,6 +30,7 @@ from alexnet_tf.metrics.significance import paired_difference, wilson_interval
 from alexnet_tf.metrics.top_k import CONFIDENCE
 from benchmarks import pages, results
 from benchmarks.machine import describe
+from pipeline.commands.base import Command
 from pipeline.environment.workspace import scratch_of
 from pipeline.results.pretrained import LOSS, folder_of, names
 
@@ -38,10 +40,12 @@ if TYPE_CHECKING:
     from alexnet_tf.models.classifier import Classifier
 
 RECORDS = results.ROOT / "data" / "records" / "native"
-TEST_IMAGES = 10_000  # of CIFAR-10; rows of fewer do not go onto the page
+CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+TEST_IMAGES = 10_000  # of CIFAR-10; rows of others or of fewer do not go onto the page
 CLEAN = "none"
 _FIGURES = ("error", "low", "high", "difference", "difference_low", "difference_high")
-COLUMNS = ("model", "corruption", "view", "images", *_FIGURES)
+COLUMNS = ("model", "corruption", "view", "images", *_FIGURES, "model_hash")
+_MODEL_FILES = ("model.json", "mean.npy", "weights.safetensors")
 _BOOTSTRAP_SAMPLES = 2000
 Change = Callable[[Image.Image, np.random.Generator], Image.Image]
 
@@ -145,6 +149,11 @@ def in_float32(folder: Path, strategy: "tf.distribute.Strategy") -> "Classifier"
     return Classifier(model, read.views, read.class_names, "float32")
 
 
+def hash_of(*contents: bytes) -> str:
+    """Return what tells contents apart, in 12 digits."""
+    return hashlib.sha256(b"".join(contents)).hexdigest()[:12]
+
+
 def right(classifier: "Classifier", images: Images, view: str, strategy: "tf.distribute.Strategy") -> np.ndarray:
     """Return which images the model names by their labels, (N,) bool."""
     from alexnet_tf.devices.inference import Inference
@@ -162,6 +171,15 @@ def right(classifier: "Classifier", images: Images, view: str, strategy: "tf.dis
     return join(score_center(logits, images.labels)).correct(1)
 
 
+def scratch(model: Path, images: Images) -> Path:
+    """Make the folder of what was measured before, which is that of these files, pixels, versions and this code."""
+    files = (*(model / name for name in _MODEL_FILES), Path(__file__))
+    about = hash_of(*(path.read_bytes() for path in files), images.pixels.tobytes(), "; ".join(describe()).encode())
+    folder = scratch_of(results.ROOT) / "corruptions" / about
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 def require_kept(folder: Path, error: float, view: str) -> None:
     """Stop if the clean images give another error than those on which a model was kept, rounding aside."""
     kept = json.loads((folder / LOSS).read_text())["test"][view]["top1_error_after"]
@@ -172,34 +190,43 @@ def require_kept(folder: Path, error: float, view: str) -> None:
         )
 
 
-def row(model: str, corruption: str, view: str, found: np.ndarray, clean: np.ndarray) -> dict[str, str]:
+def row(model: Path, corruption: str, view: str, found: np.ndarray, clean: np.ndarray) -> dict[str, str]:
     """Return a row of the CSV, of which images are right and which are when they are clean, (N,) bool."""
+    model_hash = hash_of(*((model / name).read_bytes() for name in _MODEL_FILES))
     error = 1 - float(found.mean())
     interval = wilson_interval(error, len(found), confidence=CONFIDENCE)
     paired = paired_difference(baseline=clean, model=found, confidence=CONFIDENCE, num_samples=_BOOTSTRAP_SAMPLES)
     values = (error, *interval, paired.difference, paired.low, paired.high)
     figures = (f"{value:.4f}" for value in values)
-    return dict(zip(COLUMNS, (model, corruption, view, str(len(found)), *figures), strict=True))
+    return dict(zip(COLUMNS, (model.name, corruption, view, str(len(found)), *figures, model_hash), strict=True))
 
 
 def keep(rows: Sequence[dict[str, str]]) -> None:
     """Write rows into the CSV: of a model, corruption and view the latest, in the order of the corruptions.
 
-    Rows of a corruption that is not in `CHANGES` any more go.
+    Rows of a corruption that is not in `CHANGES` any more go, and those of another model of the name of a new one. One
+    without a hash is taken for the same.
     """
-    known = [each for each in results.load("corruptions")[1] if each["corruption"] in CHANGES]
+    order, hashes = list(CHANGES), {each["model"]: each["model_hash"] for each in rows}
+    known = [
+        {name: each.get(name, "") for name in (*COLUMNS, "machine")}
+        for each in results.load("corruptions")[1]
+        if each["corruption"] in CHANGES
+        and (not each.get("model_hash") or each["model_hash"] == hashes.get(each["model"], each["model_hash"]))
+    ]
     new = [each | {"machine": "; ".join(describe())} for each in rows]
-    order = list(CHANGES)
     whole = {(each["model"], order.index(each["corruption"]), each["view"]): each for each in (*known, *new)}
     results.write("corruptions", [each for _, each in sorted(whole.items(), key=lambda item: item[0])])
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--model", default="cifar10", show_default=True, help="A kept model, or the folder of a trained one.")
 @click.option("--view", default="center", show_default=True, type=click.Choice(("center", "ten_crop")))
 @click.option("--only", "chosen", multiple=True, type=click.Choice(list(CHANGES)), help="A row; by default all.")
 @click.option("--records", default=RECORDS, show_default="data/records/native", type=click.Path(path_type=Path))
-@click.option("--images", default=TEST_IMAGES, show_default=True, help="The first of the test split.")
+@click.option(
+    "--images", default=TEST_IMAGES, show_default=True, type=click.IntRange(1), help="The first of the test split."
+)
 def main(model: str, view: str, chosen: tuple[str, ...], records: Path, images: int) -> None:
     """Measure what is not measured yet, and print the rows."""
     from alexnet_tf.devices.strategy import make_strategy
@@ -210,21 +237,20 @@ def main(model: str, view: str, chosen: tuple[str, ...], records: Path, images: 
     original = Images(split.read(indices), split.labels[indices])
     strategy = make_strategy([])
     classifier = in_float32(trained, strategy)
-    about = hashlib.sha256((trained / "weights.safetensors").read_bytes() + original.pixels.tobytes()).hexdigest()[:12]
-    folder = scratch_of(results.ROOT) / "corruptions" / about
-    folder.mkdir(parents=True, exist_ok=True)
+    classifier.require_trained_on(split)
+    folder = scratch(trained, original)
     found: dict[str, np.ndarray] = {}
     rows = []
     for name in dict.fromkeys((CLEAN, *(chosen or CHANGES))):
-        path = folder / f"{view}-{hashlib.sha256(name.encode()).hexdigest()[:12]}.npy"
+        path = folder / f"{view}-{hash_of(name.encode())}.npy"
         if not path.exists():
             save_npy(path, right(classifier, corrupted(original, CHANGES[name]), view, strategy))
         found[name] = np.load(path)
         if name == CLEAN and len(indices) == split.num_examples and (trained / LOSS).exists():
             require_kept(trained, 1 - float(found[name].mean()), view)
-        rows.append(row(trained.name, name, view, found[name], found[CLEAN]))
+        rows.append(row(trained, name, view, found[name], found[CLEAN]))
         click.echo(" ".join(rows[-1].values()))
-    if len(indices) == TEST_IMAGES:
+    if len(indices) == TEST_IMAGES and tuple(split.class_names) == CIFAR10:
         keep(rows)
         pages.main()
 

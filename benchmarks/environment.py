@@ -11,16 +11,27 @@ from itertools import product
 
 import click
 
-from benchmarks.training import Subject, keep, measure
+from benchmarks.training import BATCH_SIZE, Subject, keep, measure
+from pipeline.commands.base import Command
 
 # The GNU C library's: large buffers stay with the process instead of going back to the kernel in every step.
 KEPT_BUFFERS = {"MALLOC_MMAP_MAX_": "0", "MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "100000000000"}
 
 
-@click.command()
-@click.option("--batch-size", default=128, show_default=True, help="Images of a step (§5).")
-@click.option("--rounds", default=3, show_default=True, help="How often every setting is measured.")
-@click.option("--steps", default=4, show_default=True, help="Timed steps in a round, after two to warm up.")
+@click.command(cls=Command)
+@click.option(
+    "--batch-size", default=BATCH_SIZE, show_default=True, type=click.IntRange(1), help="Images of a step (§5)."
+)
+@click.option(
+    "--rounds", default=3, show_default=True, type=click.IntRange(1), help="How often every setting is measured."
+)
+@click.option(
+    "--steps",
+    default=4,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Timed steps in a round, after two to warm up.",
+)
 def main(batch_size: int, rounds: int, steps: int) -> None:
     """Measure, write the CSV and render the page."""
     rows = []

@@ -15,16 +15,17 @@ from pathlib import Path
 import click
 
 from alexnet_tf.data.record_dataset import RecordDataset
-from alexnet_tf.errors import AlexNetError, DataError
+from alexnet_tf.errors import DataError
 from alexnet_tf.metrics.significance import paired_difference, wilson_interval
 from alexnet_tf.metrics.top_k import CONFIDENCE, VIEW_NAMES
 from alexnet_tf.wording import percent_with_interval, points_with_interval
 from benchmarks.results import ROOT
+from pipeline.commands.base import Command
 
 _BOOTSTRAP_SAMPLES = 2000
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("models", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--records",
@@ -36,11 +37,8 @@ _BOOTSTRAP_SAMPLES = 2000
 @click.option("--batch-size", default=250, show_default=True, type=click.IntRange(1), help="Images at once.")
 def main(models: tuple[Path, ...], records: Path, batch_size: int) -> None:
     """Score MODELS, folders such as models/optimized, on the held-out images; the first is compared with the others."""
-    try:
-        for line in lines(models, records, batch_size):
-            click.echo(line)
-    except AlexNetError as error:
-        raise click.ClickException(str(error)) from error
+    for line in lines(models, records, batch_size):
+        click.echo(line)
 
 
 def lines(models: Sequence[Path], records: Path, batch_size: int) -> Iterator[str]:

@@ -23,6 +23,7 @@ from alexnet_tf.devices.processor import usable_cores
 from benchmarks import results
 from benchmarks.generated_jpegs import picture
 from benchmarks.noise_records import SIZE, write_split
+from pipeline.commands.base import Command
 
 BATCH_SIZE = 128  # §5
 IMAGES, DISTINCT = 8192, 512
@@ -30,7 +31,7 @@ ENCODINGS = ("raw", "jpeg")
 COLUMNS = ("encoding", "bytes_per_image", "cores", "parallel_calls", "images_per_second", "cpu_seconds_per_1000")
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--rounds", default=3, show_default=True, type=click.IntRange(1), help="Rounds; the page has medians.")
 @click.option("--seconds", default=10.0, show_default=True, type=click.FloatRange(1), help="Length of a measurement.")
 def main(rounds: int, seconds: float) -> None:

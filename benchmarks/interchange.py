@@ -12,13 +12,16 @@ import subprocess
 import sys
 import tempfile
 from importlib import metadata
+from itertools import chain
 from pathlib import Path
 
 import click
 import numpy as np
 
 import alexnet_tf  # noqa: F401 - before TensorFlow, so that it has oneDNN
+from alexnet_tf.errors import AlexNetError
 from benchmarks import pages, results
+from pipeline.commands.base import Command
 
 PACKAGES = {"litert": "ai-edge-litert", "opencv": "opencv-python-headless"}
 FORMATS = {  # file -> the runtimes that may read it
@@ -30,8 +33,34 @@ FORMATS = {  # file -> the runtimes that may read it
 COLUMNS = ("variant", "format", "runtime", "version", "images", "outcome", "difference", "largest_logit", "reason")
 
 
+def versions() -> dict[str, str]:
+    """Return the version of every runtime.
+
+    Raises:
+        AlexNetError: One is not installed.
+    """
+    found, missing = {}, []
+    for runtime in dict.fromkeys(chain.from_iterable(FORMATS.values())):
+        try:
+            found[runtime] = metadata.version(PACKAGES.get(runtime, runtime))
+        except metadata.PackageNotFoundError:
+            missing.append(PACKAGES.get(runtime, runtime))
+    if missing:
+        raise AlexNetError(
+            f"{', '.join(missing)}: not installed; `python -m pip install -c constraints.txt --group runtimes`"
+        )
+    return found
+
+
 def export(model: Path, records: Path, images: int, target: Path) -> np.ndarray:
-    """Write every format of a model and the images in every form; return the network's logits (N, K)."""
+    """Write every format of a model and images in every form; return the network's logits (N, K).
+
+    Args:
+        model: Of the stage train.
+        records: With the test split, of which the first images are taken.
+        images: How many, if the split has them and `agreement.answers` takes so many.
+        target: Where the files go.
+    """
     import tensorflow as tf
 
     from alexnet_tf.data.record_dataset import RecordDataset
@@ -40,10 +69,11 @@ def export(model: Path, records: Path, images: int, target: Path) -> np.ndarray:
     from alexnet_tf.models.classifier import read_classifier
 
     classifier = read_classifier(model)
-    stored = RecordDataset.open(records, "test").read(np.arange(images))
+    split = RecordDataset.open(records, "test")
+    stored = split.read(np.arange(min(images, split.num_examples, agreement.MAX_IMAGES)))
 
     class Chosen:
-        num_examples = images
+        num_examples = len(stored)
 
         def read(self, indices: np.ndarray) -> np.ndarray:
             return stored[indices]
@@ -84,8 +114,8 @@ def reason(text: str) -> str:
     return " ".join((telling or lines or ["no message"])[-1].rpartition("error: ")[2].split()).removeprefix("-- ")[:120]
 
 
-@click.command()
-@click.option("--images", default=20, show_default=True, help="Of the test split.")
+@click.command(cls=Command)
+@click.option("--images", default=20, show_default=True, type=click.IntRange(1), help="Of the test split, at most 500.")
 @click.option("--seconds", default=300.0, show_default=True, help="How long a runtime may take for a file.")
 @click.option(
     "--folder", type=click.Path(exists=True, path_type=Path), default=results.ROOT, help="Where models/ and data/ are."
@@ -94,7 +124,7 @@ def main(images: int, seconds: float, folder: Path) -> None:
     """Measure, write the CSV and render the page."""
     from pipeline.environment.yaml_file import read
 
-    rows = []
+    rows, installed = [], versions()
     for variant, values in read(folder / "params.yaml")["variants"].items():
         with tempfile.TemporaryDirectory() as place:
             records = folder / "data" / "records" / values["images"]
@@ -102,7 +132,7 @@ def main(images: int, seconds: float, folder: Path) -> None:
             for file, runtimes in FORMATS.items():
                 for runtime in runtimes:
                     row = dict.fromkeys(COLUMNS, "") | {"variant": variant, "format": file, "runtime": runtime}
-                    row |= {"version": metadata.version(PACKAGES.get(runtime, runtime)), "images": str(images)}
+                    row |= {"version": installed[runtime], "images": str(len(expected))}
                     rows.append(row | ask(runtime, Path(place) / file, expected, seconds))
                     click.echo(" ".join(f"{name}={value}" for name, value in rows[-1].items() if value))
     results.write("interchange", rows)

@@ -18,6 +18,7 @@ import click
 import alexnet_tf  # noqa: F401 - before TensorFlow, so that oneDNN is on
 from alexnet_tf.text_tables import markdown_table
 from benchmarks.machine import describe
+from pipeline.commands.base import Command
 
 MAPS = {"norm1": (55, 55, 48), "norm2": (27, 27, 128)}  # of a tower
 FORMULA = {"alpha": 2e-5, "beta": 0.75, "k": 2.0, "size": 5}
@@ -25,9 +26,15 @@ METHODS = ("shifts", "band")
 PRECISIONS = ("float32", "bfloat16")
 
 
-@click.command(help=__doc__)
-@click.option("--batch-size", default=128, show_default=True, help="Images.")
-@click.option("--rounds", default=7, show_default=True, help="How often each is measured, after once to warm up.")
+@click.command(cls=Command, help=__doc__)
+@click.option("--batch-size", default=128, show_default=True, type=click.IntRange(1), help="Images.")
+@click.option(
+    "--rounds",
+    default=7,
+    show_default=True,
+    type=click.IntRange(1),
+    help="How often each is measured, after once to warm up.",
+)
 @click.option("--only", type=click.Choice(PRECISIONS), help="One precision; both if it is not given.")
 def main(batch_size: int, rounds: int, only: str | None) -> None:
     """Measure, and print a table."""

@@ -29,7 +29,10 @@ def machine(name: str) -> str:
 
 
 def stall_rate(rows: Sequence[Row]) -> str:
-    """Return a line for each profile and each change of one: how many seeds stalled, and how far they got."""
+    """Return a line for each profile and each change of one: how many seeds stalled, and how far they got.
+
+    A training that its guard stopped has no error.
+    """
     groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
         groups[row["profile"], row["changed"]].append(row)
@@ -37,18 +40,22 @@ def stall_rate(rows: Sequence[Row]) -> str:
     for (profile, changed), group in groups.items():
         stalled = sum(row["stalled"] == "True" for row in group)
         losses = sorted(float(row["train_loss"]) for row in group)
-        errors = [float(row["validation_top1_error"]) for row in group]
+        errors = [float(row["validation_top1_error"]) for row in group if row["validation_top1_error"]]
         lines.append(
             (
                 f"`{profile}`",
                 changed and f"`{changed}`",
                 f"{stalled} of {len(group)}",
                 f"{losses[0]:.2f} to {losses[-1]:.2f}",
-                shown_error(errors, digits=1),
-                ", ".join(f"{100 * error:.1f}" for error in errors),
+                shown_error(errors, digits=1) if errors else "",
+                ", ".join(_percent(row["validation_top1_error"]) for row in group),
             )
         )
     return markdown_table(lines)
+
+
+def _percent(error: str) -> str:
+    return f"{100 * float(error):.1f}" if error else "stopped"
 
 
 def data_side(rows: Sequence[Row]) -> str:
@@ -149,7 +156,7 @@ def record_bytes(rows: Sequence[Row]) -> str:
 
 
 def input_side(rows: Sequence[Row]) -> str:
-    """Return what the input side of training reaches: medians of the rounds, and what two cores gain over one."""
+    """Return what the input side of training reaches: medians of the rounds."""
     lines = [("records", "bytes per image", "cores", "batches at once", "images/s", "CPU-seconds per 1,000 images")]
     for (encoding, cores, calls), group in _by_cores(rows).items():
         rate, cpu = (statistics.median(float(row[name]) for row in group) for name in _INPUT_FIGURES)
@@ -247,7 +254,7 @@ def corruptions_machine(rows: Sequence[Row]) -> str:
     return "\n".join(f"{' and '.join(dict.fromkeys(names))}: {machine}." for machine, names in models.items())
 
 
-_NAMES = ("model", "corruption", "view", "images", "machine")
+_NAMES = ("model", "corruption", "view", "images", "model_hash", "machine")
 _FIGURES = ("seconds", "mib", "bytes")
 _INPUT_FIGURES = ("images_per_second", "cpu_seconds_per_1000")
 TABLES = {

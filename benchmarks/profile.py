@@ -1,6 +1,6 @@
 """Where the time of a training step goes, by kind of operation: TensorFlow's profiler, read by one command.
 
-    python -m benchmarks.profile                                # float32, batch 128
+    python -m benchmarks.profile                                # float32
     python -m benchmarks.profile --precision bfloat16 --steps 5
     python -m benchmarks.profile --subject "ours, ablations"    # the step of another network
 
@@ -20,6 +20,8 @@ import click
 from alexnet_tf.text_tables import markdown_table
 from benchmarks import subjects
 from benchmarks.machine import describe
+from benchmarks.training import BATCH_SIZE, BATCH_SIZES
+from pipeline.commands.base import Command
 
 STEPS = ("ours", "ours, optimized for CIFAR-10", "ours, ablations")  # of benchmarks.subjects
 NOTHING = "no operation"
@@ -51,15 +53,18 @@ class Operation(NamedTuple):
     end: int
 
 
-@click.command(help=__doc__)
+@click.command(cls=Command, help=__doc__)
 @click.option("--subject", type=click.Choice(STEPS), default=STEPS[0], show_default=True, help="Whose step.")
 @click.option("--precision", type=click.Choice(("float32", "bfloat16")), default="float32", show_default=True)
-@click.option("--batch-size", default=128, show_default=True, help="Images of a step (§5).")
+@click.option(
+    "--batch-size", type=click.IntRange(1), help="Images of a step; by default that of `benchmarks.training`."
+)
 @click.option("--steps", default=3, show_default=True, type=click.IntRange(min=1), help="Steps that are recorded.")
-def main(subject: str, precision: str, batch_size: int, steps: int) -> None:
+def main(subject: str, precision: str, batch_size: int | None, steps: int) -> None:
     """Record some steps, and print where their time went."""
     import tensorflow as tf
 
+    batch_size = batch_size or BATCH_SIZES.get(subject, BATCH_SIZE)
     call = subjects.SUBJECTS[subject](precision, batch_size, subjects.IMAGES)
     for _ in range(subjects.WARM_UP):
         call()

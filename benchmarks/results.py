@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from alexnet_tf.errors import AlexNetError
 from alexnet_tf.whole_file import write_whole
 from benchmarks.machine import describe
 
@@ -54,9 +55,14 @@ def in_own_process(module: str, function: str, *arguments: object) -> Any:
         module: Of the function.
         function: Its name.
         arguments: As JSON has them; a path arrives as a word.
+
+    Raises:
+        AlexNetError: The process failed.
     """
     command = [sys.executable, "-m", "benchmarks.results", module, function, json.dumps(arguments, default=str)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT)
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, cwd=ROOT)
+    if done.returncode:
+        raise AlexNetError(f"{module}.{function}({command[-1]}) failed with exit code {done.returncode}: see above")
     return json.loads(done.stdout.splitlines()[-1])
 
 

@@ -21,6 +21,7 @@ import click
 from ruamel.yaml import YAML
 
 from benchmarks.training import keep, worktree
+from pipeline.commands.base import Command
 
 NOTHING = "nothing to do"
 SMALL: dict[str, object] = {
@@ -39,13 +40,15 @@ SMALL: dict[str, object] = {
 """Keys of params.yaml -> values with which networks and data train in seconds; the images keep their sizes."""
 
 
-@click.command(help=__doc__)
-@click.option("--rounds", default=3, show_default=True, help="How often every stage is measured.")
+@click.command(cls=Command, help=__doc__)
+@click.option(
+    "--rounds", default=3, show_default=True, type=click.IntRange(1), help="How often every stage is measured."
+)
 @click.option("--against", "revision", help="A revision of Git: its stages, beside those of HEAD.")
 def main(rounds: int, revision: str | None) -> None:
     """Measure, write the CSV and render the page."""
     rows = []
-    with worktree("HEAD") as now, worktree(revision) as then:
+    with worktree(revision) as then, worktree("HEAD") as now:
         places = {"": now} | ({revision: then} if revision else {})
         for root in places.values():
             edit(root / "params.yaml", SMALL)

@@ -8,7 +8,6 @@ with momentum and weight decay.
 """
 
 import json
-import resource
 import tempfile
 import time
 import timeit
@@ -22,6 +21,7 @@ from pydantic import TypeAdapter
 
 import alexnet_tf  # noqa: F401 - before TensorFlow, so that every subject has oneDNN
 from alexnet_tf import profiles
+from alexnet_tf.devices.peak_memory import peak_memory_bytes
 from alexnet_tf.models.layer_table import layer_table
 from alexnet_tf.models.specs import Network
 from benchmarks.noise_records import CLASSES, SIZE, write_records
@@ -207,8 +207,7 @@ def main(name: str, precision: str, batch_size: int, steps: int, images: int) ->
     before = time.process_time()
     seconds = timeit.repeat(call, "gc.enable()", repeat=steps, number=1)
     cpu = (time.process_time() - before) / steps
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(json.dumps({"seconds": seconds, "cpu_seconds_per_step": cpu, "peak_bytes": peak}))
+    print(json.dumps({"seconds": seconds, "cpu_seconds_per_step": cpu, "peak_bytes": peak_memory_bytes()}))
 
 
 if __name__ == "__main__":

@@ -26,7 +26,6 @@ THROUGH = {
     "alexnet_tf/export/onnx_runner.py": "tests/alexnet_tf/export/test_onnx_check.py",
     # Needs an exported model, which is made once for all of these.
     "alexnet_tf/export/check.py": "tests/alexnet_tf/export/test_saved_model.py",
-    "alexnet_tf/export/fresh_process.py": "tests/alexnet_tf/export/test_saved_model.py",
     "alexnet_tf/export/keras_file.py": "tests/components/test_export.py",
     "alexnet_tf/export/model_card.py": "tests/components/test_export.py",
     "pipeline/tracking/served_model.py": "tests/alexnet_tf/export/test_saved_model.py",

@@ -5,13 +5,12 @@ It is one JSON file a run in the scratch folder: `{"cost": {...}, "machine": {..
 
 import json
 import os
-import resource
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from alexnet_tf.devices.peak_memory import largest_peak_memory_bytes
 from components.interfaces import Tracker
 from pipeline.stages.outputs import write_text
 from pipeline.stages.table import Item
@@ -34,12 +33,10 @@ class Meter:
 
     def read(self) -> dict[str, float]:
         """Return wall_seconds, cpu_seconds (with children) and peak_memory_bytes (of the largest process here)."""
-        unit = 1 if sys.platform == "darwin" else 1024
-        peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
         return {
             "wall_seconds": time.perf_counter() - self._wall + self.reported.get("earlier_wall_seconds", 0.0),
             "cpu_seconds": _cpu_seconds() - self._cpu + self.reported.get("earlier_cpu_seconds", 0.0),
-            "peak_memory_bytes": peak * unit,
+            "peak_memory_bytes": largest_peak_memory_bytes(),
         }
 
     def write(self, folder: Path, item: Item, fingerprint: str, machine: Mapping[str, str]) -> None:

@@ -47,8 +47,8 @@ def test_models_are_scored_both_ways_on_the_held_out_images_and_compared(models,
             assert error == pytest.approx(100 * scored.predictions[view].error(1), abs=0.01)
             assert low < error < high
             if first := errors.get(view):
-                difference = re.fullmatch(rf"(\S+) points \(\S+ to \S+\) from {next(iter(models))}", compared)[1]
-                assert float(difference) == pytest.approx(error - first, abs=0.02)
+                difference = re.fullmatch(rf"(\S+) \(\S+ to \S+\) points from {next(iter(models))}", compared)[1]
+                assert float(difference.replace("−", "-")) == pytest.approx(error - first, abs=0.02)
             errors.setdefault(view, error)
 
 

@@ -1,3 +1,6 @@
+import pytest
+from click.testing import CliRunner
+
 from benchmarks import profile
 from benchmarks.profile import Operation
 
@@ -66,3 +69,19 @@ def test_a_trace_has_kernels_and_programs_but_not_what_encloses_them(tmp_path):
         [Operation("a/b:Relu", 5100, 5300), Operation("program/lrn_forward.1", 5300, 5350)],
         900,
     )
+
+
+@pytest.mark.parametrize(
+    ("options", "batch_size"),
+    [([], 128), (["--subject", "ours, optimized for CIFAR-10"], 512), (["--batch-size", "7"], 7)],
+)
+def test_the_batch_is_that_of_the_page_unless_told_otherwise(options, batch_size, monkeypatch):
+    class Asked(Exception):
+        pass
+
+    def subject(precision, size, images):
+        raise Asked(size)
+
+    monkeypatch.setattr(profile.subjects, "SUBJECTS", dict.fromkeys(profile.STEPS, subject))
+    found = CliRunner().invoke(profile.main, options)
+    assert (type(found.exception), found.exception.args) == (Asked, (batch_size,))

@@ -1,0 +1,42 @@
+import resource
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from alexnet_tf.devices import peak_memory
+
+MIB = 2**20
+LARGE = "import numpy; numpy.ones(300 << 17)"  # 300 MiB
+PEAK = "from alexnet_tf.devices.peak_memory import {0}; print({0}())"
+
+
+def printed(code: str, root) -> int:
+    return int(subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, check=True).stdout)
+
+
+def test_a_large_array_counts_after_it_is_gone():
+    np.ones(300 << 17)
+    assert 300 * MIB < peak_memory.peak_memory_bytes() < 300 * 1024 * MIB
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says it of the program alone")
+def test_a_small_child_of_a_large_process_is_small(root):
+    array = np.ones(300 << 17)
+    assert printed(PEAK.format("peak_memory_bytes"), root) < 150 * MIB < array.nbytes
+
+
+def test_the_largest_child_counts_where_it_is_larger(root):
+    start = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {LARGE!r}])"
+    assert printed(f"{start}; {PEAK.format('largest_peak_memory_bytes')}", root) > 300 * MIB
+    if sys.platform == "linux":
+        assert printed(f"{start}; {PEAK.format('peak_memory_bytes')}", root) < 150 * MIB
+
+
+def test_where_linux_does_not_say_it_is_that_of_the_process(monkeypatch, tmp_path):
+    monkeypatch.setattr(peak_memory, "_STATUS", tmp_path / "none")
+    unit = 1 if sys.platform == "darwin" else 1024
+    assert peak_memory.peak_memory_bytes() == resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    (tmp_path / "none").write_text("Name:\tpython\n")
+    assert peak_memory.peak_memory_bytes() == resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
