@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 # Helpers: clone, stub_stages, chromium.
@@ -31,8 +32,21 @@ os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["DVC_NO_ANALYTICS"] = "1"  # a process of its own after each command
 for _name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "DVC_ROOT", "DVC_STAGE", "DVC_EXP_NAME", "CALLER_PATH"):
     os.environ.pop(_name, None)
+# The identity, hooks and signing of whoever runs the tests are not used: tests that commit bring their own. A checkout
+# that another user owns may be read.
+for _name in [name for name in os.environ if name.startswith("GIT_")]:
+    del os.environ[_name]
+os.environ |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+os.environ |= {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}
+# Servers that tests start are on this machine; no proxy is asked for them.
+_direct = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+os.environ |= dict.fromkeys(("no_proxy", "NO_PROXY"), f"127.0.0.1,localhost,{_direct}".strip(","))
 # As `make test` and an activated environment have it, so that messages name commands without a path.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+
+# The same examples in each run, and no time limit on one: some compile programs.
+settings.register_profile("suite", derandomize=True, deadline=None)
+settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")

@@ -279,11 +279,13 @@ def test_a_training_that_was_killed_goes_on_to_the_weights_of_one_that_was_not(c
     stage = subprocess.Popen(
         often, cwd=clone.root, env=clone.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    while stage.poll() is None and not list(clone.root.glob(".alexnet/checkpoints/*/checkpoint.safetensors")):
-        time.sleep(0.01)
-    assert stage.poll() is None  # it is killed with a checkpoint to go on from
-    stage.kill()
-    stage.wait()
+    try:
+        while stage.poll() is None and not list(clone.root.glob(".alexnet/checkpoints/*/checkpoint.safetensors")):
+            time.sleep(0.01)
+        assert stage.poll() is None  # it is killed with a checkpoint to go on from
+    finally:
+        stage.kill()
+        stage.wait()
     assert weights.read_bytes() == uninterrupted  # no half-written model
     weights.unlink()
     clone.run(*command)

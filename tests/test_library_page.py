@@ -8,6 +8,8 @@ import pytest
 from clone import ROOT
 from PIL import Image
 
+pytestmark = pytest.mark.usefixtures("seeded")
+
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):

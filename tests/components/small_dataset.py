@@ -36,12 +36,16 @@ def preprocess_params(size: int, **changes) -> preprocess.Params:
     return preprocess.Params(**(values | changes))
 
 
-def jpeg(seed: int, *, width: int = 40, height: int = 30, mode: str = "RGB", format: str = "JPEG") -> bytes:
-    """Encode a smooth random image."""
+def jpeg(
+    seed: int, *, width: int = 40, height: int = 30, mode: str = "RGB", format: str = "JPEG", orientation: int = 0
+) -> bytes:
+    """Encode a smooth random image, with an EXIF orientation if one is given."""
     coarse = np.random.default_rng(seed).integers(0, 256, (4, 5, 3), np.uint8)
     image = Image.fromarray(coarse).resize((width, height)).convert(mode)
-    encoded = io.BytesIO()
-    image.save(encoded, format)
+    encoded, exif = io.BytesIO(), Image.Exif()
+    if orientation:
+        exif[0x0112] = orientation
+    image.save(encoded, format, **({"exif": exif} if orientation else {}))
     return encoded.getvalue()
 
 

@@ -24,7 +24,7 @@ def folder(tmp_path):
         split, name = ("train", "val")[number % 5 == 0], f"class {number % 2}"
         path = tmp_path / "photos" / split / name / f"{number}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(jpeg(number, width=40 + number, height=30 + number % 7))
+        path.write_bytes(jpeg(number, width=40 + number, height=30 + number % 7, orientation=number % 9))
     return tmp_path / "photos"
 
 

@@ -11,8 +11,8 @@ from alexnet_tf.data.tfrecord import ShardWriter, decode_example, encode_example
 from alexnet_tf.errors import DataError
 from alexnet_tf.sample.generate import CLASS_NAMES, generate
 from components import download
-from components.interfaces import Runtime
-from components.sources import shards
+from components.interfaces import Runtime, SilentTracker
+from components.sources import image_folder, shards
 from components.sources.source import order_value, sorted_order
 from tests.components.small_dataset import download_params
 from tests.components.sources.placed import write_image
@@ -283,13 +283,25 @@ def test_progress_counts_every_image(tmp_path):
     assert recorder.done == 60
 
 
-def test_what_cannot_be_read_stays_in_its_split_and_is_listed(folder, tmp_path):
+def test_an_image_is_written_before_the_next_is_read(folder, tmp_path, monkeypatch):
+    steps, read, write = [], image_folder.read_file, shards.SplitWriter.write
+    monkeypatch.setattr(image_folder, "read_file", lambda path: steps.append("read") or read(path))
+    monkeypatch.setattr(shards.SplitWriter, "write", lambda *given: steps.append("write") or write(*given))
+    run(tmp_path / "out", "image_folder", folder)
+    assert steps == ["read", "write"] * 86
+
+
+def test_what_cannot_be_read_stays_in_its_split_and_is_listed(folder, tmp_path, monkeypatch):
+    tracked = {}
+    monkeypatch.setattr(SilentTracker, "metrics", lambda _, values, **__: tracked.update(values))
     for number in range(8):
         (folder / "train" / "c0" / f"gone{number}.png").symlink_to("nowhere")
     shutil.rmtree(folder / "val")
     # With two splits to hold out, the hash of no content, 0.889, would put all eight into the second.
     manifest = run(tmp_path / "out", "image_folder", folder, validation_share=0.45)
     assert [entry["split"] for entry in manifest["unreadable"]] == ["train"] * 8
+    counts = {f"images/{split}": content["num_examples"] for split, content in manifest["splits"].items()}
+    assert tracked == counts | {"images/unreadable": 8}
     empty = {example["key"].decode() for example in examples(tmp_path / "out", "train") if not example["image"]}
     assert empty == {entry["key"] for entry in manifest["unreadable"]}
 

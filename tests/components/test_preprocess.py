@@ -17,11 +17,12 @@ from alexnet_tf.data.record_dataset import RecordDataset
 from alexnet_tf.data.tfrecord import decode_example, read_shard
 from alexnet_tf.errors import DataError
 from components import preprocess
-from components.interfaces import BeamRuntime, Runtime
+from components.interfaces import BeamRuntime, Runtime, SilentTracker
 from components.preprocess import Inputs, Outputs, Params
 from tests.components.small_dataset import CLASS_NAMES, contents, jpeg, write_dataset
 
-IMAGES = {"train": [jpeg(n, width=30 + n % 7) for n in range(23)], "test": [jpeg(n) for n in range(50, 54)]}
+IMAGES = {"train": [jpeg(n, width=30 + n % 7, orientation=n % 9) for n in range(23)]}
+IMAGES["test"] = [jpeg(n) for n in range(50, 54)]
 SETTINGS = {"seed": 3, "size": 16, "stored_size": 16, "max_corrupt_share": 0.02, "max_pixels": 10_000}
 SETTINGS |= {"encoding": "raw", "jpeg_quality": 95}
 
@@ -110,6 +111,14 @@ def test_every_image_is_there_once_with_its_label_key_and_size(records):
         np.testing.assert_array_equal(image, to_square(decode(IMAGES["train"][n], max_pixels=10_000), 16))
 
 
+def test_images_are_taken_as_stored_whatever_their_exif_orientation(records):
+    split = RecordDataset.open(records, "train")
+    for key, image in zip(split.keys(), split.read(range(23)), strict=True):
+        n = int(key[-9:-5])
+        without_exif = decode(jpeg(n, width=30 + n % 7), max_pixels=10_000)
+        np.testing.assert_array_equal(image, to_square(without_exif, 16))
+
+
 def test_the_order_is_that_of_the_salted_hash(records):
     keys = RecordDataset.open(records, "train").keys()
     assert keys == sorted(keys, key=lambda key: hashlib.sha256(f"3/{key}".encode()).digest())
@@ -161,7 +170,9 @@ AWKWARD = [
 BROKEN = {b"": "empty file", b"<html></html>" * 9: "no known image format", jpeg(1)[:-60]: "truncated"}
 
 
-def test_awkward_images_are_taken_and_broken_ones_listed(tmp_path):
+def test_awkward_images_are_taken_and_broken_ones_listed(tmp_path, monkeypatch):
+    tracked = {}
+    monkeypatch.setattr(SilentTracker, "metrics", lambda _, values, **__: tracked.update(values))
     images = [*AWKWARD, *BROKEN, bomb()]
     inputs = write_dataset(tmp_path, {"train": images})
     manifest = run(inputs, tmp_path / "records", max_corrupt_share=0.5)
@@ -170,6 +181,7 @@ def test_awkward_images_are_taken_and_broken_ones_listed(tmp_path):
     for number, reason in enumerate([*BROKEN.values(), "too many pixels (5000 x 5000)"], start=len(AWKWARD)):
         assert reason in reasons[number]
     assert len(reasons) == len(BROKEN) + 1
+    assert (tracked["images/train"], tracked["images/rejected"]) == (len(AWKWARD), len(reasons))
     assert len(RecordDataset.open(tmp_path / "records", "train").read(range(len(AWKWARD)))) == len(AWKWARD)
 
 

@@ -134,6 +134,7 @@ def test_it_writes_a_model_and_its_history(inputs, tmp_path):
     assert [row["step"] for row in rows] == ["3", "6"]
     metrics = json.loads(found["report/metrics.json"])
     assert metrics["kept_epoch"] == 2
+    assert (metrics["stalled"], metrics["precision_bits"]) == (True, 32)  # of so few steps
     assert metrics["last"]["epoch"] == 2
     assert metrics["best"]["validation_top1_error"] == min(float(row["validation_top1_error"]) for row in rows)
     classifier = read_classifier(tmp_path / "a" / "model")
@@ -146,6 +147,11 @@ def test_it_writes_a_model_and_its_history(inputs, tmp_path):
         assert sorted(tracker.steps[name]) == [1, 2, 3, 4, 5, 6]
         of_first_epoch = [tracker.steps[name][step] for step in (1, 2, 3)]
         assert by_epoch[1][name] == pytest.approx(np.mean(of_first_epoch), rel=1e-6)
+
+
+def test_the_report_says_how_many_bits_its_layers_computed_with(inputs, tmp_path):
+    found = run(inputs, tmp_path / "a", parameters(epochs=1, precision="bfloat16"))
+    assert json.loads(found["report/metrics.json"])["precision_bits"] == 16
 
 
 def test_colour_axes_and_mean_are_those_of_the_training_images(inputs, tmp_path, monkeypatch):
@@ -367,18 +373,24 @@ except (Stopped, KeyboardInterrupt) as error:
 
 @pytest.fixture
 def start(inputs, tmp_path, root):
-    """Start processes that train `params` into a folder."""
+    """Start processes that train `params` into a folder; all are gone when the test ends."""
+    started = []
 
     def process(out, params, *, interval=-1.0):
         out.mkdir(exist_ok=True)
         (tmp_path / "params.json").write_text(params.model_dump_json())
         arguments = [tmp_path / "params.json", inputs.records.parent, out, interval]
         with (out / "log.txt").open("ab") as log:
-            return subprocess.Popen(
+            child = subprocess.Popen(
                 [sys.executable, "-c", CHILD, *map(str, arguments)], cwd=root, stdout=log, stderr=log
             )
+        started.append(child)
+        return child
 
-    return process
+    yield process
+    for child in started:
+        child.kill()
+        child.wait()
 
 
 def require_equal(one, other):

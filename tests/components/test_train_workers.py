@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
@@ -79,11 +80,11 @@ def start(inputs, tmp_path, root):
 
 
 def configs(count=2):
-    ports = []
-    for _ in range(count):
-        with socket.socket() as listener:
+    with ExitStack() as stack:
+        listeners = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for listener in listeners:
             listener.bind(("127.0.0.1", 0))
-            ports.append(listener.getsockname()[1])
+        ports = [listener.getsockname()[1] for listener in listeners]  # all different, as all are taken
     cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
     return [{"cluster": cluster, "task": {"type": "worker", "index": index}} for index in range(count)]
 

@@ -2,10 +2,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 import stub_stages
+from checkout import wait_for
 from click.testing import CliRunner
 
 from pipeline.cli import alexnet
@@ -136,12 +136,13 @@ def test_an_interrupted_stage_says_so_and_leaves_nothing(tmp_path, number, code)
         "stub.run = run\n"
         "sys.modules[__name__] = stub\n"
     )
-    process = _start(folder, "download", MLFLOW_TRACKING_URI="http://127.0.0.1:9")
-    deadline = time.monotonic() + 20
-    while not (folder / "started").exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    process.send_signal(number)
-    _, errors = process.communicate(timeout=20)
+    with _start(folder, "download", MLFLOW_TRACKING_URI="http://127.0.0.1:9") as process:
+        try:
+            wait_for(folder / "started", 120)
+            process.send_signal(number)
+            _, errors = process.communicate(timeout=20)
+        finally:
+            process.kill()
     assert process.returncode == code
     assert "download: interrupted; no partial output is kept" in errors
     assert "Traceback" not in errors

@@ -46,7 +46,7 @@ def test_images_of_one_colour_have_no_colour_noise():
     assert found["eigenvalues"] == [0.0, 0.0, 0.0]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(hnp.arrays(np.float64, (3, 5), elements=st.integers(-255, 255)))
 def test_eigenvectors_are_orthonormal_sorted_signed_and_rebuild_the_matrix(factor):
     matrix = factor @ factor.T

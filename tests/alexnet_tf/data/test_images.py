@@ -268,7 +268,7 @@ def _size_or_reason(content):
         return error.reason
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.binary(max_size=400), st.integers(0, len(JPEG)))
 def test_damage_is_decoded_or_rejected_with_a_reason_that_repeats(junk, position):
     content = JPEG[:position] + junk + JPEG[position + len(junk) :]

@@ -76,7 +76,7 @@ def test_gram_is_exact_at_the_largest_enlargement_in_use():
     assert moments.gram[0][2] == 3 * 256 * 256 * 255**2 * moments.denominator**2
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.permutations(range(len(IMAGES))), st.sets(st.integers(1, len(IMAGES) - 1)), st.sampled_from([1, 2]))
 def test_any_order_and_any_partition_give_the_same_integers(order, cuts, factor):
     parts = np.split(IMAGES[list(order)], sorted(cuts))

@@ -38,26 +38,26 @@ def test_bytes_equal_tensorflows_deterministic_serialisation():
     assert ours == example.SerializeToString(deterministic=True)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.dictionaries(st.text(max_size=5), values))
 def test_decoding_undoes_encoding(features):
     assert decode_example(encode_example(features)) == dict(sorted(features.items()))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.dictionaries(st.text(max_size=5), values, min_size=2))
 def test_the_order_of_features_does_not_matter(features):
     assert encode_example(dict(reversed(features.items()))) == encode_example(features)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.binary(max_size=60))
 def test_any_bytes_are_an_example_or_a_data_error(junk):
     with contextlib.suppress(DataError):
         decode_example(junk)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.dictionaries(st.text(max_size=5), values))
 def test_the_span_of_every_feature_holds_what_decoding_gives(features):
     example = encode_example(features)
@@ -70,7 +70,7 @@ def test_the_span_of_every_feature_holds_what_decoding_gives(features):
                 feature_span(example, name)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.data(), st.integers(0, 255))
 def test_a_damaged_example_has_a_span_within_it_or_is_refused(data, byte):
     example = bytearray(encode_example(FEATURES))

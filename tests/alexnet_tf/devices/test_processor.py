@@ -4,12 +4,14 @@ import sys
 
 import pytest
 
+from alexnet_tf.devices import processor
 from alexnet_tf.devices.processor import usable_cores
 
 
 def test_without_ties_to_cores_all_count(monkeypatch):
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: 7)
+    monkeypatch.setattr(processor, "cpu_quota", lambda: None)
     assert usable_cores() == 7
 
 

@@ -1,4 +1,5 @@
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -142,6 +143,19 @@ def test_a_broken_off_training_goes_on_to_the_same_end(tmp_path, often, network,
     assert (resumed.earlier.wall_seconds > 0) == (resumed.earlier.cpu_seconds > 0) == (steps > 1)
     for name, expected in whole.weights.items():
         np.testing.assert_array_equal(resumed.weights[name], expected, err_msg=name)
+
+
+def test_a_checkpoint_is_written_when_the_interval_since_the_last_is_over(tmp_path, often, monkeypatch):
+    seconds, saved = [0.0], []
+    monkeypatch.setattr(fit_module, "time", SimpleNamespace(monotonic=lambda: seconds[0]))
+
+    def advance(amount=1, **figures):
+        seconds[0] += amount
+
+    training_loop = make(compiled(epochs=2), tmp_path, advance=advance, interval=2.5)
+    monkeypatch.setattr(training_loop, "_save", lambda: saved.append(seconds[0]))
+    training_loop.run()
+    assert saved == [3.0, 6.0, 9.0, 12.0]
 
 
 def ask_after(stop, steps):

@@ -27,6 +27,13 @@ def test_shards_are_put_together_in_their_order(tmp_path):
     np.testing.assert_array_equal(survey.decodable, [True, False, True])
 
 
+def test_images_are_hashed_as_stored_whatever_their_exif_orientation():
+    examples = [{"image": jpeg(1, orientation=value), "label": 0, "key": b"a"} for value in range(9)]
+    columns = survey_images(enumerate(examples), max_pixels=10**6)
+    assert columns["orientations"] == list(range(9))
+    assert len(set(columns["hashes"])) == 1
+
+
 def test_no_shards_are_no_images():
     survey = load_surveys([])
     assert (len(survey.keys), len(survey.digests), len(survey.reasons), len(survey.decodable)) == (0, 0, 0, 0)

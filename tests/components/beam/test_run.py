@@ -106,7 +106,7 @@ def test_progress_counts_shards_while_they_are_done(tmp_path):
     run_shards(slow_square, range(8), runtime=runtime(progress=Counter()), scratch=tmp_path, description="squares")
     assert advances[0] == ("squares", 8, "shards")
     assert sum(advances[1:]) == 8
-    assert len(advances) > 3, "the count moved only at the end"
+    assert len(advances) > 2, "the count moved only at the end"
 
 
 def test_an_unknown_runner_is_one_sentence(tmp_path):

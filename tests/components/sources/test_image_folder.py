@@ -9,6 +9,7 @@ from alexnet_tf.data.images import SUFFIXES
 from components.sources.files import ARCHIVES, OTHER_IMAGES
 from components.sources.image_folder import image_folder_source
 from tests.components.sources.placed import right, write_image
+from tests.open_files import open_below
 
 
 def read(source, split="train"):
@@ -69,7 +70,6 @@ def test_what_is_no_regular_file_is_listed_and_not_waited_for(folder):
     write_image(folder / "train" / "c0" / "folder.png" / "inside.png", 40)
     (folder / "train" / "c0" / "empty.png").mkdir()
     (folder / "train" / "c0" / "empty").mkdir()
-    open_before = len(os.listdir("/proc/self/fd"))
     found = read(image_folder_source(folder))
     assert found["train/c0/pipe.png"].problem == "no regular file"
     assert found["train/c0/zero.png"].problem == "no regular file"
@@ -77,7 +77,7 @@ def test_what_is_no_regular_file_is_listed_and_not_waited_for(folder):
     assert "train/c0/folder.png" not in found
     assert found["train/c0/empty.png"].problem == "no regular file"
     assert "train/c0/empty" not in found
-    assert len(os.listdir("/proc/self/fd")) == open_before
+    assert open_below(folder) == []
 
 
 def test_a_file_that_may_not_be_read_is_listed_with_the_reason(folder, monkeypatch):

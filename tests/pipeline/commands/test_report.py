@@ -3,9 +3,11 @@ import re
 import pytest
 from click.testing import CliRunner
 
+from alexnet_tf.comparison import page
 from pipeline.cli import alexnet
 from pipeline.config.load import load
-from pipeline.results import report
+from pipeline.results import report, revisions
+from pipeline.tracking import backfill
 
 
 @pytest.mark.parametrize(
@@ -27,6 +29,26 @@ def test_a_missing_or_foreign_comparison_is_one_sentence(workspace, monkeypatch,
     assert result.exit_code == 1
     assert result.stderr.startswith(f"error: reports/compare/comparison.json {reason}")
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_past_runs_are_compared_on_a_page_of_their_own(workspace, monkeypatch):
+    asked, written = [], []
+    found = {"variants": ["optimized@v1"]}, {"confusion.png": b""}, ["v1 is without the paired test"]
+    monkeypatch.setattr(revisions, "compare_with", lambda *given: asked.append(given[2]) or found)
+    monkeypatch.setattr(report, "write_page", lambda place, *given: written.append((place, *given)) or place)
+    monkeypatch.setattr(page, "table", lambda comparison, costs: f"table of {comparison['variants']}")
+    monkeypatch.setattr(page, "sentences", lambda comparison: [])
+    monkeypatch.setattr(backfill, "complete", lambda *_: None)
+    monkeypatch.chdir(workspace.root)
+    result = CliRunner().invoke(alexnet, ["report", "--rev", "v1", "--rev", "brave-exp"])
+    assert result.exit_code == 0, result.output
+    assert asked == [("v1", "brave-exp")]
+    ((place, comparison, _, figures, _),) = written
+    assert (place, comparison, figures) == (workspace.root / "reports/compared.html", *found[:2])
+    assert "table of ['optimized@v1']" in result.output
+    assert "note: v1 is without the paired test" in result.output
+    assert "report:       reports/compared.html" in result.output
+    assert "expected" not in result.output
 
 
 def test_the_page_names_data_set_commit_machine_and_time(workspace, monkeypatch):

@@ -5,7 +5,7 @@ import pytest
 from click.testing import CliRunner
 
 from pipeline.cli import alexnet
-from pipeline.results import kept
+from pipeline.results import kept, pretrained
 from tests.pipeline.results.test_figure1 import result
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -18,6 +18,17 @@ def test_keeping_what_cannot_be_kept_is_a_usage_error(monkeypatch, variant, name
     answer = CliRunner().invoke(alexnet, ["results", "publish", variant, name])
     assert answer.exit_code == 2
     assert said in answer.stderr
+
+
+def test_a_model_is_published_from_its_variant_and_the_records_of_its_images(workspace, monkeypatch):
+    asked = []
+    monkeypatch.setattr(pretrained, "keep", lambda *given: asked.append(given) or {"bytes": 7})
+    monkeypatch.chdir(workspace.root)
+    answer = CliRunner().invoke(alexnet, ["results", "publish", "optimized", "mine"])
+    assert answer.exit_code == 0, answer.output
+    assert json.loads(answer.output) == {"bytes": 7}
+    places = ("models/optimized", "data/records/small", "results/pretrained/mine")
+    assert asked == [(workspace.root, *(workspace.root / place for place in places))]
 
 
 def test_the_command_prints_the_table_and_draws(tmp_path, monkeypatch):

@@ -1,9 +1,11 @@
 import json
+import sys
 
 import pytest
 from click.testing import CliRunner
 
 from pipeline.cli import alexnet
+from pipeline.config.load import load
 from pipeline.stages import dvc_cache
 from pipeline.tracking import uploads
 from pipeline.tracking.tracker import SpoolTracker
@@ -23,6 +25,25 @@ def test_the_kill_test_says_what_it_found(workspace, monkeypatch, differing, cod
     (_, item, changes, kills, _) = asked[0]
     assert (item.address, changes, kills) == ("train@faithful", ("seed=7",), 3)
     assert not (workspace.root / "models").exists()
+
+
+def test_a_training_begins_anew_when_asked_to(workspace, monkeypatch):
+    stub, seen = sys.modules["components.train"].run, []
+
+    def train(inputs, outputs, params, runtime):
+        seen.append(runtime.fresh)
+        return stub(inputs, outputs, params, runtime)
+
+    monkeypatch.setattr(sys.modules["components.train"], "run", train)
+    monkeypatch.setattr(uploads, "start", lambda workspace: None)
+    monkeypatch.setattr(SpoolTracker, "_see_it_off", lambda _: None)
+    monkeypatch.chdir(workspace.root)
+    for path in load(workspace.root).item("train", "faithful").inputs().values():
+        (workspace.root / path).mkdir(parents=True)
+    for options in ([], ["--fresh"]):
+        result = CliRunner().invoke(alexnet, ["train", "faithful", *options])
+        assert result.exit_code == 0, result.output
+    assert seen == [False, True]
 
 
 def test_a_stage_that_was_run_by_hand_says_what_it_wrote_and_how_dvc_learns_of_it(workspace, monkeypatch):

@@ -120,6 +120,7 @@ def test_a_repository_of_another_user_is_told_with_git_s_own_way_out(project, mo
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")  # Git's own tests do it so
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")  # it may trust all
+    monkeypatch.delenv("GIT_CONFIG_COUNT", raising=False)  # as that of the tests does
     monkeypatch.setenv("LC_ALL", "C")
     told, fix = git.problem(project)
     assert "ownership" in told or "unsafe repository" in told

@@ -64,6 +64,13 @@ def serve():
         server.server_close()
 
 
+@pytest.fixture
+def pipeline_run_of_its_own():
+    processes.pipeline_key.cache_clear()
+    yield
+    processes.pipeline_key.cache_clear()
+
+
 OK = (200, b"OK")
 FORBIDDEN = (403, b"<html>403 Forbidden</html>")
 GARBAGE = (200, b"<html>welcome to the hotel's network</html>")
@@ -77,10 +84,10 @@ def test_a_server_that_never_answers_is_known_within_seconds(serve):
 
 
 @pytest.mark.slow  # each waits out the patience with a server
+@pytest.mark.usefixtures("pipeline_run_of_its_own")
 @pytest.mark.parametrize("answers", [(OK, FORBIDDEN), (GARBAGE, GARBAGE), (OK, "silence")])
 def test_a_stage_is_done_within_seconds_and_its_record_kept(serve, workspace, monkeypatch, answers):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", serve(*answers))
-    processes.pipeline_key.cache_clear()
     said = []
     config = load(workspace.root)
     started = time.monotonic()

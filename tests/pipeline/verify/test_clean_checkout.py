@@ -64,3 +64,15 @@ def test_the_folder_has_the_commit_and_nothing_else_happens(committed, tmp_path)
     assert (committed.root / "größe.txt").read_text() == "changed since"
     assert not (tmp_path / "hooked").exists()
     assert subprocess.run(["git", "worktree", "list"], cwd=git.parent, capture_output=True).stdout.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_data_sets_are_seen_from_the_folder_and_stay_when_it_goes(committed, keep):
+    images, said = committed.home / "data" / "images", []
+    images.mkdir(parents=True)
+    (images / "1.jpg").write_text("an image")
+    with clean_checkout.clean_folder(committed, "HEAD", "data/images", keep=keep, say=said.append) as folder:
+        assert (folder / "data/images/1.jpg").read_text() == "an image"
+    assert (images / "1.jpg").read_text() == "an image"
+    assert folder.exists() == keep
+    assert said == [f"the clean folder is kept: {folder}"] * keep

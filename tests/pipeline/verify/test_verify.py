@@ -5,7 +5,9 @@ import json
 import subprocess
 
 import pytest
+from click.testing import CliRunner
 
+from pipeline.cli import alexnet
 from pipeline.config.load import load
 from pipeline.stages.lock import Lock
 from pipeline.verify import verify
@@ -87,6 +89,25 @@ def test_a_report_is_looked_up_in_the_committed_metrics(claimed):
     assert claimed("train", "faithful", "reports/train/faithful", TEXT) == {"best_epoch": 2.0}
     assert claimed("compare", "", "reports/compare", TEXT) == "nothing to claim"
     assert claimed("train", "faithful", "models/faithful", TEXT) == "nothing to claim"
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "verdict", "code"), [("0.02", "within tolerance", 0), ("0.005", "not reproduced", 1)]
+)
+def test_numbers_may_differ_by_the_tolerance_that_is_asked_for(
+    workspace, claimed, monkeypatch, tolerance, verdict, code
+):
+    def rerun(folder, addresses):
+        (folder / "reports/evaluate/optimized").mkdir(parents=True)
+        (folder / "reports/evaluate/optimized/metrics.json").write_text('{"center": {"top1_error": 0.135}}')
+
+    claimed("evaluate", "optimized", "reports/evaluate/optimized", TEXT)
+    monkeypatch.setattr(verify, "_bring_inputs", lambda *_: None)
+    monkeypatch.setattr(verify, "rerun", rerun)
+    monkeypatch.chdir(workspace.root)
+    done = CliRunner().invoke(alexnet, ["verify", "evaluate@optimized", "--tolerance", tolerance])
+    assert done.exit_code == code, done.output
+    assert f"verdict:  {verdict}" in done.stdout
 
 
 def test_the_metrics_file_itself_is_an_output(claimed):
