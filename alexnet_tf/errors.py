@@ -1,5 +1,7 @@
 """The errors that are meant for a person: one sentence with what, where, expected, found and the way out."""
 
+from collections.abc import Sequence
+
 
 class AlexNetError(Exception):
     """Something that the user can mend; the command line prints its text alone and exits with 1.
@@ -52,3 +54,14 @@ class Stopped(AlexNetError):
 def how_to_install(extra: str) -> str:
     """Say how an extra of this package is installed; no package index has the package."""
     return f"in a clone `pip install -c constraints.txt -e '.[{extra}]'`, else `pip install 'WHEEL[{extra}]'`"
+
+
+def some(names: Sequence[str], at_most: int = 3) -> str:
+    """Name the first of many and say how many more there are.
+
+    Example:
+        >>> some(["cat", "dog", "frog"], 2)
+        'cat, dog and 1 more'
+    """
+    more = f" and {len(names) - at_most:,} more" if len(names) > at_most else ""
+    return ", ".join(names[:at_most]) + more

@@ -1,6 +1,6 @@
-"""Errors, differences and lists as words, for messages, pages and tables alike."""
+"""Errors and differences as words, for messages, pages and tables alike."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 
 def percent(share: float | None, *, digits: int = 1) -> str:
@@ -13,14 +13,14 @@ def percent(share: float | None, *, digits: int = 1) -> str:
     return "–" if share is None else f"{100 * share:.{digits}f} %"
 
 
-def percent_range(low: float, high: float, *, digits: int = 1) -> str:
-    """Write the ends of an interval of shares.
+def percent_range(low: float, high: float) -> str:
+    """Write the lowest and the highest of some shares.
 
     Example:
         >>> percent_range(0.06, 0.0696)
-        '6.0 to 7.0'
+        '6.0 to 7.0 %'
     """
-    return f"{100 * low:.{digits}f} to {100 * high:.{digits}f}"
+    return f"{_ends(low, high, 1)} %"
 
 
 def percent_with_interval(share: float, low: float | None, high: float | None, *, digits: int = 1) -> str:
@@ -30,8 +30,13 @@ def percent_with_interval(share: float, low: float | None, high: float | None, *
         >>> percent_with_interval(0.0646, 0.06, 0.0696)
         '6.5 % (6.0 to 7.0)'
     """
-    interval = "" if low is None or high is None else f" ({percent_range(low, high, digits=digits)})"
+    interval = "" if low is None or high is None else f" ({_ends(low, high, digits)})"
     return f"{percent(share, digits=digits)}{interval}"
+
+
+def error_with_interval(metrics: Mapping[str, float], name: str, *, digits: int = 1) -> str:
+    """Write an error of a report, whose interval is from NAME_low to NAME_high."""
+    return percent_with_interval(metrics[name], metrics.get(f"{name}_low"), metrics.get(f"{name}_high"), digits=digits)
 
 
 def points(difference: float, *, digits: int = 1) -> str:
@@ -61,12 +66,5 @@ def p_value(value: float, *, equals: str = "") -> str:
     return "< 0.001" if value < 0.001 else f"{equals}{value:.2g}"
 
 
-def some(names: Sequence[str], at_most: int = 3) -> str:
-    """Name the first of many and say how many more there are.
-
-    Example:
-        >>> some(["cat", "dog", "frog"], 2)
-        'cat, dog and 1 more'
-    """
-    more = f" and {len(names) - at_most:,} more" if len(names) > at_most else ""
-    return ", ".join(names[:at_most]) + more
+def _ends(low: float, high: float, digits: int) -> str:
+    return f"{100 * low:.{digits}f} to {100 * high:.{digits}f}"

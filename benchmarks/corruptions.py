@@ -26,8 +26,9 @@ from PIL import Image, ImageEnhance, ImageFilter
 
 from alexnet_tf.data.npy_file import save_npy
 from alexnet_tf.data.record_dataset import RecordDataset
+from alexnet_tf.errors import AlexNetError
 from alexnet_tf.metrics.significance import paired_difference, wilson_interval
-from alexnet_tf.metrics.top_k import CONFIDENCE
+from alexnet_tf.metrics.top_k import CONFIDENCE, VIEWS
 from benchmarks import pages, results
 from benchmarks.machine import describe
 from pipeline.commands.base import Command
@@ -184,7 +185,7 @@ def require_kept(folder: Path, error: float, view: str) -> None:
     """Stop if the clean images give another error than those on which a model was kept, rounding aside."""
     kept = json.loads((folder / LOSS).read_text())["test"][view]["top1_error_after"]
     if abs(error - kept) > 0.001:
-        raise click.ClickException(
+        raise AlexNetError(
             f"clean images have an error of {error:.4f}, expected {kept:.4f}: these are not the records of "
             "experiments/cifar10.yaml; `alexnet use cifar10` and `dvc repro preprocess@native` make them"
         )
@@ -221,7 +222,7 @@ def keep(rows: Sequence[dict[str, str]]) -> None:
 
 @click.command(cls=Command)
 @click.option("--model", default="cifar10", show_default=True, help="A kept model, or the folder of a trained one.")
-@click.option("--view", default="center", show_default=True, type=click.Choice(("center", "ten_crop")))
+@click.option("--view", default="center", show_default=True, type=click.Choice(VIEWS))
 @click.option("--only", "chosen", multiple=True, type=click.Choice(list(CHANGES)), help="A row; by default all.")
 @click.option("--records", default=RECORDS, show_default="data/records/native", type=click.Path(path_type=Path))
 @click.option(

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from alexnet_tf.metrics.top_k import VIEW_NAMES
 from alexnet_tf.text_tables import markdown_table
+from alexnet_tf.wording import percent_with_interval, points_with_interval
 from benchmarks.results import ROOT, Row, load
 from pipeline.pages import blocks
 from pipeline.results.seeds_and_images import shown_error
@@ -238,10 +239,13 @@ def corruptions(rows: Sequence[Row]) -> str:
         cells = [name if name != "none" else "as they are"]
         for model, view in measured:
             row = found.get((model, name, view))
-            points = {key: f"{100 * float(value):.2f}" for key, value in (row or {}).items() if key not in _NAMES}
-            cells.append("{error} % ({low} to {high})".format(**points) if row else "not measured")
-            ends = "{difference} ({difference_low} to {difference_high})" if row and name != "none" else ""
-            cells.append(ends.format(**points).replace("-", "−"))
+            if row is None:
+                cells += ["not measured", ""]
+                continue
+            share = {key: float(value) for key, value in row.items() if key not in _NAMES}
+            cells.append(percent_with_interval(share["error"], share["low"], share["high"], digits=2))
+            apart = (share[f"difference{end}"] for end in ("", "_low", "_high"))
+            cells.append("" if name == "none" else points_with_interval(*apart, digits=2))
         lines.append(cells)
     return markdown_table(lines)
 

@@ -15,6 +15,7 @@ from PIL import Image
 
 from alexnet_tf.data.images import ImageRejected, decode, to_square
 from alexnet_tf.data.pixel_codec import decode_pixels, encode_pixels
+from alexnet_tf.errors import AlexNetError
 from alexnet_tf.evaluation.evenly_spaced import evenly_spaced
 from benchmarks import results
 from components.sources.files import find_files
@@ -28,7 +29,7 @@ def square(path: Path, size: int) -> Image.Image:
     try:
         return to_square(decode(path.read_bytes(), max_pixels=50_000_000), size)
     except ImageRejected as error:
-        raise click.ClickException(f"{path}: {error.reason}; take it out") from error
+        raise AlexNetError(f"{path}: {error.reason}; take it out") from error
 
 
 def difference(stored: list[bytes], squares: list[Image.Image]) -> float:

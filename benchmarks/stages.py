@@ -20,6 +20,7 @@ from pathlib import Path
 import click
 from ruamel.yaml import YAML
 
+from alexnet_tf.errors import AlexNetError
 from benchmarks.training import keep, worktree
 from pipeline.commands.base import Command
 
@@ -101,7 +102,7 @@ def measure(root: Path, stage: str) -> tuple[float, float]:
     )
     seconds, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
-        raise click.ClickException(f"dvc repro {stage} in {root} exited with {done.returncode}:\n{done.stderr}")
+        raise AlexNetError(f"dvc repro {stage} in {root} exited with {done.returncode}:\n{done.stderr}")
     return seconds, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 

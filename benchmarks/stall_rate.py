@@ -15,6 +15,7 @@ from pathlib import Path
 
 import click
 
+from alexnet_tf.errors import AlexNetError
 from benchmarks import pages, results
 from benchmarks.machine import describe
 from pipeline.commands.base import Command
@@ -82,7 +83,7 @@ def _train(folder: Path, root: Path, changes: tuple[str, ...]) -> tuple[bool, fl
         sandbox.make(folder, root)
     sandbox.train(folder, "faithful", changes).wait()
     if (outcome := found(folder)) is None:
-        raise click.ClickException(f"the training failed: see {folder / 'log.txt'}")
+        raise AlexNetError(f"the training failed: see {folder / 'log.txt'}")
     return outcome
 
 

@@ -1,12 +1,13 @@
 """The training step of the 2012 network against the machine's own matrix products, Keras and PyTorch, in one run.
 
     python -m benchmarks.training                       # all subjects, three rounds
+    python -m benchmarks.training --against b8d5bc7     # also our step at a revision of Git
     python -m benchmarks.training --rounds 1 --only ours --only "matrix product"
-    python -m benchmarks.training --only ours --against b8d5bc7     # beside our step at a revision of Git
 
 Each subject is a process of its own; a round takes all of them one after the other, so that a change in the machine's
-load hits all. Writes benchmarks/results/training-PROCESSOR.csv after each round and renders docs/performance.md, which
-has the rows of every processor. Shares and ratios are taken within a round; the page gives their medians. bfloat16 is
+load hits all. Writes benchmarks/results/training-PROCESSOR.csv and renders docs/performance.md, which has the rows of
+every processor. A file is replaced only by a run of all its subjects, unless `--drop` says otherwise, and once there
+are as many rounds as in it. Shares and ratios are taken within a round; the page gives their medians. bfloat16 is
 measured where the processor multiplies it by instructions, PyTorch where it is installed: `pip install --group bench`.
 """
 
@@ -26,6 +27,7 @@ from typing import NamedTuple
 import click
 
 from alexnet_tf.devices.processor import processor_has_bfloat16, processor_name
+from alexnet_tf.errors import AlexNetError
 from benchmarks import results
 from benchmarks.results import ROOT
 from pipeline.commands.base import Command
@@ -88,6 +90,7 @@ def main(batch_size: int, rounds: int, steps: int, names: tuple[str, ...], revis
     plan, file = measurable(names, revision), f"training-{slug(processor_name())}"
     if not names and not drop:
         require_all(file, plan)
+    kept_rounds = max((int(row["round"]) for row in results.load(file)[1]), default=0)  # not lost to fewer
     rows = []
     with worktree(revision) as other:
         for number in range(1, rounds + 1):
@@ -97,7 +100,7 @@ def main(batch_size: int, rounds: int, steps: int, names: tuple[str, ...], revis
                 figures = measure(subject, images, steps, environment=os.environ, root=root)
                 rows.append({"round": number, "batch_size": images, **subject._asdict(), **figures})
                 click.echo(" ".join(f"{name}={value}" for name, value in rows[-1].items()))
-            if not names:
+            if not names and number >= min(rounds, kept_rounds):
                 keep(file, rows)
     for line in against(rows) if names else ():
         click.echo(line)
@@ -134,11 +137,12 @@ def require_all(file: str, plan: Sequence[Subject]) -> None:
     """
     planned = {(subject.name, subject.precision) for subject in plan}
     rows = results.load(file)[1]
-    gone = dict.fromkeys(row["name"] for row in rows if (row["name"], row["precision"]) not in planned)
+    gone = [key for row in rows if (key := (row["name"], row["precision"])) not in planned]
     if gone:
+        named = "; ".join(", ".join(key) for key in dict.fromkeys(gone))
         raise click.UsageError(
-            f"benchmarks/results/{file}.csv would lose {'; '.join(gone)}: measure that, too (`at` a revision "
-            "with --against, PyTorch after `pip install -c constraints.txt --group bench`), or add --drop"
+            f"benchmarks/results/{file}.csv would lose {named}: measure that, too (`at` a revision with --against, or "
+            "`make bench AGAINST=REV`; PyTorch after `pip install -c constraints.txt --group bench`), or add --drop"
         )
 
 
@@ -196,7 +200,7 @@ def measure(
     """Return the median of the steps and the peak memory of a subject, in a process of its own that runs in `root`.
 
     Raises:
-        click.ClickException: The process failed.
+        AlexNetError: The process failed.
     """
     name = subject.name.partition(AT)[0]
     command = [sys.executable, "-m", "benchmarks.subjects", name, subject.precision, batch_size, steps]
@@ -204,7 +208,7 @@ def measure(
     quiet = {**environment, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run([*map(str, command)], cwd=root, env=quiet, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
-        raise click.ClickException(f"{subject.name}, {subject.precision}, failed with exit code {done.returncode}")
+        raise AlexNetError(f"{subject.name}, {subject.precision}, failed with exit code {done.returncode}")
     measured = json.loads(done.stdout.splitlines()[-1])
     return {
         "milliseconds": round(statistics.median(measured["seconds"]) * 1e3, 1),

@@ -148,10 +148,10 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
 
 def _found(metrics: dict[str, Any]) -> str:
     from alexnet_tf.metrics.top_k import CONFIDENCE
-    from alexnet_tf.wording import percent_with_interval
+    from alexnet_tf.wording import error_with_interval
 
     def error(view: str) -> str:
-        return percent_with_interval(*(metrics[view][f"top1_error{end}"] for end in ("", "_low", "_high")))
+        return error_with_interval(metrics[view], "top1_error")
 
     return (
         f"top-1 error {error('ten_crop')} with ten crops, {error('center')} with the centre crop, of "

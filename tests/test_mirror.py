@@ -2,7 +2,6 @@
 
 THROUGH = {
     # Too small or too plain to show anything alone.
-    "alexnet_tf/errors.py": "tests/pipeline/test_cli.py",
     "alexnet_tf/plotting.py": "tests/alexnet_tf/evaluation/test_figures.py",
     "alexnet_tf/stop.py": "tests/alexnet_tf/training/test_loop.py",
     "components/interfaces.py": "tests/components/beam/test_run.py",

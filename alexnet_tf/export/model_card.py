@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from alexnet_tf.text_tables import markdown_table
-from alexnet_tf.wording import percent_with_interval
+from alexnet_tf.wording import error_with_interval
 
 if TYPE_CHECKING:
     from alexnet_tf.models.classifier import Classifier
@@ -34,7 +34,7 @@ def model_card(
     rows = [
         (
             label,
-            percent_with_interval(*(metrics[view][f"{error}{end}"] for end in ("", "_low", "_high"))),
+            error_with_interval(metrics[view], error),
         )
         for view, error, label in (
             ("ten_crop", "top1_error", "top-1, ten crops"),

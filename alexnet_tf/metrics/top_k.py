@@ -10,8 +10,8 @@ from alexnet_tf.errors import ConfigError, TrainingError
 from alexnet_tf.metrics.significance import wilson_interval
 
 CENTER = 4  # of the ten views, the centre crop as it is (four corners, centre, then their mirrors)
-VIEWS = ("center", "ten_crop")
-VIEW_NAMES = {"ten_crop": "ten crops", "center": "centre crop"}
+VIEWS = ("center", "ten_crop")  # in the order of files
+VIEW_NAMES = {"ten_crop": "ten crops", "center": "centre crop"}  # in the order of tables
 CONFIDENCE = 0.95  # of the intervals in an evaluation's own metrics
 
 

@@ -6,8 +6,8 @@ from typing import Literal
 
 import numpy as np
 
+from alexnet_tf.errors import some
 from alexnet_tf.validation.survey import Survey
-from alexnet_tf.wording import some
 
 IMAGES_KEPT = 200
 """Of each anomaly, for the page."""
@@ -93,7 +93,7 @@ def _unreadable(split: str, survey: Survey, limits: Limits) -> list[Anomaly]:
         return []
     share = len(bad) / len(survey.keys)
     severity = "ERROR" if share > limits.max_corrupt_share else "WARNING"
-    text = f"{split}: {len(bad)} of {len(survey.keys)} images cannot be decoded; the accepted share is "
+    text = f"{split}: {len(bad):,} of {len(survey.keys):,} images cannot be decoded; the accepted share is "
     text += f"{limits.max_corrupt_share}: {some(bad)}."
     way_out = "raise validate.max_corrupt_share"
     return [Anomaly("corrupt_images", split, severity, text, "image", first_places(split, rows), way_out)]
@@ -110,11 +110,11 @@ def _odd_sizes(split: str, survey: Survey, limits: Limits) -> list[Anomaly]:
     found = []
     small, narrow = known[short < limits.min_side_px], known[long > limits.max_aspect * short]
     if len(small):
-        text = f"{split}: {len(small)} images have a side under {limits.min_side_px} pixels: {named(small)}."
+        text = f"{split}: {len(small):,} images have a side under {limits.min_side_px} pixels: {named(small)}."
         places, way_out = first_places(split, small.tolist()), "lower validate.min_side_px"
         found.append(Anomaly("small_images", split, "ERROR", text, "size", places, way_out))
     if len(narrow):
-        text = f"{split}: {len(narrow)} images are longer than {limits.max_aspect} times their shorter side: "
+        text = f"{split}: {len(narrow):,} images are longer than {limits.max_aspect} times their shorter side: "
         text += f"{named(narrow)}."
         found.append(Anomaly("narrow_images", split, "WARNING", text, "size", first_places(split, narrow.tolist())))
     return found
@@ -130,7 +130,7 @@ def _empty_classes(split: str, survey: Survey, class_names: Sequence[str]) -> li
     empty = [name for name, count in zip(class_names, counts, strict=False) if not count]
     if not empty:
         return []
-    text = f"{split}: {len(empty)} of {len(class_names)} classes have no image that can be decoded: {some(empty)}."
+    text = f"{split}: {len(empty):,} of {len(class_names):,} classes have no image that can be decoded: {some(empty)}."
     way_out = "name the other classes in download.subset.classes"
     severity = "ERROR" if split == "train" else "WARNING"
     return [Anomaly("empty_classes", split, severity, text, "label", way_out=way_out)]
@@ -152,5 +152,5 @@ def _repeated_keys(surveys: Mapping[str, Survey]) -> list[Anomaly]:
     repeated = np.unique(keys[1:][keys[1:] == keys[:-1]]).tolist()
     if not repeated:
         return []
-    text = f"{len(repeated)} keys name more than one image: {some(repeated)}."
+    text = f"{len(repeated):,} keys name more than one image: {some(repeated)}."
     return [Anomaly("repeated_keys", "", "ERROR", text, "key")]

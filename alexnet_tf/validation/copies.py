@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from alexnet_tf.errors import some
 from alexnet_tf.validation.anomalies import IMAGES_KEPT, Anomaly, Limits, Place, worst_first
 from alexnet_tf.validation.near_duplicates import near_pairs
 from alexnet_tf.validation.survey import Survey
-from alexnet_tf.wording import some
 
 
 def find_copies(surveys: Mapping[str, Survey], copies: Sequence[Sequence[Place]], *, limits: Limits) -> list[Anomaly]:
@@ -143,7 +143,7 @@ def _anomalies(
     if not groups:
         return []
     named = some([" = ".join(surveys[split].keys[row] for split, row in group) for group in groups])
-    text = f"{split}: " * bool(split) + f"{len(groups)} {told}: {named}."
+    text = f"{split}: " * bool(split) + f"{len(groups):,} {told}: {named}."
     places = tuple(place for group in groups for place in group)[:IMAGES_KEPT]
     way_out = f"set validate.{switch} to true" if switch else ""
     return [Anomaly(name, split, "WARNING" if allowed else "ERROR", text, feature, places, way_out)]

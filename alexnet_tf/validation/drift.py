@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
+from alexnet_tf.errors import some
 from alexnet_tf.validation.anomalies import Anomaly, first_places, worst_first
 from alexnet_tf.validation.survey import Survey
-from alexnet_tf.wording import some
 
 
 def find_drift(
@@ -53,10 +53,9 @@ def _classes(expected: list[str], found: Sequence[str]) -> list[Anomaly]:
     if not expected or expected == list(found):
         return []
     new, gone = [n for n in found if n not in expected], [n for n in expected if n not in found]
-    parts = [f"{len(names)} {what} ({some(names)})" for what, names in (("new", new), ("missing", gone)) if names]
-    text = (
-        f"Expected the {len(expected)} classes of the reference schema, found {' and '.join(parts) or 'another order'}."
-    )
+    parts = [f"{len(names):,} {what} ({some(names)})" for what, names in (("new", new), ("missing", gone)) if names]
+    found_instead = " and ".join(parts) or "another order"
+    text = f"Expected the {len(expected):,} classes of the reference schema, found {found_instead}."
     way_out = "set validate.reference_schema to null"
     return [Anomaly("other_classes", "", "ERROR", text, "label", way_out=way_out)]
 
@@ -95,7 +94,7 @@ def _range(split: str, feature: str, values: np.ndarray, low: float, high: float
         return []
     expected = f"{low:g} to {high:g}" if high else f"at least {low:g}"
     text = f"{split}: expected images whose {feature} is {expected} as in the reference schema, found "
-    text += f"{len(rows)} of {values[rows].min():g} to {values[rows].max():g}."
+    text += f"{len(rows):,} of {values[rows].min():g} to {values[rows].max():g}."
     return [Anomaly(f"{feature}_out_of_range", split, "WARNING", text, "size", first_places(split, rows.tolist()))]
 
 

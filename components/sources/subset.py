@@ -5,8 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from alexnet_tf.errors import ConfigError
-from alexnet_tf.wording import some
+from alexnet_tf.errors import ConfigError, some
 from components.sources.source import RawImage, Source
 
 

@@ -7,9 +7,8 @@ import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from alexnet_tf.errors import AlexNetError, ConfigError, DataError
+from alexnet_tf.errors import AlexNetError, ConfigError, DataError, some
 from alexnet_tf.nearest import nearest
-from alexnet_tf.wording import some
 
 _PATIENCE_SECONDS = 10
 _URLS_SHOWN = 6

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 
-from alexnet_tf.wording import some
+from alexnet_tf.errors import some
 
 WORD_FILES = ("LOC_synset_mapping.txt", "synset_words.txt", "words.txt")
 """Kaggle's, Caffe's, Tiny ImageNet's: a WordNet id, white space, its words with commas between them."""

@@ -13,8 +13,7 @@ from typing import Literal, NamedTuple
 
 from alexnet_tf.devices.control_group import memory_left, memory_quota
 from alexnet_tf.devices.processor import NAMES, processor_features, processor_has_bfloat16, usable_cores
-from alexnet_tf.errors import AlexNetError
-from alexnet_tf.wording import some
+from alexnet_tf.errors import AlexNetError, some
 from pipeline.commands.kept_checkpoints import kept_checkpoints
 from pipeline.commands.setup import DVC_FOLDER, IDENTITY, has_identity, is_no_scm
 from pipeline.config.load import load

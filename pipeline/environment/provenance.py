@@ -6,13 +6,13 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
 from alexnet_tf.devices.control_group import memory_quota
 from alexnet_tf.devices.processor import processor_features, processor_name, usable_cores
-from alexnet_tf.wording import some
+from alexnet_tf.errors import some
 from pipeline.environment.git import CODE_AND_PARAMS, changed_files, git
 from pipeline.environment.processes import dvc_process
 
@@ -57,13 +57,8 @@ def provenance_tags(root: Path) -> dict[str, str]:
         if changed is not None:
             tags["git.dirty"] = str(bool(changed)).lower()
         if changed:
-            tags["git.changed_files"] = _named(changed_files(root))
+            tags["git.changed_files"] = some(changed_files(root), _NAMED_FILES)
     return tags
-
-
-def _named(files: Sequence[str]) -> str:
-    """Name files, of many the first, as a tag has no room for thousands."""
-    return some(files, _NAMED_FILES)
 
 
 def _environment() -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from alexnet_tf.comparison.page import sentences, table
 from alexnet_tf.errors import DataError
 from alexnet_tf.text_tables import markdown_table
-from alexnet_tf.wording import percent_with_interval
+from alexnet_tf.wording import error_with_interval
 from pipeline.config.experiments import names
 from pipeline.environment.provenance import words_of
 from pipeline.environment.yaml_file import read
@@ -173,8 +173,7 @@ def _error(group: Sequence[Result], name: str) -> str:
         return shown_error(values)
     if not values:
         return ""
-    low, high = (group[0].metrics.get(f"{name}_{end}") for end in ("low", "high"))
-    return percent_with_interval(values[0], low, high, digits=2)
+    return error_with_interval(group[0].metrics, name, digits=2)
 
 
 def _cost(group: Sequence[Result], name: str, shown: Callable[[float], str]) -> str:

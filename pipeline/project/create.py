@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from alexnet_tf.errors import ConfigError
-from alexnet_tf.wording import some
+from alexnet_tf.errors import ConfigError, some
 from pipeline.config import experiments
 from pipeline.config.load import PARAMS_FILE
 from pipeline.config.local_params import write_source_folder

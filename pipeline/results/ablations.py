@@ -98,16 +98,18 @@ def kept_runs(root: Path) -> list[Result]:
 def runs_of(results: Sequence[Result], changes: Mapping[str, Any]) -> dict[int, Result]:
     """Return by seed the results whose parameters are those of the experiment but for `changes` and the seed.
 
+    Of a seed on several processors it is the latest.
+
     Raises:
-        DataError: They differ in other parameters, or two have one seed.
+        DataError: They differ in other parameters, or two have one seed and processor.
     """
     found: dict[int, Result] = {}
-    for each in results:
+    for each in sorted(results, key=lambda each: each.time):
         if {**each.changes, "seed": 0} != {**changes, "seed": 0}:
             continue
-        if each.seed in found:
+        if each.seed in found and found[each.seed].processor == each.processor:
             raise DataError(
-                f"{found[each.seed].path} and {each.path} have the same change and seed; remove one of them"
+                f"{found[each.seed].path} and {each.path} have the same change, seed and processor; remove one of them"
             )
         found[each.seed] = each
     for one, other in pairwise(found.values()):

@@ -78,8 +78,8 @@ def _one_group(results: Sequence[Result]) -> list[Result]:
         return groups[0]
     raise ConfigError(
         "RESULT: expected at least two results that differ only in their seed, found "
-        f"{len(results)} with {len(groups)} sets of parameters or precisions and {len(data)} data sets; leave the "
-        "others out"
+        f"{len(results)} with {len(groups)} sets of parameters, precision or repeated seeds and {len(data)} data sets; "
+        "leave the others out"
     )
 
 

@@ -241,10 +241,10 @@ def _cells(each: Expected) -> list[str]:
     spread = sorted(each.others)
     others = "" if not spread else percent(spread[0])
     if spread and spread[-1] != spread[0]:
-        others = f"{percent_range(spread[0], spread[-1])} %"
+        others = percent_range(spread[0], spread[-1])
     committed_error = "" if each.committed is None else percent(each.committed)
     return [f"{each.variant}, {VIEW_NAMES[each.view]}", percent(each.here), committed_error, others, _range(each)]
 
 
 def _range(each: Expected) -> str:
-    return "" if each.low is None or each.high is None else f"{percent_range(each.low, each.high)} %"
+    return "" if each.low is None or each.high is None else percent_range(each.low, each.high)

@@ -16,30 +16,38 @@ from pipeline.results.seeds_and_images import over_seeds
 def grouped(results: Sequence[Result]) -> list[list[Result]]:
     """Put results together that differ in nothing but their seed, by variant, changes and precision, each by seed.
 
-    Where a seed was run on several processors, each processor has a group of its own, the one used last first.
+    Of a seed that was run on several kinds of processor, the latest run counts. The earlier ones come after it, in a
+    group for each processor.
 
     Raises:
         DataError: The same parameters are there twice with the same seed, on one kind of processor.
     """
     groups: dict[str, list[Result]] = {}
-    for result in results:
-        params = {name: word for name, word in result.params.items() if name != "seed"}
-        identity = f"{result.variant} {shown_changes(result)} {result.precision} {sorted(params.items())}"
-        groups.setdefault(identity, []).append(result)
-    return [part for _, group in sorted(groups.items()) for part in _by_processor(group)]
+    for result in sorted(results, key=lambda each: each.time):
+        groups.setdefault(_identity(result), []).append(result)
+    return [part for _, group in sorted(groups.items()) for part in _parted(group)]
 
 
-def _by_processor(group: Sequence[Result]) -> list[list[Result]]:
-    if len({each.seed for each in group}) == len(group):
-        return [sorted(group, key=lambda each: each.seed)]
-    parts: dict[str, dict[int, Result]] = {}
-    for each in sorted(group, key=lambda each: each.time, reverse=True):
-        same = parts.setdefault(each.processor, {}).setdefault(each.seed, each)
+def _identity(result: Result) -> str:
+    params = {name: word for name, word in result.params.items() if name != "seed"}
+    return f"{result.variant} {shown_changes(result)} {result.precision} {sorted(params.items())}"
+
+
+def _parted(group: Sequence[Result]) -> list[list[Result]]:
+    latest: dict[int, Result] = {}
+    places: dict[tuple[int, str], Result] = {}
+    for each in group:  # from the first to the last
+        same = places.setdefault((each.seed, each.processor), each)
         if same is not each:
             raise DataError(
                 f"{same.path} and {each.path} have the same parameters, seed and processor; remove one of them"
             )
-    return [[part[seed] for seed in sorted(part)] for part in parts.values()]
+        latest[each.seed] = each
+    earlier: dict[str, list[Result]] = {}
+    for each in reversed(group):
+        if each is not latest[each.seed]:
+            earlier.setdefault(each.processor, []).append(each)
+    return [sorted(part, key=lambda each: each.seed) for part in (latest.values(), *earlier.values())]
 
 
 def shown_changes(result: Result) -> str:
@@ -67,13 +75,16 @@ def shown_difference(group: Sequence[Result], groups: Sequence[Sequence[Result]]
 def as_in_the_file(groups: Sequence[Sequence[Result]], wanted: Callable[[Result], bool]) -> Sequence[Result]:
     """Return the wanted results whose parameters are those of their experiment's file, by seed; none where none is.
 
+    Of a seed on several processors it is the latest, as in `grouped`.
+
     Raises:
         DataError: They are of two versions of that file, or of two precisions.
     """
     found = [group for group in groups if wanted(group[0]) and not shown_changes(group[0])]
-    if len(found) > 1:
+    kinds = {_identity(group[0]): group[0].path for group in reversed(found)}
+    if len(kinds) > 1:
         raise DataError(
-            f"{found[0][0].path} and {found[1][0].path} are of the same experiment but differ in parameters or "
+            f"{' and '.join(sorted(kinds.values()))} are of the same experiment but differ in parameters or "
             "precision, so they cannot be grouped; remove the older ones"
         )
     return found[0] if found else []

@@ -102,7 +102,8 @@ def summary_table(root: Path, experiment: str) -> str:
         AlexNetError: As of `targets_table`.
     """
     groups = grouped(load(root / FOLDER / experiment))
-    header = ["variant", "test error, ten crops", "test error, centre crop", "seeds", "epochs", "minutes", "precision"]
+    errors_by_view = [f"test error, {name}" for name in VIEW_NAMES.values()]
+    header = ["variant", *errors_by_view, "seeds", "epochs", "minutes", "precision"]
     lines = [header]
     firsts = {target.variant: target for target in reversed(read_targets(root).get(experiment, []))}
     machines: dict[str, list[str]] = {}

@@ -11,7 +11,7 @@ from typing import Any
 
 from alexnet_tf.errors import ConfigError
 from alexnet_tf.metrics.top_k import VIEW_NAMES
-from alexnet_tf.wording import percent_with_interval
+from alexnet_tf.wording import error_with_interval
 from pipeline.config.experiments import changes_of, named_experiment, not_settable
 from pipeline.config.load import PARAMS_FILE
 from pipeline.environment.dotted import words
@@ -174,4 +174,4 @@ def _errors(metrics: Mapping[str, float]) -> str:
 def _interval(metrics: Mapping[str, float], name: str) -> str:
     if name not in metrics:
         return "not measured"
-    return percent_with_interval(metrics[name], metrics.get(f"{name}_low"), metrics.get(f"{name}_high"), digits=2)
+    return error_with_interval(metrics, name, digits=2)

@@ -24,7 +24,7 @@ from pipeline.tracking.origins import origin_tags
 from pipeline.tracking.spool import RowDescription, StageDescription, StandingRow, StartRow
 from pipeline.tracking.stage_runs import earlier_stage
 
-_OF_NO_VARIANT = ("images", "variants", "compare", "runtime")  # sections of params.yaml; `image` is the variant's own
+_NOT_SHARED = ("images", "variants", "compare", "runtime")  # sections of params.yaml
 
 
 def stage_entry(workspace: Workspace, item: Item, config: Config, identity: str) -> dict[str, Any]:
@@ -157,5 +157,5 @@ def _dataset_entry(config: Config, item: Item, path: str, digest: str) -> dict[s
 def row_params(values: Mapping[str, Any], variant: str) -> dict[str, str]:
     """All that decides a variant's result, named alike for every variant so that rows can be compared."""
     own = values["variants"][variant]
-    shared = {name: section for name, section in values.items() if name not in _OF_NO_VARIANT}
+    shared = {name: section for name, section in values.items() if name not in _NOT_SHARED}
     return words(shared | {"image": values["images"][own["images"]]} | dict(own))

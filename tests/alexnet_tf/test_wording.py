@@ -1,4 +1,12 @@
-from alexnet_tf.wording import p_value, percent, percent_with_interval, points, points_with_interval, some
+from alexnet_tf.wording import (
+    error_with_interval,
+    p_value,
+    percent,
+    percent_range,
+    percent_with_interval,
+    points,
+    points_with_interval,
+)
 
 
 def test_shares_and_their_intervals():
@@ -23,9 +31,8 @@ def test_small_probabilities_are_not_written_as_zero():
     assert p_value(0.0123, equals="= ") == "= 0.012"
 
 
-def test_of_many_names_the_first_and_how_many_more():
-    names = [f"image {index}" for index in range(1_004)]
-    assert some(names) == "image 0, image 1, image 2 and 1,001 more"
-    assert some(names[:3]) == "image 0, image 1, image 2"
-    assert some(names[:2], 1) == "image 0 and 1 more"
-    assert some([]) == ""
+def test_an_error_has_the_interval_that_its_report_has():
+    metrics = {"top1_error": 0.0646, "top1_error_low": 0.06, "top1_error_high": 0.0696, "top5_error": 0.002}
+    assert error_with_interval(metrics, "top1_error") == "6.5 % (6.0 to 7.0)"
+    assert error_with_interval(metrics, "top5_error", digits=2) == "0.20 %"
+    assert percent_range(0.06, 0.0696) == "6.0 to 7.0 %"

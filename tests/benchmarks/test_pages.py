@@ -114,7 +114,7 @@ def test_a_corruption_has_its_errors_by_view_and_what_was_not_measured_is_said()
         "| top-1 error, ten crops | more than clean, points |",
         "| --- | --- | --- | --- | --- |",
         "| as they are | 8.00 % (7.00 to 9.00) |  | 6.00 % (5.00 to 7.00) |  |",
-        "| blur | 7.50 % (6.50 to 8.50) | −0.50 (−1.00 to 0.10) | not measured |  |",
+        "| blur | 7.50 % (6.50 to 8.50) | −0.50 (−1.00 to +0.10) | not measured |  |",
     ]
 
 
@@ -126,7 +126,7 @@ def test_several_models_are_side_by_side_by_name():
         "| `b`, top-1 error, centre crop | more than clean, points |",
         "| --- | --- | --- | --- | --- |",
         "| as they are | 8.00 % (7.00 to 9.00) |  | not measured |  |",
-        "| blur | 7.50 % (6.50 to 8.50) | −0.50 (−1.00 to 0.10) | 3.00 % (2.00 to 4.00) | 1.00 (0.00 to 2.00) |",
+        "| blur | 7.50 % (6.50 to 8.50) | −0.50 (−1.00 to +0.10) | 3.00 % (2.00 to 4.00) | +1.00 (+0.00 to +2.00) |",
     ]
 
 

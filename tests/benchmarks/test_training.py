@@ -2,10 +2,10 @@ import importlib.util
 import subprocess
 from types import SimpleNamespace
 
-import click
 import pytest
 from click.testing import CliRunner
 
+from alexnet_tf.errors import AlexNetError
 from benchmarks import performance_page, results, training
 
 
@@ -58,7 +58,7 @@ def kept(monkeypatch):
 def test_every_whole_round_is_kept(kept, monkeypatch):
     def measure(*_, **__):
         if len(kept) == 2:
-            raise click.ClickException("no more")
+            raise AlexNetError("no more")
         return {"milliseconds": 1.0, "peak_mib": 1}
 
     monkeypatch.setattr(training, "measure", measure)
@@ -66,18 +66,26 @@ def test_every_whole_round_is_kept(kept, monkeypatch):
     assert kept == [{1}, {1, 2}]
 
 
+def test_a_file_of_more_rounds_is_replaced_at_the_end_alone(kept, monkeypatch):
+    had = [{"name": "ours", "precision": "float32", "round": number} for number in "123"]
+    monkeypatch.setattr(results, "load", lambda name: ([], had))
+    assert CliRunner().invoke(training.main, []).exit_code == 0
+    assert CliRunner().invoke(training.main, ["--rounds", "2"]).exit_code == 0
+    assert kept == [{1, 2, 3}, {1, 2}]
+
+
 def test_a_subject_that_fails_is_named(monkeypatch):
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=-9, stdout=""))
-    with pytest.raises(click.ClickException, match="our LRN alone, float32, failed with exit code -9"):
+    with pytest.raises(AlexNetError, match="our LRN alone, float32, failed with exit code -9"):
         training.measure(training.Subject("our LRN alone", "float32"), 1, 1, environment={})
 
 
 def test_a_file_keeps_its_subjects_unless_told_otherwise(kept, monkeypatch):
-    had = [{"name": name, "precision": "float32"} for name in ("ours", "ours at abc", "PyTorch")]
+    had = [{"name": name, "precision": "float32", "round": "1"} for name in ("ours", "ours at abc", "PyTorch")]
     monkeypatch.setattr(results, "load", lambda name: ([], had))
     found = CliRunner().invoke(training.main, ["--rounds", "1"])
     assert (found.exit_code, kept) == (2, [])
-    assert "would lose ours at abc; PyTorch: measure that, too" in " ".join(found.output.split())
+    assert "would lose ours at abc, float32; PyTorch, float32: measure that, too" in " ".join(found.output.split())
     assert CliRunner().invoke(training.main, ["--rounds", "1", "--drop"]).exit_code == 0
     assert kept == [{1}]
     assert CliRunner().invoke(training.main, ["--rounds", "1", "--only", "ours"]).exit_code == 0  # keeps no result

@@ -296,7 +296,7 @@ def test_a_result_from_before_a_parameter_is_compared_with_later_ones(root):
 @pytest.mark.parametrize(
     ("seed", "changed", "words"),
     [
-        (1, "12", "have the same change and seed; remove one of them"),
+        (1, "12", "have the same change, seed and processor; remove one of them"),
         (
             2,
             "6",

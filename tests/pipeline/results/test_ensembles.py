@@ -134,10 +134,19 @@ def write_averages(path, kept, each, together):
 @pytest.mark.parametrize(
     ("results", "found"),
     [
-        ([result(1)], "1 with 1 sets of parameters or precisions and 1 data sets"),
-        ([result(1), result(2, epochs="9")], "2 with 2 sets of parameters or precisions and 1 data sets"),
-        ([result(1), result(2, dataset="e.dir")], "2 with 1 sets of parameters or precisions and 2 data sets"),
-        ([result(1), result(2, experiment="sample")], "2 with 1 sets of parameters or precisions and 2 data sets"),
+        ([result(1)], "1 with 1 sets of parameters, precision or repeated seeds and 1 data sets"),
+        (
+            [result(1), result(2, epochs="9")],
+            "2 with 2 sets of parameters, precision or repeated seeds and 1 data sets",
+        ),
+        (
+            [result(1), result(2, dataset="e.dir")],
+            "2 with 1 sets of parameters, precision or repeated seeds and 2 data sets",
+        ),
+        (
+            [result(1), result(2, experiment="sample")],
+            "2 with 1 sets of parameters, precision or repeated seeds and 2 data sets",
+        ),
     ],
 )
 def test_what_does_not_belong_together_is_one_sentence(tmp_path, results, found):

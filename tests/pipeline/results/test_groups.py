@@ -5,7 +5,7 @@ from made_results import made, write
 
 from alexnet_tf.errors import DataError
 from pipeline.pages.result_tables import rendered
-from pipeline.results.groups import differences, differences_by_quarter, grouped, shown_difference
+from pipeline.results.groups import as_in_the_file, differences, differences_by_quarter, grouped, shown_difference
 from pipeline.results.kept import HELD_OUT_ERROR, TRAINING_ERROR
 
 
@@ -43,7 +43,7 @@ def test_a_result_from_before_a_parameter_is_in_the_group_of_those_that_have_it_
     assert shown_difference([runs[2]], [[runs[0]], [runs[2]]]) == "`network.left_out=conv3`"
 
 
-def test_a_seed_on_two_processors_is_in_two_groups_and_seeds_on_different_ones_in_one():
+def test_of_a_seed_on_two_processors_the_latest_run_counts_and_the_earlier_has_a_group_of_its_own():
     def on(processor, seed, time):
         found = result("with_lrn", 0.2, seed)
         found.row["tags"]["host.cpu"] = processor
@@ -54,8 +54,9 @@ def test_a_seed_on_two_processors_is_in_two_groups_and_seeds_on_different_ones_i
         return [[(each.processor, each.seed) for each in group] for group in grouped(runs)]
 
     assert seen(on("Zen 3", 2, 1), on("Zen 4", 1, 2)) == [[("Zen 4", 1), ("Zen 3", 2)]]
-    three = on("Zen 3", 2, 1), on("Zen 3", 1, 2), on("Zen 4", 2, 3)
-    assert seen(*three) == [[("Zen 4", 2)], [("Zen 3", 1), ("Zen 3", 2)]]
+    three = [on("Zen 4", 2, 3), on("Zen 3", 2, 1), on("Zen 3", 1, 2)]
+    assert seen(*three) == [[("Zen 3", 1), ("Zen 4", 2)], [("Zen 3", 2)]]
+    assert [each.processor for each in as_in_the_file(grouped(three), lambda _: True)] == ["Zen 3", "Zen 4"]
 
 
 def test_one_seed_has_no_spread_and_changed_runs_are_left_out():
