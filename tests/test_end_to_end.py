@@ -72,7 +72,7 @@ def test_the_first_run_runs_every_stage_and_leaves_every_output(clone):
     assert list(clone.root.rglob("*.partial")) == []
 
 
-_INTERVAL = r"[\d.]+ % \([\d.]+ to [\d.]+ %\)"
+_INTERVAL = r"[\d.]+ % \([\d.]+ to [\d.]+\)"
 FOUND = {
     "download": r"120 images in 10 classes: train 80, validation 20, test 20$",
     "validate": r"120 images, ",

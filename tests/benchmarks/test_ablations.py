@@ -163,7 +163,7 @@ def test_results_that_do_not_belong_together_are_one_sentence(ladder):
     done = ladder.call()
     assert done.exit_code == 1
     assert done.output.startswith("error: results/")
-    assert "have the same change and seed; remove one of them" in done.output
+    assert "have the same change, seed and processor; remove one of them" in done.output
 
 
 # As a stage does: it saves when it is asked to end, which takes a while. The shell above it ends at once, as `dvc`.
