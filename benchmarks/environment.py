@@ -11,7 +11,7 @@ from itertools import product
 
 import click
 
-from benchmarks.training import BATCH_SIZE, Subject, keep, measure
+from benchmarks.training import BATCH_SIZE, Subject, count, keep, measure
 from pipeline.commands.base import Command
 
 # The GNU C library's: large buffers stay with the process instead of going back to the kernel in every step.
@@ -19,19 +19,9 @@ KEPT_BUFFERS = {"MALLOC_MMAP_MAX_": "0", "MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_T
 
 
 @click.command(cls=Command)
-@click.option(
-    "--batch-size", default=BATCH_SIZE, show_default=True, type=click.IntRange(1), help="Images of a step (§5)."
-)
-@click.option(
-    "--rounds", default=3, show_default=True, type=click.IntRange(1), help="How often every setting is measured."
-)
-@click.option(
-    "--steps",
-    default=4,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Timed steps in a round, after two to warm up.",
-)
+@count("--batch-size", BATCH_SIZE, "Images of a step (§5).")
+@count("--rounds", 3, "How often every setting is measured.")
+@count("--steps", 4, "Timed steps in a round, after two to warm up.")
 def main(batch_size: int, rounds: int, steps: int) -> None:
     """Measure, write the CSV and render the page."""
     rows = []

@@ -21,7 +21,7 @@ import click
 from ruamel.yaml import YAML
 
 from alexnet_tf.errors import AlexNetError
-from benchmarks.training import keep, worktree
+from benchmarks.training import count, keep, worktree
 from pipeline.commands.base import Command
 
 NOTHING = "nothing to do"
@@ -42,9 +42,7 @@ SMALL: dict[str, object] = {
 
 
 @click.command(cls=Command, help=__doc__)
-@click.option(
-    "--rounds", default=3, show_default=True, type=click.IntRange(1), help="How often every stage is measured."
-)
+@count("--rounds", 3, "How often every stage is measured.")
 @click.option("--against", "revision", help="A revision of Git: its stages, beside those of HEAD.")
 def main(rounds: int, revision: str | None) -> None:
     """Measure, write the CSV and render the page."""

@@ -19,7 +19,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -66,20 +66,15 @@ PLAN = [  # what a ratio compares is measured close together: a machine's speed 
 NAMES = list(dict.fromkeys(subject.name for subject in PLAN))
 
 
+def count(name: str, default: int, text: str) -> Callable:
+    """Return an option that takes 1 or more."""
+    return click.option(name, default=default, show_default=True, type=click.IntRange(1), help=text)
+
+
 @click.command(cls=Command)
-@click.option(
-    "--batch-size", default=BATCH_SIZE, show_default=True, type=click.IntRange(1), help="Images of a step (§5)."
-)
-@click.option(
-    "--rounds", default=3, show_default=True, type=click.IntRange(1), help="How often every subject is measured."
-)
-@click.option(
-    "--steps",
-    default=5,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Timed steps in a round, after two to warm up.",
-)
+@count("--batch-size", BATCH_SIZE, "Images of a step (§5).")
+@count("--rounds", 3, "How often every subject is measured.")
+@count("--steps", 5, "Timed steps in a round, after two to warm up.")
 @click.option(
     "--only", "names", multiple=True, type=click.Choice(NAMES), help="Measure these subjects alone; no result is kept."
 )

@@ -81,7 +81,7 @@ def as_in_the_file(groups: Sequence[Sequence[Result]], wanted: Callable[[Result]
         DataError: They are of two versions of that file, or of two precisions.
     """
     found = [group for group in groups if wanted(group[0]) and not shown_changes(group[0])]
-    kinds = {_identity(group[0]): group[0].path for group in reversed(found)}
+    kinds = {_identity(group[0]): group[0].path for group in found}
     if len(kinds) > 1:
         raise DataError(
             f"{' and '.join(sorted(kinds.values()))} are of the same experiment but differ in parameters or "
