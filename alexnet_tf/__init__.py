@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from alexnet_tf.models.networks import build as build
     from alexnet_tf.models.specs import AlexNetBNSpec as AlexNetBNSpec
     from alexnet_tf.models.specs import AlexNetSpec as AlexNetSpec
+    from alexnet_tf.models.whitening import whiten as whiten
 
 __version__ = "0.1.0"
 
@@ -47,6 +48,7 @@ _PUBLIC = {  # name -> where it is; a test compares them with the imports above
     "build": "models.networks.build",
     "custom_objects": "applications.custom_objects",
     "load_pretrained": "image_classifier.load_pretrained",
+    "whiten": "models.whitening.whiten",
 }
 __all__ = ["__version__", *_PUBLIC]  # pyright: ignore[reportUnsupportedDunderAll]
 

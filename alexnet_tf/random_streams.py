@@ -12,6 +12,7 @@ from typing import Any
 import tensorflow as tf
 
 FC6_DROPOUT, FC7_DROPOUT = 6, 7
+ROW_OFFSET, COLUMN_OFFSET, FLIP, COLOUR = 10, 11, 12, 13
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,3 @@ class RandomStreams:
 
     def _key(self, stream: int) -> tf.Tensor:
         return tf.stack([self.seed[0] * 31 + stream, self.seed[1]])
-
-
-ROW_OFFSET, COLUMN_OFFSET, FLIP, COLOUR = 10, 11, 12, 13

@@ -19,9 +19,9 @@ import imagehash
 import numpy as np
 from PIL import Image
 
+from alexnet_tf.data.evenly_spaced import evenly_spaced
 from alexnet_tf.data.images import ImageRejected, decode
 from alexnet_tf.devices.peak_memory import peak_memory_bytes
-from alexnet_tf.evaluation.evenly_spaced import evenly_spaced
 from alexnet_tf.validation.near_duplicates import BITS, near_pairs, perceptual_hash
 from benchmarks import results
 from components.sources.files import find_files

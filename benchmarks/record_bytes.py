@@ -13,10 +13,10 @@ import click
 import numpy as np
 from PIL import Image
 
+from alexnet_tf.data.evenly_spaced import evenly_spaced
 from alexnet_tf.data.images import ImageRejected, decode, to_square
 from alexnet_tf.data.pixel_codec import decode_pixels, encode_pixels
 from alexnet_tf.errors import AlexNetError
-from alexnet_tf.evaluation.evenly_spaced import evenly_spaced
 from benchmarks import results
 from components.sources.files import find_files
 from pipeline.commands.base import Command

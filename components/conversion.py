@@ -34,17 +34,16 @@ FILES_PER_TASK = 256
 
 _SUFFIX = {"png": ".png", "jpeg": ".jpeg"}
 _JPEG_QUALITY = 95
+_EXAMPLES = 20  # of the files of a kind: ImageNet has half a million annotations
 
 
 @dataclass(frozen=True)
 class ConversionTask:
-    """Convert some files: lines [start, stop) of two lists, of the files to read and of those to write."""
+    """Convert the files that `pairs` lists: a JSON file of [file to read, file to write]."""
 
     source: str
     destination: str
-    lists: str
-    start: int
-    stop: int
+    pairs: str
     size: int
     encoding: Encoding
     max_pixels: int
@@ -66,7 +65,8 @@ def convert(
         runtime: Its Beam runner does the work.
 
     Returns:
-        What `conversion.json` in `destination` then says: size, encoding, num_images, rejected: [{file, reason}].
+        What `conversion.json` in `destination` then says: size, encoding, num_images; `rejected`, images that cannot be
+        used, as a list of {file, reason}; and `ignored`, what else was there: a list of {reason, count, examples}.
 
     Raises:
         ConfigError: When `source` is no folder, or `destination` a file or a folder in `source`.
@@ -82,23 +82,28 @@ def convert(
         raise ConfigError(f"{destination}: expected a folder outside of {source}; name another.")
     settings = {"size": size, "encoding": encoding}
     _check_destination(destination, settings)
-    files, _ = find_files(source)
+    files, ignored = find_files(source)
     if not files:
         raise DataError(f"{source}: expected image files, found none.")
     scratch = destination / ".conversion"
     scratch.mkdir(parents=True, exist_ok=True)
     write_whole(scratch / "settings.json", json.dumps(settings))
     pairs = [list(pair) for pair in zip(files, _targets(files, _SUFFIX[encoding]), strict=True)]
-    lists = scratch / "files.json"
-    lists.write_text("\n".join(json.dumps(pair) for pair in pairs), encoding="utf-8")
-    places = (str(source), str(destination), str(lists))
-    tasks = [
-        ConversionTask(*places, start, start + FILES_PER_TASK, size, encoding, max_pixels)
-        for start in range(0, len(files), FILES_PER_TASK)
-    ]
+    tasks = []
+    for start in range(0, len(pairs), FILES_PER_TASK):
+        part = scratch / f"files-{start}.json"
+        part.write_text(json.dumps(pairs[start : start + FILES_PER_TASK]), encoding="utf-8")
+        tasks.append(ConversionTask(str(source), str(destination), str(part), size, encoding, max_pixels))
     found = run_shards(convert_files, tasks, runtime=runtime, scratch=scratch, description="convert", unit="parts")
     rejected = [{"file": key_text(file), "reason": reason} for part in found for file, reason in part]
-    report = {**settings, "num_images": len(files) - len(rejected), "rejected": rejected}
+    others: dict[str, list[str]] = {}
+    for name, reason in ignored:
+        if name not in BESIDE:
+            others.setdefault(reason, []).append(key_text(name))
+    passed_over = [
+        {"reason": reason, "count": len(names), "examples": names[:_EXAMPLES]} for reason, names in others.items()
+    ]
+    report = {**settings, "num_images": len(files) - len(rejected), "rejected": rejected, "ignored": passed_over}
     for name in BESIDE:
         if (source / name).is_file():
             write_whole(destination / name, (source / name).read_bytes())
@@ -112,8 +117,7 @@ def convert(
 def convert_files(task: ConversionTask) -> list[list[str]]:
     """Convert the files of one task, in a Beam worker, and return those that cannot be, each with the reason."""
     rejected = []
-    lines = Path(task.lists).read_text(encoding="utf-8").split("\n")[task.start : task.stop]
-    for source, target in map(json.loads, lines):
+    for source, target in json.loads(Path(task.pairs).read_text(encoding="utf-8")):
         path = Path(task.destination, target)
         if path.exists():
             continue  # from before a kill

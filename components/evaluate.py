@@ -14,21 +14,22 @@ Writes `report/`:
         `training_images` has the errors and the `mean_loss` of the centre crops of training images, evenly spread, as
         many as there are test images, and their `num_examples`.
         `conv1` has `colour_share_tower1` (and 2) of the kernels (figure 3), and `towers_apart_p_value`, how often
-        chance parts two towers as far; `neighbours`, unless `neighbour_pool` is 0, which share of the six training
-        images nearest to a test image is of its class (figure 4), in the last hidden layer (`same_class_last_hidden`)
-        and by pixels (`same_class_pixels`), and `num_queries`, `num_candidates`.
+        a random division of the kernels separates the towers as far; `neighbours`, unless `neighbour_pool` is 0, which
+        share of the six training images nearest to a test image is of its class (figure 4), in the last hidden layer
+        (`same_class_last_hidden`) and by pixels (`same_class_pixels`), and `num_queries`, `num_candidates`.
     correct.npz: which images are right: `num`, `keys_sha256` (of the sorted keys, one a line), and bits
         packed by `numpy.packbits` in the order of the sorted keys: `center_top1`, `center_top5`,
-        `ten_crop_top1`, `ten_crop_top5`. An image counts as right if it is however ties are broken.
+        `ten_crop_top1`, `ten_crop_top5`. An image counts as right only if every way to break ties makes it right.
     per_class.csv: errors of each class, the ten-crop top-1 error with its interval.
     confusion.csv: true class, predicted class, number of images (ten crops); pairs that occur.
     predictions.csv: one row an image in the order of the records.
     slices.csv: ten-crop errors by size and shape of the original image and by brightness (`alexnet_tf.metrics.slices`).
-    calibration.csv: of 15 bins of the highest probability the images, mean probability and accuracy.
+    calibration.csv: for each of 15 bins of the highest probability, the number of images, their mean probability and
+        their accuracy.
     gallery.json: what the pictures show, in words: `unselected`, `best`, `worst`, `neighbours`, and `occlusion`, how
         the answers to the unselected change when a part of the image is hidden (`alexnet_tf.evaluation.occlusion`).
-    gallery.png: the pictures of gallery.json without words, small: a row a list in the alphabetical order of their
-        names, of `neighbours` a row a query.
+    gallery.png: the pictures of gallery.json without words, small: one row for each list, in alphabetical order, and
+        one for each query of `neighbours`.
     top5_unselected.png, top5_best.png, top5_worst.png: figure 4, left: eight images each with their five most
         probable classes; which, in `alexnet_tf.evaluation.gallery`.
     neighbours.png: figure 4, right: five test images and the training images nearest in the last hidden layer;

@@ -13,10 +13,10 @@ Writes:
     verdict                  {"verdict": "pass" | "warn"}
 
 Guarantees: every image was decoded once, on Beam, shard by shard; equal data sets give equal files on any
-runner. Copies are found by content and, to the eye, by perceptual hash, within a split and across splits.
+runner. Exact copies are found by their bytes, near copies by a perceptual hash, within a split and across splits.
 
-Fails when: an anomaly is an ERROR, or a shard is other than its manifest says. There is no report then; of an ERROR
-the page is left beside its place, as validation-failed.html, and the report goes to the tracker.
+Fails when: an anomaly is an ERROR, or a shard is other than its manifest says. There is no report then; after an ERROR
+the page is next to its place, as validation-failed.html, and the report goes to the tracker.
 """
 
 import shutil

@@ -3,15 +3,14 @@
 THROUGH = {
     # Too small or too plain to show anything alone.
     "alexnet_tf/plotting.py": "tests/alexnet_tf/evaluation/test_figures.py",
-    "alexnet_tf/stop.py": "tests/alexnet_tf/training/test_loop.py",
+    "alexnet_tf/stop.py": "tests/alexnet_tf/training/test_loop_resume.py",
     "components/interfaces.py": "tests/components/beam/test_run.py",
-    "pipeline/rerun.py": "tests/pipeline/verify/test_clean_checkout.py",
+    "pipeline/rerun.py": "tests/pipeline/verify/test_kept_result.py",
     # Every test of the room's descriptions goes through all of them.
     "alexnet_tf/models/four_layer_spec.py": "tests/alexnet_tf/models/test_spec.py",
     "alexnet_tf/training/recipe.py": "tests/alexnet_tf/models/test_spec.py",
     # One with the module that calls it: its values show only in what that one makes.
     "alexnet_tf/comparison/drawings.py": "tests/alexnet_tf/comparison/test_page.py",
-    "alexnet_tf/evaluation/compression.py": "tests/pipeline/results/test_pretrained.py",
     "alexnet_tf/evaluation/predict.py": "tests/alexnet_tf/test_image_classifier.py",
     "alexnet_tf/evaluation/tables.py": "tests/components/test_evaluate.py",
     "alexnet_tf/sample/difficulty.py": "tests/alexnet_tf/sample/test_generate.py",
@@ -20,7 +19,7 @@ THROUGH = {
     "pipeline/commands/base.py": "tests/pipeline/test_cli.py",
     "pipeline/pages/profiles.py": "tests/pipeline/commands/test_docs.py",
     "pipeline/environment/provenance.py": "tests/pipeline/tracking/test_run_context.py",
-    "pipeline/results/report.py": "tests/pipeline/results/test_revisions.py",
+    "pipeline/results/report.py": "tests/pipeline/commands/test_report.py",
     "pipeline/verify/sandbox.py": "tests/pipeline/verify/test_kill_test.py",
     "alexnet_tf/export/onnx_runner.py": "tests/alexnet_tf/export/test_onnx_check.py",
     # Needs an exported model, which is made once for all of these.

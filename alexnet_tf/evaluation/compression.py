@@ -7,6 +7,8 @@ import numpy as np
 
 from alexnet_tf.evaluation.evaluate import Evaluated
 
+LAST_LAYERS = ("fc8", "fc10")  # of the networks of eight layers and of four
+
 
 def rounded_to_bfloat16(array: np.ndarray) -> np.ndarray:
     """Return float32 values of which the low 16 bits are zero: stored as bfloat16, they take half the room."""
@@ -14,15 +16,19 @@ def rounded_to_bfloat16(array: np.ndarray) -> np.ndarray:
 
 
 def compressed(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Round the kernels of a model to bfloat16, and keep biases and moving statistics as they are.
+    """Round the kernels of a model to bfloat16, and keep that of the last layer, biases and moving statistics.
 
-    A network that computes in bfloat16 rounds its kernels in the same way when it runs, so that it loses nothing; one
-    in float32 loses half a unit of the eighth binary digit.
+    A network that computes in bfloat16 rounds these kernels in the same way when it runs, so that it loses nothing; one
+    in float32 loses half a unit of the eighth binary digit. The last layer is float32 in both.
 
     Args:
         arrays: As `weights.model_arrays` returns them.
     """
-    return {name: rounded_to_bfloat16(array) if name.endswith("kernel") else array for name, array in arrays.items()}
+    kept = {f"{layer}/kernel" for layer in LAST_LAYERS}
+    return {
+        name: rounded_to_bfloat16(array) if name.endswith("kernel") and name not in kept else array
+        for name, array in arrays.items()
+    }
 
 
 def loss(before: Evaluated, after: Evaluated) -> dict[str, dict[str, Any]]:

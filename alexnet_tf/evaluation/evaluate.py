@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from alexnet_tf.data.evenly_spaced import evenly_spaced
 from alexnet_tf.data.record_dataset import RecordDataset
 from alexnet_tf.devices.inference import Inference
-from alexnet_tf.evaluation.evenly_spaced import evenly_spaced
 from alexnet_tf.metrics.top_k import Predictions, join, score_center, score_views, softmax
 from alexnet_tf.models.classifier import Classifier
 from alexnet_tf.models.views import center_logits

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from alexnet_tf.data.evenly_spaced import evenly_spaced
 from alexnet_tf.evaluation.evaluate import Evaluated
-from alexnet_tf.evaluation.evenly_spaced import evenly_spaced
 from alexnet_tf.evaluation.neighbours import Nearest
 from alexnet_tf.evaluation.occlusion import Occlusion
 

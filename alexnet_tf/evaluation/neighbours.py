@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from alexnet_tf.data.evenly_spaced import evenly_spaced
 from alexnet_tf.data.record_dataset import RecordDataset
-from alexnet_tf.evaluation.evenly_spaced import evenly_spaced
 from alexnet_tf.models.classifier import Classifier
 
 NUM_NEIGHBOURS = 6  # as many as the figure shows

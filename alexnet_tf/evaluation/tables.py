@@ -11,7 +11,7 @@ from alexnet_tf.metrics.calibration import Bin, calibration_error, reliability
 from alexnet_tf.metrics.correctness import correctness, write_correctness
 from alexnet_tf.metrics.significance import wilson_interval
 from alexnet_tf.metrics.slices import Slice, quantities, slices
-from alexnet_tf.metrics.top_k import CONFIDENCE, VIEWS, Predictions
+from alexnet_tf.metrics.top_k import CONFIDENCE, VIEWS, Predictions, error_of
 from alexnet_tf.whole_file import write_json
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def per_class(
         if num == 0:
             rows.append([name, 0] + [""] * (len(errors) + 2))
             continue
-        values = {(view, k): 1 - float(predictions[view].scores[k][members].mean()) for view, k in errors}
+        values = {(view, k): error_of(predictions[view].scores[k][members]) for view, k in errors}
         interval = wilson_interval(values["ten_crop", 1], num, confidence=CONFIDENCE)
         rows.append([name, num, *(f"{value:.6f}" for value in (*values.values(), *interval))])
     return rows

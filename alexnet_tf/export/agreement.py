@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import tensorflow as tf
 
+from alexnet_tf.data.evenly_spaced import evenly_spaced
 from alexnet_tf.errors import AlexNetError
 
 if TYPE_CHECKING:
@@ -38,11 +39,10 @@ def answers(classifier: "Classifier", images: Images) -> Iterator[tuple[np.ndarr
     Yields:
         (B, crop, crop, 3) float32, 0..255, and (B, K) float32.
     """
-    count = min(images.num_examples, MAX_IMAGES)
-    chosen = np.linspace(0, images.num_examples - 1, count).round().astype(int)
+    chosen = evenly_spaced(images.num_examples, MAX_IMAGES)
     # One function as in the evaluation: layer by layer, TensorFlow would trace each layer's own and warn of so many.
     network = tf.function(lambda inputs: classifier.model(inputs, training=False), autograph=False)
-    for first in range(0, count, BATCH):
+    for first in range(0, len(chosen), BATCH):
         with tf.device("CPU:0"):
             crops = classifier.views.center_crop(images.read(chosen[first : first + BATCH]))
             logits = network(classifier.views.centred(crops)).numpy()

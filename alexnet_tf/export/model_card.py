@@ -59,7 +59,7 @@ def model_card(
             f"- Classes: {len(names)} ({shown})",
             f"- Input: an image file; its short side is scaled to {classifier.stored_size} pixels with"
             f" antialiasing, the central square kept{enlarged}, views of {crop_size} ×"
-            f" {crop_size} pixels cut out.",
+            f" {crop_size} pixels cut out{_bordered(classifier)}.",
             "",
             f"## Errors on {metrics['num_examples']:,} test images, with 95 % intervals",
             "",
@@ -98,6 +98,13 @@ def model_card(
             *(_onnx_section(classifier, onnx) if onnx else ()),
         ]
     )
+
+
+def _bordered(classifier: "Classifier") -> str:
+    border = classifier.views.spec.test_border
+    if not border:
+        return ""
+    return f"; the ten views come from the square with a mirrored border of {border} pixel{'s' if border > 1 else ''}"
 
 
 def _code(name: str) -> str:

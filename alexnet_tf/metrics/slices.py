@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 
 from alexnet_tf.metrics.significance import wilson_interval
-from alexnet_tf.metrics.top_k import CONFIDENCE, Predictions
+from alexnet_tf.metrics.top_k import CONFIDENCE, Predictions, error_of
 
 _INFINITY = float("inf")
 BOUNDS = {
@@ -68,7 +68,7 @@ def slices(predictions: Predictions, values: Mapping[str, np.ndarray]) -> list[S
             continue
         for (low, high), member in zip(pairwise(bounds), members, strict=True):
             if num := int(np.count_nonzero(member)):
-                errors = {k: 1 - float(scores[member].mean()) for k, scores in predictions.scores.items()}
+                errors = {k: error_of(scores[member]) for k, scores in predictions.scores.items()}
                 interval = wilson_interval(errors[1], num, confidence=CONFIDENCE)
                 found.append(Slice(quantity, low, high, num, errors, interval))
     return found

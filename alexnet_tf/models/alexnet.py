@@ -10,6 +10,7 @@ from alexnet_tf.models import specs, window_geometry
 from alexnet_tf.models.layers import (
     ACTIVATIONS,
     LOGITS_DTYPE,
+    MAPS_LAST,
     Dense,
     DropoutDraws,
     TowerConv2D,
@@ -41,7 +42,7 @@ class AlexNet(keras.Model):
         self._dropout_draws = DropoutDraws(seed)
         self.activation = ACTIVATIONS[spec.activation]
         self.dropout = original_dropout if spec.dropout_scaling == "at_test" else inverted_dropout
-        self.flatten = keras.layers.Flatten(dtype=self.dtype_policy)
+        self.flatten = keras.layers.Flatten(data_format=MAPS_LAST, dtype=self.dtype_policy)
         self.pool = window_geometry.pool_geometry(spec.pooling)
         paddings = window_geometry.conv_paddings(spec, crop_size)
         self.convs = [

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from alexnet_tf.models import specs, window_geometry
 from alexnet_tf.models.batch_norm import BatchNormActivation, activation
-from alexnet_tf.models.layers import LOGITS_DTYPE, DropoutDraws, inverted_dropout
+from alexnet_tf.models.layers import LOGITS_DTYPE, MAPS_LAST, DropoutDraws, inverted_dropout
 from alexnet_tf.random_streams import FC6_DROPOUT, FC7_DROPOUT, RandomStreams
 
 
@@ -31,7 +31,7 @@ class AlexNetBN(keras.Model):
         self.spec, self.crop_size, self.num_classes, self.seed = spec, crop_size, num_classes, seed
         self._dropout_draws = DropoutDraws(seed)
         self.activation = spec.activation
-        self.flatten = keras.layers.Flatten(dtype=self.dtype_policy)
+        self.flatten = keras.layers.Flatten(data_format=MAPS_LAST, dtype=self.dtype_policy)
         shared = {"use_bias": False, "kernel_initializer": "zeros"}
         self.convs = [
             keras.layers.Conv2D(
@@ -40,6 +40,7 @@ class AlexNetBN(keras.Model):
                 strides=spec.conv1_stride if index == 0 else 1,
                 padding=window_geometry.bn_conv1_padding(spec) if index == 0 else "same",
                 trainable=index > 0 or spec.conv1 == "learned",
+                data_format=MAPS_LAST,
                 name=f"conv{index + 1}",
                 dtype=self.dtype_policy,
                 **shared,

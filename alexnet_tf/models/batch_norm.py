@@ -186,11 +186,11 @@ class BatchNormActivation(keras.layers.Layer):
         self.moving_variance = self.add_weight(name="moving_variance", initializer="ones", **moving)
 
     def call(self, inputs, training=False):
-        """Normalize (N, ..., C): by the batch in training, by the moving statistics otherwise."""
+        """Normalize (N, ..., C): by the batch in training, by the moving statistics at test and where it is frozen."""
         beta = tf.convert_to_tensor(self.beta)
         gamma = tf.ones_like(beta) if self.gamma is None else tf.convert_to_tensor(self.gamma)
         moving = [tf.convert_to_tensor(variable) for variable in (self.moving_mean, self.moving_variance)]
-        if not training:
+        if not (training and self.trainable):
             return normalized_activation(inputs, gamma, beta, *moving, activation=self.activation)
         output, mean, variance = batch_normalized_activation(inputs, gamma, beta, moving[0], activation=self.activation)
         kept = self.momentum

@@ -16,7 +16,7 @@ class Features(keras.Model):
     """
 
     def __init__(self, network, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(**({"dtype": "float32"} | kwargs))  # Keras' global policy would round what the network gets
         self.network = keras.saving.deserialize_keras_object(network) if isinstance(network, dict) else network
 
     def call(self, images):

@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from alexnet_tf.models import four_layer_spec
-from alexnet_tf.models.layers import ACTIVATIONS, LOGITS_DTYPE, LocallyConnected2D
+from alexnet_tf.models.layers import ACTIVATIONS, LOGITS_DTYPE, MAPS_LAST, LocallyConnected2D, TowerConv2D
 from alexnet_tf.models.lrn import LocalResponseNormalization
 from alexnet_tf.models.window_geometry import pool_overrun
 from alexnet_tf.random_streams import RandomStreams
@@ -30,13 +30,15 @@ class FourLayer(keras.Model):
         spec = four_layer_spec.FourLayerSpec.model_validate(spec)
         self.spec, self.crop_size, self.num_classes = spec, crop_size, num_classes
         self.activation = ACTIVATIONS[spec.activation]
-        self.flatten = keras.layers.Flatten(dtype=self.dtype_policy)
+        self.flatten = keras.layers.Flatten(data_format=MAPS_LAST, dtype=self.dtype_policy)
         self.convs = [
-            keras.layers.Conv2D(
-                filters,
-                four_layer_spec.CONV_SIZE,
-                padding="same",
-                kernel_initializer="zeros",
+            TowerConv2D(
+                filters=filters,
+                kernel_size=four_layer_spec.CONV_SIZE,
+                padding=(four_layer_spec.CONV_SIZE // 2, four_layer_spec.CONV_SIZE // 2),
+                towers=1,
+                sees="all",
+                bias=0.0,
                 name=f"conv{number}",
                 dtype=self.dtype_policy,
             )
@@ -66,7 +68,8 @@ class FourLayer(keras.Model):
         """Return pool2: (N, side, side, filters), a quarter of the crop's side."""
         x = tf.cast(images, self.compute_dtype)
         for index, conv in enumerate(self.convs):
-            x = self.activation(conv(x))
+            (x,) = conv([x])
+            x = self.activation(x)
             if index == 0 and self.spec.lrn_order == "after_pool":
                 x = self._normalized(_max_pool(x), index)
             else:

@@ -9,13 +9,15 @@ from alexnet_tf.random_streams import RandomStreams
 
 ACTIVATIONS = {"relu": tf.nn.relu, "tanh": tf.nn.tanh}
 LOGITS_DTYPE = "float32"  # of the last layer above bfloat16 ones, too: in 8 bits the best two classes often tie
+MAPS_LAST = "channels_last"  # of (N, H, W, C), whatever Keras' own setting is
 
 
 class DropoutDraws:
     """Draws for calls that bring none, such as those of `model.fit`: no two calls and no two replicas get the same.
 
-    They are a function of the seed, the number of the call and the replica. The count of calls is no weight and no
-    state of Keras: files and checkpoints do not hold it, and a model that was loaded counts from 0 again.
+    They are a function of the seed and the number of the call, of which each replica makes one. The count of calls is
+    no weight and no state of Keras: files and checkpoints do not hold it, and a model that was loaded counts from 0
+    again.
 
     Args:
         seed: 0 to 2^31 - 1.
@@ -35,8 +37,8 @@ class DropoutDraws:
         """Return the draw of one call, for a batch or a replica's share of it; its size is an int or () int32."""
         replicas = tf.distribute.get_replica_context()
         place, count = (replicas.replica_id_in_sync_group, replicas.num_replicas_in_sync) if replicas else (0, 1)
-        number = tf.cast(self._calls.read_value(), tf.int32) * count + place
-        self._calls.assign_add(1)
+        number = tf.cast(self._calls.read_value(), tf.int32) + place
+        self._calls.assign_add(count)
         return RandomStreams(tf.stack([self._seed, number]), tf.range(batch_size), batch_size)
 
 

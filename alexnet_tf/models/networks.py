@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from alexnet_tf.errors import ConfigError
 from alexnet_tf.models import four_layer_spec, specs
 from alexnet_tf.models.alexnet import AlexNet
 from alexnet_tf.models.alexnet_bn import AlexNetBN
@@ -38,6 +39,7 @@ def build(
         A built Keras model: (N, crop, crop, 3) float32 -> logits (N, K) float32.
 
     Raises:
+        ConfigError: Keras has another backend than TensorFlow.
         ValueError: The crop is too small for the network, the seed is out of range, or there is no such precision.
 
     Example:
@@ -46,6 +48,11 @@ def build(
         >>> an.build(spec, crop_size=63, num_classes=5).count_params()
         10949
     """
+    if (backend := keras.backend.backend()) != "tensorflow":
+        raise ConfigError(
+            f"Keras has the backend {backend}; the networks need tensorflow: set KERAS_BACKEND=tensorflow before Keras "
+            "is imported, or `backend` in ~/.keras/keras.json."
+        )
     if not 0 <= seed < 2**31:
         raise ValueError(f"seed must be a whole number from 0 to 2^31 - 1, got {seed}")
     if precision not in ("float32", "bfloat16"):

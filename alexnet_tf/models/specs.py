@@ -99,7 +99,7 @@ class AlexNetBNSpec(Spec):
         kernel_sizes: Height and width of a kernel of conv1..conv5, in pixels.
         conv1: `learned`; or `whitening`: its kernels are the principal axes of the training images' patches, each
             scaled to unit variance and taken with both signs, and stay as they are. Then it has neither padding nor
-            normalization.
+            normalization. The stage `train` computes them; for a network of your own, `alexnet_tf.whiten` does.
         conv1_stride: Step of conv1's window in pixels.
         pools: Window and stride in pixels of the max pool after conv1..conv5; 1 is none.
         pool_order: `before_norm`: a pool precedes normalization and activation, which then see a quarter of the

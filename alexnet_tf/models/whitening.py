@@ -16,7 +16,29 @@ def whitening_images(num_examples: int) -> np.ndarray:
 
 
 def whiten(model: AlexNetBN, images) -> None:
-    """Give conv1 the kernels that whiten patches of `images`, (N, crop, crop, 3) float32 as the network sees them."""
+    """Give conv1 of a network with `conv1="whitening"` the kernels that whiten patches of training images.
+
+    Args:
+        model: A built network, whose conv1 has random kernels until then.
+        images: (N, crop, crop, 3) float32, as the network sees them; a thousand are enough.
+
+    Returns:
+        Nothing; the network is changed.
+
+    Raises:
+        ValueError: The network learns its conv1.
+
+    Example:
+        >>> import numpy as np
+        >>> import alexnet_tf as an
+        >>> spec = an.AlexNetBNSpec(filters=[12, 8, 8, 8, 8], kernel_sizes=[2, 3, 3, 3, 3], conv1="whitening")
+        >>> model = an.build(spec, crop_size=32, num_classes=5)
+        >>> an.whiten(model, np.random.default_rng(0).normal(size=(50, 32, 32, 3)).astype("float32"))
+        >>> tuple(model.convs[0].kernel.shape)
+        (2, 2, 3, 12)
+    """
+    if (conv1 := getattr(model.spec, "conv1", "learned")) != "whitening":
+        raise ValueError(f"the network's conv1 must be whitening, got {conv1}")
     size, filters = model.spec.kernel_sizes[0], model.spec.filters[0]
     model.convs[0].set_weights([whitening_kernel(np.asarray(images), size=size, filters=filters)])
 

@@ -12,7 +12,8 @@ class Epoch:
     """A row of the history. Errors are fractions, losses nats, and the learning rate is that of the last step.
 
     Loss and error of the training split are means over the epoch's batches, each as the network saw it, augmented, and
-    before the update that it led to; those of the validation split are of the weights at the end of the epoch.
+    before the update that it led to; those of the validation split are of the weights at the end of the epoch. With
+    label smoothing the training loss is that of the smoothed labels, which the validation loss is not.
     """
 
     epoch: int

@@ -80,9 +80,14 @@ def near_copies(surveys: Mapping[str, Survey], bits: int) -> list[tuple[Place, P
 
     found = []
     for number in np.flatnonzero(counts > 1).tolist():
-        alike = members(number)
-        first = alike[0]
-        found += [pair(first, other) for other in alike[1:] if digests[other] != digests[first]]
+        first, *others = members(number)
+        differing = [other for other in others if digests[other] != digests[first]]
+        found += [pair(first, other) for other in differing]
+        if differing:
+            # Copies of the first by their bytes look like the others, too, perhaps in another split.
+            for copy in (other for other in others if digests[other] == digests[first]):
+                apart = [other for other in differing if splits[other] != splits[copy]]
+                found.append(pair(*sorted((copy, (apart or differing)[0]))))
     for one, two in near_pairs(values, bits).tolist():
         first, second = members(one), members(two)
         # The last of the one and the first of the other differ in split where any two of them do, or the reverse.

@@ -147,7 +147,8 @@ def _look_at(content: bytes, max_pixels: int) -> dict[str, Any]:
     try:
         header = open_header(content, max_pixels=max_pixels)
         found["widths"], found["heights"] = header.size
-        found["formats"], found["modes"] = header.format or "", header.mode
+        # Phones add a second picture to a JPEG; what is decoded is the first.
+        found["formats"], found["modes"] = "JPEG" if header.format == "MPO" else header.format or "", header.mode
         found["orientations"] = orientation_of(header)
         found["hashes"] = perceptual_hash(decode(content, max_pixels=max_pixels))
     except ImageRejected as rejected:

@@ -47,7 +47,8 @@ def command(
         max_pixels=config.values["preprocess"]["max_pixels"],
         runtime=runtime,
     )
-    rejected = f", {len(report['rejected'])} cannot be used ({destination / REPORT} says why)" * bool(
-        report["rejected"]
-    )
-    say(f"convert: wrote {report['num_images']} images of {size} x {size} pixels to {destination}{rejected}")
+    left = [f"{len(report['rejected'])} cannot be used"] * bool(report["rejected"])
+    if others := sum(each["count"] for each in report["ignored"]):
+        left.append(f"{others:,} other files or folders are not converted")
+    told = f", {' and '.join(left)} ({destination / REPORT} says why)" if left else ""
+    say(f"convert: wrote {report['num_images']} images of {size} x {size} pixels to {destination}{told}")

@@ -213,7 +213,7 @@ def test_fit_works_on_two_replicas(two_replicas, make, learning_rate):
     for variable in model.weights:
         one, two = two_replicas.experimental_local_results(variable.value)
         np.testing.assert_array_equal(one, two)
-    assert [int(each) for each in two_replicas.experimental_local_results(model._dropout_draws._calls)] == [20, 20]
+    assert [int(each) for each in two_replicas.experimental_local_results(model._dropout_draws._calls)] == [40, 40]
 
 
 def test_dropout_draws_work_outside_of_replicas_too(two_replicas):
@@ -227,6 +227,19 @@ def test_no_two_calls_draw_alike():
     draws = DropoutDraws(7)
     seeds = [tuple(draws.next(3).seed.numpy()) for _ in range(5)]
     assert seeds == [(7, number) for number in range(5)]
+
+
+def test_no_two_calls_draw_alike_in_replicas_and_outside_of_them(two_replicas):
+    with two_replicas.scope():
+        draws = DropoutDraws(7)
+
+    def inside():
+        found = [two_replicas.run(lambda: draws.next(3).seed) for _ in range(3)]
+        return [tuple(seed.numpy()) for pair in found for seed in two_replicas.experimental_local_results(pair)]
+
+    seeds = [*inside(), tuple(draws.next(3).seed.numpy()), *inside()]
+    assert seeds[:6] == [(7, number) for number in range(6)]
+    assert len(set(seeds)) == len(seeds)
 
 
 def test_the_count_of_calls_is_no_weight_and_in_no_file(tmp_path):

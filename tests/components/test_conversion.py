@@ -34,7 +34,7 @@ def run(source: Path, destination: Path, size=32, encoding="png"):
 
 def test_every_image_becomes_a_square_at_its_place(folder, tmp_path):
     report = run(folder, tmp_path / "out")
-    assert report == {"size": 32, "encoding": "png", "num_images": 30, "rejected": []}
+    assert report == {"size": 32, "encoding": "png", "num_images": 30, "rejected": [], "ignored": []}
     for path in folder.rglob("*.jpg"):
         made = (tmp_path / "out" / path.relative_to(folder)).with_suffix(".png")
         expected = to_square(decode(path.read_bytes(), max_pixels=10_000), 32)
@@ -65,12 +65,17 @@ def test_the_records_of_converted_images_hold_the_same_pixels(folder, tmp_path):
 def test_what_cannot_be_used_is_listed_and_the_rest_converted(folder, tmp_path):
     (folder / "train" / "class 0" / "empty.jpg").touch()
     (folder / "train" / "class 0" / "gone.jpg").symlink_to("nowhere")
+    (folder / "train" / "class 0" / "phone.heic").write_bytes(b"an image that is not read")
+    (folder / "synset_words.txt").write_text("n01440764 tench\n")  # is copied
     report = run(folder, tmp_path / "out")
     assert report["num_images"] == 30
     assert report["rejected"] == [
         {"file": "train/class 0/empty.jpg", "reason": "empty file"},
         {"file": "train/class 0/gone.jpg", "reason": "a link that leads nowhere"},
     ]
+    (ignored,) = report["ignored"]
+    assert (ignored["count"], ignored["examples"]) == (1, ["train/class 0/phone.heic"])
+    assert "heic" in ignored["reason"].lower()
     assert json.loads((tmp_path / "out" / "conversion.json").read_text()) == report
 
 
@@ -136,7 +141,7 @@ def test_after_a_kill_it_goes_on_and_ends_the_same(folder, tmp_path, monkeypatch
     real, made = conversion._encoded, []
 
     def stop_half_way(image, encoding):
-        if len(made) == 11:
+        if len(made) >= 11:
             raise OSError(28, "No space left on device")
         made.append(1)
         return real(image, encoding)

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 import alexnet_tf as an
 from alexnet_tf.errors import AlexNetError, DataError
-from alexnet_tf.export.model_card import _code
+from alexnet_tf.export.model_card import _bordered, _code
 from alexnet_tf.metrics.correctness import Correctness, write_correctness
 from alexnet_tf.metrics.top_k import score_views
 from components import export
@@ -227,6 +227,20 @@ def test_another_kind_of_tflite_file_is_refused(value):
         export.Package(tflite=value, onnx=False)
 
 
+@pytest.mark.parametrize(
+    ("border", "words"),
+    [
+        (0, ""),
+        (1, "; the ten views come from the square with a mirrored border of 1 pixel"),
+        (2, "; the ten views come from the square with a mirrored border of 2 pixels"),
+    ],
+)
+def test_the_card_says_from_where_the_views_of_a_small_image_are(border, words):
+    """Without one, crops as large as the square would all be the same."""
+    views = SimpleNamespace(spec=SimpleNamespace(test_border=border))
+    assert _bordered(SimpleNamespace(views=views)) == words
+
+
 @pytest.mark.slow  # the end-to-end test does it by the stage
 def test_a_blessed_model_is_exported_and_asked_in_a_fresh_process(paths, model, images):
     import keras
@@ -254,7 +268,7 @@ def test_a_blessed_model_is_exported_and_asked_in_a_fresh_process(paths, model, 
     assert f"- Parameters: {total:,}{trainable}\n" in card
     assert "top-5" not in card
     assert "Lite" not in card
-    assert "enlarged to 40 × 40" in card
+    assert "enlarged to 40 × 40, views of 32 × 32 pixels cut out.\n" in card
     x = model.views.center(images)
     assert 'load_model("model.keras", custom_objects=an.custom_objects())' in card
     network = keras.saving.load_model(folder / "model.keras", custom_objects=an.custom_objects())

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alexnet_tf.evaluation.evenly_spaced import evenly_spaced
+from alexnet_tf.data.evenly_spaced import evenly_spaced
 from alexnet_tf.evaluation.neighbours import (
     Nearest,
     by_differences,

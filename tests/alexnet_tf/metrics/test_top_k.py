@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alexnet_tf.errors import ConfigError, TrainingError
-from alexnet_tf.metrics.top_k import CENTER, join, reported_ks, score_center, score_views, softmax, top_k_scores
+from alexnet_tf.metrics.top_k import (
+    CENTER,
+    error_of,
+    join,
+    reported_ks,
+    score_center,
+    score_views,
+    softmax,
+    top_k_scores,
+)
 
 
 def test_scores_by_hand():
@@ -43,6 +52,12 @@ def test_top_5_of_four_classes_is_refused_and_of_five_not_reported():
     assert reported_ks(4) == (1,)
     assert reported_ks(5) == (1,)  # five guesses name every class
     assert reported_ks(6) == (1, 5)
+
+
+def test_an_error_is_the_quotient_rounded_once():
+    """1 - 9220 / 10000 would be 0.07799999999999996."""
+    assert error_of(np.repeat([1.0, 0.0], [9220, 780])) == 0.078
+    assert error_of(np.array([1.0, 0.5, 0.0])) == 0.5
 
 
 def test_ten_crops_average_probabilities_not_logits():

@@ -48,6 +48,26 @@ def test_a_new_layer_learns_on_frozen_features(images):
         np.testing.assert_array_equal(old, new.numpy())  # the moving statistics among them
 
 
+def test_a_frozen_network_stays_as_it_is_in_a_model_of_another(images):
+    network = classifier_of_six(faithful=False).model
+    before = [each.numpy() for each in network.weights]
+    network.trainable = False
+    with_new_head(network).fit(*images, batch_size=8, epochs=2, verbose=0)
+    for old, new in zip(before, network.weights, strict=True):
+        np.testing.assert_array_equal(old, new.numpy(), err_msg=new.path)  # the moving statistics among them
+
+
+def test_features_are_the_same_whatever_the_policy_of_keras():
+    network = classifier_of_six(faithful=False).model
+    pixels = np.random.default_rng(1).normal(size=(3, 32, 32, 3)).astype("float32")
+    expected = Features(network)(pixels)
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        np.testing.assert_array_equal(Features(network)(pixels), expected)
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
 def test_a_saved_model_with_a_new_layer_comes_back_frozen_as_it_was(images, tmp_path):
     features = Features(classifier_of_six(faithful=False).model)
     features.trainable = False

@@ -130,6 +130,23 @@ def test_the_experiment_compares_networks_that_differ_by_lrn_alone(root):
     assert (optimizer["weight_decay"], optimizer["convolution_decay"]) == (0.004, False)
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+def test_in_bfloat16_the_gradients_of_its_biases_add_up_as_in_float32(compiled):
+    model = build(precision="bfloat16")
+    for conv in model.convs:
+        maps = [tf.zeros((16, 24, 24, conv.kernel.shape[2]), tf.bfloat16)]
+        drawn = np.random.default_rng(0).normal(0.1, 1.0, (16, 24, 24, conv.filters))
+        upstream = tf.constant(drawn, tf.bfloat16)  # sums of some 900
+
+        def of_bias(conv=conv, maps=maps, upstream=upstream):
+            with tf.GradientTape() as tape:
+                outputs = conv(maps)
+            return tape.gradient(outputs, conv.bias.value, output_gradients=[upstream])
+
+        found = (tf.function(of_bias) if compiled else of_bias)()
+        np.testing.assert_allclose(found, tf.cast(upstream, tf.float32).numpy().sum((0, 1, 2)), rtol=2**-8)
+
+
 def test_initial_weights_have_the_deviation_of_their_layer_and_biases_are_zero():
     model = build(full(), seed=1)
     for layer, stddev in zip([*model.convs, *model.locals, model.classifier], STDDEV, strict=True):

@@ -1,7 +1,9 @@
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from alexnet_tf.errors import ConfigError
 from alexnet_tf.models import networks
 from alexnet_tf.models.layer_table import layer_table
 from alexnet_tf.random_streams import RandomStreams
@@ -86,6 +88,24 @@ def test_the_layers_that_stay_start_as_those_of_the_whole_network(left_out):
 def test_another_precision_is_refused_and_not_taken_for_float32(precision):
     with pytest.raises(ValueError, match=f"precision must be float32 or bfloat16, got '{precision}'"):
         build(alexnet(), precision=precision)
+
+
+def test_another_backend_of_keras_is_told_with_the_way_out(monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
+    with pytest.raises(ConfigError, match="backend torch; the networks need tensorflow: set KERAS_BACKEND=tensorflow"):
+        build(alexnet())
+
+
+@pytest.mark.parametrize("spec", [alexnet(weight_stddev=[0.1] * 8), alexnet_bn(), four_layer()])
+def test_maps_come_last_whatever_keras_is_set_to(spec):
+    expected = build(spec)
+    keras.config.set_image_data_format("channels_first")
+    try:
+        found = build(spec)
+        assert [variable.shape for variable in found.weights] == [variable.shape for variable in expected.weights]
+        np.testing.assert_array_equal(found(random_images()), expected(random_images()))
+    finally:
+        keras.config.set_image_data_format("channels_last")
 
 
 @pytest.mark.parametrize("spec", [alexnet(weight_stddev=[0.1] * 8), alexnet_bn(), four_layer()])

@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 
 from alexnet_tf.models import whitening
-from alexnet_tf.models.whitening import NUM_IMAGES, RIDGE, whitening_images, whitening_kernel
+from alexnet_tf.models.networks import build
+from alexnet_tf.models.whitening import NUM_IMAGES, RIDGE, whiten, whitening_images, whitening_kernel
+from tests.alexnet_tf.small_training import alexnet, alexnet_bn
 
 
 def smooth_images(count=30, side=10):
@@ -96,3 +98,14 @@ def test_axes_along_which_nothing_varies_give_kernels_of_zeros(size):
     assert useful.tolist() == [True] * size * size + [False] * 2 * size * size
     nearly = whitening_kernel(grey * np.float32(1 + 1e-7), size=size, filters=6 * size * size)
     np.testing.assert_allclose(nearly.reshape(kernel.shape), kernel, atol=1e-4)
+
+
+def test_a_network_gets_the_kernels_of_its_images_and_one_that_learns_them_is_refused():
+    images = np.random.default_rng(3).normal(size=(30, 32, 32, 3)).astype(np.float32)
+    spec = alexnet_bn(conv1="whitening", filters=[12, 8, 8, 8, 8], kernel_sizes=[2, 3, 3, 3, 3])
+    model = build(spec, crop_size=32, num_classes=3)
+    whiten(model, images)
+    np.testing.assert_array_equal(model.convs[0].kernel.numpy(), whitening_kernel(images, size=2, filters=12))
+    for learned in (alexnet_bn(), alexnet()):
+        with pytest.raises(ValueError, match="conv1 must be whitening, got learned"):
+            whiten(build(learned, crop_size=63, num_classes=3), images)

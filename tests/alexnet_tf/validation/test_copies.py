@@ -39,3 +39,19 @@ def test_the_same_bytes_twice_are_copies_and_no_near_copies(tmp_path):
     splits = photos()
     splits["train"][3] = (1, splits["train"][1][1])
     assert names(run(tmp_path, splits, near_copy_bits=4)) == [("WARNING", "copies", "train")]
+
+
+def test_a_copy_of_one_that_looks_like_a_third_makes_a_pair_with_that_across_splits(tmp_path):
+    """train/1 comes first and is in the split of train/3; its copy in another split is no pair with it."""
+    splits = photos()
+    splits["train"][3] = (1, rewritten := _with_a_comment(splits["train"][1][1]))
+    splits["validation"][0] = (1, splits["train"][1][1])
+    assert rewritten != splits["train"][1][1]
+    told = "1 pairs of images in two splits look alike: train/3 = validation/0"
+    with pytest.raises(DataError, match=told):
+        run(tmp_path, splits, near_copy_bits=4, allow_split_leakage=True)
+
+
+def _with_a_comment(content: bytes) -> bytes:
+    """The same JPEG with another segment, so of other bytes and equal pixels."""
+    return content[:2] + b"\xff\xfe\x00\x06mine" + content[2:]

@@ -1,4 +1,7 @@
+import io
+
 import numpy as np
+from PIL import Image
 
 from alexnet_tf.validation.survey import load_surveys, save_columns, survey_images
 from tests.components.small_dataset import jpeg
@@ -32,6 +35,17 @@ def test_images_are_hashed_as_stored_whatever_their_exif_orientation():
     columns = survey_images(enumerate(examples), max_pixels=10**6)
     assert columns["orientations"] == list(range(9))
     assert len(set(columns["hashes"])) == 1
+
+
+def test_a_photograph_with_a_second_picture_is_a_jpeg():
+    """Phones append one, and Pillow then calls the file MPO."""
+    file = io.BytesIO()
+    first, second = (Image.open(io.BytesIO(jpeg(number))) for number in (1, 2))
+    first.save(file, "MPO", save_all=True, append_images=[second])
+    assert Image.open(io.BytesIO(file.getvalue())).format == "MPO"
+    columns = survey_images([(0, {"image": file.getvalue(), "label": 0, "key": b"photo.jpg"})], max_pixels=10**6)
+    assert columns["formats"] == ["JPEG"]
+    assert columns["reasons"] == [""]
 
 
 def test_no_shards_are_no_images():

@@ -26,7 +26,7 @@ def test_a_model_that_is_kept_is_rounded_and_scored_before_and_after(tmp_path, c
         assert 0 < said["test"][view]["largest_probability_difference"] < 0.02
     old, new = (model_arrays(read_classifier(tmp_path / name).model) for name in ("models", "kept"))
     for name, array in old.items():
-        if name.endswith("kernel"):
+        if name.endswith("kernel") and name != "fc8/kernel":
             np.testing.assert_allclose(new[name], array, rtol=2**-8)
             assert not np.any(new[name].view(np.uint32) & 0xFFFF)
             assert np.any(new[name] != array)

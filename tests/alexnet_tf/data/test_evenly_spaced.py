@@ -1,6 +1,6 @@
 import pytest
 
-from alexnet_tf.evaluation.evenly_spaced import evenly_spaced
+from alexnet_tf.data.evenly_spaced import evenly_spaced
 
 
 @pytest.mark.parametrize(("available", "wanted"), [(10, 3), (10, 10), (3, 8), (1, 1), (0, 5), (1_281_167, 50_000)])
