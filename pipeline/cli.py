@@ -35,23 +35,11 @@ _HELP = f"""AlexNet (2012) as a pipeline: one command per stage, and commands to
 
 
 class Group(click.Group):
-    """A group that lists its commands in the order of their use, and guesses at a misspelt one."""
+    """A group that lists its commands in the order of their use."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name the commands in pipeline order."""
         return list(self.commands)
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find a command, or the nearest name."""
-        from alexnet_tf.nearest import nearest
-
-        typing = ctx.resilient_parsing  # of the shell's completion, which has no place for a message
-        if not typing and args and not args[0].startswith("-") and args[0] not in self.commands:
-            known = ", ".join(self.commands)
-            ctx.fail(f"no command {args[0]!r}; the commands are {known}{nearest(args[0], self.commands)}")
-        return super().resolve_command(ctx, args)
 
 
 @click.group(cls=Group, help=_HELP, context_settings={"help_option_names": ["-h", "--help"]})

@@ -55,7 +55,7 @@ def rendered(root: Path) -> dict[str, bytes]:
 
     pages = {name: result_tables.rendered(root, text(name)) for name in result_tables.PAGES}
     pages["docs/paper.md"] = paper.render(paper.ledger(root))
-    pages["docs/profiles.md"] = profiles.render()
+    pages["docs/profiles.md"] = profiles.rendered(text("docs/profiles.md"))
     pages["docs/params.schema.json"] = schema_text()
     pages["dvc.yaml"] = dvc_yaml.refreshed(text("dvc.yaml"), root)
     pages["pipeline/project/files/dvc_yaml"] = dvc_yaml.for_project(pages["dvc.yaml"])

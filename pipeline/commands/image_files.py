@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from alexnet_tf.data.images import SUFFIXES
+from alexnet_tf.data.images import SUFFIXES, ImageRejected
 from alexnet_tf.errors import AlexNetError
 from components.sources.files import OTHER_IMAGES, find_files, suffix
 
@@ -105,8 +105,6 @@ def batches(
     Yields:
         The files of the batch, their images (n, S, S, 3), and the unreadable files met on the way.
     """
-    from alexnet_tf.data.images import ImageRejected
-
     read: list[Path] = []
     images: list[np.ndarray] = []
     unreadable: list[Unreadable] = []

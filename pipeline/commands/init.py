@@ -6,10 +6,11 @@ import click
 
 from pipeline.commands.base import Command, example
 
-_HELP = f"""Make a project for your own images in FOLDER, which `dvc repro` runs with the installed package.
+_HELP = f"""Make a project for your own images.
 
-The images are in one folder for each class, in train/, val/ and test/ or without these. FOLDER gets params.yaml,
-dvc.yaml, a README and DVC's files.
+FOLDER is the new project: it gets params.yaml, dvc.yaml, a README and DVC's files, and `dvc repro` in it runs the
+installed package. The images stay where they are, in one folder for each class, in train/, val/ and test/ or
+without these; --source-folder names that place.
 
 {example("alexnet init flowers --source-folder ~/pictures/flowers", "cd flowers", "dvc repro")}"""
 

@@ -51,7 +51,11 @@ with JPEGs among its images, makes fewer errors on most of those (docs/models.md
 )
 @click.option("--center", is_flag=True, help="Use only the centre crop: a tenth of the work.")
 @click.option("--ignore-orientation", is_flag=True, help="Take images as stored, as the stages of the pipeline do.")
-@click.option("--sheet", type=click.Path(path_type=Path), help=f"Also draw the first {_ON_SHEET} images, as a PNG.")
+@click.option(
+    "--sheet",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help=f"Also draw the first {_ON_SHEET} images, as a PNG.",
+)
 @click.option(
     "--max-pixels",
     type=click.IntRange(min=1),
@@ -82,10 +86,6 @@ def command(
     found = image_files(paths)
     if sheet and not sheet.resolve().parent.is_dir():
         raise click.UsageError(f"--sheet {sheet}: the folder {sheet.parent} does not exist; make it first")
-    if sheet and sheet.is_dir():
-        raise click.UsageError(
-            f"--sheet {sheet}: expected a file to write, found a folder; add a name such as sheet.png"
-        )
     if sheet and sheet.suffix.lower() != ".png":
         raise click.UsageError(f"--sheet {sheet}: expected a name that ends in .png, such as sheet.png")
     if sheet and sheet.exists() and any(path.exists() and path.samefile(sheet) for path in found.files):
@@ -124,8 +124,9 @@ def _model(root: Path, variant: str | None) -> Path:
     """Find the folder of the model: the named one, or the best of those that were trained."""
     from alexnet_tf.errors import AlexNetError, ConfigError
     from alexnet_tf.nearest import nearest
+    from alexnet_tf.packaged_models import model_names
 
-    trained = sorted(path.parent.name for path in (root / "models").glob("*/model.json"))
+    trained = model_names(root / "models")
     if not trained:
         raise AlexNetError("models/ holds no trained model; run `dvc repro`, or use `--pretrained cifar10`")
     if variant and variant not in trained:

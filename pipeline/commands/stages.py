@@ -85,11 +85,11 @@ def _check_resume(variant: str, changes: tuple[str, ...], kills: int) -> None:
     verdict = kill_test(workspace, item, changes, kills, say)
     told = (
         f"{item.address}: killed {verdict.kills} times, {verdict.resumable} of them resumed from a checkpoint, "
-        f"{verdict.kills_in_write} within the write of one"
+        f"{verdict.kills_in_write} while one was being written"
     )
     if verdict.differing:
-        raise TrainingError(f"{told}; other bytes than uninterrupted in {', '.join(verdict.differing)}")
-    click.echo(f"{told}: every byte of {' and '.join(item.outputs().values())} as uninterrupted")
+        raise TrainingError(f"{told}; {', '.join(verdict.differing)} differ from those of the uninterrupted training")
+    click.echo(f"{told}; every byte of {' and '.join(item.outputs().values())} equals the uninterrupted training's")
 
 
 def run(name: str, entry: str, changes: tuple[str, ...], *, fresh: bool = False) -> None:

@@ -1,6 +1,8 @@
 """`alexnet use`: makes an experiment the active params.yaml."""
 
 import json
+import os
+from pathlib import Path
 
 import click
 
@@ -45,6 +47,8 @@ def command(experiment: str | None, source_folder: str | None, dry_run: bool, fo
         return
     if as_json:
         raise click.UsageError("--json: lists the experiments; leave EXPERIMENT out")
+    if source_folder and not Path(source_folder).expanduser().is_absolute():  # of the current folder, kept from home on
+        source_folder = os.path.relpath(Path.cwd() / source_folder, workspace.home)
     folder = workspace.located(source_folder)
     if folder and folder.exists() and not folder.is_dir():
         raise click.UsageError(f"--source-folder {source_folder}: expected a folder, found a file")

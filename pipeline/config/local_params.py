@@ -9,6 +9,7 @@ another folder, read that of the checkout that they came from. Of several values
 4. the default.
 """
 
+import contextlib
 import copy
 import functools
 import re
@@ -24,7 +25,7 @@ from pipeline.stages import outputs
 LOCAL_FILE = "params.local.yaml"
 DEFAULTS_FILE = Path(__file__).parent / "runtime.yaml"
 _SOURCE_FOLDER = re.compile(
-    r"""^(?P<key>[ ]{2}source_folder:[ ]*)
+    r"""^(?P<key>[ ]+source_folder:[ ]*)
     (?P<value>'(?:[^'\n]|'')*' | "(?:[^"\\\n]|\\.)*" | [^'"\#\n][^\n]*? | )
     (?P<rest>[ ]*(?:(?<=[ ])\#.*)?)$""",
     re.MULTILINE | re.VERBOSE,
@@ -119,10 +120,18 @@ def write_source_folder(home: Path, folder: str) -> None:
     if "source_folder" in present:
         text = with_source_folder(text, folder, LOCAL_FILE)
     else:
-        text, count = re.subn(r"^runtime:[^\n{]*\n", lambda found: f"{found[0]}{_line(folder)}\n", text, flags=re.M)
-        if count != 1:
-            raise ConfigError(f"{LOCAL_FILE}: expected `runtime:` with one key a line; write it so, or remove the file")
+        head, section, keys = re.split(r"^(runtime:.*\n?)", text, maxsplit=1, flags=re.MULTILINE)
+        indent = re.search(r"^ +(?=\w)", keys, re.MULTILINE)  # of the keys that are there
+        text = f"{head}{section}{indent[0] if indent else '  '}source_folder: {_quoted(folder)}\n{keys}"
+    if _parsed(text) != {"runtime": present | {"source_folder": folder}}:
+        raise ConfigError(f"{LOCAL_FILE}: expected `runtime:` with one key a line; write it so, or remove the file")
     outputs.write_text(home / LOCAL_FILE, text)
+
+
+def _parsed(text: str) -> object:
+    with contextlib.suppress(ConfigError):
+        return parse(text, LOCAL_FILE)
+    return None
 
 
 def with_source_folder(text: str, folder: str, name: str) -> str:
@@ -138,25 +147,8 @@ def with_source_folder(text: str, folder: str, name: str) -> str:
 
     text, count = _SOURCE_FOLDER.subn(replaced, text)
     if count != 1:
-        raise ConfigError(
-            f"{name}: expected one line `source_folder:` under `runtime`, two spaces before it, found {count}"
-        )
+        raise ConfigError(f"{name}: expected one line `source_folder:` under `runtime`, found {count}")
     return text
-
-
-def carry(home: Path, folder: Path) -> None:
-    """Give another folder a copy of the file, in which a relative `source_folder` still leads to the same place."""
-    present = read_local(home)
-    if not present:
-        return
-    text = (home / LOCAL_FILE).read_text(encoding="utf-8")
-    if source := present.get("source_folder"):
-        text = with_source_folder(text, str(home / Path(source).expanduser()), LOCAL_FILE)
-    (folder / LOCAL_FILE).write_text(text, encoding="utf-8")
-
-
-def _line(folder: str) -> str:
-    return f"  source_folder: {_quoted(folder)}"
 
 
 def _quoted(folder: str) -> str:

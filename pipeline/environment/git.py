@@ -5,9 +5,10 @@ Nothing else starts Git.
 
 import os
 import shlex
+import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ from alexnet_tf.errors import AlexNetError
 
 # DVC's lock and the metrics beside it are written while stages run, so a change there says nothing about what ran.
 CODE_AND_PARAMS = ("--", ".", ":(exclude)dvc.lock", ":(exclude)metrics.json")
-
+_PACKAGES = ("alexnet_tf", "components", "pipeline")
 
 # Whatever the user's settings are, `git apply` takes what Git then prints.
 _AS_A_PATCH = (
@@ -65,14 +66,37 @@ def require_working(root: Path) -> None:
 
 
 def uncommitted_changes(root: Path) -> bytes | None:
-    """What tracked files but dvc.lock and metrics.json hold that the commit does not, as a patch for `git apply`."""
-    done = _or_none(root, "-c", "diff.relative=false", "diff", *_AS_A_PATCH, "HEAD", *CODE_AND_PARAMS)
+    """What `changed_files` hold that the commit does not, as a patch for `git apply`."""
+    difference = ("-c", "diff.relative=false", "diff", *_AS_A_PATCH, "HEAD", *CODE_AND_PARAMS)
+    if not (new := new_code(root)):
+        done = _or_none(root, *difference)
+        return None if done is None else done.stdout
+    try:
+        with tempfile.TemporaryDirectory() as place:  # `git diff` shows what an index names: a copy of the user's
+            own = Path(place) / "index"
+            shutil.copyfile(root / (git(root, "rev-parse", "--git-path", "index") or ""), own)
+            variables = {"GIT_INDEX_FILE": str(own)}
+            _or_none(root, "add", "--intent-to-add", "--", *new, variables=variables)
+            done = _or_none(root, *difference, variables=variables)
+    except OSError:  # there is no index before the first `git add`, or the disk is full
+        return None
     return None if done is None else done.stdout
 
 
-def changed_files(root: Path, among: Sequence[str] = CODE_AND_PARAMS[1:]) -> list[str]:
-    """Name the tracked files that differ from the commit, by default all but dvc.lock and metrics.json."""
-    return (git(root, "diff", "--name-only", "--relative", "HEAD", "--", *among) or "").splitlines()
+def changed_files(root: Path, among: Sequence[str] = ()) -> list[str]:
+    """Name the files that differ from the commit.
+
+    Args:
+        root: The folder of the project.
+        among: Tracked files to look at; by default all but dvc.lock and metrics.json, and `new_code`.
+    """
+    listed = git(root, "diff", "--name-only", "--relative", "HEAD", "--", *(among or CODE_AND_PARAMS[1:])) or ""
+    return listed.splitlines() + ([] if among else new_code(root))
+
+
+def new_code(root: Path) -> list[str]:
+    """Name the files of the packages that Git neither tracks nor ignores."""
+    return (git(root, "ls-files", "--others", "--exclude-standard", "--", *_PACKAGES) or "").splitlines()
 
 
 def committed(root: Path, revision: str, path: str) -> str | None:
@@ -153,13 +177,20 @@ def git(root: Path, *arguments: str, exact: bool = False) -> str | None:
     return told if exact else told.rstrip()
 
 
-def _or_none(root: Path, *arguments: str) -> "subprocess.CompletedProcess[bytes] | None":
+def _or_none(
+    root: Path, *arguments: str, variables: Mapping[str, str] | None = None
+) -> "subprocess.CompletedProcess[bytes] | None":
     try:
-        done = _run(root, *arguments)
+        done = _run(root, *arguments, variables=variables)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return None if done.returncode else done
 
 
-def _run(root: Path, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
-    return subprocess.run(["git", *arguments], cwd=root, capture_output=True, timeout=20, check=False)
+def _run(
+    root: Path, *arguments: str, variables: Mapping[str, str] | None = None
+) -> "subprocess.CompletedProcess[bytes]":
+    # Names are printed as they are, also those that are not ASCII.
+    words = ["git", "-c", "core.quotePath=false", *arguments]
+    environment = {**os.environ, **variables} if variables else None
+    return subprocess.run(words, cwd=root, env=environment, capture_output=True, timeout=20, check=False)

@@ -14,7 +14,6 @@ from alexnet_tf.devices.control_group import memory_quota
 from alexnet_tf.devices.processor import processor_features, processor_name, usable_cores
 from alexnet_tf.errors import some
 from pipeline.environment.git import CODE_AND_PARAMS, changed_files, git
-from pipeline.environment.processes import dvc_process
 
 _PACKAGES = ("tensorflow", "keras", "apache-beam", "tensorflow-datasets", "numpy", "pillow", "mlflow", "dvc")
 COMMIT = "mlflow.source.git.commit"
@@ -53,11 +52,12 @@ def provenance_tags(root: Path) -> dict[str, str]:
         tags[COMMIT] = commit
         if branch := git(root, "symbolic-ref", "--quiet", "--short", "HEAD"):  # none below `dvc exp run`
             tags["mlflow.source.git.branch"] = branch
-        changed = git(root, "status", "--porcelain", "--untracked-files=no", *CODE_AND_PARAMS)
-        if changed is not None:
+        status = git(root, "status", "--porcelain", "--untracked-files=no", *CODE_AND_PARAMS)
+        if status is not None:
+            changed = changed_files(root)
             tags["git.dirty"] = str(bool(changed)).lower()
-        if changed:
-            tags["git.changed_files"] = some(changed_files(root), _NAMED_FILES)
+            if changed:
+                tags["git.changed_files"] = some(changed, _NAMED_FILES)
     return tags
 
 
@@ -106,12 +106,6 @@ def gpus(fields: str) -> list[str] | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip().splitlines()
-
-
-def dvc_command() -> list[str]:
-    """The words of the `dvc` command above this process, none where there is none."""
-    found = dvc_process()
-    return found[2] if found else []
 
 
 def machine(tags: Mapping[str, str]) -> dict[str, str]:

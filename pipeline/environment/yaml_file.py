@@ -11,6 +11,8 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from alexnet_tf.errors import ConfigError
 from alexnet_tf.nearest import nearest
 
+_LONGEST = 60  # characters of a value in a message
+
 
 def parse(text: str, source: str) -> Any:
     """Parse YAML 1.2.
@@ -93,9 +95,9 @@ def _set(content: dict[str, Any], key: str, value: Any) -> None:
         section = section[part]
 
 
-def shown(value: object, limit: int = 60) -> str:
+def shown(value: object) -> str:
     """Write a value as YAML would, shortened."""
     if value is None:
         return "nothing"
-    text = {True: "true", False: "false"}.get(value, repr(value)) if isinstance(value, bool) else repr(value)
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    text = str(value).lower() if isinstance(value, bool) else repr(value)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

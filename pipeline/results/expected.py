@@ -192,7 +192,7 @@ def _why_none(workspace: Workspace) -> str:
 def _way_out(workspace: Workspace, wrong: Sequence[Expected]) -> str:
     if changed := changed_files(workspace.root):
         told = f"{', '.join(changed)} differ{'s' if len(changed) == 1 else ''} from HEAD"
-        return f"{told}; `git stash` and `{typed('dvc repro')}` show whether that is the cause"
+        return f"{told}; `git stash -u` and `{typed('dvc repro')}` show whether that is the cause"
     return (
         f"`{typed('alexnet doctor')}` checks this environment, and "
         f"`{typed(f'alexnet verify train@{wrong[0].variant}')}` shows whether a second training gives the same result"

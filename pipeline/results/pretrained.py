@@ -14,6 +14,7 @@ from pathlib import Path
 from alexnet_tf.errors import AlexNetError, ConfigError
 from alexnet_tf.nearest import nearest
 from alexnet_tf.packaged_models import model_names, packaged_models
+from alexnet_tf.whole_file import write_json
 
 FOLDER = "results/pretrained"
 LOSS = "loss.json"
@@ -125,7 +126,7 @@ def keep(root: Path, model: Path, records: Path, target: Path) -> dict:
             "bytes_before": sum(path.stat().st_size for path in model.iterdir()),
             "bytes_after": size,
         }
-        (made / LOSS).write_text(json.dumps(said, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        write_json(made / LOSS, said)
         shutil.rmtree(target, ignore_errors=True)
         made.rename(target)
     return said

@@ -98,7 +98,7 @@ class CostTracker:
         self._tracker.tags(values)
 
     def artifact(self, path: Path, *, folder: str = "") -> None:
-        """Pass a file or folder on."""
+        """Pass a file on."""
         self._tracker.artifact(path, folder=folder)
 
 

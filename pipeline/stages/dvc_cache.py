@@ -12,27 +12,6 @@ from pipeline.stages.claims import claimed_lock
 from pipeline.stages.lock import dvc_md5
 
 
-def claimed_text(workspace: Workspace, path: str, claimed: str, name: str) -> str | None:
-    """The text of one file of an output as it was committed; None where neither cache nor tree has it.
-
-    Args:
-        workspace: Whose output.
-        path: The output's path.
-        claimed: DVC's hash of it.
-        name: The file in it.
-    """
-    place = workspace.root / path
-    if dvc_md5(place) == claimed:
-        return _text(place / name)
-    listed = _text(_cached(workspace, claimed))
-    if listed is None:
-        return None
-    for entry in json.loads(listed):
-        if entry["relpath"] == name:
-            return _text(_cached(workspace, entry["md5"]))
-    return None
-
-
 def bring(workspace: Workspace, folder: Path, path: str, revision: str = "HEAD") -> bool:
     """Put an output as a commit has it into another folder, by links; return whether it could be had."""
     claimed, place = claimed_lock(workspace.root, revision).hashes.get(path, ""), folder / path

@@ -83,7 +83,7 @@ class EventFiles:
         self._tracker.tags(values)
 
     def artifact(self, path: Path, *, folder: str = "") -> None:
-        """Pass a file or folder on."""
+        """Pass a file on."""
         self._tracker.artifact(path, folder=folder)
 
     def close(self, status: str, cost: dict[str, float]) -> None:

@@ -1,11 +1,10 @@
 """The runs of this project's experiments in MLflow, one for each data set; it imports MLflow, so stages never do."""
 
-import contextlib
-import fcntl
 import functools
 import getpass
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.tracking import MlflowClient
 
-from pipeline.environment.lock import try_lock
+from pipeline.environment.lock import locked
 from pipeline.environment.workspace import scratch_of
 from pipeline.tracking import mlflow_entities as entities
 from pipeline.tracking.mlflow_view import NAME, SAVED_VIEWS, view_path
@@ -27,7 +26,7 @@ _EXPERIMENT_TAGS = {
     "mlflow.experiment.primaryMetric.greaterIsBetter": "false",
 }
 _TAGS: dict[str, Any] = _EXPERIMENT_TAGS | SAVED_VIEWS
-_NOTE = "mlflow.note.content"
+NOTE = "mlflow.note.content"
 _MAX_ENTITIES = 1000
 _MAX_PARAMS = 100
 _MAX_TAGS = 100
@@ -50,20 +49,22 @@ class Runs:
             self._experiments = self._find_experiments()
             self.clone = self._find_clone()
 
-    @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> AbstractContextManager[None]:
         """Let one process at a time make the database, the experiment and rows."""
-        path = scratch_of(self._home) / "tracking.lock"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(path, "w") as file:
-            if not try_lock(file):
-                fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+        return locked(scratch_of(self._home) / "tracking.lock", lambda _: None)
 
-    def find(self, tags: Mapping[str, str], status: str = "") -> Run | None:
-        """Find the newest run that carries all `tags`, of those that ended with `status` if that is given."""
-        found = self.find_all(tags, status, limit=1)
+    def find(self, tags: Mapping[str, str]) -> Run | None:
+        """Find the newest run that carries all `tags`."""
+        found = self.find_all(tags, limit=1)
         return found[0] if found else None
+
+    def find_made(self, tags: Mapping[str, str], status: str = "FINISHED") -> Run | None:
+        """Find the newest run of a stage, of a status ("": any), that carries all `tags` and whose parent run is there.
+
+        One whose parent run was removed by `mlflow gc`, which leaves it there, lacks what only the parent run has.
+        """
+        found = self.find_all(tags, status)
+        return next((run for run in found if self.has(run.data.tags["mlflow.parentRunId"])), None)
 
     def has(self, run_id: str) -> bool:
         """Whether a run is there."""
@@ -156,7 +157,7 @@ class Runs:
         if found is None:
             # Left open, a local store would put artifacts below whatever folder this process runs in.
             made = self.client.create_experiment(name, artifact_location=self._place, tags=_TAGS)
-            self.client.set_experiment_tag(made, _NOTE, _note(name, made))
+            self.client.set_experiment_tag(made, NOTE, _note(name, made))
             return made
         if found.lifecycle_stage == "deleted":  # its name is taken all the same
             self.client.restore_experiment(found.experiment_id)
@@ -167,7 +168,7 @@ class Runs:
         found = self.client.search_experiments(ViewType.ACTIVE_ONLY)
         own = [each for each in found if each.name.startswith(f"{experiment_name()}/")]
         for experiment in own:
-            for key, word in {**_TAGS, _NOTE: _note(experiment.name, experiment.experiment_id)}.items():
+            for key, word in {**_TAGS, NOTE: _note(experiment.name, experiment.experiment_id)}.items():
                 if experiment.tags.get(key) != word:
                     self.client.set_experiment_tag(experiment.experiment_id, key, word)
         return {each.name: each.experiment_id for each in own}

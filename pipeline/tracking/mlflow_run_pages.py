@@ -8,9 +8,8 @@ from typing import Any
 from mlflow.entities import Run
 
 from pipeline.tracking import origins
-from pipeline.tracking.mlflow_client import Runs
+from pipeline.tracking.mlflow_client import NOTE, Runs
 
-_NOTE = "mlflow.note.content"
 _OURS = "alexnet.note.sha256"
 
 
@@ -36,16 +35,17 @@ class RunPages:
         row = self._runs.client.get_run(row_id)
         tags = row.data.tags
         text = origins.description(row.data.metrics, tags, self._versions(row))
-        is_ours = _NOTE not in tags or _sha256(tags[_NOTE]) == tags.get(_OURS)
-        if text and is_ours and tags.get(_NOTE) != text:
-            self._runs.log(row_id, tags={_NOTE: text, _OURS: _sha256(text)})
+        is_ours = NOTE not in tags or _sha256(tags[NOTE]) == tags.get(_OURS)
+        if text and is_ours and tags.get(NOTE) != text:
+            self._runs.log(row_id, tags={NOTE: text, _OURS: _sha256(text)})
 
     def _versions(self, row: Run) -> list[tuple[str, str]]:
         """Find the versions in the model registry that were made of a row's export, or of the one that it skipped."""
         own, variant = row.info.run_id, row.data.tags["alexnet.variant"]
         below = self._runs.find_all({"mlflow.parentRunId": own, "dvc.stage": f"export@{variant}"})
         exports = {run.info.run_id for run in below}
-        if skipped := row.data.tags.get("skipped.export"):
+        skipped = row.data.tags.get("skipped.export")
+        if skipped and self._runs.has(skipped):  # `mlflow gc` may have removed it
             exports |= {skipped, self._runs.client.get_run(skipped).data.tags["mlflow.parentRunId"]}
         if not exports:
             return []

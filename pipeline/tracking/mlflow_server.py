@@ -35,7 +35,7 @@ def serve(uri: str, home: Path, port: int, ready: Callable[[str], None]) -> None
     environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
     place = ["--backend-store-uri", uri, "--default-artifact-root", (home / "mlruns").as_uri()]
     network = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with open(log, "w", encoding="utf-8") as output:
         server = subprocess.Popen(
             [sys.executable, "-m", "mlflow", "server", *place, *network],
@@ -93,7 +93,3 @@ def _end(server: "subprocess.Popen[bytes]") -> None:
         return
     except subprocess.TimeoutExpired:
         os.killpg(server.pid, signal.SIGKILL)
-
-
-def _interrupt(_signal: int, _frame: object) -> None:
-    raise KeyboardInterrupt

@@ -177,16 +177,12 @@ class MlflowWriter:
         self._runs.log(row_id, tags=tags | state, points=points)
 
     def _producer(self, stage: StageDescription) -> Run | None:
-        """Find the run that made a stage's outputs: by what it was made from, else by what came out.
-
-        One whose row was removed by `mlflow gc`, which leaves it there, is none: it lacks what only the row has.
-        """
+        """Find the run that made a stage's outputs: by what it was made from, else by what came out."""
         if stage["fingerprint"]:
             wanted = {"alexnet.fingerprint": stage["fingerprint"]}
         else:
             wanted = {"dvc.stage": stage["stage"]} | stage["outs"]
-        found = self._runs.find_all(wanted, "FINISHED")
-        return next((run for run in found if self._runs.has(run.data.tags["mlflow.parentRunId"])), None)
+        return self._runs.find_made(wanted)
 
     def _taken_over(
         self, row: Run, stage: StageDescription, producer: Run, history: Callable[[Run], list[Metric]]

@@ -114,7 +114,7 @@ def _register(home: Path, folder: Path, variant: str, alias: str, made_by: Mappi
     name, digest = f"alexnet-{variant}", content_digest(folder)
     found = _version(client, name, digest)
     if found is None:
-        export = runs.find(made_by) if made_by else None
+        export = runs.find_made(made_by, status="") if made_by else None  # it registers before it ends
         found = _new_version(runs, name, folder, {_DIGEST: digest, "alexnet.variant": variant}, export)
     client.set_registered_model_alias(name, alias, found)
     return f"{name} version {found} is {alias}: models:/{name}@{alias}"

@@ -81,9 +81,11 @@ class Uploader:
     def last_round(self) -> None:
         """Try everything once more, also after a failure; a folder that fails holds up no other."""
         for _ in range(1 + len(spool.waiting(scratch_of(self._home)))):
-            self._resting_until = 0.0
+            self._resting_until, failures = 0.0, self._failures.total()
             while self.round():
                 time.sleep(_POLL_SECONDS)
+            if self._failures.total() == failures:  # all is sent, or there is no server
+                return
 
     def _claim(self, runs: "Runs") -> None:
         from pipeline.tracking.spool_reader import SpoolReader
@@ -158,7 +160,7 @@ def main() -> None:
 
 
 def _upload(workspace: Workspace, kind: str, pipeline: str, process: int, started: float) -> None:
-    with held(workspace.home, pipeline) as is_first:
+    with held(workspace.home, pipeline, None if kind == "hand" else (process, started)) as is_first:
         if not is_first:
             return
         spool.clear(workspace.scratch)

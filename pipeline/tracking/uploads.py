@@ -9,8 +9,14 @@ from pathlib import Path
 
 from components.interfaces import Progress, SilentProgress
 from pipeline.environment.lock import NoLocksError, is_at, try_lock
-from pipeline.environment.processes import is_under_dvc, pipeline_key, pipeline_process, start_module
-from pipeline.environment.provenance import dvc_command
+from pipeline.environment.processes import (
+    dvc_process,
+    is_alive,
+    is_under_dvc,
+    pipeline_key,
+    pipeline_process,
+    start_module,
+)
 from pipeline.environment.typed import typed
 from pipeline.environment.workspace import Workspace, scratch_of
 from pipeline.stages.table import STAGES
@@ -41,17 +47,21 @@ def start(workspace: Workspace) -> None:
 
 def is_for_part() -> bool:
     """Whether `dvc` was asked for some stages by name, so that it may end well and leave the others out of date."""
-    return any(word.rpartition(":")[2].partition("@")[0] in STAGES for word in dvc_command())
+    found = dvc_process()
+    return any(word.rpartition(":")[2].partition("@")[0] in STAGES for word in (found[2] if found else ()))
 
 
 def wait(home: Path, seconds: float) -> bool:
-    """Wait until no uploader is at work, or `seconds` are over; return whether none is."""
+    """Wait until no uploader is at work, or `seconds` are over; return whether none is.
+
+    One whose `dvc` still runs will not end soon and is not waited for.
+    """
     end = time.monotonic() + seconds
-    while any(_is_held(path) for path in _folder(home).glob("*.lock")):
-        if time.monotonic() > end:
-            return False
+    while True:
+        at_work = [path for path in _folder(home).glob("*.lock") if _is_held(path)]
+        if time.monotonic() > end or all(_serves_a_running_process(path) for path in at_work):
+            return not at_work
         time.sleep(_POLL_SECONDS)
-    return True
 
 
 def problem(home: Path, pipeline: str) -> str | None:
@@ -72,8 +82,13 @@ def problem_file(home: Path, pipeline: str) -> Path:
 
 
 @contextlib.contextmanager
-def held(home: Path, pipeline: str) -> Iterator[bool]:
+def held(home: Path, pipeline: str, served: tuple[int, float] | None = None) -> Iterator[bool]:
     """Be the uploader of a pipeline run while the body runs, and say whether there was none.
+
+    Args:
+        home: Folder of the tracking store.
+        pipeline: The pipeline run.
+        served: Number and start of the `dvc` whose stages are uploaded for as long as it runs.
 
     Raises:
         OSError: The file system has no locks, or cannot be written.
@@ -81,12 +96,15 @@ def held(home: Path, pipeline: str) -> Iterator[bool]:
     path = _folder(home) / f"{pipeline}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     while True:
-        with open(path, "w") as file:
+        with open(path, "a") as file:
             if not try_lock(file):
                 yield False
                 return
             if not is_at(path, file):
                 continue
+            file.truncate(0)
+            file.write(" ".join(map(str, served or ())))
+            file.flush()
             yield True
             path.unlink(missing_ok=True)
             return
@@ -97,6 +115,14 @@ def _is_held(path: Path) -> bool:
         with open(path, "r+" if os.access(path, os.W_OK) else "r") as file:  # another user's cannot be written
             return not try_lock(file)
     except (FileNotFoundError, NoLocksError):  # without locks no uploader works
+        return False
+
+
+def _serves_a_running_process(path: Path) -> bool:
+    try:
+        process, started = path.read_text().split()
+        return is_alive(int(process), float(started))
+    except (OSError, ValueError):  # gone, of a stage by hand, or of an earlier version
         return False
 
 

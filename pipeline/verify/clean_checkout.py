@@ -14,15 +14,12 @@ from pipeline.environment.workspace import Workspace
 
 
 @contextmanager
-def clean_folder(
-    workspace: Workspace, commit: str, source_folder: str | None, *, keep: bool, say: Callable[[str], None]
-) -> Iterator[Path]:
-    """Make a folder of a commit's files, from which a relative folder of data sets is seen as from here.
+def clean_folder(workspace: Workspace, commit: str, *, keep: bool, say: Callable[[str], None]) -> Iterator[Path]:
+    """Make a folder of a commit's files.
 
     Args:
         workspace: Whose commit.
         commit: Which.
-        source_folder: As params.yaml has it; a relative one is linked.
         keep: Leave the folder in place at the end.
         say: Shows one line to the user.
     """
@@ -31,10 +28,6 @@ def clean_folder(
     folder = Path(tempfile.mkdtemp(prefix=f"{commit[:12]}-", dir=place))  # two may run side by side
     try:
         check_out(workspace.root, commit, folder)
-        source = Path(source_folder or "/").expanduser()
-        if not source.is_absolute() and (workspace.home / source).exists() and not (folder / source).exists():
-            (folder / source).parent.mkdir(parents=True, exist_ok=True)
-            (folder / source).symlink_to(workspace.home / source)
         yield folder
     finally:
         if keep:

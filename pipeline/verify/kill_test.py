@@ -75,7 +75,7 @@ def kill_test(
             os.kill(child.pid, signal.SIGKILL)
             done, in_write = done + 1, in_write + writing
             resumable += any(Workspace(broken, broken).checkpoints.glob(_WHOLE))
-            say(f"kill {number} of {kills}{' within the write of a checkpoint' if writing else ''}")
+            say(f"kill {number} of {kills}{' while a checkpoint was being written' if writing else ''}")
         child.wait()
         if _is_over(broken, item):
             break  # it was faster than the kill; one more training would start anew, and nothing would be compared

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from alexnet_tf.errors import AlexNetError, ConfigError
 from alexnet_tf.nearest import nearest
 from pipeline.config.experiments import text_of
 from pipeline.config.load import PARAMS_FILE, Config, check, load
-from pipeline.config.local_params import carry
+from pipeline.config.local_params import with_local
 from pipeline.config.schema import RuntimeParams
 from pipeline.environment.dotted import numbers
 from pipeline.environment.git import committed, has_object, require_working, uncommitted_changes
@@ -18,7 +19,7 @@ from pipeline.environment.workspace import Workspace
 from pipeline.environment.yaml_file import parse, with_overrides
 from pipeline.results.kept import Result, outs_of
 from pipeline.stages.claims import claimed_metrics
-from pipeline.stages.dvc_cache import bring, claimed_text
+from pipeline.stages.dvc_cache import bring
 from pipeline.stages.lock import LOCK_FILE, Lock, parse_lock
 from pipeline.stages.table import METRICS_FILE, Item, all_items, producers
 from pipeline.tracking.stage_runs import headline_prefix
@@ -41,7 +42,7 @@ def verify(
     Raises:
         AlexNetError: There is no commit, no such stage, no lock of it, or the rerun fails.
     """
-    commit, config, lock = _claims(workspace)
+    commit, params, config, lock = _claims(workspace)
     wanted = [item for item in all_items(config.values) if address in ("", item.address)]
     if not wanted:
         known = [item.address for item in all_items(config.values)]
@@ -51,8 +52,8 @@ def verify(
         raise AlexNetError(
             f"verify: the committed {LOCK_FILE} has no outputs of {', '.join(missing)}; `dvc repro` and commit it"
         )
-    with clean_folder(workspace, commit, config.runtime.source_folder, keep=keep, say=say) as folder:
-        carry(workspace.home, folder)
+    with clean_folder(workspace, commit, keep=keep, say=say) as folder:
+        _write_params(folder, params, workspace, config.runtime)
         if address:
             _bring_inputs(workspace, folder, wanted[0], config)
         rerun(folder, [item.address for item in wanted])
@@ -62,7 +63,7 @@ def verify(
                 folder,
                 path,
                 claimed,
-                before=_before(workspace, lock, item, path),
+                before=_before(workspace, item, path),
                 tolerance=tolerance,
             )
             for item in wanted
@@ -73,25 +74,25 @@ def verify(
     return Certificate(LOCK_FILE, commit, left_out, tolerance, outputs, this_machine(workspace.root))
 
 
-def _before(workspace: Workspace, lock: Lock, item: Item, path: str) -> Callable[[], dict[str, float] | None] | None:
+def _before(workspace: Workspace, item: Item, path: str) -> Callable[[], dict[str, float] | None] | None:
     """Return what reads the numbers that dvc.lock claims, None of an output whose numbers do not count."""
     if path == METRICS_FILE:
         return lambda: numbers(claimed_metrics(workspace.root)) or None
     if not headline_prefix(item.address, path):
         return None
-    return lambda: _claimed_numbers(workspace, lock, item, path)
+    return lambda: _claimed_numbers(workspace, item, path)
 
 
-def _claimed_numbers(workspace: Workspace, lock: Lock, item: Item, path: str) -> dict[str, float] | None:
+def _claimed_numbers(workspace: Workspace, item: Item, path: str) -> dict[str, float] | None:
     """Read the claimed numbers of a report from the tree, DVC's cache or the committed metrics.json."""
-    text = claimed_text(workspace, path, lock.hashes[path], "metrics.json")
-    if text is not None:
-        return numbers(json.loads(text))
+    with TemporaryDirectory() as place:
+        if bring(workspace, Path(place), path):
+            return numbers(json.loads((Path(place) / path / "metrics.json").read_text(encoding="utf-8")))
     metrics = claimed_metrics(workspace.root)
     return numbers(metrics.get(item.key, {}).get(item.stage.name, {})) or None
 
 
-def _claims(workspace: Workspace) -> tuple[str, Config, Lock]:
+def _claims(workspace: Workspace) -> tuple[str, dict[str, Any], Config, Lock]:
     root = workspace.root
     commit = provenance_tags(root).get(COMMIT)
     params = committed(root, "HEAD", PARAMS_FILE)
@@ -106,7 +107,9 @@ def _claims(workspace: Workspace) -> tuple[str, Config, Lock]:
         raise AlexNetError(
             f"{root}: no {LOCK_FILE} is committed, so nothing can be verified; run `dvc repro`, then commit it"
         )
-    return commit, check(parse(params, PARAMS_FILE)), parse_lock(locked)
+    written = parse(params, PARAMS_FILE)
+    content, local = with_local(written, workspace.home, ())
+    return commit, written, check(content, local=local), parse_lock(locked)
 
 
 def _bring_inputs(workspace: Workspace, folder: Path, item: Item, config: Config) -> None:
@@ -143,12 +146,10 @@ def verify_result(
     commit = _commit(workspace, result)
     runtime = load(workspace.root).runtime
     stages = [each for each in result.row["standing"] if each["stage"].partition("@")[0] in _STAGES]
-    with clean_folder(workspace, commit, None, keep=keep, say=say) as folder:
+    with clean_folder(workspace, commit, keep=keep, say=say) as folder:
         experiment = parse(text_of(folder, result.experiment), result.experiment)
         params, _ = with_overrides(experiment, [f"{key}={json.dumps(to)}" for key, to in result.changes.items()])
-        theirs = parse((folder / PARAMS_FILE).read_text(encoding="utf-8"), PARAMS_FILE)["runtime"]
-        params["runtime"] = _runtime_of_another_version(theirs, workspace, runtime)
-        (folder / PARAMS_FILE).write_text(json.dumps(params, indent=1), encoding="utf-8")  # JSON is YAML
+        _write_params(folder, params, workspace, runtime)
         # Without the tag, the run had TensorFlow's own choice for its processor; so has its commit.
         onednn = result.row["tags"].get("env.onednn")
         rerun(folder, [each["stage"] for each in stages], {"TF_ENABLE_ONEDNN_OPTS": onednn})
@@ -167,6 +168,13 @@ def verify_result(
     here, there = this_machine(workspace.root) | {"env.onednn": onednn}, machine(result.row["tags"])
     here = {name: word for name, word in here.items() if word is not None}
     return Certificate(result.path, commit, False, tolerance, outputs, here, claimed_on=there)
+
+
+def _write_params(folder: Path, params: Mapping[str, Any], workspace: Workspace, runtime: RuntimeParams) -> None:
+    """Write the parameters of a rerun, with `runtime` as it is here."""
+    theirs = parse((folder / PARAMS_FILE).read_text(encoding="utf-8"), PARAMS_FILE)["runtime"]
+    content = {**params, "runtime": _runtime_of_another_version(theirs, workspace, runtime)}
+    (folder / PARAMS_FILE).write_text(json.dumps(content, indent=1), encoding="utf-8")  # JSON is YAML
 
 
 def _runtime_of_another_version(

@@ -58,10 +58,32 @@ def test_every_command_has_help_with_an_example(name):
     assert "--debug" in result.output or "COMMAND" in result.output
 
 
+JSON = {"use", "params", "summary", "report", "predict", "verify", "doctor", "results figure1"} | {
+    f"track {name}" for name in ("sync", "relocate", "rebuild", "keep", "import")
+}
+CHANGES = {"download", "validate", "preprocess", "statistics", "train", "evaluate", "compare", "export"} | {
+    "convert",
+    "params",
+    "summary",
+}
+
+
+@pytest.mark.parametrize(("option", "having"), [("--json", JSON), ("-S", CHANGES)])
+def test_commands_that_tell_have_json_and_those_that_read_params_yaml_have_its_changes(option, having):
+    def found(group, above=""):
+        for name, command in group.commands.items():
+            if hasattr(command, "commands"):
+                yield from found(command, f"{name} ")
+            elif any(option in parameter.opts for parameter in command.params):
+                yield above + name
+
+    assert set(found(alexnet)) == having
+
+
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
-        (["trian", "faithful"], ["no command 'trian'", "did you mean train?"]),
+        (["trian", "faithful"], ["No such command 'trian'", "Did you mean"]),
         (["train"], ["Missing argument 'VARIANT'"]),
         (["train", "faithfull"], ["faithfull", "did you mean faithful?"]),
         (["train", "faithful", "-S", "sed=1"], ["did you mean seed?"]),

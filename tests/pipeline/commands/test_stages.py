@@ -20,7 +20,7 @@ def test_the_kill_test_says_what_it_found(workspace, monkeypatch, differing, cod
     monkeypatch.chdir(workspace.root)
     result = CliRunner().invoke(alexnet, ["train", "faithful", "--kill-test", "3", "-S", "seed=7"])
     assert result.exit_code == code, result.output
-    assert "killed 3 times, 2 of them resumed from a checkpoint, 1 within the write of one" in result.output
+    assert "killed 3 times, 2 of them resumed from a checkpoint, 1 while one was being written" in result.output
     assert all(name in result.output for name in differing)
     (_, item, changes, kills, _) = asked[0]
     assert (item.address, changes, kills) == ("train@faithful", ("seed=7",), 3)

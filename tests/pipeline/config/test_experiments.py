@@ -72,6 +72,15 @@ def test_the_source_folder_is_kept_outside_of_what_git_sees(here, folder, line):
     assert load.load(here).runtime.source_folder == "elsewhere"
 
 
+def test_a_source_folder_is_one_of_the_current_folder(here, monkeypatch):
+    (here / "below").mkdir()
+    monkeypatch.chdir(here / "below")
+    assert _use("other", "--source-folder", "../images").exit_code == 0
+    assert load.load(here).runtime.source_folder == "images"
+    assert _use("stub", "--source-folder", "images").exit_code == 0
+    assert load.load(here).runtime.source_folder == "below/images"
+
+
 def test_a_project_among_its_own_images_is_refused(here, monkeypatch):
     text = (here / "experiments/other.yaml").read_text()
     (here / "experiments/mine.yaml").write_text(text.replace("source: sample", "source: image_folder"))

@@ -3,9 +3,10 @@
 import pytest
 from click.testing import CliRunner
 
+from alexnet_tf.errors import ConfigError
 from pipeline.cli import alexnet
 from pipeline.config.load import load
-from pipeline.config.local_params import LOCAL_FILE, LocalParamsError, carry, defaults, read_local, write_source_folder
+from pipeline.config.local_params import LOCAL_FILE, LocalParamsError, defaults, read_local, write_source_folder
 
 
 @pytest.mark.parametrize(
@@ -91,15 +92,20 @@ def test_a_folder_takes_the_place_of_another_whatever_that_was_called(tmp_path, 
     assert read_local(tmp_path)["source_folder"] == "/new"
 
 
-def test_a_clean_folder_finds_the_same_data(tmp_path):
-    home, folder = tmp_path / "home", tmp_path / "clean"
-    home.mkdir()
-    folder.mkdir()
-    carry(home, folder)
-    assert not (folder / LOCAL_FILE).exists()
-    write_source_folder(home, "images")
-    carry(home, folder)
-    assert f"source_folder: {home / 'images'}\n" in (folder / LOCAL_FILE).read_text()
+@pytest.mark.parametrize("keys", ["    beam_workers: 3\n", "    source_folder: /old\n    beam_workers: 3\n"])
+def test_keys_may_have_any_indent(tmp_path, keys):
+    (tmp_path / LOCAL_FILE).write_text(f"runtime:  # mine\n\n{keys}")
+    write_source_folder(tmp_path, "/new")
+    assert read_local(tmp_path) == {"beam_workers": 3, "source_folder": "/new"}
+    assert (tmp_path / LOCAL_FILE).read_text().startswith("runtime:  # mine\n")
+
+
+@pytest.mark.parametrize("text", ["runtime: {beam_workers: 3}\n", "runtime: null\n", "{runtime: {beam_workers: 3}}\n"])
+def test_a_file_that_is_written_otherwise_is_left_as_it_is(tmp_path, text):
+    (tmp_path / LOCAL_FILE).write_text(text)
+    with pytest.raises(ConfigError, match="one key a line; write it so, or remove the file"):
+        write_source_folder(tmp_path, "/new")
+    assert (tmp_path / LOCAL_FILE).read_text() == text
 
 
 def test_params_names_the_file_that_a_value_comes_from(workspace, monkeypatch):

@@ -35,6 +35,34 @@ def test_changes_are_those_of_code_and_parameters(project):
     assert b"+second" in git.uncommitted_changes(project)
 
 
+def test_new_code_counts_though_git_does_not_know_it_yet(project):
+    (project / "alexnet_tf").mkdir()
+    (project / "alexnet_tf/new.py").write_text("X = 1\n")
+    (project / "größe.txt").write_text("not of the packages\n")
+    assert git.changed_files(project) == ["alexnet_tf/new.py"]
+    index = (project.parent / ".git/index").read_bytes()
+    patch = git.uncommitted_changes(project)
+    assert (project.parent / ".git/index").read_bytes() == index
+    (project / "alexnet_tf/new.py").unlink()
+    subprocess.run(["git", "apply"], cwd=project.parent, input=patch, check=True)
+    assert (project / "alexnet_tf/new.py").read_text() == "X = 1\n"
+
+
+def test_before_the_first_add_there_are_no_changes(tmp_path):
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    (tmp_path / "pipeline").mkdir()
+    (tmp_path / "pipeline/new.py").touch()
+    assert git.uncommitted_changes(tmp_path) is None
+
+
+def test_names_are_told_as_they_are(project):
+    (project / "größe.txt").write_text("first\n")
+    for command in (["add", "-A"], ["commit", "-qm", "second"]):
+        subprocess.run(["git", *command], cwd=project, check=True)
+    (project / "größe.txt").write_text("second\n")
+    assert git.changed_files(project) == ["größe.txt"]
+
+
 def test_a_commit_is_read_by_paths_of_the_project(project):
     commit = git.commit_of(project, "HEAD")
     assert commit

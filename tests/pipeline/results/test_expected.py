@@ -257,7 +257,7 @@ def test_edited_code_is_named_where_the_errors_are_wrong(run):
     run.came_out({"faithful": 0.9, "optimized": 0.08})
     assert "`alexnet doctor` checks this environment" in run.outcome().sentence
     (run.root / "alexnet_tf/errors.py").write_text("# edited")
-    assert "alexnet_tf/errors.py differs from HEAD; `git stash`" in run.outcome().sentence
+    assert "alexnet_tf/errors.py differs from HEAD; `git stash -u`" in run.outcome().sentence
 
 
 def test_the_way_back_of_the_tree_works(run):

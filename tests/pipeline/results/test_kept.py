@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from clone import PARAMS
 from made_results import made, write
 
 from alexnet_tf.errors import AlexNetError, DataError
@@ -250,7 +251,7 @@ def test_a_comparison_that_is_not_kept_is_one_sentence(tmp_path):
 
 
 def test_changes_are_those_of_the_variant_and_what_it_shares(tmp_path):
-    text = (ROOT / "params.yaml").read_text()
+    text = PARAMS
     (tmp_path / "experiments").mkdir()
     (tmp_path / "experiments/sample.yaml").write_text((ROOT / "experiments/sample.yaml").read_text())
     changed = text.replace("epochs: 12", "epochs: 13").replace("beam_workers: 0", "beam_workers: 5")

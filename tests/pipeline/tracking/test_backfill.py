@@ -134,7 +134,9 @@ def test_an_experiment_in_a_folder_of_its_own_lands_in_the_same_store_whole(repo
 
 
 def test_a_lost_store_is_made_again_from_the_lock_and_the_reports(repository):
-    old = {row["variant"]: row for row in repository.rows() if "dvc.exp_name" not in row["tags"]}
+    every = [row for row in repository.rows() if "dvc.exp_name" not in row["tags"]]
+    old = {row["variant"]: row for row in every}
+    trained = {name: run for row in every for name, run in row["below"].items() if name.startswith("train@")}
     (repository.root / "mlflow.db").unlink()
     shutil.rmtree(repository.root / "mlruns")
     said = repository.run("alexnet", "track", "rebuild").stdout
@@ -149,7 +151,7 @@ def test_a_lost_store_is_made_again_from_the_lock_and_the_reports(repository):
         train = row["below"][f"train@{row['variant']}"]
         assert train["tags"]["alexnet.remade"]
         assert train["end"] - train["start"] == pytest.approx(1000 * train["metrics"]["cost/wall_seconds"], abs=1)
-        assert train["params"] == old[row["variant"]]["below"].get(f"train@{row['variant']}", train)["params"]
+        assert train["params"] == trained[f"train@{row['variant']}"]["params"]
         assert (repository.root / "mlruns" / train["id"] / "artifacts" / row["variant"] / "metrics.json").is_file()
     repository.run("alexnet", "track", "rebuild")
     assert len(repository.rows()) == 2, "rebuilding twice makes nothing twice"
@@ -233,7 +235,6 @@ def test_the_lock_is_read_as_dvc_writes_it(repository):
 
 
 def test_results_that_are_kept_make_the_rows_again(repository, tmp_path):
-    """Last here, as it throws the store away."""
     (repository.root / "experiments").mkdir()
     shutil.copy(repository.root / "params.yaml", repository.root / "experiments/stub.yaml")
     repository.rows()  # the uploader has ended

@@ -34,6 +34,17 @@ def test_a_store_that_does_not_answer_is_asked_every_twenty_seconds_and_once_at_
     assert tried[4:] == [1070.0]
 
 
+def test_a_dead_server_is_asked_once_at_the_end_however_much_waits(tmp_path, monkeypatch, clock):
+    from pipeline.tracking import spool
+
+    tried = []
+    monkeypatch.setattr(uploader, "connect", lambda home: tried.append(home) or 1 / 0)
+    monkeypatch.setattr(spool, "waiting", lambda scratch: [tmp_path / str(number) for number in range(40)])
+    with uploads.held(tmp_path, "pipeline"):
+        uploader.Uploader(tmp_path, "pipeline").last_round()
+    assert tried == [tmp_path]
+
+
 def test_once_it_answers_there_is_no_problem(tmp_path, monkeypatch, clock):
     answers = [ConnectionError("no answer"), "runs"]
 

@@ -19,6 +19,7 @@ from checkout import wait_for
 from dvc_repository import Repository
 from store import read_rows
 
+from pipeline.environment import processes
 from pipeline.environment.lock import NoLocksError, try_lock
 from pipeline.environment.workspace import Workspace
 from pipeline.tracking import spool, spool_reader, uploader, uploads
@@ -136,6 +137,19 @@ def test_a_second_uploader_ends_at_once(tmp_path):
     assert list((tmp_path / ".alexnet/courier").iterdir()) == []
 
 
+def test_an_uploader_is_not_waited_for_while_its_pipeline_runs(tmp_path):
+    """`alexnet ui` beside a training: the uploader is there until `dvc` ends."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as running:
+        process, started = processes.writer(running.pid)
+        with uploads.held(tmp_path, "run", (int(process), started)):
+            began = time.monotonic()
+            assert not uploads.wait(tmp_path, 60)
+            assert time.monotonic() - began < 30
+            running.communicate(b"\n")
+            assert not uploads.wait(tmp_path, 0.5)  # now it will end soon
+    assert uploads.wait(tmp_path, 0)
+
+
 def test_an_uploader_does_not_take_the_lock_file_that_another_one_removed(tmp_path, monkeypatch):
     """Between its opening and its lock, the first one ends, and a third one begins with a file of its own."""
     path, flock, found = tmp_path / ".alexnet/courier/run.lock", fcntl.flock, []
@@ -179,7 +193,7 @@ def test_without_locks_nothing_is_uploaded_and_the_stage_hears_why(tmp_path, no_
 def test_what_else_stops_an_uploader_is_told_with_the_way_out(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["uploader", *map(str, (tmp_path, tmp_path, "hand", "run", os.getpid(), 0.0))])
 
-    def full(home, pipeline):
+    def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     uploads.problem_file(tmp_path, "run").parent.mkdir(parents=True)

@@ -9,7 +9,6 @@ from click.testing import CliRunner
 
 from pipeline.cli import alexnet
 from pipeline.config.load import load
-from pipeline.stages.lock import Lock
 from pipeline.verify import verify
 from pipeline.verify.verify import _before, _runtime_of_another_version
 
@@ -52,14 +51,14 @@ def claimed(workspace):
         for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "claim", "--allow-empty"]):
             identity = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
             subprocess.run(["git", *identity, *command], cwd=workspace.root, check=True)
-        before = _before(workspace, Lock(content), items.item(stage, variant), path)
+        before = _before(workspace, items.item(stage, variant), path)
         return before() if before else "nothing to claim"
 
     return claimed
 
 
 def test_what_is_set_for_this_machine_alone_reaches_the_clean_folder(workspace, monkeypatch):
-    (workspace.root / "params.local.yaml").write_text("runtime: {beam_workers: 3}\n")
+    (workspace.root / "params.local.yaml").write_text("runtime: {beam_workers: 3, source_folder: ../sets}\n")
     (workspace.root / ".gitignore").write_text("params.local.yaml\n")
     outs = [{"path": "data/dataset", "md5": "set.dir", "size": 1, "nfiles": 1}]
     (workspace.root / "dvc.lock").write_text(json.dumps({"stages": {"download": {"outs": outs}}}))
@@ -67,10 +66,13 @@ def test_what_is_set_for_this_machine_alone_reaches_the_clean_folder(workspace, 
         identity = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
         subprocess.run(["git", *identity, *command], cwd=workspace.root, check=True)
     seen = []
-    monkeypatch.setattr(verify, "rerun", lambda folder, addresses: seen.append(load(folder).runtime.beam_workers))
+    monkeypatch.setattr(verify, "rerun", lambda folder, addresses: seen.append(load(folder).runtime))
     monkeypatch.setattr(verify, "compared", lambda *_, **__: None)
     verify.verify(workspace, "download", tolerance=0.0, keep=False, say=print)
-    assert seen == [3]
+    (runtime,) = seen
+    assert runtime.beam_workers == 3
+    assert runtime.source_folder == f"{workspace.home}/../sets"
+    assert list((workspace.scratch / "verify").iterdir()) == []
 
 
 def test_another_version_of_the_code_gets_the_keys_that_it_knows(workspace):
