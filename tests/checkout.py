@@ -6,6 +6,9 @@ import sys
 import time
 from pathlib import Path
 
+KEPT = ("LANG", "TMPDIR", "SSL_CERT_FILE", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
+"""Variables without which Python may not start, or not on the devices of the tests."""
+
 
 class Checkout:
     """What a clone of this repository and one of stub stages share.
@@ -22,9 +25,10 @@ class Checkout:
 
     def environment(self) -> dict[str, str]:
         """Return the variables of a user who has just opened a terminal."""
-        kept = {name: os.environ[name] for name in ("LANG", "TMPDIR", "SSL_CERT_FILE") if name in os.environ}
+        kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         quiet = {"DVC_NO_ANALYTICS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
+        quiet["DVC_SITE_CACHE_DIR"] = str(self.home / "site")  # else /var/tmp/dvc
         own = {"PATH": path, "HOME": str(self.home), "PYTHONPATH": str(self.root)}
         return {**kept, **quiet, **own, **self.settings}
 

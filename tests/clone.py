@@ -16,6 +16,8 @@ README_COMMANDS = [
     for block in re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     for line in block.splitlines()
 ]
+PARAMS = "\n".join((ROOT / name).read_text() for name in ("experiments/sample.yaml", "pipeline/config/runtime.yaml"))
+"""params.yaml as it is committed, whatever `alexnet use` has made of it."""
 EPOCHS = {"faithful": 1, "optimized": 3}
 """Of the small run; a training of three can be killed between two checkpoints."""
 GATES = {"faithful": 0.0, "optimized": 1.0}
@@ -33,6 +35,7 @@ class Clone(Checkout):
             if (ROOT / name).exists() and not _OTHER_RESULTS.fullmatch(name):
                 (self.root / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, self.root / name)
+        (self.root / "params.yaml").write_text(PARAMS)
         make_small(self.root / "params.yaml")
         if git:
             self.run("git", "init", "-q", "-b", "main")

@@ -1,7 +1,10 @@
 """What several test modules share."""
 
+import functools
 import gc
 import os
+import re
+import shutil
 import signal
 import socket
 import sys
@@ -28,14 +31,18 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     gc.disable()
     # Each worker has a core: two threads in each only wait for one another. The end-to-end clones have all threads.
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
-os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-os.environ["DVC_NO_ANALYTICS"] = "1"  # a process of its own after each command
-for _name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "DVC_ROOT", "DVC_STAGE", "DVC_EXP_NAME", "CALLER_PATH"):
-    os.environ.pop(_name, None)
-# The identity, hooks and signing of whoever runs the tests are not used: tests that commit bring their own. A checkout
-# that another user owns may be read.
-for _name in [name for name in os.environ if name.startswith("GIT_")]:
+# Nothing that whoever runs the tests has set reaches them: no tracking server or model registry, workers of a cluster,
+# options of the `make` that started them, width of the terminal, or language. The identity, hooks and signing of Git
+# are not used either: tests that commit bring their own. A checkout that another user owns may be read.
+_USERS = ("MLFLOW_", "DVC_", "GIT_", "LC_", "TF_CONFIG", "CALLER_PATH", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR",
+          "TTY_", "MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL")  # fmt: skip
+for _name in [name for name in os.environ if name.startswith(_USERS)]:
     del os.environ[_name]
+os.environ |= {"LANG": "C.UTF-8", "MLFLOW_DISABLE_TELEMETRY": "true"}
+os.environ["DVC_NO_ANALYTICS"] = "1"  # a process of its own after each command
+if shutil.which("nvidia-smi"):
+    # Workers and their processes would share a GPU's memory, and its convolutions round otherwise. Set it to use one.
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 os.environ |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
 os.environ |= {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}
 # Servers that tests start are on this machine; no proxy is asked for them.
@@ -55,12 +62,21 @@ def root() -> Path:
     return ROOT
 
 
-LONGEST = ("test_end_to_end.py", "test_backfill.py", "test_step.py", "test_loop.py", "test_applications.py")
+LONGEST = ("test_end_to_end.py", "test_backfill.py", "test_step.py", "test_loop_resume.py", "test_applications.py")
 
 
 def pytest_collection_modifyitems(items):
     """Begin with the files that take minutes, so that no worker of `make test` is left alone with one."""
     items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+    if shutil.which("git") is None or not (ROOT / ".git").exists():
+        for item in items:
+            if _uses_git(item.path):
+                item.add_marker(pytest.mark.skip("needs Git, and a clone instead of a download"))
+
+
+@functools.cache
+def _uses_git(path: Path) -> bool:
+    return bool(re.search(r'"git"|\b(Clone|Repository)\(', path.read_text(encoding="utf-8")))
 
 
 def pytest_collection_finish(session):
@@ -75,6 +91,18 @@ def pytest_collection_finish(session):
 
         cpu = tf.config.list_physical_devices("CPU")[0]
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+
+
+@pytest.fixture
+def sample_project(tmp_path) -> Path:
+    """A folder with dvc.yaml and the params.yaml of the sample, whatever `alexnet use` has made of that of the root."""
+    from clone import PARAMS
+
+    folder = tmp_path / "sample_project"
+    folder.mkdir()
+    (folder / "params.yaml").write_text(PARAMS)
+    (folder / "dvc.yaml").write_bytes((ROOT / "dvc.yaml").read_bytes())
+    return folder
 
 
 @pytest.fixture

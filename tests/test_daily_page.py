@@ -122,6 +122,7 @@ def test_the_examples_run_one_after_the_other(tmp_path):
     params, model = repository.root / "params.yaml", repository.root / "models/optimized/params.json"
     former = params.read_text(), model.read_text()
     said = {}
+    assert len(RUN) > 12
     for command in RUN:
         done = repository.run("bash", "-c", command)
         said[command] = done.stdout + done.stderr

@@ -6,7 +6,7 @@ import shlex
 import subprocess
 
 import pytest
-from clone import README_COMMANDS, ROOT
+from clone import PARAMS, README_COMMANDS, ROOT
 
 
 def test_the_readme_is_short_and_has_commands():
@@ -67,7 +67,7 @@ def test_the_page_on_scale_shows_the_image_whole():
     assert shown == [(ROOT / "docs/docker/Dockerfile").read_text()]
 
 
-@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/reproducing.md", "docs/scale.md"])
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/reproducing.md", "docs/scale.md", "docs/sources.md"])
 def test_every_file_that_a_page_names_is_there(page):
     packages = "tests|components|alexnet_tf|pipeline|docs|benchmarks|findings"
     named = re.findall(rf"`((?:{packages})/[\w/.]+)`", (ROOT / page).read_text())
@@ -75,21 +75,41 @@ def test_every_file_that_a_page_names_is_there(page):
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
+def anchors(page):
+    """The names by which links reach its headings, as GitHub makes them."""
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
 def test_links_lead_somewhere():
+    found = 0
     for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
-        for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text()):
-            assert (page.parent / target).exists(), f"{page.name}: {target}"
+        for name, anchor in re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)", page.read_text()):
+            target = page.parent / name if name else page
+            assert target.exists(), f"{page.name}: {name}"
+            assert not anchor or anchor in anchors(target), f"{page.name}: {name}#{anchor}"
+            found += bool(anchor)
+    assert found > 10
 
 
-def test_every_experiment_is_valid_and_the_sample_is_the_active_one(root):
+def test_every_experiment_is_valid(root):
     from pipeline.config.load import check
+    from pipeline.config.local_params import defaults
     from pipeline.environment.yaml_file import read
 
-    active = read(root / "params.yaml")
     for path in sorted((root / "experiments").glob("*.yaml")):
         assert path.read_text().startswith(f"# EXPERIMENT {path.stem}: ")
-        check({**read(path), "runtime": active["runtime"]}, name=path.name)
-    assert read(root / "experiments/sample.yaml") == {k: v for k, v in active.items() if k != "runtime"}
+        check({**read(path), "runtime": defaults()}, name=path.name)
+
+
+def test_the_sample_is_the_active_experiment_of_a_clone(root):
+    from pipeline.environment.git import is_committed
+    from pipeline.environment.yaml_file import parse, read
+
+    if not is_committed(root, "params.yaml"):
+        pytest.skip("params.yaml is not as it was committed, as after `alexnet use cifar10`")
+    assert read(root / "params.yaml") == parse(PARAMS, "the sample")
 
 
 def test_plain_make_lists_every_target():

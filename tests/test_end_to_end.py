@@ -290,7 +290,9 @@ def test_a_training_that_was_killed_goes_on_to_the_weights_of_one_that_was_not(c
     weights.unlink()
     clone.run(*command)
     assert weights.read_bytes() == uninterrupted
-    assert not list(clone.root.glob(".alexnet/checkpoints/*/checkpoint.safetensors"))  # it went on from it
+    assert not list(clone.root.glob(".alexnet/checkpoints/*/checkpoint.safetensors"))
+    newest = max(clone.root.glob(".alexnet/timings/train-optimized-*.json"), key=lambda path: path.stat().st_mtime_ns)
+    assert json.loads(newest.read_text())["cost"]["earlier_wall_seconds"] > 0  # it went on from the checkpoint
 
 
 def test_one_training_parameter_of_one_variant_changes_its_training_alone(clone):

@@ -5,6 +5,8 @@ Under other Pythons of this machine, `python test_same_bytes.py FOLDER` writes t
 
 import json
 import os
+import platform
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -36,17 +38,19 @@ def write(folder: Path) -> None:
     Image.fromarray((np.indices((64, 64)).sum(axis=0) * 2 % 256).astype(np.uint8)).save(folder / "kernels.png")
 
 
+ABOUT = "import platform, sysconfig; print(platform.python_version(), sysconfig.get_config_var('SOABI'))"
+
+
 def others() -> list[str]:
     """Find Pythons of another patch release that can use the packages of this one."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
-    places = [Path(place) for place in (*os.get_exec_path(), "/usr/bin")]
-    candidates = [place / f"python{version}" for place in places] + sorted(pyenv.glob(f"{version}.*/bin/python"))
+    pyenv = Path(os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")) / "versions"
+    candidates = [shutil.which(f"python{version}", path=place) for place in (*os.get_exec_path(), "/usr/bin")]
     found = {}
-    for path in candidates:
-        told = subprocess.run([path, "-V"], capture_output=True, text=True).stdout.strip() if path.exists() else ""
-        if told.startswith(f"Python {version}.") and told != f"Python {sys.version.split()[0]}":
-            found.setdefault(told, str(path))
+    for path in [*filter(None, candidates), *sorted(pyenv.glob(f"{version}.*/bin/python"))]:
+        told = subprocess.run([path, "-c", ABOUT], capture_output=True, text=True, check=False).stdout.split()
+        if told[1:] == [sysconfig.get_config_var("SOABI")] and told[0] != platform.python_version():
+            found.setdefault(told[0], str(path))
     return list(found.values())
 
 
@@ -57,13 +61,21 @@ def written(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("python", others() or [pytest.param("", marks=pytest.mark.skip("no other patch release"))])
-def test_another_patch_release_writes_the_same(written, tmp_path, python):
-    environment = {"PYTHONPATH": os.pathsep.join([str(ROOT), sysconfig.get_paths()["purelib"]])}
-    subprocess.run([python, __file__, tmp_path], env=environment, check=True)
-    assert {path.name for path in tmp_path.iterdir()} == {path.name for path in written.iterdir()}
-    for path in written.iterdir():
-        assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
+def test_another_patch_release_writes_the_same(written, tmp_path):
+    from checkout import KEPT
+
+    environment = {name: os.environ[name] for name in KEPT if name in os.environ}
+    environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), sysconfig.get_paths()["purelib"]])
+    pythons = others()
+    for number, python in enumerate(pythons):
+        there = tmp_path / str(number)
+        there.mkdir()
+        subprocess.run([python, __file__, there], env=environment, check=True)
+        assert {path.name for path in there.iterdir()} == {path.name for path in written.iterdir()}
+        for path in written.iterdir():
+            assert (there / path.name).read_bytes() == path.read_bytes(), (python, path.name)
+    if not pythons:
+        pytest.skip("no other patch release")
 
 
 def test_zip_files_say_nothing_of_the_python_that_wrote_them(written):

@@ -185,7 +185,7 @@ from types import SimpleNamespace
 from benchmarks import ablations
 ablations.find_workspace = lambda: SimpleNamespace(root=Path.cwd())
 ablations.RESET = ['true']
-ablations.commands = lambda seed, changes: [['sh', '-c', sys.executable + ' stage.py; true'], ['touch', 'next']]
+ablations.commands = lambda seed, changes: [['sh', '-c', '"$0" stage.py; true', sys.executable], ['touch', 'next']]
 ablations.main()
 """
 

@@ -1,6 +1,6 @@
 """Download, statistics and conversion, ended by SIGKILL: what has its name is whole, the next run ends in equal bytes.
 
-The stage preprocess has the like in test_preprocess.py, train in test_train.py.
+The stage preprocess has the like in test_preprocess.py, train in test_train_killed.py.
 """
 
 import signal

@@ -1,16 +1,10 @@
-"""The stage train on small records, killed and run again in processes of its own."""
+"""The stage train on small records."""
 
 import csv
 import hashlib
 import json
-import os
-import random
 import re
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -336,111 +330,3 @@ def test_a_fault_of_ours_is_not_called_one_of_the_parameters(inputs, tmp_path, m
     monkeypatch.setattr(step, "TrainStep", broken)
     with pytest.raises(ValueError, match="shapes do not match"):
         run(inputs, tmp_path / "a", parameters())
-
-
-CHILD = """
-import sys
-from contextlib import nullcontext
-from pathlib import Path
-from alexnet_tf.training import loop as fit
-fit.SECONDS_PER_CALL = 0.0
-from alexnet_tf.errors import Stopped
-from components import train
-from components.interfaces import Runtime, SilentProgress
-from pipeline.environment.interruption import Interruption
-params = train.Params.model_validate_json(Path(sys.argv[1]).read_text())
-inputs = train.Inputs(Path(sys.argv[2]) / "records", Path(sys.argv[2]) / "statistics")
-out = Path(sys.argv[3])
-
-class Steps(SilentProgress):
-    def task(self, *_, **__):
-        return nullcontext(self)
-
-    def advance(self, amount, **figures):
-        if "loss" in figures:  # the first call tells how far an earlier process came
-            (out / "stepping").touch()
-
-runtime = Runtime(scratch=out / "scratch", checkpoint_interval_seconds=float(sys.argv[4]), progress=Steps())
-interruption = Interruption(runtime.stop, "train")
-try:
-    with interruption.heard():
-        train.run(inputs, train.Outputs(out / "model", out / "report"), params, runtime)
-except (Stopped, KeyboardInterrupt) as error:
-    print(repr(error), flush=True)
-    sys.exit(128 + interruption.number)
-"""
-
-
-@pytest.fixture
-def start(inputs, tmp_path, root):
-    """Start processes that train `params` into a folder; all are gone when the test ends."""
-    started = []
-
-    def process(out, params, *, interval=-1.0):
-        out.mkdir(exist_ok=True)
-        (tmp_path / "params.json").write_text(params.model_dump_json())
-        arguments = [tmp_path / "params.json", inputs.records.parent, out, interval]
-        with (out / "log.txt").open("ab") as log:
-            child = subprocess.Popen(
-                [sys.executable, "-c", CHILD, *map(str, arguments)], cwd=root, stdout=log, stderr=log
-            )
-        started.append(child)
-        return child
-
-    yield process
-    for child in started:
-        child.kill()
-        child.wait()
-
-
-def require_equal(one, other):
-    for name in ("model/weights.safetensors", "model/model.json", "report/history.csv", "report/metrics.json"):
-        assert (one / name).read_bytes() == (other / name).read_bytes(), name
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("network", [alexnet(weight_stddev=[0.1] * 8), four_layer()], ids=["2012", "four layers"])
-def test_killed_at_any_moment_it_ends_at_the_same_bytes(start, tmp_path, network):
-    """As tests/pipeline/verify/test_kill_test.py has it of the optimized network, on one replica and on two."""
-    params = parameters(network, epochs=30, weight_averaging=0.9, keep="best")
-    assert start(tmp_path / "whole", params).wait() == 0
-    moments, killed = random.Random(1), 0
-    checkpoint = tmp_path / "killed" / "scratch" / "checkpoint.safetensors"
-    for _ in range(4):
-        child = start(tmp_path / "killed", params)
-        before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else None
-        # Wait until this process has taken steps, then kill it in the midst of whatever it does.
-        while child.poll() is None and (not checkpoint.exists() or checkpoint.stat().st_mtime_ns == before):
-            time.sleep(0.01)
-        time.sleep(moments.uniform(0, 0.4))
-        if child.poll() is None:
-            os.kill(child.pid, signal.SIGKILL)
-            killed += 1
-        child.wait()
-    assert killed >= 2
-    assert start(tmp_path / "killed", params).wait() == 0
-    require_equal(tmp_path / "killed", tmp_path / "whole")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("network", [alexnet(weight_stddev=[0.1] * 8), alexnet_bn()], ids=["2012", "bn"])
-def test_stopped_by_signals_at_any_moment_it_loses_no_step_and_ends_at_the_same_bytes(start, tmp_path, network):
-    params = parameters(network, epochs=30, weight_averaging=0.9, keep="best")
-    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
-    assert start(whole, params, interval=1e9).wait() == 0
-    moments, codes = random.Random(1), []
-    for number in (signal.SIGTERM, signal.SIGINT) * 2:
-        (stopped / "stepping").unlink(missing_ok=True)
-        child = start(stopped, params, interval=1e9)
-        while child.poll() is None and not (stopped / "stepping").exists():
-            time.sleep(0.01)
-        time.sleep(moments.uniform(0, 0.4))
-        child.send_signal(number)
-        codes.append(child.wait(300))
-    assert codes == [143, 130, 143, 130], (stopped / "log.txt").read_text()
-    found = re.findall(r"Stopped\('stopped after step (\d+) of 90", (stopped / "log.txt").read_text())
-    steps = [int(step) for step in found]
-    assert len(steps) >= 3  # one may come before the first call's end is noted
-    assert steps == sorted(set(steps))
-    assert start(stopped, params, interval=1e9).wait() == 0
-    require_equal(stopped, whole)

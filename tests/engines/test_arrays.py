@@ -27,7 +27,7 @@ def clone(tmp_path) -> Clone:
     made = Clone(tmp_path)
     activate = made.root / ".venv/bin/activate"
     activate.parent.mkdir(parents=True)
-    activate.write_text(f"PATH={Path(sys.executable).parent}:$PATH\n")
+    activate.write_text(f'PATH="{Path(sys.executable).parent}:$PATH"\n')
     (made.root / ".alexnet").mkdir()
     settings = re.search(r"```yaml\n(runtime:.*?)```", PAGE, re.DOTALL)
     assert settings

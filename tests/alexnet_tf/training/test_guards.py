@@ -147,11 +147,11 @@ def test_networks_that_do_not_start_at_ln_k_are_not_warned():
     assert of_three_epochs(5, alexnet_spec(weight_stddev=[0.1] * 8)) == ""
 
 
-def test_trainings_that_are_known_to_learn_are_not_warned(root):
+def test_trainings_that_are_known_to_learn_are_not_warned(sample_project):
     """The sample's, and that of Imagenette in results/: 126 steps in three epochs."""
     from pipeline.config.load import load
 
-    known = load(root).params["train@faithful"]
+    known = load(sample_project).params["train@faithful"]
     assert summed_learning_rate(known.training, 148) == pytest.approx(2.2, abs=0.1)
     assert too_short(known.network, known.training, 148, 10) == ""
     assert of_three_epochs(42) == ""
