@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from alexnet_tf.sample.difficulty import BLUR, CLUTTER, LIGHT, NOISE, OCCLUDED_SHARE, OFF_CENTRE, PALETTES, RADIUS, TILT
+from alexnet_tf.sample.steady_math import sin
 from alexnet_tf.sample.toy import Toy, place_toy, toy_colours
 
 # Ground colours, dark and light: grass, sand, wood, stone, water, cloth.
@@ -76,7 +77,7 @@ def _ground(width: int, height: int, generator: np.random.Generator) -> Image.Im
         )
         x = np.arange(width, dtype=np.float32) * (math.cos(angle) * frequency)
         y = np.arange(height, dtype=np.float32)[:, None] * (math.sin(angle) * frequency)
-        level = level + generator.uniform(0.05, 0.2) * np.sin(x + y + 3 * level)
+        level = level + generator.uniform(0.05, 0.2) * sin(x + y + 3 * level)
     grey = Image.fromarray((np.clip(level, 0, 1) * 255).astype(np.uint8), "L")
     ramps = np.linspace(dark, light, 256).astype(np.uint8)
     return Image.merge("RGB", [grey.point(ramp.tolist()) for ramp in ramps.T])

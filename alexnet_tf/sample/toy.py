@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from alexnet_tf.sample.difficulty import CONTRAST, OWN_PALETTE_SHARE, PALETTES, PERIOD
+from alexnet_tf.sample.steady_math import arctan2, cos, exp, sin
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def place_toy(
     # Light falls from one side; towards the rim a toy curves away from it and darkens.
     sun = generator.uniform(0, 2 * math.pi)
     sun_x, sun_y = math.cos(sun), math.sin(sun)
-    shade = 0.86 + 0.22 * (sun_x * x + sun_y * y) - 0.3 * np.exp(np.minimum(distance, 0) * 9)
+    shade = 0.86 + 0.22 * (sun_x * x + sun_y * y) - 0.3 * exp(np.minimum(distance, 0) * 9)
 
     shift = toy.radius * generator.uniform(0.04, 0.14)
     shadow = Image.fromarray((cover * 255).astype(np.uint8), "L").transform(
@@ -110,9 +111,9 @@ def signed_distance(outline: str, u: np.ndarray, v: np.ndarray) -> np.ndarray:
         return (np.abs(u) / 0.74 + np.abs(v) / half_height - 1) * 0.6
     # A star: fold the plane into half a point, where the rim is the line from a tip to a valley.
     half_sector = math.pi / _STAR_POINTS
-    angle = np.abs(np.mod(np.arctan2(u, v), 2 * half_sector) - half_sector)
+    angle = np.abs(np.mod(arctan2(u, v), 2 * half_sector) - half_sector)
     radius = np.hypot(u, v)
-    x, y = radius * np.cos(half_sector - angle), radius * np.sin(half_sector - angle)
+    x, y = radius * cos(half_sector - angle), radius * sin(half_sector - angle)
     valley_x, valley_y = _STAR_VALLEY * math.cos(half_sector), _STAR_VALLEY * math.sin(half_sector)
     along_x, along_y = valley_x - _STAR_TIP, valley_y
     return ((x - _STAR_TIP) * along_y - y * along_x) / math.hypot(along_x, along_y)
@@ -130,7 +131,7 @@ def pattern_share(pattern: str, u: np.ndarray, v: np.ndarray, softness: float) -
     Returns:
         (H, W) float32, 0..1.
     """
-    wave_u, wave_v = np.sin(2 * math.pi * u), np.sin(2 * math.pi * v)
+    wave_u, wave_v = sin(2 * math.pi * u), sin(2 * math.pi * v)
     if pattern == "striped":
         level = wave_u
     elif pattern == "checked":
