@@ -43,7 +43,7 @@ def test_every_beam_flag_of_the_page_on_scale_is_one_that_beam_knows(caplog):
 
 
 @pytest.mark.parametrize("engine", ["Dask", "Portable", "Flink", "Spark", "Dataflow"])
-def test_a_command_of_the_page_on_scale_is_taken_as_it_stands(engine, caplog):
+def test_a_command_of_the_page_on_scale_is_taken_as_it_stands(engine, caplog, sample_project):
     from components.beam.run import _options
     from components.interfaces import BeamRuntime
     from pipeline.cli import alexnet
@@ -54,8 +54,8 @@ def test_a_command_of_the_page_on_scale_is_taken_as_it_stands(engine, caplog):
     (command,) = [block[block.index("alexnet ") :] for block in blocks if f"beam_runner={engine}Runner" in block]
     name, stage, *arguments = shlex.split(command.replace("\\\n", " "))
     context = alexnet.commands[stage].make_context(f"{name} {stage}", arguments)
-    assert context.params["entry"] in load(ROOT).values["images"]
-    settings = load(ROOT, context.params["overrides"]).runtime
+    assert context.params["entry"] in load(sample_project).values["images"]
+    settings = load(sample_project, context.params["overrides"]).runtime
     _options(BeamRuntime(runner=settings.beam_runner, options=settings.beam_options))
     assert "unparseable" not in caplog.text.lower()
     assert settings.beam_runner == f"{engine}Runner"

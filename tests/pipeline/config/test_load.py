@@ -128,7 +128,7 @@ def load_with(tmp_path, *overrides):
         ("seed=2012-13-45", "-S seed=2012-13-45: invalid YAML: month must be in 1..12"),
     ],
 )
-def test_what_a_later_stage_would_refuse_is_refused_at_once(root, override, text):
+def test_what_a_later_stage_would_refuse_is_refused_at_once(sample_project, override, text):
     with pytest.raises(ConfigError) as caught:
-        load(root, [override])
+        load(sample_project, [override])
     assert text in str(caught.value)
