@@ -85,9 +85,10 @@ def near_copies(surveys: Mapping[str, Survey], bits: int) -> list[tuple[Place, P
         found += [pair(first, other) for other in differing]
         if differing:
             # Copies of the first by their bytes look like the others, too, perhaps in another split.
+            of_each_split = sorted({splits[other]: other for other in reversed(differing)}.values())
             for copy in (other for other in others if digests[other] == digests[first]):
-                apart = [other for other in differing if splits[other] != splits[copy]]
-                found.append(pair(*sorted((copy, (apart or differing)[0]))))
+                apart = (other for other in of_each_split if splits[other] != splits[copy])
+                found.append(pair(*sorted((copy, next(apart, of_each_split[0])))))
     for one, two in near_pairs(values, bits).tolist():
         first, second = members(one), members(two)
         # The last of the one and the first of the other differ in split where any two of them do, or the reverse.

@@ -64,11 +64,6 @@ def train_inputs(folder):
     return train.Inputs(folder / "records", folder / "statistics")
 
 
-@pytest.fixture(scope="module")
-def inputs(tmp_path_factory):
-    return write_records(tmp_path_factory.mktemp("data"))
-
-
 def parameters(network=None, *, crop_size=63, seed=3, **changes):
     network = network or alexnet_bn()
     return train.Params(

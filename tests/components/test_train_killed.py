@@ -10,22 +10,10 @@ from itertools import pairwise
 import pytest
 
 from tests.alexnet_tf.small_training import alexnet, alexnet_bn, four_layer
-from tests.components.test_train import parameters, write_records
-from tests.components.training_process import trainings
+from tests.components.test_train import parameters
 
 EPOCHS = 60  # of three steps
 LIFETIMES = (15, 25, 20, 10)  # steps after which a process is interrupted; half of the training is left for the last
-
-
-@pytest.fixture(scope="module")
-def inputs(tmp_path_factory):
-    return write_records(tmp_path_factory.mktemp("data"))
-
-
-@pytest.fixture
-def processes(inputs, tmp_path, root):
-    with trainings(inputs, tmp_path, root) as made:
-        yield made
 
 
 def parameters_of(network):

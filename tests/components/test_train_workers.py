@@ -13,19 +13,7 @@ import pytest
 from alexnet_tf.models.weights import load_arrays
 from alexnet_tf.training.checkpoint import read_state
 from tests.alexnet_tf.small_training import alexnet, alexnet_bn
-from tests.components.test_train import parameters, write_records
-from tests.components.training_process import trainings
-
-
-@pytest.fixture(scope="module")
-def inputs(tmp_path_factory):
-    return write_records(tmp_path_factory.mktemp("data"))
-
-
-@pytest.fixture
-def processes(inputs, tmp_path, root):
-    with trainings(inputs, tmp_path, root) as made:
-        yield made
+from tests.components.test_train import parameters
 
 
 def configs(count=2):
