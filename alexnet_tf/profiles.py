@@ -2,8 +2,8 @@
 
 A variant names a profile and writes the word `profile` at a switch that is to follow it. `original` is what
 the code released with the paper did, and so what produced the published errors; `paper` takes the text
-literally; `caffe` is the widely used `bvlc_alexnet`. Of the 2012 code, `layers-145.cfg` and
-`layer-params-145-2010.cfg` are cited. docs/profiles.md lists what departs all the same.
+literally; `caffe` is the widely used `bvlc_alexnet`. Names of files of the 2012 code are those
+of computerhistory/AlexNet-Source-Code. docs/profiles.md lists what departs all the same.
 """
 
 import copy
@@ -38,7 +38,7 @@ PROFILES: dict[str, dict[str, Switch]] = {
         "network.bias": Switch(_PAPER_BIAS, "layers-145.cfg: initB; §5"),
         "training.optimizer.bias_learning_rate_factor": Switch(2.0, "layer-params-153: epsB = 0.02, epsW = 0.01"),
         "training.optimizer.bias_decay": Switch(False, "layer.cu: wc is applied to weights only"),
-        "training.schedule.name": Switch("steps", "layer-params-145-2010.cfg: lowered by hand at set epochs"),
+        "training.schedule.name": Switch("steps", "layer-params-145-2010.cfg: lowered by hand, as at the epochs of drop_at"),
         "training.schedule.drop_at": Switch(
             [0.25, 0.55, 0.84], "layer-params-145-2010.cfg: at epochs 23, 51 and 78 of 93"
         ),
@@ -47,7 +47,7 @@ PROFILES: dict[str, dict[str, Switch]] = {
         ),
         "training.augmentation.crops_per": Switch("chunk", "convdata_jpeg.py: crop_chunk, 32 images"),
         "training.augmentation.colour_noise": Switch(
-            "sqrt_eigenvalue", "convdata_jpeg.py: scaled by the root of the eigenvalue"
+            "sqrt_eigenvalue", "convdata_jpeg.py: scaled by color_stdevs, the roots of the eigenvalues"
         ),
         "training.augmentation.colour_noise_until": Switch(
             0.73, "layer-params-145-2010.cfg: colour noise off at epoch 68 of 93"
@@ -56,7 +56,7 @@ PROFILES: dict[str, dict[str, Switch]] = {
     "paper": {
         "network.lrn_alpha": Switch(0.0001, "§3.3: α = 10^-4"),
         "network.lrn_k": Switch(2.0, "§3.3: k = 2"),
-        "network.lrn_scope": Switch("tower", "§3.3: N kernels in the layer, of which a GPU of §3.2 holds half"),
+        "network.lrn_scope": Switch("tower", "§3.2: the GPUs communicate only in certain layers; §3.3: N kernels in the layer"),
         "network.lrn_order": Switch("after_relu", "§3.3: after the ReLU nonlinearity; §3.5"),
         "network.dropout_scaling": Switch("at_test", "§4.2: outputs multiplied by 0.5 at test time"),
         "network.weight_stddev": Switch([0.01] * 8, "§5: standard deviation 0.01 in each layer"),

@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import sys
 from pathlib import Path
 
@@ -130,6 +129,6 @@ def two_replicas(two_devices):
 @pytest.fixture
 def free_port() -> int:
     """A port of the loopback interface that nothing listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    from tests.ports import free_ports
+
+    return free_ports(1)[0]

@@ -173,10 +173,10 @@ def learning_charts(comparison: Mapping[str, Any]) -> str:
     )
     loss = _curves(comparison, "loss", 1.0, "Loss over epochs", "nats")
     error = _curves(comparison, "top1_error", 100.0, "Top-1 error over epochs", "%")
-    training = "training, as augmented, and with smoothed labels where label_smoothing is above 0"
+    smoothed = "Loss. With label smoothing, the training loss is that of the smoothed labels."
     return (
-        f'<ul class="legend">{legend}<li>solid: {training}</li><li>dashed: validation</li></ul>'
-        f'<div class="pair">{_figure(loss, "Loss.")}{_figure(error, "Top-1 error.")}</div>'
+        f'<ul class="legend">{legend}<li>solid: training images (augmented)</li><li>dashed: validation</li></ul>'
+        f'<div class="pair">{_figure(loss, smoothed)}{_figure(error, "Top-1 error.")}</div>'
     )
 
 

@@ -34,7 +34,7 @@ def hidden_activations(classifier: Classifier) -> Callable[[np.ndarray], np.ndar
 
 
 class Nearest:
-    """The nearest neighbours of queries by Euclidean distance (§6), of equal distances the first met.
+    """The nearest neighbours of queries by Euclidean distance (§6.1), of equal distances the first met.
 
     Candidates come batch by batch, so that memory does not grow with their number.
 

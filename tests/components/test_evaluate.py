@@ -13,7 +13,8 @@ from alexnet_tf.metrics.correctness import read_correctness
 from alexnet_tf.metrics.significance import wilson_interval
 from components import evaluate
 from components.compare import read_evaluation
-from components.interfaces import Runtime
+from components.interfaces import Runtime, SilentTracker
+from tests.components.recorder import RecordingTracker
 
 CLASSES = ("ash", "birch", "cedar", "elm", "fir", "gum")
 NUM = 11
@@ -44,20 +45,6 @@ class Split:
         return rng.integers(0, 256, (NUM, 16, 16, 3), dtype=np.uint8)[np.asarray(indices)]
 
 
-class Recorder:
-    def __init__(self):
-        self.values, self.words, self.files = {}, {}, []
-
-    def metrics(self, values, *, step=None):
-        self.values |= values
-
-    def tags(self, values):
-        self.words |= values
-
-    def artifact(self, path, *, folder=""):
-        self.files.append(path.name)
-
-
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     """An untrained model of six classes in two towers: crops of 63 from images of 16, enlarged to 80."""
@@ -79,7 +66,7 @@ def records(monkeypatch):
 def _run(report, model, *, batch_size, neighbour_pool=6, tracker=None):
     inputs = evaluate.Inputs(records=report.parent / "records", model=model)
     params = evaluate.Params(batch_size=batch_size, neighbour_pool=neighbour_pool)
-    runtime = Runtime(tracker=tracker or Recorder(), devices=("CPU:0",))
+    runtime = Runtime(tracker=tracker or SilentTracker(), devices=("CPU:0",))
     evaluate.run(inputs, evaluate.Outputs(report=report), params, runtime)
 
 
@@ -88,7 +75,7 @@ def evaluated(model, tmp_path_factory):
     """A report of batches of four, the last of three, and what the tracker heard."""
     from alexnet_tf.data import record_dataset
 
-    report, tracker = tmp_path_factory.mktemp("evaluate") / "report", Recorder()
+    report, tracker = tmp_path_factory.mktemp("evaluate") / "report", RecordingTracker()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(record_dataset, "RecordDataset", Split)
         _run(report, model, batch_size=4, tracker=tracker)
@@ -262,7 +249,7 @@ def test_the_batch_size_changes_no_count_and_no_pool_means_no_neighbours(evaluat
 def test_the_tracker_gets_costs_and_files_and_reads_the_errors_from_the_report(evaluated):
     report, tracker = evaluated
     assert set(tracker.values) == {"cost/images_per_second"}
-    assert {"confusion.png", "metrics.json"} <= set(tracker.files)
+    assert {"evaluation/confusion.png", "evaluation/metrics.json"} <= set(tracker.files)
     metrics = json.loads((report / "metrics.json").read_text())
     groups = ("center", "ten_crop", "conv1", "ten_crop_less_center", "neighbours", "training_images")
     assert set(groups) <= metrics.keys()

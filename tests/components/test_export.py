@@ -5,7 +5,6 @@ import json
 import re
 import zipfile
 from types import SimpleNamespace
-from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -17,7 +16,8 @@ from alexnet_tf.export.model_card import _bordered, _code
 from alexnet_tf.metrics.correctness import Correctness, write_correctness
 from alexnet_tf.metrics.top_k import score_views
 from components import export
-from components.interfaces import Runtime, SilentTracker
+from components.interfaces import Runtime
+from tests.components.recorder import RecordingTracker
 
 NUM = 400
 GATE = {"max_top1_error": 0.5, "champion_margin": 0.05, "confidence": 0.95, "bootstrap_samples": 500}
@@ -148,18 +148,13 @@ def open_images(monkeypatch, paths, model, *, size=40):
 def test_a_tflite_file_comes_with_what_it_costs(paths, images, monkeypatch):
     from alexnet_tf.export import check
 
-    class Noting(SilentTracker):
-        noted: ClassVar[dict] = {}
-
-        def metrics(self, values, *, step=None):
-            self.noted.update(values)
-
+    tracker = RecordingTracker()
     monkeypatch.setattr(check, "compare_in_fresh_process", lambda *_: 0.0)  # the next test runs it
-    folder, _ = _run(paths, tflite="float16", runtime=Runtime(tracker=Noting()))
+    folder, _ = _run(paths, tflite="float16", runtime=Runtime(tracker=tracker))
     measured = json.loads((folder / "tflite.json").read_text())
     assert (measured["images"], measured["of"], measured["top1_agreement"]) == (9, 9, 1.0)
     assert measured["bytes"] == (folder / "model.tflite").stat().st_size
-    assert {name: value for name, value in Noting.noted.items() if "tflite" in name} == {
+    assert {name: value for name, value in tracker.values.items() if "tflite" in name} == {
         f"export/tflite_{name}": measured[name] for name in ("bytes", "max_logit_difference", "top1_agreement")
     }
     card = (folder / "model_card.md").read_text()

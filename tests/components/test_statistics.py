@@ -9,6 +9,7 @@ from alexnet_tf.errors import DataError
 from components import preprocess, statistics
 from components.interfaces import BeamRuntime, Runtime, SilentTracker
 from components.statistics import Inputs, Outputs, Params
+from tests.components.recorder import RecordingTracker
 from tests.components.small_dataset import contents, jpeg, write_dataset
 
 IMAGES = [jpeg(n) for n in range(13)]
@@ -74,20 +75,15 @@ def test_bytes_are_equal_for_any_workers_sharding_and_order(tmp_path, records):
 
 @pytest.mark.parametrize("records", [(8, "raw")], indirect=True, ids=["enlarged"])
 def test_the_test_split_does_not_count(tmp_path, records):
-    tracked = {}
-
-    class Recorder(SilentTracker):
-        def metrics(self, values, *, step=None):
-            tracked.update(values)
-
-    run(records, tmp_path / "statistics", tracker=Recorder())
+    tracker = RecordingTracker()
+    run(records, tmp_path / "statistics", tracker=tracker)
     assert json.loads((tmp_path / "statistics" / "statistics.json").read_text())["num_images"] == 13
-    assert tracked["beam/sum_colours/images"] == 13
-    assert sorted(name for name in tracked if not name.startswith("beam/")) == [
+    assert tracker.values["beam/sum_colours/images"] == 13
+    assert sorted(name for name in tracker.values if not name.startswith("beam/")) == [
         *(f"channel_mean/{c}" for c in "bgr"),
         *(f"colour_stddev/{n}" for n in (1, 2, 3)),
     ]
-    assert 20 < tracked["colour_stddev/1"] < 128
+    assert 20 < tracker.values["colour_stddev/1"] < 128
 
 
 def test_grey_images_have_one_axis_of_colour(tmp_path):

@@ -18,7 +18,7 @@ from alexnet_tf.data.record_dataset import INDEX
 from alexnet_tf.data.tfrecord import ShardWriter, encode_example, feature_span
 from alexnet_tf.errors import ConfigError, DataError
 from components import train
-from components.interfaces import Runtime, SilentProgress, SilentTracker
+from components.interfaces import Runtime
 from tests.alexnet_tf.small_training import (
     alexnet,
     alexnet_bn,
@@ -29,6 +29,7 @@ from tests.alexnet_tf.small_training import (
     optimizer,
     recipe,
 )
+from tests.components.recorder import RecordingProgress, RecordingTracker
 from tests.components.small_dataset import CLASS_NAMES, contents
 
 SIZE = 68
@@ -89,27 +90,10 @@ def run(inputs, folder, params, runtime=None):
     return contents(folder)
 
 
-class NotingTracker(SilentTracker):
-    def __init__(self, break_at=0):
-        self.noted, self.steps, self.break_at = [], {}, break_at
-
-    def metrics(self, values, *, step=None):
-        self.noted.append((step, dict(values)))
-
-    def step_metrics(self, values, *, first):
-        if first == self.break_at:
-            raise KeyboardInterrupt
-        for name, figures in values.items():
-            self.steps.setdefault(name, {}).update(enumerate(figures, start=first))
-
-    def values(self, name):
-        return [values[name] for _, values in self.noted if name in values]
-
-
 def test_it_writes_a_model_and_its_history(inputs, tmp_path):
     from alexnet_tf.models.classifier import read_classifier
 
-    tracker = NotingTracker()
+    tracker = RecordingTracker()
     found = run(inputs, tmp_path / "a", parameters(), Runtime(tracker=tracker))
     assert sorted(found) == [
         "model/mean.npy",
@@ -128,8 +112,8 @@ def test_it_writes_a_model_and_its_history(inputs, tmp_path):
     assert metrics["best"]["validation_top1_error"] == min(float(row["validation_top1_error"]) for row in rows)
     classifier = read_classifier(tmp_path / "a" / "model")
     assert classifier.class_names == tuple(CLASS_NAMES)
-    assert not tracker.values("cost/earlier_wall_seconds")
-    by_epoch = {step: values for step, values in tracker.noted if step}
+    assert "cost/earlier_wall_seconds" not in tracker.values
+    by_epoch = {step: values for step, values in tracker.by_step if step}
     assert sorted(by_epoch) == [1, 2]
     assert {"train/loss", "validation/top1_error", "learning_rate"} <= by_epoch[1].keys()
     for name in ("train/loss", "train/top1_error"):
@@ -178,7 +162,7 @@ def test_a_resumed_training_reports_the_steps_after_its_checkpoint_and_they_are_
     from alexnet_tf.training import loop
 
     monkeypatch.setattr(loop, "SECONDS_PER_CALL", 0.0)
-    whole, killed, resumed = NotingTracker(), NotingTracker(break_at=5), NotingTracker()
+    whole, killed, resumed = RecordingTracker(), RecordingTracker(break_at=5), RecordingTracker()
     run(inputs, tmp_path / "a", parameters(), Runtime(tracker=whole))
     runtime = Runtime(tracker=killed, scratch=tmp_path / "scratch", checkpoint_interval_seconds=1e-9)
     with pytest.raises(KeyboardInterrupt):
@@ -189,16 +173,8 @@ def test_a_resumed_training_reports_the_steps_after_its_checkpoint_and_they_are_
         assert killed.steps[name] | resumed.steps[name] == steps
 
 
-class NotingProgress(SilentProgress):
-    def __init__(self):
-        self.lines = []
-
-    def line(self, text):
-        self.lines.append(text)
-
-
 def test_it_says_what_each_epoch_came_to_and_the_best(inputs, tmp_path):
-    progress, folder = NotingProgress(), tmp_path / "a"
+    progress, folder = RecordingProgress(), tmp_path / "a"
     folder.mkdir()
     outputs = train.Outputs(folder / "model", folder / "report")
     found = train.run(inputs, outputs, parameters(), Runtime(progress=progress))
@@ -220,7 +196,7 @@ def test_it_says_what_each_epoch_came_to_and_the_best(inputs, tmp_path):
 
 
 def test_a_training_that_must_stay_at_chance_says_so_before_it_begins(inputs, tmp_path):
-    progress = NotingProgress()
+    progress = RecordingProgress()
     run(inputs, tmp_path / "a", parameters(alexnet(), epochs=1), Runtime(progress=progress))
     assert progress.lines[0].startswith("warning: this training is too short to learn anything")
     assert progress.lines[1].startswith("epoch 1 of 1")
@@ -230,12 +206,12 @@ def test_the_checkpoint_stays_until_the_result_is_in_its_place(inputs, tmp_path)
     scratch = tmp_path / "scratch"
     first = run(inputs, tmp_path / "a", parameters(), Runtime(scratch=scratch, checkpoint_interval_seconds=1e-9))
     assert (scratch / "checkpoint.safetensors").exists()
-    tracker = NotingTracker()
+    tracker = RecordingTracker()
     assert run(inputs, tmp_path / "b", parameters(), Runtime(scratch=scratch, tracker=tracker)) == first
-    by_epoch = {step: values for step, values in tracker.noted if step}
+    by_epoch = {step: values for step, values in tracker.by_step if step}
     assert sorted(by_epoch) == [1, 2]  # the curves are whole after a resume
     assert "perf/epoch_seconds" not in by_epoch[1]  # which this process cannot know
-    assert tracker.values("cost/earlier_wall_seconds")[0] > 0
+    assert tracker.values["cost/earlier_wall_seconds"] > 0
 
 
 def test_fresh_ignores_a_checkpoint(inputs, tmp_path):

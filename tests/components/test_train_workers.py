@@ -3,9 +3,7 @@
 import os
 import re
 import signal
-import socket
 import time
-from contextlib import ExitStack
 
 import numpy as np
 import pytest
@@ -14,15 +12,11 @@ from alexnet_tf.models.weights import load_arrays
 from alexnet_tf.training.checkpoint import read_state
 from tests.alexnet_tf.small_training import alexnet, alexnet_bn
 from tests.components.test_train import parameters
+from tests.ports import free_ports
 
 
 def configs(count=2):
-    with ExitStack() as stack:
-        listeners = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for listener in listeners:
-            listener.bind(("127.0.0.1", 0))
-        ports = [listener.getsockname()[1] for listener in listeners]  # all different, as all are taken
-    cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
+    cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports(count)]}
     return [{"cluster": cluster, "task": {"type": "worker", "index": index}} for index in range(count)]
 
 

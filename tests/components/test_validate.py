@@ -13,8 +13,9 @@ from PIL import Image
 from alexnet_tf.data.tfrecord import encode_example
 from alexnet_tf.errors import DataError
 from components import preprocess, validate
-from components.interfaces import BeamRuntime, Runtime, SilentTracker
+from components.interfaces import BeamRuntime, Runtime
 from components.sources.shards import SplitWriter
+from tests.components.recorder import RecordingTracker
 from tests.components.small_dataset import preprocess_params, validate_params
 
 
@@ -137,20 +138,12 @@ def test_it_says_what_it_found_and_that_the_sample_has_a_corrupt_file_on_purpose
 
 
 def test_an_error_goes_to_the_tracker_and_leaves_no_verdict(tmp_path):
-    class Tracker(SilentTracker):
-        def __init__(self):
-            self.kept = []
-
-        def artifact(self, path, *, folder=""):
-            assert path.is_file()
-            self.kept.append(f"{folder}/{path.name}")
-
-    splits, tracker = healthy(), Tracker()
+    splits, tracker = healthy(), RecordingTracker()
     splits["train"][0] = (0, png(0, size=(7, 20)))
     with pytest.raises(DataError, match=r"a side under 8 pixels: train/0 \(7 x 20\)"):
         run(tmp_path, splits, Runtime(tracker=tracker))
     names = ("anomalies.pbtxt", "schema.pbtxt", "statistics.pb", "validation.html", "validation.json")
-    assert tracker.kept == [f"validation/{name}" for name in names]
+    assert tracker.files == [f"validation/{name}" for name in names]
     assert not (tmp_path / "out.json").exists()
 
 

@@ -19,6 +19,7 @@ from components.conversion import convert
 from components.interfaces import BeamRuntime, Runtime
 from tests.components.small_dataset import contents, jpeg, preprocess_params, validate_params, write_dataset
 from tests.engines.processes import Processes, kill
+from tests.ports import free_ports
 
 pytestmark = [
     pytest.mark.engine,
@@ -30,12 +31,6 @@ ROOT = Path(__file__).resolve().parents[2]
 PYTHON = (sys.executable, "-m")
 SECONDS_TO_START = 60
 IMAGES = 240
-
-
-def a_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 @pytest.fixture
@@ -106,7 +101,7 @@ class Cluster:
     """A Dask scheduler and two workers."""
 
     def __init__(self, processes: Processes):
-        port = a_port()
+        (port,) = free_ports(1)
         self.address = f"tcp://127.0.0.1:{port}"
         scheduler = processes.start(*PYTHON, "distributed.cli.dask_scheduler", "--host", "127.0.0.1",
                                     "--port", str(port), "--no-dashboard")  # fmt: skip
@@ -157,7 +152,7 @@ def _identity(path: Path) -> tuple[int, int]:
 def test_the_portable_job_service_with_an_external_worker_pool_gives_the_same_bytes(
     inputs, embedded, tmp_path, processes
 ):
-    job, pool = a_port(), a_port()
+    job, pool = free_ports(2)
     service = processes.start(*PYTHON, "apache_beam.runners.portability.local_job_service_main", "--port", str(job))
     workers = processes.start(*PYTHON, "apache_beam.runners.worker.worker_pool_main", "--service_port", str(pool))
     await_port(job, service)

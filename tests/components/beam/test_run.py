@@ -11,7 +11,8 @@ from alexnet_tf.errors import AlexNetError, ConfigError, DataError
 from components.beam import run
 from components.beam.run import run_shards
 from components.beam.worker import run_task
-from components.interfaces import BeamRuntime, Runtime, SilentTracker
+from components.interfaces import BeamRuntime, Runtime
+from tests.components.recorder import RecordingTracker
 
 
 def square(task):
@@ -185,7 +186,7 @@ def counted(task):
 
 @pytest.mark.parametrize("num_workers", [1, 2])
 def test_counters_are_shown_and_tracked(tmp_path, num_workers):
-    shown, tracked = {}, {}
+    shown = {}
 
     class Screen:
         @contextmanager
@@ -195,14 +196,11 @@ def test_counters_are_shown_and_tracked(tmp_path, num_workers):
         def advance(self, amount=1, **figures):
             shown.update(figures)
 
-    class Recorder(SilentTracker):
-        def metrics(self, values, *, step=None):
-            tracked.update(values)
-
-    settings = runtime(num_workers, progress=Screen(), tracker=Recorder())
+    tracker = RecordingTracker()
+    settings = runtime(num_workers, progress=Screen(), tracker=tracker)
     run_shards(counted, range(7), runtime=settings, scratch=tmp_path, description="look at")
     assert shown == {"images": 21, "rejected": 3}
-    assert tracked == {"beam/look_at/images": 21, "beam/look_at/rejected": 3}
+    assert tracker.values == {"beam/look_at/images": 21, "beam/look_at/rejected": 3}
 
 
 def test_the_graph_is_one_chain_of_two_steps(tmp_path, monkeypatch):

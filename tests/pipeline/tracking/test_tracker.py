@@ -3,7 +3,6 @@
 import contextlib
 import json
 import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -107,8 +106,8 @@ def test_a_run_is_sent_while_the_stage_runs(workspace, said, monkeypatch):
     assert {run["experiment"] for row in rows for run in (row, *row["runs"])} == {"ours/sample"}
 
 
-def test_a_dead_server_never_fails_a_stage(workspace, said, monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{_closed_port()}")
+def test_a_dead_server_never_fails_a_stage(workspace, said, free_port, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port}")
     _run(workspace, "download", "", said)
     assert (workspace.root / "data/dataset").is_dir()
     assert len(said) == 1
@@ -152,12 +151,6 @@ def _send(workspace):
     command = [sys.executable, "-m", "pipeline.tracking.flush", str(workspace.home), *map(str, folders)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-def _closed_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def test_what_is_not_finite_never_becomes_a_number_in_mlflow():
