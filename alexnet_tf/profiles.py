@@ -38,7 +38,7 @@ PROFILES: dict[str, dict[str, Switch]] = {
         "network.bias": Switch(_PAPER_BIAS, "layers-145.cfg: initB; §5"),
         "training.optimizer.bias_learning_rate_factor": Switch(2.0, "layer-params-153: epsB = 0.02, epsW = 0.01"),
         "training.optimizer.bias_decay": Switch(False, "layer.cu: wc is applied to weights only"),
-        "training.schedule.name": Switch("steps", "layer-params-145-2010.cfg: lowered by hand, as at the epochs of drop_at"),
+        "training.schedule.name": Switch("steps", "layer-params-145-2010.cfg: lowered by hand"),
         "training.schedule.drop_at": Switch(
             [0.25, 0.55, 0.84], "layer-params-145-2010.cfg: at epochs 23, 51 and 78 of 93"
         ),
@@ -56,7 +56,7 @@ PROFILES: dict[str, dict[str, Switch]] = {
     "paper": {
         "network.lrn_alpha": Switch(0.0001, "§3.3: α = 10^-4"),
         "network.lrn_k": Switch(2.0, "§3.3: k = 2"),
-        "network.lrn_scope": Switch("tower", "§3.2: the GPUs communicate only in certain layers; §3.3: N kernels in the layer"),
+        "network.lrn_scope": Switch("tower", "§3.2: the GPUs communicate only in certain layers"),
         "network.lrn_order": Switch("after_relu", "§3.3: after the ReLU nonlinearity; §3.5"),
         "network.dropout_scaling": Switch("at_test", "§4.2: outputs multiplied by 0.5 at test time"),
         "network.weight_stddev": Switch([0.01] * 8, "§5: standard deviation 0.01 in each layer"),

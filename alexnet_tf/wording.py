@@ -40,13 +40,14 @@ def error_with_interval(metrics: Mapping[str, float], name: str, *, digits: int 
 
 
 def points(difference: float, *, digits: int = 1) -> str:
-    """Write a difference of two shares in percentage points, with its sign.
+    """Write a difference of two shares in percentage points, with its sign unless it rounds to 0.
 
     Example:
         >>> points(-0.0123)
         '−1.2'
     """
-    return f"{100 * difference:+.{digits}f}".replace("-", "−")
+    rounded = round(100 * difference, digits)
+    return f"{rounded:+.{digits}f}".replace("-", "−") if rounded else f"{0:.{digits}f}"
 
 
 def points_with_interval(difference: float, low: float | None, high: float | None, *, digits: int = 1) -> str:

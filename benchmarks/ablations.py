@@ -6,8 +6,8 @@
 Each run is an experiment of DVC and is kept in results/ablations_cifar10 as soon as it is evaluated, the whole network
 first; what is kept is not run again, and a training that was stopped goes on from its checkpoint. A training that comes
 to nothing is noted in did_not_train.json there and is not run again either. A run that fails otherwise is named at the
-end, and the others are run. All runs of one seed are of one kind of machine. params.yaml is reset to the experiment
-before each run and at the end.
+end, and the others are run. All runs of one seed are of one kind of machine and of one code of training. params.yaml is
+reset to the experiment before each run and at the end.
 
 Ctrl-C and SIGTERM are passed on: a training saves its checkpoint, and nothing more is run.
 """
@@ -29,7 +29,7 @@ from alexnet_tf.stop import Stop
 from pipeline.commands.base import Command, say
 from pipeline.config.experiments import named_experiment
 from pipeline.config.load import PARAMS_FILE
-from pipeline.environment.git import commit_of
+from pipeline.environment.git import commit_of, git
 from pipeline.environment.interruption import Interrupted, Interruption
 from pipeline.environment.provenance import provenance_tags
 from pipeline.environment.workspace import find_workspace
@@ -40,6 +40,8 @@ from pipeline.results.rungs import FILE, read_rungs
 SEEDS = (2012, 1, 2)
 RESET = ["alexnet", "use", ablations.EXPERIMENT, "--force"]
 _DEVICES = ("host.cpu", "host.gpus")  # the precision `auto` follows from them
+# What the numbers of a training follow from.
+_CODE = ("alexnet_tf/data", "alexnet_tf/models", "alexnet_tf/training", "alexnet_tf/random_streams.py")
 _STOPPED = (130, 143, -signal.SIGINT, -signal.SIGTERM)
 _STAGE_STOPPED = re.compile(r"exited with (130|143)\b")  # DVC's words, whose own exit code says nothing
 _GOES_ON = "the ladder goes on from there when it is started again"
@@ -84,6 +86,24 @@ def require_their_machine(root: Path, seeds: tuple[int, ...], only: tuple[str, .
             f"seed {one.seed} cannot be compared with it; run them on that kind of machine, or other seeds here: "
             f"{' '.join(others)}"
         )
+
+
+def require_their_code(root: Path, seeds: tuple[int, ...], only: tuple[str, ...]) -> None:
+    """Check that what is to be run is trained by the code of the runs that it will be compared with.
+
+    Raises:
+        AlexNetError: The code of a kept run of one of the seeds is known, and is not that of the working tree.
+    """
+    due = list(dict.fromkeys(seed for _, seed, _ in missing(root, seeds, only)))
+    for each in ablations.kept_runs(root):
+        commit = each.row["tags"].get("mlflow.source.git.commit", "")
+        changed = (git(root, "diff", "--name-only", commit, "--", *_CODE) or "") if each.seed in due and commit else ""
+        if changed:
+            raise AlexNetError(
+                f"{each.path} is of commit {commit[:12]}, since which {', '.join(changed.split())} changed, so other "
+                f"runs of seed {each.seed} cannot be compared with it; run them in a clone at that commit, or other "
+                "seeds here: --seed NUMBER"
+            )
 
 
 def _devices(tags: Mapping[str, str]) -> str:
@@ -157,6 +177,7 @@ def main(ctx: click.Context, seeds: tuple[int, ...], only: tuple[str, ...], dry_
     if named_experiment(root, (root / PARAMS_FILE).read_text(encoding="utf-8")) != ablations.EXPERIMENT:
         raise click.UsageError(f"{PARAMS_FILE} is another experiment; `alexnet use {ablations.EXPERIMENT}` first")
     require_their_machine(root, seeds, only)
+    require_their_code(root, seeds, only)
     interruption = Interruption(Stop(), "ablations")
     try:
         with interruption.heard():

@@ -47,7 +47,7 @@ LIMITS = {
 }  # fmt: skip
 SIDE = 256
 PREPROCESS = {
-    "seed": 1, "size": SIDE, "stored_size": SIDE, "max_corrupt_share": 0.0, "max_pixels": 50_000_000,
+    "size": SIDE, "stored_size": SIDE, "max_corrupt_share": 0.0, "max_pixels": 50_000_000,
     "images_per_shard": 512, "jpeg_quality": 95,
 }  # fmt: skip
 

@@ -39,7 +39,7 @@ def write_split(
         shards.append(vars(writer.info))
     np.save(folder / "train.index.npy", index)
     digest = hashlib.sha256((folder / "train.index.npy").read_bytes()).hexdigest()
-    split = {"num_examples": count, "shards": shards, "index_sha256": digest}
+    split = {"num_examples": count, "shards": shards, "index_sha256": digest, "source_digest": ""}
     manifest = {"size": size, "stored_size": size, "encoding": encoding, "splits": {"train": split}}
     manifest["class_names"] = [f"class {n}" for n in range(classes)]
     (folder / "manifest.json").write_text(json.dumps(manifest))

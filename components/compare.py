@@ -157,6 +157,7 @@ def read_evaluation(folder: Path) -> "Evaluation":
         per_class=per_class,
         slices=slices,
         gallery=_read_json(folder / "gallery.json", "evaluate"),
+        source_digest=found.source_digest,
     )
 
 

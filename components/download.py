@@ -64,8 +64,13 @@ class Outputs:
 
 
 class SampleParams(StageParams):
-    """How large the generated sample is."""
+    """What the generated sample is.
 
+    Attributes:
+        seed: Another one gives other images.
+    """
+
+    seed: Seed
     train_images_per_class: int = Field(ge=1)
     validation_images_per_class: int = Field(ge=1)
     test_images_per_class: int = Field(ge=1)
@@ -87,14 +92,12 @@ class Params(StageParams):
     """What decides which images there are and in which split they are.
 
     Attributes:
-        seed: Of the generated sample; the order and the splits of other sources do not depend on it.
         source: `sample`, `image_folder`, `imagenet2012`, `tiny_imagenet` or `tfds:NAME[/CONFIG]`.
         validation_share: Of the training split, held out for each split that the source has not.
         subset: Which part of the source is taken.
         sample: Used by the source `sample` alone.
     """
 
-    seed: Seed
     source: str = Field(pattern=r"^(sample|image_folder|imagenet2012|tiny_imagenet|tfds:[\w-]+(/[\w.-]+)?)$")
     validation_share: float = Field(gt=0, lt=0.5)
     subset: SubsetParams
@@ -175,7 +178,7 @@ def _open(params: Params, runtime: Runtime) -> Source:
             "validation": sizes.validation_images_per_class,
             "test": sizes.test_images_per_class,
         }
-        return sample_source(counts, seed=params.seed)
+        return sample_source(counts, seed=params.sample.seed)
     if params.source == "image_folder":
         return image_folder_source(runtime.source_folder)
     if params.source == "imagenet2012":

@@ -17,9 +17,10 @@ Writes `report/`:
         a random division of the kernels separates the towers as far; `neighbours`, unless `neighbour_pool` is 0, which
         share of the six training images nearest to a test image is of its class (figure 4), in the last hidden layer
         (`same_class_last_hidden`) and by pixels (`same_class_pixels`), and `num_queries`, `num_candidates`.
-    correct.npz: which images are right: `num`, `keys_sha256` (of the sorted keys, one a line), and bits
-        packed by `numpy.packbits` in the order of the sorted keys: `center_top1`, `center_top5`,
-        `ten_crop_top1`, `ten_crop_top5`. An image counts as right only if every way to break ties makes it right.
+    correct.npz: which images are right: `num`, `keys_sha256` (of the sorted keys, one a line), `source_digest` (of the
+        raw images, from the records), and bits packed by `numpy.packbits` in the order of the sorted keys:
+        `center_top1`, `center_top5`, `ten_crop_top1`, `ten_crop_top5`. An image counts as right only if every way to
+        break ties makes it right.
     per_class.csv: errors of each class, the ten-crop top-1 error with its interval.
     confusion.csv: true class, predicted class, number of images (ten crops); pairs that occur.
     predictions.csv: one row an image in the order of the records.
@@ -120,19 +121,19 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     seconds = time.perf_counter() - started
 
     train = RecordDataset.open(inputs.records, "train")
-    near = _neighbourhood(classifier, split, train, params)
+    near = _neighbourhood(classifier, split, train, params, runtime) if params.neighbour_pool else None
     others = _figure_metrics(classifier, near) | {"ten_crop_less_center": _gain(evaluated)}
-    if num_images := min(train.num_examples, split.num_examples):
-        with runtime.progress.task("evaluate training images", total=num_images, unit="images") as task:
-            scored = evaluate_training_images(
-                classifier,
-                train,
-                num_images=num_images,
-                batch_size=params.batch_size,
-                strategy=strategy,
-                advance=task.advance,
-            )
-        others["training_images"] = {"num_examples": num_images} | scored.metrics()
+    num_images = min(train.num_examples, split.num_examples)
+    with runtime.progress.task("evaluate training images", total=num_images, unit="images") as task:
+        scored = evaluate_training_images(
+            classifier,
+            train,
+            num_images=num_images,
+            batch_size=params.batch_size,
+            strategy=strategy,
+            advance=task.advance,
+        )
+    others["training_images"] = {"num_examples": num_images} | scored.metrics()
 
     outputs.report.mkdir()
     metrics = tables.write(outputs.report, evaluated, split, list(classifier.class_names), others=others)
@@ -161,20 +162,21 @@ def _found(metrics: dict[str, Any]) -> str:
 
 
 def _neighbourhood(
-    classifier: "Classifier", split: "RecordDataset", pool: "RecordDataset", params: Params
-) -> "Neighbourhood | None":
+    classifier: "Classifier", split: "RecordDataset", pool: "RecordDataset", params: Params, runtime: Runtime
+) -> "Neighbourhood":
     from alexnet_tf.evaluation import gallery, neighbours
 
-    if params.neighbour_pool == 0 or pool.num_examples == 0:
-        return None
-    return neighbours.search(
-        classifier,
-        split,
-        pool,
-        shown=gallery.queries(split.labels),
-        num_candidates=params.neighbour_pool,
-        batch_size=params.batch_size,
-    )
+    num_candidates = min(params.neighbour_pool, pool.num_examples)
+    with runtime.progress.task("look for neighbours", total=num_candidates, unit="images") as task:
+        return neighbours.search(
+            classifier,
+            split,
+            pool,
+            shown=gallery.queries(split.labels),
+            num_candidates=num_candidates,
+            batch_size=params.batch_size,
+            advance=task.advance,
+        )
 
 
 def _figure_metrics(classifier: "Classifier", near: "Neighbourhood | None") -> dict[str, Any]:

@@ -7,13 +7,14 @@ Writes, in `records`:
         bytes, RGB, row by row) or `image/jpeg` (the same pixels, compressed), `image/key`, `image/label`, and
         `image/height`, `image/width` of the original.
     `<split>.index.npy`, `<split>.keys.txt`: place, label, original size, and key of every image, in order.
-    `manifest.json`: sizes, encoding, class names, shards with count and SHA-256, what was rejected and why, software.
+    `manifest.json`: sizes, encoding, class names, shards with count and SHA-256, what was rejected and why, software;
+        for each split `source_digest`, which names its raw images with their keys and labels, whatever their order,
+        shards and size here.
 
-Guarantees: equal bytes whatever the Beam runner, its workers or their order, with equal Pillow and libjpeg.
-The order is that of a salted hash of the keys, so any slice is a fair mix of classes. An image that cannot be
-decoded is listed in the manifest, never dropped in silence. Images are taken as stored: EXIF orientation is ignored, as
-in the 2012 code, but for TIFF. Memory does not grow with the images: a shard is
-the unit.
+Guarantees: equal bytes whatever the Beam runner, its workers or their order, and the shards of the data set, with equal
+Pillow and libjpeg. The order is that of the data set, which mixes the classes. An image that cannot be decoded is
+listed in the manifest, never dropped in silence. Images are taken as stored: EXIF orientation is ignored, as in the
+2012 code, but for TIFF. A shard is the unit of work and of memory.
 
 Fails when: more than `max_corrupt_share` of a split is rejected, which the stage validate has found before by the same
 limits; the data set differs from its manifest, or two images of a split have one key; the verdict is neither "pass" nor
@@ -22,22 +23,21 @@ limits; the data set differs from its manifest, or two images of a split have on
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import numpy as np
 from pydantic import Field, PositiveInt, model_validator
 
 from alexnet_tf.data.pixel_codec import CHANNELS
 from alexnet_tf.data.record_dataset import read_manifest
 from alexnet_tf.data.upscale import whole_factor
 from alexnet_tf.errors import DataError
-from alexnet_tf.whole_file import remove_unfinished, write_json, write_whole
+from alexnet_tf.whole_file import remove_unfinished, write_json
 from components.beam.run import run_shards
-from components.interfaces import SPLITS, Runtime, Seed, StageParams
-from components.preprocess_shards import PLACE, IndexTask, ShardTask, index_shard, join_parts, write_shard
+from components.interfaces import SPLITS, Runtime, StageParams
+from components.preprocess_shards import Piece, ShardTask, join_parts, source_digest, write_shard
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,6 @@ class Params(StageParams):
         jpeg_quality: libjpeg's, 1 to 100; "raw" does without.
     """
 
-    seed: Seed
     size: PositiveInt
     stored_size: PositiveInt
     max_corrupt_share: Annotated[float, Field(ge=0, le=1)]
@@ -85,21 +84,16 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     outputs.records.mkdir()
     scratch = outputs.records / "scratch"
     scratch.mkdir()
-    orders = _order(inputs.dataset, dataset, scratch, params, runtime)
     tasks, splits = [], []
-    for split, places in orders.items():
-        num_shards = -(-len(places) // params.images_per_shard)
-        write_whole(scratch / f"{split}.places", places.tobytes())
+    for split, listed in dataset["splits"].items():
+        num_shards = -(-listed["num_examples"] // params.images_per_shard)
         for number in range(num_shards):
             name = f"{split}-{number:05d}-of-{num_shards:05d}"
+            start, stop = (listed["num_examples"] * end // num_shards for end in (number, number + 1))
             splits.append(split)
             tasks.append(
                 ShardTask(
-                    dataset=str(inputs.dataset),
-                    places=str(scratch / f"{split}.places"),
-                    files=str(scratch / f"{split}.files.txt"),
-                    start=len(places) * number // num_shards,
-                    stop=len(places) * (number + 1) // num_shards,
+                    pieces=tuple(pieces(inputs.dataset, listed["shards"], start, stop)),
                     record=str(outputs.records / f"{name}.tfrecord"),
                     shard=number,
                     parts=str(scratch / name),
@@ -123,14 +117,15 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
         "rejected": [],
         "software": _common_software(summaries),
     }
-    for split in orders:
+    for split, listed in dataset["splits"].items():
         of_split = [n for n, owner in enumerate(splits) if owner == split]
         rejected = sorted(entry for n in of_split for entry in summaries[n]["rejected"])
-        _check_rejected(split, rejected, len(orders[split]), params.max_corrupt_share)
+        _check_rejected(split, rejected, listed["num_examples"], params.max_corrupt_share)
         manifest["rejected"] += [{"split": split, "key": key, "reason": reason} for key, reason in rejected]
         manifest["splits"][split] = {
             "num_examples": sum(summaries[n]["shard"]["num_examples"] for n in of_split),
             "shards": [summaries[n]["shard"] for n in of_split],
+            "source_digest": source_digest(summaries[n]["source_digest"] for n in of_split),
             "index_sha256": join_parts(outputs.records, split, [tasks[n].parts for n in of_split]),
         }
     shutil.rmtree(scratch)
@@ -159,33 +154,22 @@ def _check_verdict(path: Path) -> None:
         raise DataError(f'{path}: expected the verdict "pass" or "warn", found {verdict!r}; see reports/validate.')
 
 
-def _order(
-    folder: Path, dataset: dict[str, Any], scratch: Path, params: Params, runtime: Runtime
-) -> dict[str, np.ndarray]:
-    """Return, per split, the places of its images in the order of their hashed keys: (N,) `PLACE`."""
-    tasks, counts = [], []
-    for split, listed in dataset["splits"].items():
-        names = [shard["file"] for shard in listed["shards"]]
-        (scratch / f"{split}.files.txt").write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
-        for number, shard in enumerate(listed["shards"]):
-            places = str(scratch / f"{split}-{number}.places.npy")
-            tasks.append(IndexTask(str(folder / shard["file"]), number, params.seed, places))
-            counts.append((split, shard["num_examples"]))
-    found = run_shards(index_shard, tasks, runtime=runtime, scratch=scratch, description="index images")
-    parts: dict[str, list[np.ndarray]] = {split: [np.empty(0, PLACE)] for split in dataset["splits"]}
-    for task, (split, expected), count in zip(tasks, counts, found, strict=True):
-        if count != expected:
-            raise DataError(f"{task.shard}: expected {expected} images, found {count}; run the stage download again.")
-        parts[split].append(np.load(task.places))
-    orders = {}
-    for split, of_split in parts.items():
-        places = np.concatenate(of_split)
-        digests = places["digest"]
-        places = places[np.lexsort([digests[:, column] for column in (3, 2, 1, 0)])]
-        if (places["digest"][1:] == places["digest"][:-1]).all(axis=1).any():
-            raise DataError(f"{folder}: two images of the split {split} have one key; run the stage download again.")
-        orders[split] = places
-    return orders
+def pieces(folder: Path, shards: Sequence[Mapping[str, Any]], start: int, stop: int) -> Iterator[Piece]:
+    """Yield where the images [start, stop) of a split are.
+
+    Args:
+        folder: The data set.
+        shards: Of the split, as its manifest lists them.
+        start: First image.
+        stop: The one after the last.
+    """
+    first = 0
+    for shard in shards:
+        count = shard["num_examples"]
+        begin, end = max(start - first, 0), min(stop - first, count)
+        if begin < end:
+            yield Piece(str(folder / shard["file"]), begin, end, count)
+        first += count
 
 
 def _common_software(summaries: Sequence[dict[str, Any]]) -> dict[str, str]:

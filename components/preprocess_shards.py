@@ -1,7 +1,9 @@
-"""What the workers of the stage preprocess do: index a shard of the data set, write one of the records."""
+"""What the workers of the stage preprocess do: write a shard of the records from those of the data set."""
 
 import hashlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,34 +21,26 @@ from alexnet_tf.data.tfrecord import (
     encode_example,
     feature_span,
     indexed_records,
-    read_record,
 )
 from alexnet_tf.errors import DataError
 from components.beam.worker import COUNTERS
 
-# A SHA-256 as four big-endian numbers, so that their order is that of the digest; and where the record is.
-PLACE = np.dtype([("digest", ">u8", 4), ("file", np.int32), ("offset", np.int64)])
-
 
 @dataclass(frozen=True)
-class IndexTask:
-    """Find the keys of one shard of the data set; the answer goes to `places`."""
+class Piece:
+    """Records [start, stop) of a shard of the data set, of whose `count` they are a part."""
 
-    shard: str
-    file: int  # the shard's position in the data set's list
-    seed: int
-    places: str
+    path: str
+    start: int
+    stop: int
+    count: int
 
 
 @dataclass(frozen=True)
 class ShardTask:
-    """Write one shard of the records, from the slice [start, stop) of the ordered places in a file."""
+    """Write one shard of the records, from pieces of the data set's shards."""
 
-    dataset: str
-    places: str
-    files: str  # names of the data set's shards, one a line
-    start: int
-    stop: int
+    pieces: tuple[Piece, ...]
     record: str  # the file to write
     shard: int  # its position among the split's shards
     parts: str  # beginning of the names of `.index.npy` and `.keys.txt` of this shard
@@ -57,28 +51,12 @@ class ShardTask:
     num_classes: int
 
 
-def index_shard(task: IndexTask) -> int:
-    """Write the `PLACE` of every record of a shard and return their number; no pixel is kept."""
-    places = []
-    for offset, payload in indexed_records(Path(task.shard)):
-        key = _key(payload, f"{task.shard}, record at byte {offset}")
-        digest = hashlib.sha256(f"{task.seed}/{key}".encode()).digest()
-        places.append((np.frombuffer(digest, ">u8"), task.file, offset))
-    save_npy(Path(task.places), np.array(places, PLACE))
-    return len(places)
-
-
 def write_shard(task: ShardTask) -> dict[str, Any]:
     """Decode, square and write a slice of the images; return what the manifest says of it."""
-    # Not .npy: NumPy parses its header as Python, which fails now and then in threads of CPython 3.11.2 (gh-106905).
-    places = np.fromfile(task.places, PLACE, task.stop - task.start, offset=task.start * PLACE.itemsize)
-    files = [Path(task.dataset, name) for name in Path(task.files).read_text(encoding="utf-8").splitlines()]
-    rows, keys, rejected = [], [], []
+    rows, keys, rejected, sources = [], [], [], []
     feature = FEATURES[task.encoding]
     with ShardWriter(Path(task.record)) as writer:
-        for file, offset in zip(places["file"].tolist(), places["offset"].tolist(), strict=True):
-            payload = read_record(files[file], offset)
-            where = f"{files[file]}, record at byte {offset}"
+        for where, payload in chain.from_iterable(map(_records, task.pieces)):
             key, label, encoded = _parsed(payload, where)
             if not 0 <= label < task.num_classes:
                 expected = f"expected a label of 0..{task.num_classes - 1}"
@@ -103,21 +81,46 @@ def write_shard(task: ShardTask) -> dict[str, Any]:
             stored_at = writer.write(example) + feature_span(example, feature)[0]
             rows.append((task.shard, stored_at, len(pixels), label, height, width))
             keys.append(key)
+            sources.append(hashlib.sha256(payload).hexdigest())
     save_npy(Path(f"{task.parts}.index.npy"), np.array(rows, INDEX))
     Path(f"{task.parts}.keys.txt").write_text("".join(f"{key}\n" for key in keys), encoding="utf-8")
     counters = {"images": len(rows), "rejected": len(rejected), "bytes": writer.info.bytes}
-    return {"shard": vars(writer.info), "rejected": rejected, "software": software(), COUNTERS: counters}
+    return {
+        "shard": vars(writer.info),
+        "source_digest": source_digest(sources),
+        "rejected": rejected,
+        "software": software(),
+        COUNTERS: counters,
+    }
+
+
+def source_digest(digests: Iterable[str]) -> str:
+    """Return the sum of digests modulo 2**256, in hexadecimal: the same in any order and any partition."""
+    return f"{sum(int(digest, 16) for digest in digests) % 2**256:064x}"
 
 
 def join_parts(records: Path, split: str, parts: list[str]) -> str:
-    """Write a split's index and keys from those that `write_shard` left; return the SHA-256 of the index."""
+    """Write a split's index and keys from those that `write_shard` left; return the SHA-256 of the index.
+
+    Raises:
+        DataError: Two images have one key.
+    """
     index = np.concatenate([np.empty(0, INDEX), *(np.load(f"{part}.index.npy") for part in parts)])
     path = records / f"{split}.index.npy"
     save_npy(path, index)
-    with (records / f"{split}.keys.txt").open("w", encoding="utf-8") as keys:
+    keys_path = records / f"{split}.keys.txt"
+    with keys_path.open("w", encoding="utf-8") as keys:
         for part in parts:
             keys.write(Path(f"{part}.keys.txt").read_text(encoding="utf-8"))
+    with keys_path.open(encoding="utf-8", newline="\n") as keys:
+        digests = np.fromiter(map(_digest, keys), np.uint64, len(index))
+    if len(np.unique(digests)) < len(digests):
+        raise DataError(f"{keys_path}: two images of the split {split} have one key; run the stage download again.")
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _digest(key: str) -> int:
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8])
 
 
 def software() -> dict[str, str | None]:
@@ -126,6 +129,21 @@ def software() -> dict[str, str | None]:
         "pillow": PIL.__version__,
         "libjpeg": features.version("libjpeg_turbo") or features.version("jpg"),
     }
+
+
+def _records(piece: Piece) -> Iterator[tuple[str, bytes]]:
+    """Yield where a record is, and its payload."""
+    found, again = piece.start, "run the stage download again"
+    for offset, payload in indexed_records(Path(piece.path), skip=piece.start):
+        if found == piece.stop:
+            if piece.stop < piece.count:
+                return
+            raise DataError(f"{piece.path}: expected {piece.count} images, found more; {again}.")
+        yield f"{piece.path}, record at byte {offset}", payload
+        found += 1
+    if found < piece.stop:
+        expected = f"expected {piece.count} images"
+        raise DataError(f"{piece.path}: {expected}, found {found if found > piece.start else 'fewer'}; {again}.")
 
 
 def _parsed(payload: bytes, where: str) -> tuple[str, int, bytes]:
@@ -140,15 +158,6 @@ def _parsed(payload: bytes, where: str) -> tuple[str, int, bytes]:
     if not (isinstance(key, bytes) and isinstance(label, int) and isinstance(encoded, bytes)):
         raise DataError(f"{where}: expected one image, one label and one key; run the stage download again.")
     return _one_line(key, where), label, encoded
-
-
-def _key(payload: bytes, where: str) -> str:
-    """Return the key of an example of the data set; that the rest is as it should be is not asked."""
-    try:
-        start, end = feature_span(payload, "key")
-    except KeyError:
-        return _parsed(payload, where)[0]  # which says what is missing
-    return _one_line(payload[start:end], where)
 
 
 def _one_line(key: bytes, where: str) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 
 from alexnet_tf.dotted_keys import flatten
 from alexnet_tf.errors import DataError
+from alexnet_tf.metrics.correctness import named_images, same_images
 from alexnet_tf.metrics.significance import paired_difference, wilson_interval
 from alexnet_tf.metrics.top_k import VIEWS
 
@@ -27,6 +28,7 @@ class Evaluation:
         per_class: Class name -> (images, ten-crop top-1 error or None without images).
         slices: Rows of slices.csv: `quantity`, `low`, `high` (None: no bound), `num_examples`, `top1_error`.
         gallery: What the pictures show, as gallery.json has it; empty where the errors alone are known.
+        source_digest: Names the contents of the images; None where they are not known.
     """
 
     num_examples: int
@@ -36,6 +38,7 @@ class Evaluation:
     per_class: Mapping[str, tuple[int, float | None]]
     slices: Sequence[Mapping[str, Any]] = ()
     gallery: Mapping[str, Any] = field(default_factory=dict)
+    source_digest: str | None = None
 
 
 @dataclass(frozen=True)
@@ -120,20 +123,12 @@ def require_same_images(evaluations: Mapping[str, Evaluation]) -> None:
     """
     first = next((each for each in evaluations.items() if each[1].keys_sha256), next(iter(evaluations.items())))
     for name, evaluation in evaluations.items():
-        if evaluation.num_examples != first[1].num_examples:
+        if not same_images(evaluation, first[1]):
             raise DataError(
-                f"{first[0]} and {name} were tested on different images ({first[1].num_examples} and"
-                f" {evaluation.num_examples}): evaluate both on the same data set, then compare again."
+                f"{first[0]} and {name} were tested on different images ({named_images(first[1])} and"
+                f" {named_images(evaluation)}): evaluate both on the same data set, then compare again."
             )
-        if evaluation.keys_sha256 is None:
-            continue
-        if evaluation.keys_sha256 != first[1].keys_sha256:
-            raise DataError(
-                f"{first[0]} and {name} were tested on different images ({first[1].num_examples} with keys"
-                f" {str(first[1].keys_sha256)[:12]}, {evaluation.num_examples} with keys"
-                f" {evaluation.keys_sha256[:12]}): evaluate both on the same data set, then compare again."
-            )
-        if list(evaluation.per_class) != list(first[1].per_class):
+        if evaluation.keys_sha256 is not None and list(evaluation.per_class) != list(first[1].per_class):
             raise DataError(
                 f"{first[0]} and {name} name different classes: evaluate both on the same data set, then compare again."
             )

@@ -31,7 +31,7 @@ def learning_curves(curves: Mapping[str, Mapping[str, Sequence[float | None]]]) 
             split = "validation" if column.startswith("validation") else "training"
             if values:
                 axes.plot(columns["epoch"], values, style, color=colour, label=f"{name}, {split}")
-    loss.set(xlabel="epoch", ylabel="loss (nats)", title="Loss")
+    loss.set(xlabel="epoch", ylabel="loss (nats)", title="Loss (in training, of smoothed labels if there are)")
     error.set(xlabel="epoch", ylabel="top-1 error (%)", title="Top-1 error")
     for axes in (loss, error):
         axes.grid(alpha=0.25)

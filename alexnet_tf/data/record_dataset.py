@@ -74,6 +74,7 @@ class RecordDataset:
         size: Side of the images as training sees them, in pixels.
         stored_size: Side of the images as stored, S pixels.
         encoding: "raw" or "jpeg", see `alexnet_tf.data.pixel_codec`.
+        source_digest: Names the raw images that these were made from.
     """
 
     folder: Path
@@ -86,6 +87,7 @@ class RecordDataset:
     size: int
     stored_size: int
     encoding: str
+    source_digest: str
     _files: tuple[str, ...]
     _shards: np.ndarray
     _offsets: np.ndarray
@@ -129,6 +131,7 @@ class RecordDataset:
             size=manifest["size"],
             stored_size=manifest["stored_size"],
             encoding=manifest["encoding"],
+            source_digest=listed["source_digest"],
             _files=tuple(str(folder / shard["file"]) for shard in listed["shards"]),
             _shards=np.ascontiguousarray(index["shard"]),
             _offsets=np.ascontiguousarray(index["offset"]),

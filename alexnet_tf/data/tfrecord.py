@@ -39,6 +39,7 @@ _FOOTER = struct.Struct("<I")  # masked checksum of the payload
 OVERHEAD = _HEADER.size + _FOOTER.size
 # Read or written at a time: every call gives up the interpreter lock, which threads then wait to have back.
 _BUFFER_BYTES = 1 << 20
+_WAY_OUT = "delete the data set and run the stage that writes it again"
 
 
 @dataclass(frozen=True)
@@ -110,8 +111,12 @@ def read_shard(path: Path) -> Iterator[bytes]:
         yield payload
 
 
-def indexed_records(path: Path) -> Iterator[tuple[int, bytes]]:
+def indexed_records(path: Path, *, skip: int = 0) -> Iterator[tuple[int, bytes]]:
     """Yield (byte offset of the record, payload) in order; `read_record` takes the offset.
+
+    Args:
+        path: The file.
+        skip: So many records are passed over unread.
 
     Raises:
         DataError: As `read_shard`.
@@ -123,9 +128,12 @@ def indexed_records(path: Path) -> Iterator[tuple[int, bytes]]:
         offset = number = 0
         while offset < size:
             where = f"{path}, record {number} at byte {offset}"
-            payload = _checked(file.read(_HEADER.size), lambda count, _: file.read(count), size - offset, where)
-            yield offset, payload
-            offset += OVERHEAD + len(payload)
+            length = _length(file.read(_HEADER.size), size - offset, where)
+            if number < skip:
+                file.seek(length + _FOOTER.size, os.SEEK_CUR)
+            else:
+                yield offset, _checked(file.read(length + _FOOTER.size), length, where)
+            offset += OVERHEAD + length
             number += 1
 
 
@@ -144,27 +152,31 @@ def read_record(path: Path, offset: int) -> bytes:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         left = os.fstat(descriptor).st_size - offset
-        header = os.pread(descriptor, _HEADER.size, offset)
         where = f"{path}, record at byte {offset}"
-        return _checked(header, lambda count, start: os.pread(descriptor, count, offset + start), left, where)
+        length = _length(os.pread(descriptor, _HEADER.size, offset), left, where)
+        return _checked(os.pread(descriptor, length + _FOOTER.size, offset + _HEADER.size), length, where)
     finally:
         os.close(descriptor)
 
 
-def _checked(header: bytes, read, left: int, where: str) -> bytes:
-    """Return the payload behind a header; `read(count, start)` reads from byte `start` of the record."""
-    way_out = "delete the data set and run the stage that writes it again"
+def _length(header: bytes, left: int, where: str) -> int:
+    """Return how long the payload behind a header is; `left`: the bytes of the file from the header on."""
     if len(header) < _HEADER.size:
-        raise DataError(f"{where}: expected {_HEADER.size} bytes of header, found {len(header)}; {way_out}.")
+        raise DataError(f"{where}: expected {_HEADER.size} bytes of header, found {len(header)}; {_WAY_OUT}.")
     length, length_crc = _HEADER.unpack(header)
     if _masked_crc(header[:8]) != length_crc:
-        raise DataError(f"{where}: expected the length to match its checksum, found a damaged header; {way_out}.")
+        raise DataError(f"{where}: expected the length to match its checksum, found a damaged header; {_WAY_OUT}.")
     if OVERHEAD + length > left:
-        raise DataError(f"{where}: expected {OVERHEAD + length} bytes, found {left}: the file is cut short; {way_out}.")
-    body = read(length + _FOOTER.size, _HEADER.size)
+        found = f"found {left}: the file is cut short"
+        raise DataError(f"{where}: expected {OVERHEAD + length} bytes, {found}; {_WAY_OUT}.")
+    return length
+
+
+def _checked(body: bytes, length: int, where: str) -> bytes:
+    """Return the payload of a body, which ends with its checksum."""
     payload = body[:length]
     if _masked_crc(payload) != _FOOTER.unpack_from(body, length)[0]:
-        raise DataError(f"{where}: expected the data to match their checksum, found damaged data; {way_out}.")
+        raise DataError(f"{where}: expected the data to match their checksum, found damaged data; {_WAY_OUT}.")
     return payload
 
 

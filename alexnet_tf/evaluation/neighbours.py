@@ -116,6 +116,7 @@ def search(
     shown: np.ndarray,
     num_candidates: int,
     batch_size: int,
+    advance: Callable[[int], None],
 ) -> Neighbourhood:
     """Search training images for the neighbours of test images, reading and looking at each candidate once.
 
@@ -126,6 +127,7 @@ def search(
         shown: Positions in `split` of the images for the figure.
         num_candidates: How many of `pool` are searched, evenly spread; at least 1.
         batch_size: Candidates that are in memory at once, beside up to 200 queries as float32 pixels.
+        advance: Called with the number of candidates after each batch.
     """
     forward = hidden_activations(classifier)
     queries = evenly_spaced(split.num_examples, NUM_COUNTED)
@@ -146,6 +148,7 @@ def search(
         figure.add(positions, hidden)
         nearest["last_hidden"].add(positions, hidden)
         nearest["pixels"].add(positions, _pixels(images))
+        advance(len(positions))
     labels, pool_labels = np.asarray(split.labels)[queries], np.asarray(pool.labels)
     shares = {f"same_class_{name}": same_class_share(found, labels, pool_labels) for name, found in nearest.items()}
     return Neighbourhood(pool, figure, shares | {"num_queries": len(queries), "num_candidates": len(candidates)})

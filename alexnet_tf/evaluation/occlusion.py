@@ -45,7 +45,7 @@ def occlusion(classifier: Classifier, images: np.ndarray) -> Occlusion:
     views = classifier.views.center(tf.constant(images)).numpy()
     hidden = _hidden(classifier.crop_size)
     kept = np.concatenate([np.zeros_like(hidden[:1]), hidden]) == 0  # first the whole crop
-    forward = tf.function(lambda crops: classifier.model(crops, training=False), autograph=False)
+    forward = classifier.compiled()
     found = [softmax(forward(tf.constant(view * kept[..., None])).numpy()) for view in views]
     classes = np.array([probabilities[0].argmax() for probabilities in found])
     named = np.stack([probabilities[:, k] for probabilities, k in zip(found, classes, strict=True)])

@@ -47,7 +47,7 @@ def write(
     }
     metrics |= others
     write_json(folder / "metrics.json", metrics)
-    write_correctness(folder / "correct.npz", correctness(predictions, keys))
+    write_correctness(folder / "correct.npz", correctness(predictions, keys, split.source_digest))
     _write_csv(folder / "per_class.csv", per_class(predictions, labels, class_names))
     counts = confusion(predictions["ten_crop"], labels, num_classes=len(class_names))
     pairs = [[class_names[row], class_names[column], counts[row, column]] for row, column in np.argwhere(counts)]

@@ -40,8 +40,7 @@ def answers(classifier: "Classifier", images: Images) -> Iterator[tuple[np.ndarr
         (B, crop, crop, 3) float32, 0..255, and (B, K) float32.
     """
     chosen = evenly_spaced(images.num_examples, MAX_IMAGES)
-    # One function as in the evaluation: layer by layer, TensorFlow would trace each layer's own and warn of so many.
-    network = tf.function(lambda inputs: classifier.model(inputs, training=False), autograph=False)
+    network = classifier.compiled()
     for first in range(0, len(chosen), BATCH):
         with tf.device("CPU:0"):
             crops = classifier.views.center_crop(images.read(chosen[first : first + BATCH]))

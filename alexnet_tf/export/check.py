@@ -39,8 +39,7 @@ def compare_in_fresh_process(
         AlexNetError: The fresh process failed, or a logit, a class name or a recorded probability differs.
     """
     answers = ask(saved_model, images)
-    # One function as in the evaluation: layer by layer, TensorFlow would trace each layer's own and warn of so many.
-    network = tf.function(lambda inputs: classifier.model(inputs, training=False), autograph=False)
+    network = classifier.compiled()
     with tf.device("CPU:0"):
         views = classifier.views.ten(images)
         center = network(classifier.views.center(images)).numpy()

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from alexnet_tf.metrics.correctness import Correctness
+from alexnet_tf.metrics.correctness import Correctness, named_images, same_images
 from alexnet_tf.metrics.significance import paired_difference, wilson_interval
 
 ERROR, BITS = "ten_crop.top1_error", "ten_crop_top1"
@@ -74,11 +74,8 @@ def judge(
     reason = ""
     if champion is None:
         reason = "there is no champion yet"
-    elif champion.keys_sha256 != found.keys_sha256:
-        reason = (
-            f"the champion was tested on different images ({champion.num_examples} with keys"
-            f" {champion.keys_sha256[:12]}, here {found.num_examples} with keys {found.keys_sha256[:12]})"
-        )
+    elif not same_images(champion, found):
+        reason = f"the champion was tested on different images ({named_images(champion)}, here {named_images(found)})"
     if champion is None or reason:
         return [absolute, Rule("champion_margin", metric, None, None, None, champion_margin, "skipped", reason)]
     pair = paired_difference(

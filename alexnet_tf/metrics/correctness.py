@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -21,30 +22,67 @@ class Correctness:
         num_examples: N images.
         keys_sha256: Names the set of images: sha256 of their sorted keys, one a line.
         right: `center_top1` and so on -> (N,) bool in the order of the sorted keys.
+        source_digest: Names their contents; None of a file from before it was noted.
     """
 
     num_examples: int
     keys_sha256: str
     right: Mapping[str, np.ndarray]
+    source_digest: str | None = None
 
 
-def correctness(predictions: Mapping[str, Predictions], keys: Sequence[str]) -> Correctness:
+class ImageSet(Protocol):
+    """What names a set of images, as of a `Correctness`."""
+
+    @property
+    def num_examples(self) -> int:
+        """How many."""
+        ...
+
+    @property
+    def keys_sha256(self) -> str | None:
+        """Names their sorted keys."""
+        ...
+
+    @property
+    def source_digest(self) -> str | None:
+        """Names their contents."""
+        ...
+
+
+def same_images(one: ImageSet, other: ImageSet) -> bool:
+    """Whether two evaluations are of the same images: as many, of the same keys and contents, where both are known."""
+    known = ((one.keys_sha256, other.keys_sha256), (one.source_digest, other.source_digest))
+    return one.num_examples == other.num_examples and all(None in pair or pair[0] == pair[1] for pair in known)
+
+
+def named_images(images: ImageSet) -> str:
+    """Return what tells one set of images from another, for a message."""
+    named = {"keys": images.keys_sha256, "contents": images.source_digest}
+    words = [f"{what} {digest[:12]}" for what, digest in named.items() if digest]
+    return f"{images.num_examples}{' with ' * bool(words)}{', '.join(words)}"
+
+
+def correctness(predictions: Mapping[str, Predictions], keys: Sequence[str], source_digest: str) -> Correctness:
     """Put together what is right; an image counts if it is right however ties are broken.
 
     Args:
         predictions: `center` and `ten_crop` -> of N images.
         keys: Their N keys, in the same order.
+        source_digest: Names their contents.
     """
     order = sorted(range(len(keys)), key=keys.__getitem__)
     text = "\n".join(keys[index] for index in order)
     right = {f"{view}_top{k}": each.correct(k)[order] for view, each in predictions.items() for k in each.scores}
-    return Correctness(len(keys), hashlib.sha256(text.encode()).hexdigest(), right)
+    return Correctness(len(keys), hashlib.sha256(text.encode()).hexdigest(), right, source_digest)
 
 
 def write_correctness(path: Path, found: Correctness) -> None:
-    """Write `num`, `keys_sha256` and the bits, packed by `numpy.packbits`, as a .npz file."""
+    """Write `num`, what names the images, and the bits, packed by `numpy.packbits`, as a .npz file."""
     packed = {name: np.packbits(bits) for name, bits in found.right.items()}
     named = {"num": np.array(found.num_examples, np.int64), "keys_sha256": np.array(found.keys_sha256)}
+    if found.source_digest is not None:
+        named["source_digest"] = np.array(found.source_digest)
     write_npz(path, named | packed)
 
 
@@ -62,11 +100,12 @@ def read_correctness(path: Path, *, way_out: str) -> Correctness:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             num = int(arrays["num"])
             keys_sha256 = str(arrays["keys_sha256"])
+            source_digest = str(arrays["source_digest"]) if "source_digest" in arrays else None
             right = {
                 name: np.unpackbits(arrays[name], count=num).astype(bool)
                 for name in arrays.files
-                if name not in ("num", "keys_sha256")
+                if name not in ("num", "keys_sha256", "source_digest")
             }
     except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise DataError(f"{path} is missing or broken ({error}): {way_out}.") from error
-    return Correctness(num, keys_sha256, right)
+    return Correctness(num, keys_sha256, right, source_digest)

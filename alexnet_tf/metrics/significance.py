@@ -86,13 +86,16 @@ def paired_difference(
         baseline: (N,) bool, whether the baseline gets image n right.
         model: (N,) bool, the same images in the same order.
         confidence: Of the percentile interval, in (0, 1).
-        num_samples: Bootstrap samples, each of N images drawn with replacement.
+        num_samples: Bootstrap samples, each of N images.
 
     Returns:
         The difference with its interval and test.
 
     Raises:
         DataError: The two cover different numbers of images, or none.
+
+    References:
+        Agresti and Min, "Simple improved confidence intervals for comparing matched proportions", 2005.
     """
     num_examples = len(baseline)
     if num_examples == 0 or len(model) != num_examples:
@@ -101,16 +104,18 @@ def paired_difference(
         )
     only_baseline = int(np.count_nonzero(baseline & ~model))
     only_model = int(np.count_nonzero(model & ~baseline))
-    # An image contributes +1, -1 or 0 to the difference, so N draws are one multinomial draw.
+    # An image contributes +1, -1 or 0 to the difference, so N draws are one multinomial draw. Half an image more in
+    # each cell of the table of two by two keeps the interval of few images that differ, or none, from having no width.
     both = num_examples - only_baseline - only_model
-    shares = np.array([only_baseline, only_model, both], np.float64) / num_examples
+    shares = np.array([only_baseline + 0.5, only_model + 0.5, both + 1.0]) / (num_examples + 2)
     draws = np.random.default_rng(_BOOTSTRAP_SEED).multinomial(num_examples, shares, size=num_samples)
     differences = (draws[:, 0] - draws[:, 1]) / num_examples
     low, high = np.quantile(differences, [(1 - confidence) / 2, (1 + confidence) / 2])
+    difference = (only_baseline - only_model) / num_examples
     return PairedDifference(
-        difference=(only_baseline - only_model) / num_examples,
-        low=float(low),
-        high=float(high),
+        difference=difference,
+        low=min(float(low), difference),
+        high=max(float(high), difference),
         only_baseline_correct=only_baseline,
         only_model_correct=only_model,
         p_value=mcnemar_p_value(only_baseline, only_model),

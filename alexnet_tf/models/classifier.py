@@ -1,12 +1,13 @@
 """A trained network with all that it takes to use it: input, classes, weights. The folder `models/<variant>`."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import tensorflow as tf
 from pydantic import TypeAdapter, ValidationError
 
 from alexnet_tf.data.npy_file import save_npy
@@ -54,6 +55,13 @@ class Classifier:
     def crop_size(self) -> int:
         """Side of the model's input in pixels."""
         return self.views.crop_size
+
+    def compiled(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        """Return the network as one function of its input, as in the evaluation.
+
+        Called layer by layer, TensorFlow would trace each layer's own function and warn of so many.
+        """
+        return tf.function(lambda inputs: self.model(inputs, training=False), autograph=False)
 
     def require_trained_on(self, records: "RecordDataset") -> None:
         """Compare the classes and the sizes of records with those that the model was trained on.

@@ -75,13 +75,13 @@ class TrainingLoop:
         checkpoint_interval_seconds: float,
         advance: Callable[..., None],
         on_epoch: Callable[[Epoch, float | None], None],
-        stop: Stop | None = None,
+        stop: Stop,
     ):
         self._training, self._validation = training, validation
         self._checkpoint = None if folder is None else Checkpoint(folder, arithmetic(training.precision))
         self._interval = checkpoint_interval_seconds
         self._advance, self._on_epoch = advance, on_epoch
-        self._stop = stop or Stop()
+        self._stop = stop
         self._state = State(training.total_steps, training.batches.steps_per_epoch)
         self._best: dict[str, np.ndarray] = {}
         self._checkpoint_seconds = 0.0

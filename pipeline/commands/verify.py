@@ -44,7 +44,8 @@ not reproduced                 numbers differ by more, there are none, or the cl
 
 A stage that has no numbers, such as export, may also have "different bytes"; the other stages then decide.
 
-Errors are fractions, so a tolerance of 0.05 is five percentage points.
+Errors are fractions, so a tolerance of 0.05 is five percentage points. Which epoch was best, and p-values, may
+differ by any amount: they jump where errors move by their rounding.
 
 The exit code is 1 for `not reproduced`, else 0.
 

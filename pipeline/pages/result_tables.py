@@ -164,21 +164,19 @@ def figures_table(groups: Sequence[Sequence[Result]]) -> str:
 
 def _share(group: Sequence[Result], name: str) -> str:
     values = [each.metrics[name] for each in group if name in each.metrics]
-    return shown_error(values, digits=1) if values else ""
+    return shown_error(values, digits=1) if len(values) == len(group) else ""
 
 
 def _error(group: Sequence[Result], name: str) -> str:
     values = [each.metrics[name] for each in group if name in each.metrics]
-    if len(values) > 1:
-        return shown_error(values)
-    if not values:
-        return ""
-    return error_with_interval(group[0].metrics, name, digits=2)
+    if len(values) < len(group):
+        return ""  # a mean of some would stand beside the seeds of all
+    return shown_error(values) if len(values) > 1 else error_with_interval(group[0].metrics, name, digits=2)
 
 
 def _cost(group: Sequence[Result], name: str, shown: Callable[[float], str]) -> str:
     values = [each.metrics[name] for each in group if name in each.metrics]
-    return shown(statistics.median(values)) if values else ""
+    return shown(statistics.median(values)) if len(values) == len(group) else ""
 
 
 CERTIFICATES = "verified"

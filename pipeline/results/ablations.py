@@ -173,9 +173,13 @@ def _difference(pairs: Sequence[Pair], measure: Measure) -> Difference:
     if measure != "test":
         return over_seeds(np.array([_error(one, measure) - _error(other, measure) for one, other in pairs]))
     right = [(one.right(), other.right()) for one, other in pairs]
-    if len({(each.correct or {})["keys_sha256"] for pair in pairs for each in pair}) > 1:
+    if any(len(_named(pairs, name)) > 1 for name in ("keys_sha256", "source_digest")):
         raise DataError(f"{pairs[0][0].path} and others are of different test images; keep runs of one data set")
     return over_seeds_and_images(np.array([1.0 * other - 1.0 * one for one, other in right]))
+
+
+def _named(pairs: Sequence[Pair], name: str) -> set[str]:
+    return {named for pair in pairs for each in pair if (named := (each.correct or {}).get(name))}
 
 
 def _error(result: Result, measure: Measure) -> float:

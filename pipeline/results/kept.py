@@ -34,6 +34,7 @@ HELD_OUT_ERROR = "validation/top1_error"
 """In the history: of centre crops of the held-out images, after an epoch."""
 _RIGHT = "ten_crop_top1"
 _LATER = {
+    "download.sample.seed": "2012",
     "export.onnx": "false",
     "export.tflite": "none",
     "network.left_out": "none",
@@ -60,8 +61,8 @@ class Result:
         changes: What params.yaml had other than the experiment, of this variant: dotted key -> value.
         row: Its row as an event of the spool has it: params, tags (commit, versions, machine) and the stages with
             their metrics, costs and DVC hashes, of training also the history of the epochs.
-        correct: Which test images ten crops get right: `num`, `keys_sha256` and `ten_crop_top1` as in the stage's
-            correct.npz, the bits in base64; older results do not tell.
+        correct: Which test images ten crops get right: `num`, `keys_sha256`, `source_digest` and `ten_crop_top1`
+            as in the stage's correct.npz, the bits in base64; older results do not tell all.
     """
 
     experiment: str
@@ -221,7 +222,8 @@ def collect(workspace: Workspace, config: Config) -> list[Result]:
 def _correct(report: Path) -> dict[str, Any]:
     found = read_correctness(report / "correct.npz", way_out="`dvc checkout` brings it back")
     bits = base64.b64encode(np.packbits(found.right[_RIGHT]).tobytes()).decode()
-    return {"num": found.num_examples, "keys_sha256": found.keys_sha256, _RIGHT: bits}
+    images = {"num": found.num_examples, "keys_sha256": found.keys_sha256, "source_digest": found.source_digest}
+    return images | {_RIGHT: bits}
 
 
 def keep(workspace: Workspace, config: Config, results: list[Result]) -> list[str]:

@@ -21,7 +21,7 @@ class Difference:
 
     Attributes:
         by_seed: The differences of the same seeds.
-        low: Low end of the interval of their mean; None with one seed, which says nothing of another.
+        low: Low end of the interval of their mean; None with one seed or one image, which says nothing of another.
         high: High end.
     """
 
@@ -73,7 +73,7 @@ def over_seeds_and_images(differences: np.ndarray) -> Difference:
     """
     seeds, images = differences.shape
     by_seed, by_image = differences.mean(axis=1), differences.mean(axis=0)
-    if seeds < 2:
+    if seeds < 2 or images < 2:
         return _without_interval(by_seed)
     rest = differences - by_seed[:, None] - by_image + differences.mean()
     free = np.array([seeds - 1, images - 1, (seeds - 1) * (images - 1)])

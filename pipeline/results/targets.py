@@ -135,9 +135,16 @@ def _fastest(group: Sequence[Result], target: Target, groups: Sequence[Sequence[
     return min(same, key=lambda each: each[0], default=(0.0, []))[1]
 
 
+# What the time of an epoch does not depend on. The precision is named beside it.
+_NOT_WORK = (
+    *("seed", "validate.", "preprocess.max_", "evaluation.", "gate.", "export.", "compare.", "training.epochs"),
+    *("training.schedule.", "training.optimizer.learning_rate", "training.label_smoothing", "training.keep"),
+    "training.precision",
+)
+
+
 def _epoch_work(group: Sequence[Result]) -> dict[str, str]:
-    parts = ("download.", "input.", "network.", "training.augmentation.", "training.global_batch_size")
-    return {name: value for each in group[:1] for name, value in each.params.items() if name.startswith(parts)}
+    return {name: value for each in group[:1] for name, value in each.params.items() if not name.startswith(_NOT_WORK)}
 
 
 def _measured(target: Target, groups: Sequence[Sequence[Result]]) -> list[tuple[float, Sequence[Result]]]:

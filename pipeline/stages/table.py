@@ -98,7 +98,7 @@ STAGES: dict[str, Stage] = {
             foreach="",
             inputs={},
             outputs={"dataset": "data/dataset"},
-            params={"seed": "seed"} | _section("download", "source", "validation_share", "subset", "sample"),
+            params=_section("download", "source", "validation_share", "subset", "sample"),
         ),
         Stage(
             name="validate",
@@ -123,8 +123,7 @@ STAGES: dict[str, Stage] = {
             foreach="images",
             inputs={"dataset": "data/dataset", "verdict": "data/verdict.json"},
             outputs={"records": RECORDS},
-            params={"seed": "seed"}
-            | _section("images.{images}", "size", "stored_size")
+            params=_section("images.{images}", "size", "stored_size")
             | _section("validate", "max_corrupt_share")
             | _section("preprocess", "max_pixels", "images_per_shard", "encoding", "jpeg_quality"),
         ),

@@ -12,6 +12,8 @@ from pipeline.stages.lock import dvc_md5
 _METRICS = "metrics.json"
 Metrics = Literal["same", "within tolerance", "differs", "not found"]
 Verdict = Literal["reproduced", "same results, different bytes", "within tolerance", "not reproduced"]
+# Which epoch was best, and how likely chance is, follow from the errors, and jump where these move by their rounding.
+_FOLLOWING = ("epoch", "step", "p_value")
 # The worst decides; a run whose claimed numbers are not known is not called reproduced.
 _VERDICTS: dict[Metrics, Verdict] = {
     "differs": "not reproduced",
@@ -138,7 +140,10 @@ def compared(
     nothing = float("nan")
     pairs = {name: (old.get(name, nothing), new.get(name, nothing)) for name in {**old, **new}}
     differing = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
-    near = all(abs(after - first) <= tolerance * max(1.0, abs(first)) for first, after in differing.values())
+    near = all(
+        abs(after - first) <= tolerance * max(1.0, abs(first)) or (name.endswith(_FOLLOWING) and after == after)
+        for name, (first, after) in differing.items()
+    )
     ordered = dict(sorted(differing.items(), key=lambda each: -_distance(*each[1])))
     found: Metrics = "same" if not differing else "within tolerance" if near else "differs"
     return Comparison(stage, path, claimed, reproduced, found, ordered)

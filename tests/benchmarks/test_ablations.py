@@ -156,6 +156,23 @@ def test_a_seed_of_another_machine_is_refused_before_anything_is_run(ladder):
     assert "or other seeds here: --seed NUMBER" in ladder.call().output
 
 
+def test_a_seed_of_other_code_is_refused_before_anything_is_run(ladder, monkeypatch):
+    from benchmarks import ablations
+
+    assert ladder.call("--seed", "2012", "--only", "without_lrn").exit_code == 0
+    ladder.commands.clear()
+    asked = []
+    monkeypatch.setattr(ablations, "git", lambda root, *words: asked.append(words) or "alexnet_tf/models/lrn.py")
+    done = ladder.call("--seed", "3")
+    words = " ".join(done.output.split())
+    assert done.exit_code == 1
+    assert "since which alexnet_tf/models/lrn.py changed, so other runs of seed 1 cannot be compared with it" in words
+    assert words.endswith("run them in a clone at that commit, or other seeds here: --seed NUMBER")
+    assert asked[0][:3] == ("diff", "--name-only", "0123456789ab")
+    assert ladder.commands == []
+    assert ladder.call("--only", "without_lrn").exit_code == 0  # all are kept
+
+
 def test_results_that_do_not_belong_together_are_one_sentence(ladder):
     assert ladder.call().exit_code == 0
     first = next(iter(sorted((ladder.root / "results").rglob("*.json"))))

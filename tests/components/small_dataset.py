@@ -15,9 +15,9 @@ CLASS_NAMES = ["tench", "church", "golf ball"]
 
 def download_params(source: str, **changes) -> download.Params:
     """All of a source, a tenth held out, unless `changes` say otherwise."""
-    values = {"seed": 1, "source": source, "validation_share": 0.1}
+    values = {"source": source, "validation_share": 0.1}
     values["subset"] = {"classes": None, "images_per_class": None}
-    values["sample"] = {f"{split}_images_per_class": 1 for split in ("train", "validation", "test")}
+    values["sample"] = {"seed": 1} | {f"{split}_images_per_class": 1 for split in ("train", "validation", "test")}
     return download.Params.model_validate(values | changes)
 
 
@@ -31,7 +31,7 @@ def validate_params(**changes) -> validate.Params:
 
 def preprocess_params(size: int, **changes) -> preprocess.Params:
     """Raw records of `size` pixels, stored at that size, unless `changes` say otherwise."""
-    values = {"seed": 1, "size": size, "stored_size": size, "max_corrupt_share": 0.0, "max_pixels": 50_000_000}
+    values = {"size": size, "stored_size": size, "max_corrupt_share": 0.0, "max_pixels": 50_000_000}
     values |= {"images_per_shard": 100, "encoding": "raw", "jpeg_quality": 95}
     return preprocess.Params(**(values | changes))
 
@@ -59,7 +59,7 @@ def write_dataset(folder: Path, splits: dict[str, list[bytes]], *, num_shards: i
         for shard in range(num_shards):
             path = dataset / f"test-{split}.tfrecord-{shard:05d}-of-{num_shards:05d}"
             with ShardWriter(path) as writer:
-                for n in range(shard, len(images), num_shards):
+                for n in range(len(images) * shard // num_shards, len(images) * (shard + 1) // num_shards):
                     key = f"{split}/{CLASS_NAMES[n % 3]}/{n:04d}.jpeg"
                     writer.write(encode_example({"image": images[n], "label": n % 3, "key": key}))
             shards.append(vars(writer.info))

@@ -20,11 +20,11 @@ from tests.components.sources.placed import write_image
 # tensorflow-datasets 4.9.10 asks protobuf for a field's deprecated label when it reads dataset_info.json.
 pytestmark = pytest.mark.filterwarnings(r"ignore:label\(\) is deprecated:DeprecationWarning")
 
-SAMPLE = {"train_images_per_class": 3, "validation_images_per_class": 1, "test_images_per_class": 2}
+SAMPLE = {"seed": 2012, "train_images_per_class": 3, "validation_images_per_class": 1, "test_images_per_class": 2}
 
 
 def run(out: Path, source="sample", folder=None, **changes) -> dict:
-    params = download_params(source, **({"seed": 2012, "validation_share": 0.25, "sample": SAMPLE} | changes))
+    params = download_params(source, **({"validation_share": 0.25, "sample": SAMPLE} | changes))
     download.run(download.Inputs(), download.Outputs(out), params, Runtime(source_folder=folder))
     return json.loads((out / "manifest.json").read_text())
 

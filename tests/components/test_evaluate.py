@@ -25,7 +25,7 @@ class Split:
 
     num_examples = NUM
     class_names = CLASSES
-    folder, size, stored_size = "records", 80, 16
+    folder, size, stored_size, source_digest = "records", 80, 16, "ab"
     labels = np.arange(NUM, dtype=np.int32) % 6
     widths = np.full(NUM, 500)
     heights = 300 + 40 * np.arange(NUM)

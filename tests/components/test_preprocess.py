@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,12 +19,13 @@ from alexnet_tf.data.tfrecord import decode_example, read_shard
 from alexnet_tf.errors import DataError
 from components import preprocess
 from components.interfaces import BeamRuntime, Runtime, SilentTracker
-from components.preprocess import Inputs, Outputs, Params
+from components.preprocess import Inputs, Outputs, Params, pieces
+from components.preprocess_shards import source_digest
 from tests.components.small_dataset import CLASS_NAMES, contents, jpeg, write_dataset
 
 IMAGES = {"train": [jpeg(n, width=30 + n % 7, orientation=n % 9) for n in range(23)]}
 IMAGES["test"] = [jpeg(n) for n in range(50, 54)]
-SETTINGS = {"seed": 3, "size": 16, "stored_size": 16, "max_corrupt_share": 0.02, "max_pixels": 10_000}
+SETTINGS = {"size": 16, "stored_size": 16, "max_corrupt_share": 0.02, "max_pixels": 10_000}
 SETTINGS |= {"encoding": "raw", "jpeg_quality": 95}
 
 
@@ -100,6 +102,29 @@ def test_the_sharding_of_the_data_set_does_not_matter(tmp_path, records):
     assert contents(tmp_path / "records") == contents(records)
 
 
+def test_the_raw_images_have_a_name_which_their_contents_change_and_their_order_and_size_do_not(tmp_path, records):
+    named = source_digests(records)
+    assert named["train"] != named["test"]
+    run(write_dataset(tmp_path / "shards", IMAGES, num_shards=3), tmp_path / "a", size=8, stored_size=8)
+    assert source_digests(tmp_path / "a") == named
+    other = IMAGES | {"test": [*IMAGES["test"][:-1], jpeg(999)]}  # of the same key and label
+    run(write_dataset(tmp_path / "other", other), tmp_path / "b")
+    assert (tmp_path / "b" / "test.keys.txt").read_text() == (records / "test.keys.txt").read_text()
+    changed = source_digests(tmp_path / "b")
+    assert {split for split in named if changed[split] != named[split]} == {"test"}
+
+
+def test_a_digest_is_the_sum_of_its_parts():
+    whole = source_digest(["ff", "01", "f" * 64])
+    assert whole == "0" * 61 + "0ff"
+    assert source_digest([source_digest(["f" * 64, "ff"]), "01"]) == whole
+
+
+def source_digests(records):
+    manifest = json.loads((records / "manifest.json").read_text())
+    return {split: content["source_digest"] for split, content in manifest["splits"].items()}
+
+
 def test_every_image_is_there_once_with_its_label_key_and_size(records):
     split = RecordDataset.open(records, "train")
     keys = split.keys()
@@ -119,15 +144,25 @@ def test_images_are_taken_as_stored_whatever_their_exif_orientation(records):
         np.testing.assert_array_equal(image, to_square(without_exif, 16))
 
 
-def test_the_order_is_that_of_the_salted_hash(records):
+def test_the_order_is_that_of_the_data_set(records):
     keys = RecordDataset.open(records, "train").keys()
-    assert keys == sorted(keys, key=lambda key: hashlib.sha256(f"3/{key}".encode()).digest())
+    assert keys == [f"train/{CLASS_NAMES[n % 3]}/{n:04d}.jpeg" for n in range(23)]
 
 
-def test_another_seed_gives_another_order(tmp_path, inputs, records):
-    run(inputs, tmp_path / "records", seed=4)
-    keys = RecordDataset.open(tmp_path / "records", "train").keys()
-    assert keys != RecordDataset.open(records, "train").keys()
+def test_pieces_of_shards_by_hand():
+    shards = [{"file": name, "num_examples": count} for name, count in (("a", 3), ("b", 0), ("c", 4), ("d", 1))]
+
+    def found(start, stop):
+        return [
+            (Path(piece.path).name, piece.start, piece.stop, piece.count)
+            for piece in pieces(Path(), shards, start, stop)
+        ]
+
+    assert found(0, 8) == [("a", 0, 3, 3), ("c", 0, 4, 4), ("d", 0, 1, 1)]
+    assert found(1, 3) == [("a", 1, 3, 3)]
+    assert found(2, 5) == [("a", 2, 3, 3), ("c", 0, 2, 4)]
+    assert found(7, 8) == [("d", 0, 1, 1)]
+    assert found(3, 3) == []
 
 
 def test_shards_are_even_and_described_by_the_manifest(records):
@@ -236,6 +271,12 @@ def test_a_shard_with_fewer_images_than_the_manifest_says_is_found(tmp_path):
     os.replace(fewer["dataset"] / name, inputs["dataset"] / name)
     with pytest.raises(DataError, match="expected 4 images, found 3"):
         run(inputs, tmp_path / "records")
+    with pytest.raises(DataError, match="expected 4 images, found fewer"):
+        run(inputs, tmp_path / "again", images_per_shard=1)
+    more = write_dataset(tmp_path / "more", {"train": IMAGES["train"][:5]}, num_shards=1)
+    os.replace(more["dataset"] / name, inputs["dataset"] / name)
+    with pytest.raises(DataError, match="expected 4 images, found more"):
+        run(inputs, tmp_path / "third")
 
 
 def test_two_images_of_one_key_are_found(tmp_path):
@@ -243,6 +284,7 @@ def test_two_images_of_one_key_are_found(tmp_path):
     manifest = json.loads((inputs["dataset"] / "manifest.json").read_text())
     train = manifest["splits"]["train"]
     train["shards"] *= 2
+    train["num_examples"] *= 2
     (inputs["dataset"] / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(DataError, match="two images of the split train have one key"):
         run(inputs, tmp_path / "records")

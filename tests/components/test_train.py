@@ -55,6 +55,7 @@ def write_records(folder, *, train=24, validation=9):
             "num_examples": count,
             "shards": [vars(writer.info)],
             "index_sha256": digest,
+            "source_digest": "",
         }
     (records / "manifest.json").write_text(json.dumps(manifest))
     save_statistics(statistics, Moments.of(images(train, SIZE), SIZE, 1))

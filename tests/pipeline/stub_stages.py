@@ -66,7 +66,6 @@ class Gate(StageParams):
 
 
 class Download(StageParams):
-    seed: int
     source: str
     validation_share: Annotated[float, Field(gt=0, lt=1)]
     subset: Subset
@@ -86,7 +85,6 @@ class Validate(StageParams):
 
 
 class Preprocess(StageParams):
-    seed: int
     size: Annotated[int, Field(ge=1)]
     stored_size: Annotated[int, Field(ge=1)]
     max_corrupt_share: float

@@ -7,7 +7,7 @@ from alexnet_tf.comparison.tables import error_rows
 from alexnet_tf.errors import DataError
 
 
-def evaluation(correct, *, keys="k", classes=("ash", "elm"), top5=True):
+def evaluation(correct, *, keys="k", source=None, classes=("ash", "elm"), top5=True):
     correct = np.array(correct, bool)
     view = {"top1_error": 1 - correct.mean(), "mean_loss": 1.0} | ({"top5_error": 0.0} if top5 else {})
     bits = {f"{name}_top1": correct for name in ("center", "ten_crop")}
@@ -18,6 +18,7 @@ def evaluation(correct, *, keys="k", classes=("ash", "elm"), top5=True):
         metrics={"center": view, "ten_crop": view},
         correct=bits,
         per_class={name: (len(correct) // 2, 0.5) for name in classes},
+        source_digest=source,
     )
 
 
@@ -77,5 +78,7 @@ def test_few_classes_have_no_top_5_error_anywhere():
 def test_other_images_or_other_classes_are_refused():
     with pytest.raises(DataError, match="a and b were tested on different images"):
         compared({"a": evaluation([1, 0]), "b": evaluation([1, 0], keys="other")})
+    with pytest.raises(DataError, match=r"a and b were tested on different images .*contents one.*contents two"):
+        compared({"a": evaluation([1, 0], source="one"), "b": evaluation([1, 0], source="two")})
     with pytest.raises(DataError, match="a and b name different classes"):
         compared({"a": evaluation([1, 0]), "b": evaluation([1, 0], classes=("elm", "ash"))})

@@ -11,8 +11,7 @@ from alexnet_tf.data.colour_statistics import save_statistics
 from alexnet_tf.data.moments import Moments
 from alexnet_tf.data.npy_file import save_npy
 from alexnet_tf.data.record_dataset import INDEX
-from components.preprocess_shards import IndexTask, index_shard, join_parts
-from tests.components.small_dataset import write_dataset
+from components.preprocess_shards import join_parts
 
 TOO_LARGE = re.escape(f"[Errno {errno.EFBIG}]")
 
@@ -41,16 +40,13 @@ def test_the_reason_is_the_operating_systems(tmp_path, small_files):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("writing", ["places", "index", "statistics"])
+@pytest.mark.parametrize("writing", ["index", "statistics"])
 def test_every_stage_that_writes_arrays_says_the_reason(tmp_path, writing, request):
-    write_dataset(tmp_path, {"train": [b"image"] * 200}, num_shards=1)
-    [shard] = (tmp_path / "dataset").glob("*train*")
     (tmp_path / "part.keys.txt").touch()
     np.save(tmp_path / "part.index.npy", np.zeros(200, INDEX))
     (tmp_path / "statistics").mkdir()
     moments = Moments.of(iter(np.ones((1, 32, 32, 3), np.uint8)), 32, 1)
     write = {
-        "places": lambda: index_shard(IndexTask(str(shard), 0, 1, str(tmp_path / "a.npy"))),
         "index": lambda: join_parts(tmp_path, "train", [str(tmp_path / "part")]),
         "statistics": lambda: save_statistics(tmp_path / "statistics", moments),
     }[writing]

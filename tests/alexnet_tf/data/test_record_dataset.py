@@ -49,7 +49,7 @@ def write_folder(tmp_path, images, encoding):
     np.save(tmp_path / "train.index.npy", np.array(rows, INDEX))
     (tmp_path / "train.keys.txt").write_text("".join(f"{key}\n" for key in keys))
     digest = hashlib.sha256((tmp_path / "train.index.npy").read_bytes()).hexdigest()
-    split = {"num_examples": len(rows), "shards": shards, "index_sha256": digest}
+    split = {"num_examples": len(rows), "shards": shards, "index_sha256": digest, "source_digest": "ab"}
     manifest = {"size": 12, "stored_size": SIZE, "encoding": encoding, "class_names": ["a", "b", "c"]}
     manifest["splits"] = {"train": split}
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))

@@ -82,7 +82,9 @@ def test_a_search_tells_features_from_pixels(monkeypatch):
 
     monkeypatch.setattr(neighbours, "hidden_activations", lambda classifier: lambda images: images[:, 0, 0, :1] / 255.0)
     pool, split = Split(150, seed=1), Split(400, seed=2)
-    found = search(None, split, pool, shown=np.array([3, 5]), num_candidates=100, batch_size=30)
+    done = []
+    found = search(None, split, pool, shown=np.array([3, 5]), num_candidates=100, batch_size=30, advance=done.append)
+    assert done == [30, 30, 30, 10]
     assert found.metrics["same_class_last_hidden"] == 1
     assert 0.4 < found.metrics["same_class_pixels"] < 0.7
     assert (found.metrics["num_queries"], found.metrics["num_candidates"]) == (200, 100)

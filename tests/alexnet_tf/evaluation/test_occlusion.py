@@ -17,7 +17,7 @@ class Tensor(np.ndarray):
 def bright_corner():
     """A network of two classes that looks at the top left quarter alone: the brighter, the more of class 1."""
 
-    def model(views, training):
+    def network(views):
         import tensorflow as tf
 
         corner = tf.reduce_mean(views[:, :8, :8], axis=(1, 2, 3))
@@ -27,7 +27,7 @@ def bright_corner():
         return (np.float32(images) - views.mean).view(Tensor) / 2
 
     views = SimpleNamespace(spec=SimpleNamespace(divide_by=2.0), mean=np.float32([10, 20, 30]), center=center)
-    return SimpleNamespace(model=model, views=views, crop_size=32)
+    return SimpleNamespace(compiled=lambda: network, views=views, crop_size=32)
 
 
 @pytest.fixture

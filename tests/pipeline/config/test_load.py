@@ -36,7 +36,7 @@ def test_the_profile_can_be_overridden(stubs, tmp_path):
 def test_an_override_is_read_as_yaml(stubs, tmp_path):
     config = load_with(tmp_path, "variants.faithful.training.learning_rate=5e-4", "seed=0o17")
     assert config.params["train@faithful"].training.learning_rate == 0.0005
-    assert config.params["download"].seed == 15
+    assert config.params["train@faithful"].seed == 15
 
 
 @pytest.mark.parametrize(

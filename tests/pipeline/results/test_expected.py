@@ -175,6 +175,14 @@ def test_what_a_kept_run_lacks_is_as_it_was_in_force_before_and_otherwise_unequa
     assert run.outcome().errors[0].others == ([0.51] if quality == 95 else [])
 
 
+def test_a_kept_run_on_other_images_does_not_widen_the_range(run):
+    before = run.outcome().errors[0].high
+    run.kept("faithful", 0.9, outs={"dvc.out.data/dataset": "of another seed"})
+    assert run.outcome().errors[0].high == before
+    run.kept("faithful", 0.9, seed=2)
+    assert run.outcome().errors[0].high > before
+
+
 def test_the_kept_result_of_the_committed_run_names_its_processor_and_counts_once(run):
     lock = json.loads((run.root / "dvc.lock").read_text())
     (out,) = lock["stages"]["evaluate@faithful"]["outs"]

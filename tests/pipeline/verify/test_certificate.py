@@ -129,6 +129,19 @@ def test_uncommitted_changes_are_told_even_where_nobody_knows(left_out, told):
     assert line.startswith(f"commit:   {told}")
 
 
+@pytest.mark.parametrize("name", ["kept_epoch", "best/epoch", "best/step", "gain/p_value"])
+def test_what_follows_from_the_errors_does_not_decide_but_must_be_there(tmp_path, name):
+    def found(metrics):
+        (tmp_path / "metrics.json").write_text(json.dumps(metrics))
+        claimed = {"error": 0.25, name: 9.0}
+        return compared("train@relu", tmp_path, "metrics.json", "0123", before=lambda: claimed, tolerance=0.05)
+
+    assert found({"error": 0.26, name: 11.0}).metrics == "within tolerance"
+    assert found({"error": 0.26, name: 11.0}).numbers == {name: (9.0, 11.0), "error": (0.25, 0.26)}
+    assert found({"error": 0.25}).metrics == "differs"
+    assert found({"error": 0.75, name: 9.0}).metrics == "differs"
+
+
 def test_numbers_that_differ_are_listed_the_most_first(tmp_path):
     found = output(tmp_path, "reports/evaluate/relu", NEAR, same_bytes=False).numbers
     assert list(found.items()) == [("loss/train", (2.0, 2.09)), ("error", (0.25, 0.26))]
