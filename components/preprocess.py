@@ -16,9 +16,9 @@ Pillow and libjpeg. The order is that of the data set, which mixes the classes. 
 listed in the manifest, never dropped in silence. Images are taken as stored: EXIF orientation is ignored, as in the
 2012 code, but for TIFF. A shard is the unit of work and of memory.
 
-Fails when: more than `max_corrupt_share` of a split is rejected, which the stage validate has found before by the same
-limits; the data set differs from its manifest, or two images of a split have one key; the verdict is neither "pass" nor
-"warn".
+Fails when: the verdict is neither "pass" nor "warn"; raw pixels would not fit on the disk; more than `max_corrupt_share`
+of a split is rejected, which the stage validate has found before by the same limits; the data set differs from its
+manifest, or two images of a split have one key.
 """
 
 import json
@@ -81,6 +81,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     """Run the stage; see the module's contract."""
     _check_verdict(inputs.verdict)
     dataset = read_manifest(inputs.dataset, stage="download")
+    _check_room(outputs.records.parent, dataset, params)
     outputs.records.mkdir()
     scratch = outputs.records / "scratch"
     scratch.mkdir()
@@ -152,6 +153,17 @@ def _check_verdict(path: Path) -> None:
         raise DataError(f"{path}: expected a verdict on the data ({error}); run the stage validate.") from error
     if verdict not in ("pass", "warn"):
         raise DataError(f'{path}: expected the verdict "pass" or "warn", found {verdict!r}; see reports/validate.')
+
+
+def _check_room(folder: Path, dataset: dict[str, Any], params: Params) -> None:
+    """Find out before the work that raw pixels, whose size is known, do not fit on the disk."""
+    num_images = sum(split["num_examples"] for split in dataset["splits"].values())
+    needed, free = num_images * params.stored_size**2 * CHANNELS, shutil.disk_usage(folder).free
+    if params.encoding == "raw" and needed > free:
+        raise DataError(
+            f"{folder}: expected {needed / 1e9:,.1f} GB of disk space for {num_images:,} images, found "
+            f"{free / 1e9:,.1f} GB free; make room, or set preprocess.encoding to jpeg, which needs about a fifth."
+        )
 
 
 def pieces(folder: Path, shards: Sequence[Mapping[str, Any]], start: int, stop: int) -> Iterator[Piece]:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -218,6 +219,17 @@ def test_awkward_images_are_taken_and_broken_ones_listed(tmp_path, monkeypatch):
     assert len(reasons) == len(BROKEN) + 1
     assert (tracked["images/train"], tracked["images/rejected"]) == (len(AWKWARD), len(reasons))
     assert len(RecordDataset.open(tmp_path / "records", "train").read(range(len(AWKWARD)))) == len(AWKWARD)
+
+
+def test_a_disk_without_room_for_the_pixels_is_found_before_the_work(tmp_path, inputs, monkeypatch):
+    needed = 27 * 16 * 16 * 3
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=needed - 1))
+    with pytest.raises(DataError, match=r"expected 0\.0 GB of disk space for 27 images, found 0\.0 GB free; make room"):
+        run(inputs, tmp_path / "records")
+    assert not (tmp_path / "records").exists()
+    run(inputs, tmp_path / "jpegs", encoding="jpeg")
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=needed))
+    run(inputs, tmp_path / "enough")
 
 
 def test_too_many_broken_images_stop_the_stage(tmp_path):
