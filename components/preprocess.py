@@ -16,9 +16,9 @@ Pillow and libjpeg. The order is that of the data set, which mixes the classes. 
 listed in the manifest, never dropped in silence. Images are taken as stored: EXIF orientation is ignored, as in the
 2012 code, but for TIFF. A shard is the unit of work and of memory.
 
-Fails when: the verdict is neither "pass" nor "warn"; raw pixels would not fit on the disk; more than `max_corrupt_share`
-of a split is rejected, which the stage validate has found before by the same limits; the data set differs from its
-manifest, or two images of a split have one key.
+Fails when: the verdict is neither "pass" nor "warn"; raw pixels would not fit on the disk; more than
+`max_corrupt_share` of a split is rejected, which the stage validate has found before by the same limits; the data set
+differs from its manifest, or two images of a split have one key.
 """
 
 import json
