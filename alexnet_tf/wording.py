@@ -40,14 +40,13 @@ def error_with_interval(metrics: Mapping[str, float], name: str, *, digits: int 
 
 
 def points(difference: float, *, digits: int = 1) -> str:
-    """Write a difference of two shares in percentage points, with its sign unless it rounds to 0.
+    """Write a difference of two shares in percentage points, with its sign.
 
     Example:
         >>> points(-0.0123)
         '−1.2'
     """
-    rounded = round(100 * difference, digits)
-    return f"{rounded:+.{digits}f}".replace("-", "−") if rounded else f"{0:.{digits}f}"
+    return f"{100 * difference:+.{digits}f}".replace("-", "−")
 
 
 def points_with_interval(difference: float, low: float | None, high: float | None, *, digits: int = 1) -> str:

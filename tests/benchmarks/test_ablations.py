@@ -62,7 +62,7 @@ def ladder(tmp_path, monkeypatch):
             result = made(EXPERIMENT, "full", state.options["seed"], changes=state.options)
             result.row["standing"][0]["remake"] = {"curves": [{"step": 1, "values": {"train/top1_error": 0.5}}]}
             result.row["state"] = f"{len(state.commands):08d}"
-            result.row["tags"]["host.cpu"] = state.cpu
+            result.row["tags"] |= {"host.cpu": state.cpu, "mlflow.source.git.commit": "0123456789abcdef"}
             object.__setattr__(result, "correct", {"num": 8, "keys_sha256": "", "ten_crop_top1": "/w=="})
             write(tmp_path, result)
         return 0, ""
@@ -168,7 +168,7 @@ def test_a_seed_of_other_code_is_refused_before_anything_is_run(ladder, monkeypa
     assert done.exit_code == 1
     assert "since which alexnet_tf/models/lrn.py changed, so other runs of seed 1 cannot be compared with it" in words
     assert words.endswith("run them in a clone at that commit, or other seeds here: --seed NUMBER")
-    assert asked[0][:3] == ("diff", "--name-only", "0123456789ab")
+    assert asked[0][:3] == ("diff", "--name-only", "0123456789abcdef")
     assert ladder.commands == []
     assert ladder.call("--only", "without_lrn").exit_code == 0  # all are kept
 

@@ -45,7 +45,7 @@ def test_the_part_that_the_answer_rests_on_stays_bright(bright_corner, images):
 
 
 def test_an_answer_that_rests_on_no_part_leaves_the_picture_dark(bright_corner, images):
-    bright_corner.model = lambda views, training: 0 * views[:, 0, 0, :2] + [1.0, 0.0]
+    bright_corner.compiled = lambda: lambda views: 0 * views[:, 0, 0, :2] + [1.0, 0.0]
     found = occlusion(bright_corner, images)
     assert found.classes.tolist() == [0, 0]
     np.testing.assert_array_equal(found.lowest, found.probabilities)
