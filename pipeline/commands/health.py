@@ -22,7 +22,7 @@ from pipeline.environment.git import is_in_repository, problem
 from pipeline.environment.provenance import gpus
 from pipeline.environment.typed import typed
 from pipeline.environment.workspace import Workspace
-from pipeline.stages.source_state import COMMAND, state_of
+from pipeline.stages.source_state import COMMAND, NOT_DOWNLOADED, state_of
 from pipeline.tracking.relocation import astray
 from pipeline.tracking.spool import waiting
 from pipeline.tracking.store_problems import unusable
@@ -245,7 +245,7 @@ def _source(workspace: Workspace) -> Finding:
     folder = workspace.located(checked.runtime.source_folder)
     if folder is None:
         return Finding("source", "ok", f"{source}; runtime.source_folder is null: data/dataset is used unchanged")
-    if not folder.is_dir() and (folder.exists() or not source.startswith("tfds:")):  # which is downloaded into it
+    if not folder.is_dir() and (folder.exists() or source in NOT_DOWNLOADED):  # else `download` makes it
         fix = f"`{typed('alexnet download')}` says what belongs there, or name another in {LOCAL_FILE}"
         return Finding("source", "warn", f"{source} expects its files in {folder}, which is no folder", fix)
     name, told = state_of(workspace, source, folder)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 USES_SOURCE = ("validate", "preprocess", "statistics", "train")
 """The stages that a changed source stops; a training that has ended is still evaluated."""
+NOT_DOWNLOADED = ("image_folder", "imagenet2012")
+"""The sources whose files have to be there before `download`."""
 COMMAND = "dvc repro -f download"
 
 

@@ -17,13 +17,12 @@ from pipeline.config.load import PARAMS_FILE
 from pipeline.environment.dotted import words
 from pipeline.environment.provenance import COMMIT
 from pipeline.environment.yaml_file import parse
+from pipeline.stages.source_state import NOT_DOWNLOADED
 
 DATA_SET = "alexnet.data_set"
 CHANGES = "alexnet.changes"
 COMMAND = "alexnet.command"
 EXPERIMENT = "alexnet.experiment"
-_FOLDER_SOURCES = ("image_folder",)  # any folder: only the experiment's name tells one from another
-_NOT_DOWNLOADED = ("image_folder", "imagenet2012")
 _MAX_CHANGES = 4  # in a name
 _MAX_NAME = 120  # of MLflow's 250
 
@@ -36,7 +35,7 @@ def data_set(params: Mapping[str, str], experiment: str = "") -> str:
         experiment: The file of experiments/ that it started from; it names the images where the source is a folder.
     """
     source = params["download.source"]
-    name = experiment if experiment and source in _FOLDER_SOURCES else source.rpartition(":")[2]
+    name = experiment if experiment and source == "image_folder" else source.rpartition(":")[2]
     is_part = any(params.get(f"download.subset.{key}", "null") != "null" for key in ("classes", "images_per_class"))
     return f"{name}-subset" if is_part else name
 
@@ -102,7 +101,7 @@ def _command(experiment: str, changes: Mapping[str, Any], variant: str, source: 
     words = (f"{key}={json.dumps(value)}".replace("'", "'\\''") for key, value in changes.items())
     sets = "".join(f" -S '{word}'" for word in words)  # quoted for a shell, always, so that equal runs read alike
     run = f"dvc exp run{sets}" if sets else "dvc repro"
-    folder = " --source-folder FOLDER" if source in _NOT_DOWNLOADED else ""
+    folder = " --source-folder FOLDER" if source in NOT_DOWNLOADED else ""
     return f"alexnet use {experiment}{folder} && {run} evaluate@{variant}"
 
 

@@ -65,6 +65,14 @@ def test_a_source_folder_that_is_none_is_a_warning(workspace, monkeypatch, place
     assert "alexnet download` says what belongs there" in finding["fix"]
 
 
+def test_a_folder_into_which_the_set_is_downloaded_may_be_missing(workspace, monkeypatch):
+    monkeypatch.chdir(workspace.root)
+    path = workspace.root / "params.yaml"
+    path.write_text(path.read_text().replace("source: sample", "source: tiny_imagenet"))
+    (workspace.root / "params.local.yaml").write_text("runtime: {source_folder: nowhere}\n")
+    assert findings()["source"]["level"] == "ok"
+
+
 def test_a_server_that_is_down_is_a_warning(workspace, monkeypatch):
     monkeypatch.chdir(workspace.root)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
