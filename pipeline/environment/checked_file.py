@@ -3,12 +3,18 @@
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from alexnet_tf.errors import AlexNetError, DataError
 from pipeline.environment.yaml_file import parse
 
 T = TypeVar("T")
+
+
+class FileModel(BaseModel):
+    """A part of such a file: it does not change, and a key that it does not have is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def read_as(kind: TypeAdapter[T], root: Path, name: str) -> T:

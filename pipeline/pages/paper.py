@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import Field, TypeAdapter, model_validator
 
 from alexnet_tf.text_tables import markdown_table
-from pipeline.environment.checked_file import read_as
+from pipeline.environment.checked_file import FileModel, read_as
 from pipeline.results.ablations import LEAST_SEEDS, RungOutcome, outcomes
 
 FILE = "docs/paper.yaml"
@@ -38,7 +38,7 @@ _TITLES: dict[Table, str] = {
 }
 
 
-class Row(BaseModel):
+class Row(FileModel):
     """A claim of the paper, or a difference between its text and its code.
 
     Attributes:
@@ -52,8 +52,6 @@ class Row(BaseModel):
         rungs: Names of docs/ablations.yaml whose verdicts follow `ours`; `not attempted` becomes what they came to.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     claim: str
     paper: str
     code: str
@@ -61,7 +59,7 @@ class Row(BaseModel):
     symbols: list[Symbol]
     tests: list[Test]
     status: Status
-    rungs: list[str] = []
+    rungs: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _proven(self) -> Self:

@@ -14,11 +14,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, TypeAdapter
 
-from alexnet_tf.errors import AlexNetError, ConfigError, DataError
+from alexnet_tf.errors import AlexNetError, ConfigError
 from alexnet_tf.text_tables import markdown_table
 from alexnet_tf.wording import percent_with_interval
+from pipeline.environment.checked_file import FileModel, read_as
 from pipeline.environment.provenance import this_machine
 from pipeline.environment.workspace import Workspace
 from pipeline.results.groups import grouped, shown_difference
@@ -30,6 +31,7 @@ from pipeline.stages.outputs import write_text
 if TYPE_CHECKING:
     from alexnet_tf.metrics.top_k import Predictions
 
+AVERAGES = "averages"
 _CLAIMED = "test/ten_crop/top1_error"
 
 
@@ -107,10 +109,7 @@ def _scored(models: Sequence[Path], records: Path, *, batch_size: int) -> "tuple
         return evaluate_together(classifiers, split, batch_size=batch_size, strategy=strategy, advance=task.advance)
 
 
-AVERAGES = "averages"
-
-
-class Errors(BaseModel):
+class Errors(FileModel):
     """Errors of ten crops on the test split, fractions in [0, 1], each with its 95 % Wilson interval.
 
     Attributes:
@@ -118,8 +117,6 @@ class Errors(BaseModel):
         top1_error: With `top1_error_low` and `top1_error_high`.
         top5_error: Likewise; None with five classes or fewer.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     mean_loss: float
     top1_error: float
@@ -130,7 +127,7 @@ class Errors(BaseModel):
     top5_error_high: float | None = None
 
 
-class Averages(BaseModel):
+class Averages(FileModel):
     """What the networks of several results say, each alone and all together.
 
     Attributes:
@@ -140,8 +137,6 @@ class Averages(BaseModel):
         num_examples: Images of the test split.
         machine: Versions and machine of the scoring.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     results: Annotated[list[str], Field(min_length=2)]
     each: Annotated[list[Errors], Field(min_length=2)]
@@ -162,7 +157,7 @@ def averages_table(root: Path, experiment: str) -> str:
         raise AlexNetError(f"{folder} holds no averages; run `alexnet results average RESULT...`")
     header = ["variant", "changed", "seeds", "precision", "networks", "test, ten crops", "test top-5, ten crops"]
     lines: list[list[str]] = [header]
-    kept = [_read(path) for path in paths]
+    kept = [read_as(TypeAdapter(Averages), root, path.relative_to(root).as_posix()) for path in paths]
     groups = grouped(load(folder.parent))
     commands = []
     for averages in kept:
@@ -174,16 +169,6 @@ def averages_table(root: Path, experiment: str) -> str:
         lines += [[*named, "one (mean)", *one_by_one], [*named, f"{len(results)} averaged", *together]]
         commands.append(" \\\n  ".join(["alexnet results average", *averages.results]))
     return "\n".join([markdown_table(lines), "", "```bash", *commands, "```"])
-
-
-def _read(path: Path) -> Averages:
-    try:
-        return Averages.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, ValidationError) as error:
-        raise DataError(
-            f"{path}: expected what `alexnet results average` wrote, found something else ({type(error).__name__}); "
-            "remove it"
-        ) from error
 
 
 def _mean(each: Sequence[Errors], name: str) -> str:

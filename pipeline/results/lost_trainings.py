@@ -10,9 +10,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import TypeAdapter
 
-from pipeline.environment.checked_file import read_as
+from pipeline.environment.checked_file import FileModel, read_as
 from pipeline.results.kept import FOLDER
 from pipeline.stages.outputs import write_text
 
@@ -22,7 +22,7 @@ FILE = f"{FOLDER}/ablations_cifar10/did_not_train.json"
 _SENTENCE = re.compile(r"^error: (.*: (?:nothing was learnt|training diverged); .*)$", re.MULTILINE)
 
 
-class LostTraining(BaseModel):
+class LostTraining(FileModel):
     """A training that came to nothing.
 
     Attributes:
@@ -32,8 +32,6 @@ class LostTraining(BaseModel):
         processor: Where it ran.
         commit: Of the code.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     rung: str
     seed: int

@@ -3,17 +3,16 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import TypeAdapter
 
-from pipeline.environment.checked_file import read_as
+from pipeline.environment.checked_file import FileModel, read_as
 
 FILE = "docs/ablations.yaml"
 OWN = "variants.full."
 Measure = Literal["test", "training", "early", "gap"]
-_STRICT = ConfigDict(frozen=True, extra="forbid")
 
 
-class Claim(BaseModel):
+class Claim(FileModel):
     """What the paper says of a part of its network: without the part an error is higher.
 
     Attributes:
@@ -24,8 +23,6 @@ class Claim(BaseModel):
         measure: Which error.
     """
 
-    model_config = _STRICT
-
     place: str
     text: str
     paper: float | None
@@ -33,7 +30,7 @@ class Claim(BaseModel):
     measure: Measure
 
 
-class Rung(BaseModel):
+class Rung(FileModel):
     """One change of the network or its training.
 
     Attributes:
@@ -42,8 +39,6 @@ class Rung(BaseModel):
         claim: What the paper says; None where it does not compare.
         scale: What a run of this size can and cannot say.
     """
-
-    model_config = _STRICT
 
     words: str
     changes: dict[str, Any]

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from alexnet_tf.errors import DataError
 from alexnet_tf.metrics.top_k import VIEW_NAMES
 from alexnet_tf.text_tables import markdown_table
-from pipeline.environment.checked_file import read_as
+from pipeline.environment.checked_file import FileModel, read_as
 from pipeline.results.groups import grouped, shown_difference
 from pipeline.results.kept import FOLDER, Result, load
 from pipeline.results.seeds_and_images import shown_error
@@ -25,7 +25,7 @@ _METRICS: dict[Quantity, tuple[str, float, str]] = {
 }
 
 
-class Target(BaseModel):
+class Target(FileModel):
     """One figure that a variant should reach.
 
     Attributes:
@@ -37,8 +37,6 @@ class Target(BaseModel):
         reason: Why it is missed, as far as that was measured; shown unless it is met.
         next: What to try next; like `reason`.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     variant: str
     quantity: Quantity

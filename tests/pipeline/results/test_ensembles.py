@@ -167,7 +167,7 @@ def test_files_that_are_no_averages_are_one_sentence(tmp_path, content):
         averages_table(tmp_path, "cifar10")
     (tmp_path / "results/cifar10/averages").mkdir(parents=True)
     (tmp_path / "results/cifar10/averages/optimized.json").write_text(content)
-    with pytest.raises(DataError, match=r"optimized.json: expected what `alexnet results average` wrote"):
+    with pytest.raises(DataError, match=r"^results/cifar10/averages/optimized\.json: .*; correct it there$"):
         averages_table(tmp_path, "cifar10")
 
 
