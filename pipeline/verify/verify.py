@@ -21,10 +21,12 @@ from pipeline.results.kept import Result, outs_of
 from pipeline.stages.claims import claimed_metrics
 from pipeline.stages.dvc_cache import bring
 from pipeline.stages.lock import LOCK_FILE, Lock, parse_lock
-from pipeline.stages.table import METRICS_FILE, Item, all_items, producers
+from pipeline.stages.table import METRICS_FILE, STAGES, Item, all_items, producers
 from pipeline.tracking.stage_runs import headline_prefix
 from pipeline.verify.certificate import Certificate, compared
 from pipeline.verify.clean_checkout import clean_folder, rerun
+
+_STAGES = tuple(STAGES)[: tuple(STAGES).index("evaluate") + 1]  # what the errors of one variant need
 
 
 def verify(
@@ -121,9 +123,6 @@ def _bring_inputs(workspace: Workspace, folder: Path, item: Item, config: Config
                     "`alexnet verify` reruns everything, and "
                     f"`dvc pull {producer.address}` brings it where a remote is set"
                 )
-
-
-_STAGES = ("download", "validate", "preprocess", "statistics", "train", "evaluate")  # what one variant alone needs
 
 
 def verify_result(
