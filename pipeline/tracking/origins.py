@@ -63,13 +63,7 @@ def origin_tags(root: Path, text: str, content: Mapping[str, Any], variant: str)
     try:
         changes = changes_of(root, experiment, variant, content)
         wrong = not_settable(root, experiment, variant, content)
-    except (
-        ConfigError,
-        OSError,
-        LookupError,
-        TypeError,
-        AttributeError,
-    ):  # whatever it holds, no stage fails for a name
+    except (ConfigError, OSError, LookupError, TypeError, AttributeError):  # no stage fails for a name
         return {}
     tags = result_tags(experiment, changes, variant, content["download"]["source"])
     return {name: word for name, word in tags.items() if name != COMMAND or not wrong}

@@ -61,12 +61,7 @@ def verify(
         rerun(folder, [item.address for item in wanted])
         outputs = tuple(
             compared(
-                item.address,
-                folder,
-                path,
-                claimed,
-                before=_before(workspace, item, path),
-                tolerance=tolerance,
+                item.address, folder, path, claimed, before=_claimed_reader(workspace, item, path), tolerance=tolerance
             )
             for item in wanted
             for path, claimed in lock.outputs(item).items()
@@ -76,7 +71,7 @@ def verify(
     return Certificate(LOCK_FILE, commit, left_out, tolerance, outputs, this_machine(workspace.root))
 
 
-def _before(workspace: Workspace, item: Item, path: str) -> Callable[[], dict[str, float] | None] | None:
+def _claimed_reader(workspace: Workspace, item: Item, path: str) -> Callable[[], dict[str, float] | None] | None:
     """Return what reads the numbers that dvc.lock claims, None of an output whose numbers do not count."""
     if path == METRICS_FILE:
         return lambda: numbers(claimed_metrics(workspace.root)) or None
@@ -153,14 +148,7 @@ def verify_result(
         onednn = result.row["tags"].get("env.onednn")
         rerun(folder, [each["stage"] for each in stages], {"TF_ENABLE_ONEDNN_OPTS": onednn})
         outputs = tuple(
-            compared(
-                each["stage"],
-                folder,
-                path,
-                claimed,
-                before=_kept_before(each, path),
-                tolerance=tolerance,
-            )
+            compared(each["stage"], folder, path, claimed, before=_kept_reader(each, path), tolerance=tolerance)
             for each in stages
             for path, claimed in outs_of(each).items()
         )
@@ -213,7 +201,7 @@ def _commit(workspace: Workspace, result: Result) -> str:
     return commit
 
 
-def _kept_before(stage: Mapping[str, Any], path: str) -> Callable[[], dict[str, float] | None] | None:
+def _kept_reader(stage: Mapping[str, Any], path: str) -> Callable[[], dict[str, float] | None] | None:
     """Return what reads the claimed numbers of an output, None of one whose numbers do not count."""
     prefix = headline_prefix(stage["stage"], path)
     if prefix is None:

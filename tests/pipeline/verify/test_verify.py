@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from pipeline.cli import alexnet
 from pipeline.config.load import load
 from pipeline.verify import verify
-from pipeline.verify.verify import _before, _runtime_of_another_version
+from pipeline.verify.verify import _claimed_reader, _runtime_of_another_version
 
 METRICS = {
     "faithful": {"train": {"best_epoch": 2}, "evaluate": {"center": {"top1_error": 0.25}}},
@@ -51,7 +51,7 @@ def claimed(workspace):
         for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "claim", "--allow-empty"]):
             identity = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
             subprocess.run(["git", *identity, *command], cwd=workspace.root, check=True)
-        before = _before(workspace, items.item(stage, variant), path)
+        before = _claimed_reader(workspace, items.item(stage, variant), path)
         return before() if before else "nothing to claim"
 
     return claimed
