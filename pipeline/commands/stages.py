@@ -25,20 +25,16 @@ _ABOUT = {
     "compare": "Compare the variants and write the report.",
     "export": "Export one variant, if it passed its gate.",
 }
+_ENTRIES = {"": "", "images": " small", "variants": " optimized"}  # by `foreach`, in the examples
 _EXAMPLES = {
-    "download": "alexnet download",
     "validate": "alexnet validate -S validate.min_side_px=16",
-    "preprocess": "alexnet preprocess small",
-    "statistics": "alexnet statistics small",
     "train": (
         "alexnet train optimized\n"
         "alexnet train faithful -S variants.faithful.training.epochs=2\n"
         "alexnet train optimized --kill-test 6"
     ),
-    "evaluate": "alexnet evaluate optimized",
-    "compare": "alexnet compare",
-    "export": "alexnet export optimized",
 }
+"""The others show the command with an entry."""
 
 
 def _command(stage: Stage) -> click.Command:
@@ -70,7 +66,8 @@ def _command(stage: Stage) -> click.Command:
             ),
         ]
     about = _ABOUT[stage.name]
-    text = f"{about}\n\n{example(_EXAMPLES[stage.name])}"
+    shown = _EXAMPLES.get(stage.name, f"alexnet {stage.name}{_ENTRIES[stage.foreach]}")
+    text = f"{about}\n\n{example(shown)}"
     return overrides(Command(stage.name, callback=callback, params=params, help=text, short_help=about))
 
 
