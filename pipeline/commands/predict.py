@@ -125,31 +125,35 @@ def _model(root: Path, variant: str | None) -> Path:
     from alexnet_tf.errors import AlexNetError, ConfigError
     from alexnet_tf.nearest import nearest
     from alexnet_tf.packaged_models import model_names
+    from pipeline.stages.table import MODELS
 
-    trained = model_names(root / "models")
+    folder = root / MODELS
+    trained = model_names(folder)
     if not trained:
-        raise AlexNetError("models/ holds no trained model; run `dvc repro`, or use `--pretrained cifar10`")
+        raise AlexNetError(f"{MODELS}/ holds no trained model; run `dvc repro`, or use `--pretrained cifar10`")
     if variant and variant not in trained:
         found = ", ".join(trained)
         raise ConfigError(f"--variant {variant}: expected a trained variant ({found}){nearest(variant, trained)}")
     if variant or len(trained) == 1:
-        return root / "models" / (variant or trained[0])
+        return folder / (variant or trained[0])
     errors = {name: error for name in trained if (error := _test_error(root, name)) is not None}
     if not errors:
         raise AlexNetError(
-            f"models/ holds {', '.join(trained)}, none of which is evaluated; name one with --variant, or run "
+            f"{MODELS}/ holds {', '.join(trained)}, none of which is evaluated; name one with --variant, or run "
             "`dvc repro`"
         )
     chosen = min(errors, key=lambda name: (errors[name], name))
     untold = [name for name in trained if name not in errors]
     rest = f"; not evaluated: {', '.join(untold)}" if untold else ""
     say(f"model: {chosen} (of {', '.join(errors)}, the one with the lowest test error{rest})")
-    return root / "models" / chosen
+    return folder / chosen
 
 
 def _test_error(root: Path, variant: str) -> float | None:
+    from pipeline.stages.table import EVALUATIONS
+
     try:
-        metrics = json.loads((root / "reports/evaluate" / variant / "metrics.json").read_text(encoding="utf-8"))
+        metrics = json.loads((root / EVALUATIONS / variant / "metrics.json").read_text(encoding="utf-8"))
         return float(metrics["ten_crop"]["top1_error"])
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -27,10 +27,11 @@ def command(variant: str | None, num_classes: int | None, overrides: tuple[str, 
     """Print one table a variant."""
     from alexnet_tf.models.layer_table import layer_table
     from pipeline.config.load import workspace_and_config
+    from pipeline.stages.table import DATASET
 
     workspace, config = workspace_and_config(overrides)
     root = workspace.root
-    classes = num_classes or _classes_of(root / "data/dataset/manifest.json") or 1000
+    classes = num_classes or _classes_of(root / DATASET / "manifest.json") or 1000
     tables = {}
     for name in [config.item("train", variant).key] if variant else config.values["variants"]:
         params: Any = config.params[f"train@{name}"]

@@ -27,6 +27,7 @@ from pipeline.results.kept import FOLDER, Result, load, read_result
 from pipeline.results.seeds_and_images import shown_error
 from pipeline.stages.dvc_cache import link
 from pipeline.stages.outputs import write_text
+from pipeline.stages.table import DATASET, MODELS, RECORDS
 
 if TYPE_CHECKING:
     from alexnet_tf.metrics.top_k import Predictions
@@ -49,8 +50,8 @@ def keep(workspace: Workspace, results: Sequence[Result]) -> Path:
     place = workspace.scratch / AVERAGES
     place.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=place) as name:
-        records = _brought(workspace, first, f"data/records/{first.row['params']['images']}", Path(name))
-        models = [_brought(workspace, each, f"models/{each.variant}", Path(name) / str(each.seed)) for each in group]
+        records = _brought(workspace, first, RECORDS.format(images=first.row["params"]["images"]), Path(name))
+        models = [_brought(workspace, each, f"{MODELS}/{each.variant}", Path(name) / str(each.seed)) for each in group]
         each, together = _scored(models, records, batch_size=int(first.params["evaluation.batch_size"]))
     for result, predictions in zip(group, each, strict=True):
         claimed, found = result.metrics[_CLAIMED], predictions.error(1)
@@ -75,7 +76,7 @@ def keep(workspace: Workspace, results: Sequence[Result]) -> Path:
 
 def _one_group(results: Sequence[Result]) -> list[Result]:
     groups = grouped(results)
-    data = {(each.experiment, each.outs.get("data/dataset", "")) for each in results}
+    data = {(each.experiment, each.outs.get(DATASET, "")) for each in results}
     if len(groups) == len(data) == 1 and len(results) > 1:
         return groups[0]
     raise ConfigError(

@@ -24,7 +24,7 @@ from pipeline.environment.workspace import Workspace
 from pipeline.results.kept import FOLDER, Result, load
 from pipeline.stages.claims import changed_claim, claimed_lock, claimed_metrics
 from pipeline.stages.lock import LOCK_FILE, Lock, read_lock
-from pipeline.stages.table import METRICS_FILE, ancestors
+from pipeline.stages.table import EVALUATIONS, METRICS_FILE, ancestors
 from pipeline.tracking.run_descriptions import row_params
 
 Verdict = Literal["bit-identical", "as expected", "not as expected", "nothing to compare with", "out of date"]
@@ -242,7 +242,7 @@ def _decisive(params: Mapping[str, str]) -> dict[str, str]:
 
 def _is_claimed(result: Result, claim: Lock) -> bool:
     """Whether a kept result is the run that a dvc.lock describes."""
-    path = f"reports/evaluate/{result.variant}"
+    path = f"{EVALUATIONS}/{result.variant}"
     return path in result.outs and result.outs[path] == claim.hashes.get(path)
 
 

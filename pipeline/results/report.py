@@ -16,8 +16,9 @@ from pipeline.environment.workspace import Workspace
 from pipeline.stages.cost import read_timings
 from pipeline.stages.fingerprint import fingerprint
 from pipeline.stages.outputs import write_text
+from pipeline.stages.table import COMPARISON_FOLDER, DATASET, EVALUATIONS
 
-COMPARISON = "reports/compare/comparison.json"
+COMPARISON_FILE = f"{COMPARISON_FOLDER}/comparison.json"
 PAGE = "reports/report.html"
 COMPARED = "reports/compared.html"
 _SHOWN = (
@@ -48,16 +49,16 @@ def read_comparison(workspace: Workspace) -> dict[str, Any]:
         AlexNetError: It is not there, broken, or something else.
     """
     try:
-        comparison = json.loads((workspace.root / COMPARISON).read_text(encoding="utf-8"))
+        comparison = json.loads((workspace.root / COMPARISON_FILE).read_text(encoding="utf-8"))
         if not isinstance(comparison, dict):
             raise ValueError("it is not a JSON object")
         if missing := [key for key in _SHOWN if key not in comparison]:
             raise ValueError(f"it has no {missing[0]!r}")
         return comparison
     except FileNotFoundError:
-        raise AlexNetError(f"{COMPARISON} is missing; run `dvc repro` or `alexnet compare`") from None
+        raise AlexNetError(f"{COMPARISON_FILE} is missing; run `dvc repro` or `alexnet compare`") from None
     except ValueError as error:
-        raise AlexNetError(f"{COMPARISON} is broken ({error}); run `dvc repro -f compare`") from None
+        raise AlexNetError(f"{COMPARISON_FILE} is broken ({error}); run `dvc repro -f compare`") from None
 
 
 def costs(workspace: Workspace, config: Config) -> dict[str, dict[str, float]]:
@@ -92,10 +93,10 @@ def write_report(workspace: Workspace, config: Config) -> Path:
         AlexNetError: There is no comparison yet.
     """
     comparison = read_comparison(workspace)
-    folder = (workspace.root / COMPARISON).parent
+    folder = workspace.root / COMPARISON_FOLDER
     figures = {path.name: path.read_bytes() for path in sorted(folder.glob("*.png"))}
     for variant in comparison["variants"]:
-        figures |= figures_of(workspace.root / "reports/evaluate" / variant, variant, DRAWN)
+        figures |= figures_of(workspace.root / EVALUATIONS / variant, variant, DRAWN)
     origin = {"data set": data_set(workspace, config)} | origin_of(workspace.root)
     return write_page(workspace.root / PAGE, comparison, costs(workspace, config), figures, origin)
 
@@ -124,7 +125,7 @@ def data_set(workspace: Workspace, config: Config) -> str:
     """Name the data set of the parameters, with its size where it is here."""
     source = config.values["download"]["source"]
     try:
-        manifest = read_manifest(workspace.root / "data/dataset", stage="download")
+        manifest = read_manifest(workspace.root / DATASET, stage="download")
     except DataError:
         return source
     found = manifest["splits"]

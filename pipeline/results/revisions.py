@@ -18,7 +18,7 @@ from pipeline.results.report import figures_of
 from pipeline.stages.claims import claimed_lock, claimed_metrics
 from pipeline.stages.dvc_cache import bring
 from pipeline.stages.lock import read_lock
-from pipeline.stages.table import METRICS_FILE
+from pipeline.stages.table import DATASET, METRICS_FILE
 
 if TYPE_CHECKING:
     from alexnet_tf.comparison.compare import Evaluation, TrainingReport
@@ -158,8 +158,8 @@ def _errors_alone(root: Path, revision: str, commit: str, variant: str) -> "tupl
 
 
 def _what_is_gone(workspace: Workspace, revision: str, commit: str, variants: list[str]) -> str:
-    here = read_lock(workspace.root).hashes.get("data/dataset")
-    there = claimed_lock(workspace.root, commit).hashes.get("data/dataset")
+    here = read_lock(workspace.root).hashes.get(DATASET)
+    there = claimed_lock(workspace.root, commit).hashes.get(DATASET)
     data = "" if here == there else "; its data set has a different hash, so its images may differ"
     return (
         f"{revision}: DVC's cache does not have its reports of {', '.join(variants)}, so the errors are those of its "

@@ -14,7 +14,7 @@ from alexnet_tf.errors import AlexNetError, DataError
 from pipeline.environment.typed import typed
 from pipeline.environment.workspace import Workspace
 from pipeline.stages import outputs
-from pipeline.stages.table import STAGES
+from pipeline.stages.table import DATASET
 
 if TYPE_CHECKING:
     from components.sources.listing import SourceListing
@@ -74,9 +74,8 @@ def state_of(workspace: Workspace, source: str, folder: Path | None) -> SourceSt
     now = listed(source, folder)
     if now is None:
         return SourceState("nothing")
-    dataset = STAGES["download"].outputs["dataset"]
     if not record.exists():
-        told = f"no record here says whether {dataset} was made from what is in {folder} now; "
+        told = f"no record here says whether {DATASET} was made from what is in {folder} now; "
         told += f"`{typed(COMMAND)}` makes it again"
         return SourceState("unrecorded", told)
     then = json.loads(record.read_text(encoding="utf-8"))
@@ -85,7 +84,7 @@ def state_of(workspace: Workspace, source: str, folder: Path | None) -> SourceSt
     earlier, later = (f"{each['num_files']} files of {each['num_bytes']} bytes" for each in (then, now._asdict()))
     what = f"{earlier} then, {later} now" if earlier != later else f"{earlier}, some of them newer or renamed"
     told = (
-        f"{folder} has changed since {dataset} was made from it ({what}); `{typed(COMMAND)}` reads it again, or set "
+        f"{folder} has changed since {DATASET} was made from it ({what}); `{typed(COMMAND)}` reads it again, or set "
         "runtime.source_folder to null to continue with the images as they were"
     )
     return SourceState("changed", told)
@@ -104,7 +103,7 @@ def require_current(workspace: Workspace, source: str, folder: Path | None) -> S
 
 
 def _dataset(workspace: Workspace) -> Path:
-    return workspace.root / STAGES["download"].outputs["dataset"]
+    return workspace.root / DATASET
 
 
 def _manifest(workspace: Workspace) -> dict:

@@ -14,8 +14,12 @@ from pipeline.stages.import_graph import code_closure
 
 PARAMS_FILE = "params.yaml"
 METRICS_FILE = "metrics.json"  # in Git: what dvc.lock claims, in numbers
+DATASET = "data/dataset"
 RECORDS = "data/records/{images}"
 STATISTICS = "data/statistics/{images}"
+MODELS = "models"
+EVALUATIONS = "reports/evaluate"
+COMPARISON_FOLDER = "reports/compare"
 PROFILES_MODULE = "alexnet_tf/profiles.py"
 
 
@@ -97,13 +101,13 @@ STAGES: dict[str, Stage] = {
             name="download",
             foreach="",
             inputs={},
-            outputs={"dataset": "data/dataset"},
+            outputs={"dataset": DATASET},
             params=_section("download", "source", "validation_share", "subset", "sample"),
         ),
         Stage(
             name="validate",
             foreach="",
-            inputs={"dataset": "data/dataset", "schemas": "schemas"},
+            inputs={"dataset": DATASET, "schemas": "schemas"},
             outputs={"report": "reports/validate", "verdict": "data/verdict.json"},
             params=_section(
                 "validate",
@@ -121,7 +125,7 @@ STAGES: dict[str, Stage] = {
         Stage(
             name="preprocess",
             foreach="images",
-            inputs={"dataset": "data/dataset", "verdict": "data/verdict.json"},
+            inputs={"dataset": DATASET, "verdict": "data/verdict.json"},
             outputs={"records": RECORDS},
             params=_section("images.{images}", "size", "stored_size")
             | _section("validate", "max_corrupt_share")
@@ -138,22 +142,22 @@ STAGES: dict[str, Stage] = {
             name="train",
             foreach="variants",
             inputs={"records": RECORDS, "statistics": STATISTICS},
-            outputs={"model": "models/{variant}", "report": "reports/train/{variant}"},
+            outputs={"model": MODELS + "/{variant}", "report": "reports/train/{variant}"},
             params={"seed": "seed"} | _section("variants.{variant}", "input", "network", "training"),
             profiled=True,
         ),
         Stage(
             name="evaluate",
             foreach="variants",
-            inputs={"records": RECORDS, "model": "models/{variant}"},
-            outputs={"report": "reports/evaluate/{variant}"},
+            inputs={"records": RECORDS, "model": MODELS + "/{variant}"},
+            outputs={"report": EVALUATIONS + "/{variant}"},
             params=_section("variants.{variant}.evaluation", "batch_size", "neighbour_pool"),
         ),
         Stage(
             name="compare",
             foreach="",
-            inputs={"trainings": "reports/train", "evaluations": "reports/evaluate"},
-            outputs={"report": "reports/compare", "metrics": METRICS_FILE},
+            inputs={"trainings": "reports/train", "evaluations": EVALUATIONS},
+            outputs={"report": COMPARISON_FOLDER, "metrics": METRICS_FILE},
             params=_section("compare", "baseline", "confidence", "bootstrap_samples") | {"variants": "variants"},
             profiled=True,
         ),
@@ -161,8 +165,8 @@ STAGES: dict[str, Stage] = {
             name="export",
             foreach="variants",
             inputs={
-                "model": "models/{variant}",
-                "evaluation": "reports/evaluate/{variant}",
+                "model": MODELS + "/{variant}",
+                "evaluation": EVALUATIONS + "/{variant}",
                 "records": RECORDS,
                 "champions": "results/champions",
             },

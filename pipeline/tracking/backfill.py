@@ -10,7 +10,7 @@ from pipeline.environment.git import committed
 from pipeline.environment.workspace import Workspace, scratch_of
 from pipeline.environment.yaml_file import parse
 from pipeline.stages.lock import LOCK_FILE, parse_lock, read_lock
-from pipeline.stages.table import all_items, ancestors
+from pipeline.stages.table import COMPARISON_FOLDER, all_items, ancestors
 from pipeline.tracking import spool, uploads
 from pipeline.tracking.run_descriptions import run_identity, state_rows
 from pipeline.tracking.spool import StageDescription, StandingEvent, StandingRow
@@ -95,7 +95,7 @@ def _files(root: Path, row: StandingRow) -> list[list[str]]:
     current, variant = {stage["stage"] for stage in row["standing"]}, row["variant"]
     found: list[list[str]] = []
     if "compare" in current:
-        report = root / "reports/compare"
+        report = root / COMPARISON_FOLDER
         figures = [report / name for name in (*_FIGURES, *(f"{kind}_{variant}.png" for kind in _PICTURES))]
         found += [[str(root / "reports/report.html"), ""], *([str(figure), "figures"] for figure in figures)]
     if f"export@{variant}" in current:
