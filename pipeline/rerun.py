@@ -8,7 +8,6 @@ from pipeline.environment.interruption import Interrupted
 from pipeline.environment.lean_imports import lean_imports
 from pipeline.environment.progress import progress_for
 from pipeline.runner import run_stage
-from pipeline.stages.table import all_items
 
 
 def main() -> int:
@@ -17,8 +16,8 @@ def main() -> int:
     address, *changes = sys.argv[1:]
     try:
         workspace, config = workspace_and_config(changes)
-        item = next(each for each in all_items(config.values) if each.address == address)
-        run_stage(workspace, config, item, progress=progress_for())
+        stage, _, entry = address.partition("@")
+        run_stage(workspace, config, config.item(stage, entry), progress=progress_for())
     except (AlexNetError, Interrupted) as error:
         print(error, file=sys.stderr)
         return error.exit_code if isinstance(error, Interrupted) else 1
