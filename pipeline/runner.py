@@ -24,7 +24,7 @@ from pipeline.stages import outputs
 from pipeline.stages.cost import CostTracker, Meter
 from pipeline.stages.fingerprint import fingerprint
 from pipeline.stages.table import Item, all_items, producers
-from pipeline.tracking.tracker import MlflowTracker, StageTracker
+from pipeline.tracking.tracker import StageTracker
 
 _MOST_PARALLEL_CALLS = 4  # one copies thousands of raw images a second; of JPEGs each has a pool of threads
 
@@ -35,7 +35,7 @@ def run_stage(
     item: Item,
     *,
     progress: Progress | None = None,
-    recorder: MlflowTracker | None = None,
+    open_tracker: Callable[[Item, Config, str], StageTracker] | None = None,
     fresh: bool = False,
     after: Callable[[StageTracker], None] | None = None,
 ) -> None:
@@ -46,7 +46,7 @@ def run_stage(
         config: The checked params.yaml.
         item: Which stage, for which entry.
         progress: Shows a heading, progress and what the stage found; by default nothing does.
-        recorder: Opens a tracker for the run; by default nothing is recorded.
+        open_tracker: Starts recording the run, given its fingerprint; by default nothing is recorded.
         fresh: Ignore and delete an earlier checkpoint.
         after: Called with the tracker once the outputs are in their places.
 
@@ -74,8 +74,8 @@ def run_stage(
             if item.stage.name == "train" and ((workers := cluster()) is None or workers.is_chief):
                 _lock(locks, workspace, item, identity, "the same training", progress)  # and keeps its checkpoint
             outputs.prepare(places.values())
-            if recorder:
-                tracker = recorder.open(item, config, identity)
+            if open_tracker:
+                tracker = open_tracker(item, config, identity)
             runtime = _runtime(workspace, config, CostTracker(tracker, meter), progress, checkpoint, fresh, stop)
             progress.line(_heading(item, config))
             found = _run(item, params, runtime, workspace.root, places)

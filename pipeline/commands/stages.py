@@ -1,6 +1,7 @@
 """One command a stage: exactly what DVC runs, also by hand."""
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -104,7 +105,7 @@ def run(name: str, entry: str, changes: tuple[str, ...], *, fresh: bool = False)
     from pipeline.runner import run_stage
     from pipeline.stages import installed_code
     from pipeline.stages.source_state import USES_SOURCE, listed, remember, require_current
-    from pipeline.tracking.tracker import MlflowTracker
+    from pipeline.tracking.tracker import open_tracker
 
     workspace, config = workspace_and_config(changes)
     item = config.item(name, entry)
@@ -125,8 +126,8 @@ def run(name: str, entry: str, changes: tuple[str, ...], *, fresh: bool = False)
             _register(workspace, config, item)
 
     workers = cluster()  # of several workers one alone records
-    recorder = MlflowTracker(workspace, say) if workers is None or workers.is_chief else None
-    run_stage(workspace, config, item, progress=progress_for(), recorder=recorder, fresh=fresh, after=after)
+    opened = partial(open_tracker, workspace, say) if workers is None or workers.is_chief else None
+    run_stage(workspace, config, item, progress=progress_for(), open_tracker=opened, fresh=fresh, after=after)
 
 
 def _say_written(workspace: "Workspace", item: Item, changes: tuple[str, ...]) -> None:

@@ -41,40 +41,43 @@ class StageTracker(Tracker, Protocol):
         ...
 
 
-class MlflowTracker:
-    """Opens a tracker for each run of a stage.
+def open_tracker(
+    workspace: Workspace,
+    tell: Callable[[str], None],
+    item: Item,
+    config: Config,
+    fingerprint: str,
+    *,
+    send: bool = True,
+) -> StageTracker:
+    """Start recording one run of a stage.
 
     Args:
         workspace: Whose runs are recorded.
         tell: Shows one line to the user.
+        item: The run.
+        config: The checked params.yaml.
+        fingerprint: Of the run.
         send: Whether to send what is recorded; else it stays in the spool.
     """
-
-    def __init__(self, workspace: Workspace, tell: Callable[[str], None], *, send: bool = True) -> None:
-        self._workspace = workspace
-        self._tell = tell
-        self._send = send
-
-    def open(self, item: Item, config: Config, fingerprint: str) -> StageTracker:
-        """Start recording one run."""
-        start: StartEvent = {
-            "event": "start",
-            "run": uuid.uuid4().hex,
-            "time": now(),
-            "writer": processes.writer(os.getpid()),
-            "process": [*pipeline_process(), socket.gethostname()],
-            "alone": not is_under_dvc(),
-            "identity": run_identity(self._workspace.root, config),
-            "stage": stage_entry(self._workspace, item, config, fingerprint),
-            "rows": row_entries(self._workspace, item, config),
-            "datasets": dataset_entries(self._workspace, item, config),
-        }
-        tracker = SpoolTracker(self._workspace, item, start, self._tell, send=self._send)
-        if not config.runtime.tensorboard or item.stage.name != "train":  # no other stage has steps
-            return tracker
-        folder = event_files.run_folder(self._workspace.scratch / event_files.FOLDER, start["rows"][0], fingerprint)
-        self._tell(f"{item.address}: {event_files.where(self._workspace.home, folder)}")
-        return event_files.EventFiles(tracker, folder, self._tell)
+    start: StartEvent = {
+        "event": "start",
+        "run": uuid.uuid4().hex,
+        "time": now(),
+        "writer": processes.writer(os.getpid()),
+        "process": [*pipeline_process(), socket.gethostname()],
+        "alone": not is_under_dvc(),
+        "identity": run_identity(workspace.root, config),
+        "stage": stage_entry(workspace, item, config, fingerprint),
+        "rows": row_entries(workspace, item, config),
+        "datasets": dataset_entries(workspace, item, config),
+    }
+    tracker = SpoolTracker(workspace, item, start, tell, send=send)
+    if not config.runtime.tensorboard or item.stage.name != "train":  # no other stage has steps
+        return tracker
+    folder = event_files.run_folder(workspace.scratch / event_files.FOLDER, start["rows"][0], fingerprint)
+    tell(f"{item.address}: {event_files.where(workspace.home, folder)}")
+    return event_files.EventFiles(tracker, folder, tell)
 
 
 class SpoolTracker:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import urllib.request
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,7 +25,7 @@ from pipeline.config.load import load
 from pipeline.runner import run_stage
 from pipeline.stages.table import all_items
 from pipeline.tracking import mlflow_server
-from pipeline.tracking.tracker import MlflowTracker
+from pipeline.tracking.tracker import open_tracker
 
 
 def test_a_taken_port_is_one_sentence(workspace, monkeypatch):
@@ -105,7 +106,7 @@ def test_it_serves_this_machine_alone_without_jobs_and_says_how_to_reach_it(work
 def test_the_prepared_view_shows_both_variants_side_by_side(workspace, free_port):
     config = load(workspace.root)
     for item in all_items(config.values):
-        run_stage(workspace, config, item, recorder=MlflowTracker(workspace, print, send=False))
+        run_stage(workspace, config, item, open_tracker=partial(open_tracker, workspace, print, send=False))
     with _serving(workspace, free_port) as (_, said), chromium.screen(width=1600, height=1600) as screen:
         text = screen.show(said[0].split(": ", 1)[1], "What differs")
     for part in (

@@ -1,6 +1,7 @@
 """Event files are read back with TensorFlow's own reader."""
 
 from contextlib import suppress
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from pipeline.config.load import load
 from pipeline.runner import SilentStageTracker, run_stage
 from pipeline.tracking.event_files import EventFiles, run_folder, where
-from pipeline.tracking.tracker import MlflowTracker
+from pipeline.tracking.tracker import open_tracker
 
 LOSSES = [2.5, 2.25, 1.1, 0.7]
 
@@ -129,8 +130,8 @@ def _train(workspace, *changes):
     said = []
     config = load(workspace.root, changes)
     _prepare(workspace, config)
-    recorder = MlflowTracker(workspace, said.append, send=False)
-    run_stage(workspace, config, config.item("train", "faithful"), recorder=recorder)
+    opened = partial(open_tracker, workspace, said.append, send=False)
+    run_stage(workspace, config, config.item("train", "faithful"), open_tracker=opened)
     return said
 
 

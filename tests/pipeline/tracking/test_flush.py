@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -18,7 +19,7 @@ from pipeline.environment import processes as environment_processes
 from pipeline.runner import run_stage
 from pipeline.tracking import spool, uploads
 from pipeline.tracking.flush import reason
-from pipeline.tracking.tracker import MlflowTracker
+from pipeline.tracking.tracker import open_tracker
 from pipeline.tracking.tracking_uri import probe
 
 SILENT = threading.Event()
@@ -91,7 +92,7 @@ def test_a_stage_is_done_within_seconds_and_its_record_kept(serve, workspace, mo
     said = []
     config = load(workspace.root)
     started = time.monotonic()
-    run_stage(workspace, config, config.item("download"), recorder=MlflowTracker(workspace, said.append))
+    run_stage(workspace, config, config.item("download"), open_tracker=partial(open_tracker, workspace, said.append))
     assert time.monotonic() - started < 15
     assert (workspace.root / "data/dataset").is_dir()
     assert len(said) == 1
@@ -101,7 +102,9 @@ def test_a_stage_is_done_within_seconds_and_its_record_kept(serve, workspace, mo
 
 def test_what_a_server_refused_is_one_sentence_and_goes_to_the_next_store(serve, workspace, monkeypatch):
     config = load(workspace.root)
-    run_stage(workspace, config, config.item("download"), recorder=MlflowTracker(workspace, print, send=False))
+    run_stage(
+        workspace, config, config.item("download"), open_tracker=partial(open_tracker, workspace, print, send=False)
+    )
     (folder,) = spool.waiting(workspace.scratch)
     code = (
         "import os, sys; from pathlib import Path; from pipeline.tracking.flush import reason, send\n"
@@ -153,7 +156,9 @@ def test_a_spool_of_a_running_stage_is_left_to_it(workspace):
 def test_a_folder_that_cannot_be_sent_is_named_and_keeps_no_other_from_it(workspace):
     config = load(workspace.root)
     for stage in ("download", "download", "validate"):
-        run_stage(workspace, config, config.item(stage), recorder=MlflowTracker(workspace, print, send=False))
+        run_stage(
+            workspace, config, config.item(stage), open_tracker=partial(open_tracker, workspace, print, send=False)
+        )
     first, second, third = spool.waiting(workspace.scratch)
     for broken in (first, second):
         events = broken / "events.jsonl"

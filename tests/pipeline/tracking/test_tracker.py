@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 from store import put_empty_store, read_rows, read_runs
@@ -15,7 +16,7 @@ from pipeline.config.load import load
 from pipeline.environment import processes
 from pipeline.runner import run_stage
 from pipeline.tracking import mlflow_entities, tracker
-from pipeline.tracking.tracker import MlflowTracker
+from pipeline.tracking.tracker import open_tracker
 
 CHAIN = [
     ("download", ""),
@@ -142,8 +143,8 @@ def test_a_spool_that_cannot_be_written_stops_the_recording_alone(workspace, sai
 
 def _run(workspace, stage, key, said, *, recorded=True, send=True):
     config = load(workspace.root)
-    recorder = MlflowTracker(workspace, said.append, send=send) if recorded else None
-    run_stage(workspace, config, config.item(stage, key), recorder=recorder)
+    opened = partial(open_tracker, workspace, said.append, send=send) if recorded else None
+    run_stage(workspace, config, config.item(stage, key), open_tracker=opened)
 
 
 def _send(workspace):
