@@ -26,7 +26,6 @@ _BOUNDS = {
     "maximum": "at most",
     "exclusiveMaximum": "less than",
 }
-_RENAMED = {"preprocess.max_rejected_share": "validate.max_corrupt_share"}
 _ABSENT = ("missing", "union_tag_not_found")
 # A typing error shows up as an unknown key and often a missing one: the unknown key is the one to name.
 _FIRST = {"extra_forbidden": 0, "missing": 2}
@@ -64,8 +63,6 @@ def _worded(error: ErrorDetails, path: Sequence[Any], values: Mapping[str, Any],
         sections = subschemas(json_schema(), path[:-1], values)
         known = sorted({name for each in sections for name in each.get("properties", {})})
         where = f"under {dotted(path[:-1])}" if len(path) > 1 else "at the top level"
-        if key in _RENAMED:
-            return f"{source}: {key} (value {shown(error['input'])}) is {_RENAMED[key]} now; move the value there"
         return (
             f"{source}: unknown key {key} (value {shown(error['input'])}); expected {where} "
             f"one of {', '.join(known)}{nearest(path[-1], known)}"

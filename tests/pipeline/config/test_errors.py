@@ -13,11 +13,6 @@ FAULTS = [
         "epochs: '12'",
         ["variants.faithful.training.epochs", "a whole number of at least 1", "'12'"],
     ),
-    (
-        "preprocess:\n",
-        "preprocess:\n  max_rejected_share: 0.1\n",
-        ["preprocess.max_rejected_share (value 0.1) is validate.max_corrupt_share now; move the value there"],
-    ),
     ("epochs: 12", "epochs: 0", ["training.epochs must be a whole number of at least 1, got 0"]),
     ("epochs: 12", "epochs: 1.5", ["training.epochs must be a whole number", "1.5"]),
     ("learning_rate: 0.01", "learning_rate: 0", ["learning_rate must be a number of more than 0, got 0"]),
