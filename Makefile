@@ -68,7 +68,7 @@ lock:  ## resolve the newest versions that pyproject.toml allows into constraint
 
 clean:  ## remove the environment, all outputs and DVC's cache with those of experiments, but not the tracked runs
 	rm -rf $(VENV) data/dataset data/records data/statistics data/verdict.json models reports exports .dvc/cache .dvc/tmp
-	rm -rf .alexnet/checkpoints .alexnet/chaos .alexnet/verify .alexnet/averages .alexnet/timings .alexnet/sources
+	rm -rf .alexnet/checkpoints .alexnet/kill_test .alexnet/verify .alexnet/averages .alexnet/timings .alexnet/sources
 
 $(READY): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "make: no Python 3.11, 3.12 or 3.13 with venv found; install one, or say make PYTHON=/path/to/python"; exit 1; }

@@ -73,7 +73,7 @@ def problem(home: Path, pipeline: str) -> str | None:
 
 
 def _folder(home: Path) -> Path:
-    return scratch_of(home) / "courier"  # as earlier versions call it, which may still be at work
+    return scratch_of(home) / "uploads"
 
 
 def problem_file(home: Path, pipeline: str) -> Path:

@@ -1,6 +1,6 @@
 """`alexnet train VARIANT --kill-test N`: whether a training that is killed ends at the bytes of one that is not.
 
-Two folders below `.alexnet/chaos` serve as two checkouts, each with the data and the code of this one as links. The
+Two folders below `.alexnet/kill_test` serve as two checkouts, each with the data and the code of this one as links. The
 training runs through in the first; in the second it is killed N times and started again. Nothing else is touched.
 """
 
@@ -58,7 +58,7 @@ def kill_test(
     Raises:
         TrainingError: A process ended otherwise than by being killed or by finishing, or no kill met a checkpoint.
     """
-    place = workspace.scratch / "chaos" / item.key
+    place = workspace.scratch / "kill_test" / item.key
     remove(place)
     whole, broken = (sandbox.make(place / name, workspace.root) for name in ("whole", "killed"))
     started = time.monotonic()

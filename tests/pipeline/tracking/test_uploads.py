@@ -134,7 +134,7 @@ def test_a_second_uploader_ends_at_once(tmp_path):
         assert (first, second) == (True, False)
         assert not uploads.wait(tmp_path, 0.0)
     assert uploads.wait(tmp_path, 0.0)
-    assert list((tmp_path / ".alexnet/courier").iterdir()) == []
+    assert list((tmp_path / ".alexnet/uploads").iterdir()) == []
 
 
 def test_an_uploader_is_not_waited_for_while_its_pipeline_runs(tmp_path):
@@ -152,7 +152,7 @@ def test_an_uploader_is_not_waited_for_while_its_pipeline_runs(tmp_path):
 
 def test_an_uploader_does_not_take_the_lock_file_that_another_one_removed(tmp_path, monkeypatch):
     """Between its opening and its lock, the first one ends, and a third one begins with a file of its own."""
-    path, flock, found = tmp_path / ".alexnet/courier/run.lock", fcntl.flock, []
+    path, flock, found = tmp_path / ".alexnet/uploads/run.lock", fcntl.flock, []
 
     def late(file, how):
         found.append(path.stat().st_ino)
@@ -184,7 +184,7 @@ def test_without_locks_nothing_is_uploaded_and_the_stage_hears_why(tmp_path, no_
     uploader.main()
     told = uploads.problem(tmp_path, "run")
     assert told is not None
-    assert told.startswith(f"{tmp_path}/.alexnet/courier/run.lock: the file system has no locks (")
+    assert told.startswith(f"{tmp_path}/.alexnet/uploads/run.lock: the file system has no locks (")
     assert "work on a disk that has them" in told
     assert len(told.splitlines()) == 1
     assert uploads.wait(tmp_path, 0.0), "no uploader works here, so nobody waits for one"

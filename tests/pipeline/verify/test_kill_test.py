@@ -20,7 +20,7 @@ SMALL += [word for key, value in TRAINING.items() for word in ("-S", f"variants.
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory):
-    clone = Clone(tmp_path_factory.mktemp("chaos"))
+    clone = Clone(tmp_path_factory.mktemp("kill_test"))
     for stage in (["download"], ["validate"], ["preprocess", "small"], ["statistics", "small"]):
         clone.run("alexnet", *stage, *SMALL)
     return clone
@@ -35,7 +35,7 @@ def test_a_training_that_is_killed_ends_at_the_bytes_of_one_that_is_not(clone, d
     )
     assert "every byte of models/optimized and reports/train/optimized equals the uninterrupted" in done.stdout
     assert not (clone.root / "models").exists()  # it checks, and makes nothing
-    assert not list((clone.root / ".alexnet" / "chaos").iterdir())
+    assert not list((clone.root / ".alexnet" / "kill_test").iterdir())
 
 
 CHILD = """
