@@ -10,7 +10,7 @@ from pipeline.environment.git import committed
 from pipeline.environment.workspace import Workspace, scratch_of
 from pipeline.environment.yaml_file import parse
 from pipeline.stages.lock import LOCK_FILE, parse_lock, read_lock
-from pipeline.stages.table import COMPARISON_FOLDER, all_items, ancestors
+from pipeline.stages.table import COMPARISON_FOLDER, EVALUATIONS, all_items, ancestors
 from pipeline.tracking import spool, uploads
 from pipeline.tracking.run_descriptions import run_identity, state_rows
 from pipeline.tracking.spool import StageDescription, StandingEvent, StandingRow
@@ -20,7 +20,7 @@ from pipeline.tracking.uploads import send_all
 
 _RECORDED = "linked.json"
 _FIGURES = ("errors.png", "learning_curves.png")
-_PICTURES = ("top5_unselected", "top5_best", "top5_worst", "neighbours", "conv1_kernels", "confusion", "calibration")
+_WITHOUT_WORDS = "gallery"  # the report's images in one picture, which says nothing alone
 PATIENCE_SECONDS = 60.0
 
 
@@ -96,7 +96,9 @@ def _files(root: Path, row: StandingRow) -> list[list[str]]:
     found: list[list[str]] = []
     if "compare" in current:
         report = root / COMPARISON_FOLDER
-        figures = [report / name for name in (*_FIGURES, *(f"{kind}_{variant}.png" for kind in _PICTURES))]
+        kinds = sorted(path.stem for path in (root / EVALUATIONS / variant).glob("*.png"))
+        pictures = [f"{kind}_{variant}.png" for kind in kinds if kind != _WITHOUT_WORDS]  # as `compare` copies them
+        figures = [report / name for name in (*_FIGURES, *pictures)]
         found += [[str(root / "reports/report.html"), ""], *([str(figure), "figures"] for figure in figures)]
     if f"export@{variant}" in current:
         found.append([str(root / "exports" / variant / "model_card.md"), ""])

@@ -10,6 +10,7 @@ from store import put_empty_store
 
 from pipeline.environment.yaml_file import read
 from pipeline.stages.lock import dvc_md5, read_lock
+from pipeline.tracking.backfill import with_files
 
 STAGES = ("download", "validate", "preprocess", "statistics", "train", "evaluate", "compare", "export")
 pytestmark = pytest.mark.timeout(900)
@@ -24,9 +25,8 @@ def repository(tmp_path_factory) -> Repository:
 
 
 def test_each_stage_tells_its_place_its_work_and_what_it_found_and_nothing_else(repository):
-    written = {"download": "dataset", "validate": "report and verdict", "preprocess": "records"}
-    written |= {"statistics": "statistics", "train": "model and report", "export": "export"}
-    written["compare"] = "report and metrics"
+    written = {"download": "dataset", "preprocess": "records", "statistics": "statistics", "export": "export"}
+    written |= {"validate": "report and verdict", "train": "model and report", "compare": "report and metrics"}
     ran = [line.split("'")[1] for line in repository.first_run.stdout.splitlines() if line.startswith("Running stage")]
     expected = []
     for number, address in enumerate(ran, start=1):
@@ -48,9 +48,8 @@ def test_after_dvc_has_ended_every_row_has_every_stage_with_its_hashes(repositor
         assert {run["experiment"] for run in (row, *row["runs"])} == {"alexnet/sample"}
         assert sorted(name.partition("@")[0] for name in row["below"]) == sorted(STAGES)
         for run in row["below"].values():
-            outs = {
-                key.removeprefix("dvc.out."): word for key, word in run["tags"].items() if key.startswith("dvc.out.")
-            }
+            tags = {key.partition("dvc.out."): word for key, word in run["tags"].items()}
+            outs = {path: word for (_, found, path), word in tags.items() if found}
             assert outs, run["name"]
             assert outs.items() <= hashes.items()
     assert list((repository.root / ".alexnet/spool").iterdir()) == []
@@ -291,3 +290,11 @@ def test_what_an_experiment_was_not_asked_for_is_not_of_its_row(repository):
     assert rows["optimized"] == [*before, "preprocess@small", "statistics@small", "train@optimized"]
     assert {"evaluate@faithful", "export@faithful"} <= set(rows["faithful"])
     assert "compare" not in rows["faithful"]
+
+
+def test_a_row_has_the_pictures_of_its_own_variant(tmp_path):
+    for name in ("evaluate/b/bar", "evaluate/b/gallery", "compare/bar_b", "compare/gallery_b", "compare/bar_a_b"):
+        (tmp_path / "reports" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "reports" / f"{name}.png").touch()
+    [row] = with_files(tmp_path, {"rows": [{"standing": [{"stage": "compare"}], "variant": "b"}]})["rows"]
+    assert row["files"] == [[f"{tmp_path}/reports/compare/bar_b.png", "figures"]]
