@@ -29,6 +29,13 @@ from pipeline.tracking.tracker import StageTracker
 _MOST_PARALLEL_CALLS = 4  # one copies thousands of raw images a second; of JPEGs each has a pool of threads
 
 
+class SilentStageTracker(SilentTracker):
+    """Records nothing and needs no closing."""
+
+    def close(self, status: str, cost: dict[str, float]) -> None:
+        """Ignore the end of the run."""
+
+
 def run_stage(
     workspace: Workspace,
     config: Config,
@@ -132,13 +139,6 @@ def _changed(root: Path, item: Item, params: StageParams, identity: str, written
     if _written(root, item) != written:
         return f"its part of {PARAMS_FILE}"
     return "" if fingerprint(root, item, params) == identity else "its code or an input"
-
-
-class SilentStageTracker(SilentTracker):
-    """Records nothing and needs no closing."""
-
-    def close(self, status: str, cost: dict[str, float]) -> None:
-        """Ignore the end of the run."""
 
 
 def _heading(item: Item, config: Config) -> str:

@@ -20,6 +20,11 @@ _COLOURS = {
     "different bytes": "yellow",
     "not reproduced": "red",
 }
+_LEFT_OUT = {
+    False: "",
+    True: " (uncommitted changes were left out)",
+    None: " (Git cannot tell whether uncommitted changes were left out)",
+}
 _EXAMPLES = (
     "alexnet verify",
     "alexnet verify train@optimized --json > certificate.json",
@@ -94,13 +99,6 @@ def _text(certificate: "Certificate") -> str:
     lines += [f"from:     {_place(claimed_on)}", f"          {_packages(claimed_on)}"] if claimed_on else []
     lines += [f"machine:  {_place(machine)}", f"versions: {_packages(machine)}"]
     return "\n".join([*lines, f"verdict:  {certificate.verdict}"])
-
-
-_LEFT_OUT = {
-    False: "",
-    True: " (uncommitted changes were left out)",
-    None: " (Git cannot tell whether uncommitted changes were left out)",
-}
 
 
 def _metrics(output: "Comparison") -> str:

@@ -26,6 +26,7 @@ from pipeline.results.seeds_and_images import shown_error
 from pipeline.results.targets import summary_table, targets_table
 
 PAGES = ("README.md", "docs/results.md", "docs/small_networks.md", "docs/ablations.md")
+_CERTIFICATES = "verified"
 _ERRORS = {
     "test, ten crops": "test/ten_crop/top1_error",
     "test, centre": "test/center/top1_error",
@@ -179,16 +180,13 @@ def _cost(group: Sequence[Result], name: str, shown: Callable[[float], str]) -> 
     return shown(statistics.median(values)) if len(values) == len(group) else ""
 
 
-CERTIFICATES = "verified"
-
-
 def verified_table(root: Path, experiment: str) -> str:
     """Lay out the certificates of an experiment's results, one line each.
 
     Raises:
         DataError: A file is none, or is of a result that is not kept, or of another commit than that.
     """
-    folder = f"{FOLDER}/{experiment}/{CERTIFICATES}"
+    folder = f"{FOLDER}/{experiment}/{_CERTIFICATES}"
     if not (paths := sorted((root / folder).glob("*.json"))):
         return f"None is kept yet; `alexnet verify RESULT --json > {folder}/STATE.json` makes one."
     lines = [["result", "identical outputs", "verdict", "rerun on"]]

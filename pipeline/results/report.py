@@ -97,7 +97,7 @@ def write_report(workspace: Workspace, config: Config) -> Path:
     figures = {path.name: path.read_bytes() for path in sorted(folder.glob("*.png"))}
     for variant in comparison["variants"]:
         figures |= figures_of(workspace.root / EVALUATIONS / variant, variant, DRAWN)
-    origin = {"data set": data_set(workspace, config)} | origin_of(workspace.root)
+    origin = {"data set": data_set_words(workspace, config)} | origin_of(workspace.root)
     return write_page(workspace.root / PAGE, comparison, costs(workspace, config), figures, origin)
 
 
@@ -121,7 +121,7 @@ def write_page(
     return page
 
 
-def data_set(workspace: Workspace, config: Config) -> str:
+def data_set_words(workspace: Workspace, config: Config) -> str:
     """Name the data set of the parameters, with its size where it is here."""
     source = config.values["download"]["source"]
     try:

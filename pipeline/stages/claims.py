@@ -12,8 +12,6 @@ from pipeline.environment.yaml_file import parse
 from pipeline.stages.lock import LOCK_FILE, Lock, parse_lock
 from pipeline.stages.table import METRICS_FILE, PARAMS_FILE, all_items
 
-FILES = (LOCK_FILE, METRICS_FILE)
-
 
 def claimed_lock(root: Path, revision: str = "HEAD") -> Lock:
     """Read a commit's dvc.lock; one without stages where it has none."""
@@ -51,4 +49,4 @@ def claimed_metrics(root: Path, revision: str = "HEAD") -> Mapping[str, Mapping[
 
 def changed_claim(root: Path) -> list[str]:
     """Name those of dvc.lock and metrics.json that differ from HEAD's."""
-    return changed_files(root, FILES)
+    return changed_files(root, (LOCK_FILE, METRICS_FILE))

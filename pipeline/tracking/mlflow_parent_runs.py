@@ -15,7 +15,7 @@ from pipeline.tracking import mlflow_entities as entities
 from pipeline.tracking import origins
 from pipeline.tracking.mlflow_client import Runs
 
-_HEADLINES = {"train/kept_epoch", "test/center/top1_error", "test/ten_crop/top1_error"}
+_NEEDED_METRICS = {"train/kept_epoch", "test/center/top1_error", "test/ten_crop/top1_error"}
 _MAX_KEYS = 100  # of 33 characters each, in a tag of 5,000
 
 
@@ -67,7 +67,7 @@ class ParentRuns:
     def end(self, run_id: str, otherwise: str, time: int) -> None:
         """End a row as FINISHED where it has its headline metrics, else with another of MLflow's words."""
         run = self._runs.client.get_run(run_id)
-        status = "FINISHED" if run.data.metrics.keys() >= _HEADLINES else otherwise
+        status = "FINISHED" if run.data.metrics.keys() >= _NEEDED_METRICS else otherwise
         self._runs.client.set_terminated(run_id, status, time)
 
     def end_state(self, run_id: str, time: int) -> None:

@@ -20,7 +20,7 @@ from pipeline.stages.lock import Lock, read_lock
 from pipeline.stages.table import STAGES, Item
 from pipeline.tracking.spool import StageDescription
 
-_HEADLINES = {"train": "train", "evaluate": "test"}  # stage -> prefix, on the row, of the numbers in its metrics.json
+_PREFIXES = {"train": "train", "evaluate": "test"}  # stage -> prefix, on the row, of the numbers in its metrics.json
 
 
 def earlier_stage(workspace: Workspace, item: Item, config: Config) -> StageDescription | None:
@@ -86,7 +86,7 @@ def _out_tags(lock: Lock, item: Item) -> dict[str, str]:
 
 def headline_metrics(root: Path, item: Item) -> dict[str, float]:
     """Read the numbers of a stage that belong on its variant's row, by their names there."""
-    if (prefix := _HEADLINES.get(item.stage.name)) is None:
+    if (prefix := _PREFIXES.get(item.stage.name)) is None:
         return {}
     try:
         content = json.loads((root / item.outputs()["report"] / "metrics.json").read_text(encoding="utf-8"))
@@ -98,8 +98,8 @@ def headline_metrics(root: Path, item: Item) -> dict[str, float]:
 def headline_prefix(address: str, path: str) -> str | None:
     """Prefix, on a variant's row, of the numbers in an output's metrics.json; None where it has none of them."""
     stage, _, variant = address.partition("@")
-    if stage in _HEADLINES and STAGES[stage].outputs["report"].format(variant=variant) == path:
-        return _HEADLINES[stage]
+    if stage in _PREFIXES and STAGES[stage].outputs["report"].format(variant=variant) == path:
+        return _PREFIXES[stage]
     return None
 
 

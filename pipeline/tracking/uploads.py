@@ -27,7 +27,7 @@ _POLL_SECONDS = 0.2
 
 def start(workspace: Workspace) -> None:
     """Start the uploader of this pipeline run; a second one ends at once."""
-    kind = ("part" if is_for_part() else "dvc") if is_under_dvc() else "hand"
+    kind = ("part" if _is_for_part() else "dvc") if is_under_dvc() else "hand"
     where = (workspace.root, workspace.home, kind, pipeline_key(), *pipeline_process())
     # Of a queued experiment, which runs in a copy, the uploader outlives the copy and its code.
     is_clone = (workspace.home / "pipeline/tracking/uploader.py").is_file()
@@ -45,7 +45,7 @@ def start(workspace: Workspace) -> None:
         process.returncode = 0  # it outlives this process, so nobody waits for it, and Python need not warn of that
 
 
-def is_for_part() -> bool:
+def _is_for_part() -> bool:
     """Whether `dvc` was asked for some stages by name, so that it may end well and leave the others out of date."""
     found = dvc_process()
     return any(word.rpartition(":")[2].partition("@")[0] in STAGES for word in (found[2] if found else ()))

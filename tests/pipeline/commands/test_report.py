@@ -59,10 +59,10 @@ def test_the_page_names_data_set_commit_machine_and_time(workspace, monkeypatch)
     assert origin["on machine"] == "2 cores of Abacus; 4.0 GiB"
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", origin["page written"])
     config = load(workspace.root)
-    assert report.data_set(workspace, config) == "sample"
+    assert report.data_set_words(workspace, config) == "sample"
     manifest = {"splits": {"test": {"num_examples": 7}, "train": {"num_examples": 1200}}, "class_names": ["ash", "elm"]}
     monkeypatch.setattr(report, "read_manifest", lambda folder, stage: manifest)
-    assert report.data_set(workspace, config) == "sample: 2 classes, 1,200 train, 7 test images"
+    assert report.data_set_words(workspace, config) == "sample: 2 classes, 1,200 train, 7 test images"
 
 
 def test_the_page_is_given_the_tables_that_it_draws(workspace, monkeypatch):
