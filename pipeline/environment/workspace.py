@@ -47,22 +47,22 @@ def scratch_of(home: Path) -> Path:
     return home / ".alexnet"
 
 
-def find_workspace(start: Path | None = None) -> Workspace:
-    """Find the repository upwards from `start`, by default from the current folder.
+def find_workspace() -> Workspace:
+    """Find the repository upwards from the current folder.
 
     Raises:
-        AlexNetError: Neither `start` nor a folder above it holds params.yaml, and a dvc.yaml with our stages.
+        AlexNetError: Neither it nor a folder above it holds params.yaml, and a dvc.yaml with our stages.
     """
-    if found := workspace_around(start):
+    if found := workspace_around():
         return found
     raise AlexNetError(
-        f"{(start or Path.cwd()).resolve()}: neither this folder nor a parent contains params.yaml, and dvc.yaml with "
+        f"{Path.cwd().resolve()}: neither this folder nor a parent contains params.yaml, and dvc.yaml with "
         "stages of alexnet; change into a clone or a project, or make a project with `alexnet init FOLDER`"
     )
 
 
 def workspace_around(start: Path | None = None) -> Workspace | None:
-    """Find what `find_workspace` finds, or None where it would raise: some commands need no project."""
+    """Find what `find_workspace` finds, from `start` or the current folder; None where it would raise."""
     here = (start or Path.cwd()).resolve()
     for folder in (here, *here.parents):
         if is_root(folder):

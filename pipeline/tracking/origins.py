@@ -27,7 +27,7 @@ _MAX_CHANGES = 4  # in a name
 _MAX_NAME = 120  # of MLflow's 250
 
 
-def data_set(params: Mapping[str, str], experiment: str = "") -> str:
+def data_set(params: Mapping[str, str], experiment: str) -> str:
     """Name the data set of a row, such as `cifar10`; a part of one is a data set of its own.
 
     Args:

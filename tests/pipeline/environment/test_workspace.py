@@ -16,22 +16,24 @@ def project(tmp_path, monkeypatch):
 
 def test_it_is_found_from_any_folder_in_it(project, monkeypatch):
     monkeypatch.chdir(project / "data" / "dataset")
-    assert find_workspace() == find_workspace(project) == Workspace(root=project, home=project)
+    assert find_workspace() == workspace_around(project) == Workspace(root=project, home=project)
 
 
-def test_without_params_yaml_the_experiments_show_it(project):
+def test_without_params_yaml_the_experiments_show_it(project, monkeypatch):
+    monkeypatch.chdir(project)
     (project / "params.yaml").unlink()
     with pytest.raises(AlexNetError, match="neither this folder nor a parent contains"):
-        find_workspace(project)
+        find_workspace()
     (project / "experiments").mkdir()
-    assert find_workspace(project).root == project
+    assert find_workspace().root == project
 
 
-def test_another_project_that_uses_dvc_is_none_of_ours(project):
+def test_another_project_that_uses_dvc_is_none_of_ours(project, monkeypatch):
+    monkeypatch.chdir(project)
     (project / "dvc.yaml").write_text("stages: {train: {cmd: python train.py}}\n")
-    assert workspace_around(project) is None
+    assert workspace_around() is None
     with pytest.raises(AlexNetError, match="with stages of alexnet"):
-        find_workspace(project)
+        find_workspace()
 
 
 def test_a_queued_experiment_keeps_its_checkpoints_where_dvc_was_called(project, tmp_path, monkeypatch):

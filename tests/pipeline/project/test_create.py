@@ -7,7 +7,7 @@ from PIL import Image
 from alexnet_tf.errors import ConfigError, DataError
 from alexnet_tf.sample.generate import generate
 from pipeline.config.load import load
-from pipeline.environment.workspace import find_workspace
+from pipeline.environment.workspace import workspace_around
 from pipeline.project.create import create
 from pipeline.stages.installed_code import CODE_FILE
 
@@ -23,7 +23,7 @@ def pictures(tmp_path):
 
 def test_a_project_has_valid_parameters_and_what_every_stage_reads(tmp_path, pictures):
     create(tmp_path / "flowers", pictures)
-    workspace = find_workspace(tmp_path / "flowers")
+    workspace = workspace_around(tmp_path / "flowers")
     config = load(workspace.root)
     assert config.values["download"]["source"] == "image_folder"
     assert workspace.located(config.runtime.source_folder) == pictures
