@@ -19,10 +19,10 @@ def _completer(offered: Callable[[Path], Iterable[str | CompletionItem]]) -> Com
     """Make what click asks of what the repository in a folder has."""
 
     def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        from pipeline.environment.workspace import workspace_around
+        from pipeline.environment.workspace import root_or_here
 
         try:
-            found = list(offered(workspace.root if (workspace := workspace_around()) else Path.cwd()))
+            found = list(offered(root_or_here()))
         except Exception:
             return []
         items = [each if isinstance(each, CompletionItem) else CompletionItem(each) for each in found]

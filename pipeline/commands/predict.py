@@ -78,7 +78,7 @@ def command(
 ) -> None:
     """Predict file by file, in batches."""
     from pipeline.commands.image_files import image_files
-    from pipeline.environment.workspace import find_workspace, workspace_around
+    from pipeline.environment.workspace import find_workspace, root_or_here
     from pipeline.results.pretrained import folder_of
 
     if variant and pretrained:
@@ -90,10 +90,7 @@ def command(
         raise click.UsageError(f"--sheet {sheet}: expected a name that ends in .png, such as sheet.png")
     if sheet and sheet.exists() and any(path.exists() and path.samefile(sheet) for path in found.files):
         raise click.UsageError(f"--sheet {sheet}: it is one of the images to read; name another file")
-    if pretrained:
-        folder = folder_of(workspace.root if (workspace := workspace_around()) else Path.cwd(), pretrained)
-    else:
-        folder = _model(find_workspace().root, variant)
+    folder = folder_of(root_or_here(), pretrained) if pretrained else _model(find_workspace().root, variant)
     if note := found.skipped_note():
         say(note)
     options = {"ten_crop": not center, "max_pixels": max_pixels, "exif_orientation": not ignore_orientation}

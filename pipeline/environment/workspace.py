@@ -70,6 +70,12 @@ def workspace_around(start: Path | None = None) -> Workspace | None:
     return None
 
 
+def root_or_here() -> Path:
+    """Return the root that `workspace_around` finds, else the current folder: some commands need no project."""
+    workspace = workspace_around()
+    return workspace.root if workspace else Path.cwd()
+
+
 def home_of(root: Path) -> Path:
     """Return `Workspace.home` of a root."""
     dvc_root = os.environ.get("DVC_ROOT")

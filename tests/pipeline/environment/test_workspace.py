@@ -1,7 +1,14 @@
 import pytest
 
 from alexnet_tf.errors import AlexNetError
-from pipeline.environment.workspace import Workspace, code_folder, find_workspace, home_of, workspace_around
+from pipeline.environment.workspace import (
+    Workspace,
+    code_folder,
+    find_workspace,
+    home_of,
+    root_or_here,
+    workspace_around,
+)
 
 
 @pytest.fixture
@@ -32,6 +39,7 @@ def test_another_project_that_uses_dvc_is_none_of_ours(project, monkeypatch):
     monkeypatch.chdir(project)
     (project / "dvc.yaml").write_text("stages: {train: {cmd: python train.py}}\n")
     assert workspace_around() is None
+    assert root_or_here() == project
     with pytest.raises(AlexNetError, match="with stages of alexnet"):
         find_workspace()
 
