@@ -10,6 +10,7 @@ from typing import Any
 
 from alexnet_tf.data.record_dataset import read_manifest
 from alexnet_tf.errors import AlexNetError, DataError
+from components.interfaces import SPLITS
 from pipeline.config.load import Config
 from pipeline.environment.provenance import COMMIT, provenance_tags, words_of
 from pipeline.environment.workspace import Workspace
@@ -128,9 +129,7 @@ def data_set_words(workspace: Workspace, config: Config) -> str:
         manifest = read_manifest(workspace.root / DATASET, stage="download")
     except DataError:
         return source
-    found = manifest["splits"]
-    splits = [name for name in ("train", "validation", "test") if name in found]
-    sizes = ", ".join(f"{found[name]['num_examples']:,} {name}" for name in splits)
+    sizes = ", ".join(f"{manifest['splits'][name]['num_examples']:,} {name}" for name in SPLITS)
     return f"{source}: {len(manifest['class_names'])} classes, {sizes} images"
 
 

@@ -60,9 +60,11 @@ def test_the_page_names_data_set_commit_machine_and_time(workspace, monkeypatch)
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", origin["page written"])
     config = load(workspace.root)
     assert report.data_set_words(workspace, config) == "sample"
-    manifest = {"splits": {"test": {"num_examples": 7}, "train": {"num_examples": 1200}}, "class_names": ["ash", "elm"]}
+    sizes = {"test": 7, "train": 1200, "validation": 80}
+    splits = {name: {"num_examples": size} for name, size in sizes.items()}
+    manifest = {"splits": splits, "class_names": ["ash", "elm"]}
     monkeypatch.setattr(report, "read_manifest", lambda folder, stage: manifest)
-    assert report.data_set_words(workspace, config) == "sample: 2 classes, 1,200 train, 7 test images"
+    assert report.data_set_words(workspace, config) == "sample: 2 classes, 1,200 train, 80 validation, 7 test images"
 
 
 def test_the_page_is_given_the_tables_that_it_draws(workspace, monkeypatch):
