@@ -15,9 +15,9 @@ from alexnet_tf.devices.control_group import memory_left, memory_quota
 from alexnet_tf.devices.processor import NAMES, processor_features, processor_has_bfloat16, usable_cores
 from alexnet_tf.errors import AlexNetError, some
 from pipeline.commands.kept_checkpoints import kept_checkpoints
-from pipeline.commands.setup import DVC_FOLDER, IDENTITY, has_identity, is_no_scm
 from pipeline.config.load import load
 from pipeline.config.local_params import LOCAL_FILE, LocalParamsError
+from pipeline.environment.dvc_settings import DVC_FOLDER, IDENTITY, has_identity, is_no_scm
 from pipeline.environment.git import is_in_repository, problem
 from pipeline.environment.provenance import gpus
 from pipeline.environment.typed import typed

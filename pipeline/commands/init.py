@@ -20,7 +20,7 @@ without these; --source-folder names that place.
 @click.option("--source-folder", metavar="DIR", type=click.Path(path_type=Path), help="Folder of the class folders.")
 def command(folder: Path, source_folder: Path | None) -> None:
     """Write the files, and set up DVC."""
-    from pipeline.commands.setup import match_git
+    from pipeline.environment.dvc_settings import match_git
     from pipeline.environment.git import is_in_repository
     from pipeline.project.create import create
 

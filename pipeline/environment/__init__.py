@@ -1,4 +1,4 @@
-"""What a run finds: folders, Git, processes, versions, a terminal; and how YAML and dotted keys are read.
+"""What a run finds: folders, Git, DVC, processes, versions, a terminal; and how YAML and dotted keys are read.
 
 All other rooms import it, and it imports none. ruamel; psutil and rich are imported when they are needed.
 """

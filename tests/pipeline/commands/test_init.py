@@ -5,7 +5,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from pipeline.cli import alexnet
-from pipeline.commands.setup import is_no_scm
+from pipeline.environment.dvc_settings import is_no_scm
 
 
 def invoke(*arguments):

@@ -5,7 +5,7 @@ import sys
 from click.testing import CliRunner
 
 from pipeline.cli import alexnet
-from pipeline.commands.setup import IDENTITY, is_no_scm
+from pipeline.environment.dvc_settings import IDENTITY, is_no_scm
 from tests.pipeline.commands.test_doctor import findings
 
 
