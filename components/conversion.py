@@ -21,7 +21,7 @@ from alexnet_tf.errors import ConfigError, DataError
 from alexnet_tf.whole_file import remove_unfinished, write_whole
 from components.beam.run import run_shards
 from components.interfaces import Runtime
-from components.sources.files import find_files, read_file
+from components.sources.files import Ignored, find_files, read_file
 from components.sources.imagenet2012_labels import SOLUTION
 from components.sources.source import key_text
 from components.sources.wordnet import WORD_FILES
@@ -72,14 +72,7 @@ def convert(
         ConfigError: When `source` is no folder, or `destination` a file or a folder in `source`.
         DataError: When there is no image, or `destination` holds other files.
     """
-    if not source.is_dir():
-        raise ConfigError(
-            f"{source}: expected a folder of images, found none; name the one that holds train/ and val/."
-        )
-    if destination.exists() and not destination.is_dir():
-        raise ConfigError(f"{destination}: expected a folder or a new name, found a file; name another.")
-    if destination.resolve().is_relative_to(source.resolve()):
-        raise ConfigError(f"{destination}: expected a folder outside of {source}; name another.")
+    _require_places(source, destination)
     settings = {"size": size, "encoding": encoding}
     _check_destination(destination, settings)
     files, ignored = find_files(source)
@@ -96,14 +89,7 @@ def convert(
         tasks.append(ConversionTask(str(source), str(destination), str(part), size, encoding, max_pixels))
     found = run_shards(convert_files, tasks, runtime=runtime, scratch=scratch, description="convert", unit="parts")
     rejected = [{"file": key_text(file), "reason": reason} for part in found for file, reason in part]
-    others: dict[str, list[str]] = {}
-    for name, reason in ignored:
-        if name not in BESIDE:
-            others.setdefault(reason, []).append(key_text(name))
-    passed_over = [
-        {"reason": reason, "count": len(names), "examples": names[:_EXAMPLES]} for reason, names in others.items()
-    ]
-    report = {**settings, "num_images": len(files) - len(rejected), "rejected": rejected, "ignored": passed_over}
+    report = {**settings, "num_images": len(files) - len(rejected), "rejected": rejected, "ignored": _ignored(ignored)}
     for name in BESIDE:
         if (source / name).is_file():
             write_whole(destination / name, (source / name).read_bytes())
@@ -132,6 +118,26 @@ def convert_files(task: ConversionTask) -> list[list[str]]:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, _encoded(image, task.encoding))
     return rejected
+
+
+def _require_places(source: Path, destination: Path) -> None:
+    if not source.is_dir():
+        raise ConfigError(
+            f"{source}: expected a folder of images, found none; name the one that holds train/ and val/."
+        )
+    if destination.exists() and not destination.is_dir():
+        raise ConfigError(f"{destination}: expected a folder or a new name, found a file; name another.")
+    if destination.resolve().is_relative_to(source.resolve()):
+        raise ConfigError(f"{destination}: expected a folder outside of {source}; name another.")
+
+
+def _ignored(ignored: Sequence[Ignored]) -> list[dict]:
+    """Count the files that are not converted by reason, with a few names each; those of `BESIDE` are copied."""
+    names: dict[str, list[str]] = {}
+    for name, reason in ignored:
+        if name not in BESIDE:
+            names.setdefault(reason, []).append(key_text(name))
+    return [{"reason": reason, "count": len(each), "examples": each[:_EXAMPLES]} for reason, each in names.items()]
 
 
 def _encoded(image: Image.Image, encoding: Encoding) -> bytes:

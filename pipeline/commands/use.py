@@ -37,13 +37,7 @@ def command(experiment: str | None, source_folder: str | None, dry_run: bool, fo
     if experiment is None:
         if source_folder is not None:
             raise click.UsageError("--source-folder: expected an EXPERIMENT beside it; `alexnet use` lists them")
-        texts = {name: experiments.text_of(workspace.root, name) for name in experiments.names(workspace.root)}
-        found = [{"name": name, "about": text.partition("\n")[0].lstrip("# ")} for name, text in texts.items()]
-        if as_json:
-            click.echo(json.dumps(found, indent=1))
-            return
-        for each in found:
-            click.echo(f"{each['name']}: {each['about']}")
+        _list(workspace.root, as_json)
         return
     if as_json:
         raise click.UsageError("--json: lists the experiments; leave EXPERIMENT out")
@@ -82,3 +76,15 @@ def command(experiment: str | None, source_folder: str | None, dry_run: bool, fo
     files = workspace.located(config.runtime.source_folder)
     if told := state_of(workspace, config.values["download"]["source"], files).told:
         click.echo(told, err=True)
+
+
+def _list(root: Path, as_json: bool) -> None:
+    """Print each experiment with the first line of its file."""
+    from pipeline.config.experiments import names, text_of
+
+    found = [{"name": name, "about": text_of(root, name).partition("\n")[0].lstrip("# ")} for name in names(root)]
+    if as_json:
+        click.echo(json.dumps(found, indent=1))
+        return
+    for each in found:
+        click.echo(f"{each['name']}: {each['about']}")
