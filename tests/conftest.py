@@ -75,7 +75,7 @@ def pytest_collection_modifyitems(items):
 
 @functools.cache
 def _uses_git(path: Path) -> bool:
-    return bool(re.search(r'"git"|\b(Clone|Repository)\(', path.read_text(encoding="utf-8")))
+    return bool(re.search(r'"git"|\b(Clone|Repository|commit_all)\(', path.read_text(encoding="utf-8")))
 
 
 def pytest_collection_finish(session):

@@ -1,5 +1,4 @@
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ from click.testing import CliRunner
 from pipeline.cli import alexnet
 from pipeline.config import experiments, load
 from pipeline.environment import yaml_file
+from tests.commits import commit_all
 
 ROOT = Path(__file__).parents[3]
 RUNTIME = (ROOT / "pipeline/config/runtime.yaml").read_text()
@@ -178,12 +178,7 @@ def test_edits_are_not_lost_without_force(here):
 
 def test_committed_edits_may_go(here):
     (here / "params.yaml").write_text(stub_stages.TEXT.replace("epochs: 12", "epochs: 13"))
-    for command in (
-        ["init", "-q"],
-        ["add", "params.yaml"],
-        ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "x"],
-    ):
-        subprocess.run(["git", *command], cwd=here, check=True)
+    commit_all(here)
     assert _use("other").exit_code == 0
 
 

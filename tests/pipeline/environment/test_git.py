@@ -5,20 +5,17 @@ import pytest
 
 from alexnet_tf.errors import AlexNetError
 from pipeline.environment import git
+from tests.commits import commit_all
 
 
 @pytest.fixture
-def project(tmp_path, monkeypatch):
+def project(tmp_path):
     """A project in a folder below the root of a repository, with one commit."""
-    for role in ("AUTHOR", "COMMITTER"):
-        monkeypatch.setenv(f"GIT_{role}_NAME", "someone")
-        monkeypatch.setenv(f"GIT_{role}_EMAIL", "someone@example.org")
     root = tmp_path / "repository" / "project"
     root.mkdir(parents=True)
     for name in ("params.yaml", "dvc.lock"):
         (root / name).write_text("first\n")
-    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "first"]):
-        subprocess.run(["git", *command], cwd=root.parent, check=True)
+    commit_all(root.parent)
     return root
 
 
@@ -57,8 +54,7 @@ def test_before_the_first_add_there_are_no_changes(tmp_path):
 
 def test_names_are_told_as_they_are(project):
     (project / "größe.txt").write_text("first\n")
-    for command in (["add", "-A"], ["commit", "-qm", "second"]):
-        subprocess.run(["git", *command], cwd=project, check=True)
+    commit_all(project.parent)
     (project / "größe.txt").write_text("second\n")
     assert git.changed_files(project) == ["größe.txt"]
 
@@ -110,8 +106,7 @@ def test_the_patch_of_changes_applies_whatever_the_settings_of_git_are(project, 
     for name, content in files.items():
         (project / name).write_bytes(content)
     run = functools.partial(subprocess.run, cwd=project, check=True, capture_output=True)
-    run(["git", "add", "-A"])
-    run(["git", "commit", "-qm", "second"])
+    commit_all(project.parent)
     changed = {"blank.py": b"two\n\n\n", "latin.txt": b"th\xe9\r\n", "picture": bytes(range(255, -1, -1))}
     for name, content in changed.items():
         (project / name).write_bytes(content)

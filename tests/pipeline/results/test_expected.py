@@ -17,6 +17,7 @@ from pipeline.results.expected import outcome
 from pipeline.stages.lock import dvc_md5
 from pipeline.stages.table import all_items
 from pipeline.tracking.run_descriptions import row_params
+from tests.commits import commit_all
 
 NUM = 200
 COMMITTED = {"faithful": 0.41, "optimized": 0.08}
@@ -33,7 +34,6 @@ class Run:
         self.workspace, self.root = workspace, workspace.root
         (self.root / "experiments").mkdir()
         (self.root / "experiments/stub.yaml").write_text((self.root / "params.yaml").read_text())
-        self.git("init", "-q")
         self.came_out(COMMITTED, name="committed")
         self.commit()
 
@@ -45,8 +45,7 @@ class Run:
         ignored = [item.outputs().values() for item in all_items(self.config.values)]
         names = [f"/{path}" for paths in ignored for path in paths if path != "metrics.json"]
         (self.root / ".gitignore").write_text("\n".join(names))
-        self.git("add", "-A")
-        self.git("commit", "-qm", "claim", "--allow-empty")
+        commit_all(self.root)
 
     @property
     def config(self):

@@ -13,6 +13,7 @@ from alexnet_tf.comparison.page import render, sentences, table
 from alexnet_tf.errors import AlexNetError, ConfigError, DataError
 from pipeline.environment.workspace import Workspace
 from pipeline.results.revisions import _commit, compare_with
+from tests.commits import commit_all
 from tests.components.test_compare import STAGES, VARIANTS, write_reports
 
 SECTION = {"baseline": "faithful", "confidence": 0.95, "bootstrap_samples": 200}
@@ -22,9 +23,7 @@ KEYS = [f"test/{index:02}" for index in range(80)]
 @pytest.fixture
 def folder(tmp_path):
     """A Git repository in which `faithful` is right on half of the images."""
-    run(tmp_path, "git", "init", "-q", "-b", "main")
-    run(tmp_path, "git", "config", "user.name", "someone")
-    run(tmp_path, "git", "config", "user.email", "someone@example.org")
+    run(tmp_path, "git", "init", "-q")
     write_reports(tmp_path / "reports", "faithful", np.arange(80) < 40, KEYS)
     write_params(tmp_path, 0.01)
     (tmp_path / ".gitignore").write_text("reports/\nold/\n")
@@ -66,15 +65,14 @@ def write_claim(folder, text):
 
 
 def commit(folder, tag):
-    run(folder, "git", "add", "-A")
-    run(folder, "git", "commit", "-qm", tag)
+    commit_all(folder, tag)
     run(folder, "git", "tag", tag)
 
 
 def experiment(folder, name, head):
     """A DVC experiment on a commit, as `dvc exp run -n` leaves it: a reference to a commit of its own."""
     base = out(folder, "git", "rev-parse", head)
-    run(folder, "git", "commit", "--allow-empty", "-qm", name)
+    commit_all(folder, name)
     own = out(folder, "git", "rev-parse", "HEAD")
     run(folder, "git", "reset", "-q", "--hard", "HEAD^")
     run(folder, "git", "update-ref", f"refs/exps/{base[:2]}/{base[2:]}/{name}", own)
@@ -196,10 +194,10 @@ def test_an_experiment_is_found_by_its_name(folder):
 def test_of_two_experiments_of_one_name_that_of_head_is_meant_else_none(folder):
     claim(folder)
     first = experiment(folder, "brave-exp", "past")
-    run(folder, "git", "commit", "--allow-empty", "-qm", "next")
+    commit_all(folder, "next")
     second = experiment(folder, "brave-exp", "HEAD")
     assert _commit(folder, "brave-exp") == second
-    run(folder, "git", "commit", "--allow-empty", "-qm", "last")
+    commit_all(folder, "last")
     with pytest.raises(
         ConfigError, match=r"--rev brave-exp: 2 DVC experiments have that name .* such as --rev"
     ) as caught:

@@ -8,6 +8,7 @@ from stub_stages import TEXT
 from pipeline.environment.git import uncommitted_changes
 from pipeline.environment.provenance import on_machine, provenance_tags, words_of
 from pipeline.tracking.run_context import RepositoryContext
+from tests.commits import commit_all
 
 LOCK = """\
 schema: '2.0'
@@ -55,10 +56,10 @@ def test_mlflow_finds_it():
 
 @pytest.mark.parametrize(("detached", "branch"), [(False, "trunk"), (True, None)])
 def test_a_detached_checkout_as_dvc_makes_it_names_no_branch(tmp_path, detached, branch):
-    person = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
-    commands = [["init", "--initial-branch=trunk"], ["commit", "--allow-empty", "--message=first"]]
-    for words in [*commands, *[["checkout", "--detach"]] * detached]:
-        subprocess.run(["git", *person, *words], cwd=tmp_path, check=True, capture_output=True)
+    subprocess.run(["git", "init", "-q", "--initial-branch=trunk"], cwd=tmp_path, check=True)
+    commit_all(tmp_path)
+    if detached:
+        subprocess.run(["git", "checkout", "-q", "--detach"], cwd=tmp_path, check=True)
     tags = provenance_tags(tmp_path)
     assert len(tags["mlflow.source.git.commit"]) == 40
     assert tags.get("mlflow.source.git.branch") == branch
@@ -66,12 +67,10 @@ def test_a_detached_checkout_as_dvc_makes_it_names_no_branch(tmp_path, detached,
 
 @pytest.mark.parametrize(("count", "told"), [(0, None), (2, "00, 01"), (22, "18, 19 and 2 more")])
 def test_the_files_that_differ_from_the_commit_are_named(tmp_path, count, told):
-    person = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
     names = [f"{number:02}" for number in range(25)] + ["dvc.lock"]
     for name in names:
         (tmp_path / name).write_text("one\n")
-    for words in (["init"], ["add", "."], ["commit", "--message=first"]):
-        subprocess.run(["git", *person, *words], cwd=tmp_path, check=True, capture_output=True)
+    commit_all(tmp_path)
     for name in [*names[:count], "dvc.lock"]:
         (tmp_path / name).write_text("other\n")
     tags = provenance_tags(tmp_path)
@@ -81,9 +80,7 @@ def test_the_files_that_differ_from_the_commit_are_named(tmp_path, count, told):
 
 
 def test_a_tree_of_which_git_cannot_tell_is_neither_clean_nor_changed(tmp_path):
-    person = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
-    for words in (["init"], ["commit", "--allow-empty", "--message=first"]):
-        subprocess.run(["git", *person, *words], cwd=tmp_path, check=True, capture_output=True)
+    commit_all(tmp_path)
     (tmp_path / ".git" / "index").write_text("no index")
     tags = provenance_tags(tmp_path)
     assert len(tags["mlflow.source.git.commit"]) == 40

@@ -9,6 +9,7 @@ import pytest
 from pipeline.environment import processes
 from pipeline.environment.workspace import Workspace
 from pipeline.verify import clean_checkout
+from tests.commits import commit_all
 
 
 def test_variables_are_set_and_taken_out(monkeypatch, tmp_path):
@@ -28,19 +29,15 @@ def test_variables_are_set_and_taken_out(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def committed(tmp_path, monkeypatch):
+def committed(tmp_path):
     """A repository with a commit, in a folder below its root, a hook, and changes since."""
-    for name in ("NAME", "EMAIL"):
-        monkeypatch.setenv(f"GIT_AUTHOR_{name}", "someone")
-        monkeypatch.setenv(f"GIT_COMMITTER_{name}", "someone")
     root = tmp_path / "repository"
     (root / "below" / "scripts").mkdir(parents=True)
     (root / "above.txt").write_text("not of the project")
     (root / "below" / "größe.txt").write_bytes(b"\r\nas it was\n")
     (root / "below" / "scripts" / "run").write_text("#!/bin/sh\n")
     (root / "below" / "scripts" / "run").chmod(0o755)
-    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "first"]):
-        subprocess.run(["git", *command], cwd=root, check=True)
+    commit_all(root)
     for name in ("post-checkout", "post-index-change"):
         hook = root / ".git/hooks" / name
         hook.parent.mkdir(exist_ok=True)

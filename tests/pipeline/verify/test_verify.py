@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import subprocess
 
 import pytest
 from click.testing import CliRunner
@@ -11,6 +10,7 @@ from pipeline.cli import alexnet
 from pipeline.config.load import load
 from pipeline.verify import verify
 from pipeline.verify.verify import _claimed_reader, _runtime_of_another_version
+from tests.commits import commit_all
 
 METRICS = {
     "faithful": {"train": {"best_epoch": 2}, "evaluate": {"center": {"top1_error": 0.25}}},
@@ -48,9 +48,7 @@ def claimed(workspace):
             (workspace.root / "metrics.json").write_text(text)
         content = lock or locked(text or "")
         (workspace.root / "dvc.lock").write_text(json.dumps(content))
-        for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "claim", "--allow-empty"]):
-            identity = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
-            subprocess.run(["git", *identity, *command], cwd=workspace.root, check=True)
+        commit_all(workspace.root)
         before = _claimed_reader(workspace, items.item(stage, variant), path)
         return before() if before else "nothing to claim"
 
@@ -62,9 +60,7 @@ def test_what_is_set_for_this_machine_alone_reaches_the_clean_folder(workspace, 
     (workspace.root / ".gitignore").write_text("params.local.yaml\n")
     outs = [{"path": "data/dataset", "md5": "set.dir", "size": 1, "nfiles": 1}]
     (workspace.root / "dvc.lock").write_text(json.dumps({"stages": {"download": {"outs": outs}}}))
-    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "locked"]):
-        identity = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
-        subprocess.run(["git", *identity, *command], cwd=workspace.root, check=True)
+    commit_all(workspace.root)
     seen = []
     monkeypatch.setattr(verify, "rerun", lambda folder, addresses: seen.append(load(folder).runtime))
     monkeypatch.setattr(verify, "compared", lambda *_, **__: None)
