@@ -8,12 +8,12 @@ import signal
 import sqlite3
 import subprocess
 import time
-import urllib.request
 
 import pytest
 from clone import EPOCHS, README_COMMANDS, Clone
 
 from pipeline.tracking import uploads
+from tests.ports import await_mlflow
 
 VARIANTS = ("faithful", "optimized")
 ERRORS = ("top1_error", "top5_error")
@@ -256,15 +256,7 @@ def test_the_server_of_mlflow_answers_on_loopback(clone, free_port):
         start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        for _ in range(360):
-            time.sleep(0.5)
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{free_port}/health", timeout=5) as answer:
-                    assert answer.status == 200
-                    return
-            except OSError:
-                assert server.poll() is None, "the server ended"
-        raise AssertionError("no answer within three minutes")
+        await_mlflow(free_port, server)
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait(30)

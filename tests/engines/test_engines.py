@@ -5,8 +5,6 @@ with an EXTERNAL worker pool: the protocol of Flink, Spark and Dataflow, with us
 """
 
 import os
-import socket
-import subprocess
 import sys
 import threading
 import time
@@ -19,7 +17,7 @@ from components.conversion import convert
 from components.interfaces import BeamRuntime, Runtime
 from tests.components.small_dataset import contents, jpeg, preprocess_params, validate_params, write_dataset
 from tests.engines.processes import Processes, kill
-from tests.ports import free_ports
+from tests.ports import await_port, free_ports
 
 pytestmark = [
     pytest.mark.engine,
@@ -44,16 +42,6 @@ def processes(tmp_path):
     }
     with Processes(tmp_path / "logs", cwd=tmp_path, environment=environment) as started:
         yield started
-
-
-def await_port(port: int, process: subprocess.Popen) -> None:
-    for _ in range(SECONDS_TO_START * 5):
-        assert process.poll() is None, f"{process.args} ended with {process.returncode}"
-        with socket.socket() as client:
-            if client.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.2)
-    raise AssertionError(f"{process.args} did not listen within {SECONDS_TO_START} s")
 
 
 @pytest.fixture(scope="module")

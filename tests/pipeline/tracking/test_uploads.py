@@ -10,8 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from types import SimpleNamespace
 
 import pytest
@@ -24,6 +22,7 @@ from pipeline.environment.lock import NoLocksError, try_lock
 from pipeline.environment.workspace import Workspace
 from pipeline.tracking import spool, spool_reader, uploader, uploads
 from pipeline.tracking.spool_reader import SpoolReader
+from tests.ports import await_mlflow
 
 STAGES = {"download", "validate", "preprocess", "statistics", "train", "evaluate", "compare", "export"}
 
@@ -75,14 +74,8 @@ def server(tmp_path, free_port):
             start_new_session=True,
         )
         started.append(process)
-        end = time.monotonic() + 120
-        while time.monotonic() < end:
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{free_port}/health", timeout=2).close()
-                return process
-            except (OSError, urllib.error.URLError):
-                time.sleep(0.3)
-        raise AssertionError("the server does not answer")
+        await_mlflow(free_port, process)
+        return process
 
     start.folder, start.uri = folder, f"http://127.0.0.1:{free_port}"  # type: ignore[attr-defined]
     yield start
