@@ -64,3 +64,7 @@ def test_ancestors_are_all_that_a_run_rests_on():
 )
 def test_a_stage_serves_the_variants_downstream_of_it(address, variants):
     assert served_variants(_item(address), VALUES) == variants
+
+
+def test_another_seed_reruns_trainings_and_no_stage_of_the_data():
+    assert [stage.name for stage in STAGES.values() if "seed" in stage.params.values()] == ["train"]
