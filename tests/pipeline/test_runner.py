@@ -195,7 +195,7 @@ def test_the_same_training_in_two_folders_of_one_home_takes_turns(workspace, mon
     [
         ("params.yaml", "min_side_px: 8", "min_side_px: 9", "its part of params.yaml"),
         ("params.yaml", "min_side_px: 8", "min_side_px: [", "its part of params.yaml"),
-        ("data/dataset/params.json", "2012", "7", "its code or an input"),
+        ("data/dataset/params.json", "sample", "other", "its code or an input"),
         ("params.yaml", "seed: 2012", "seed: 7", ""),  # of other stages
     ],
 )

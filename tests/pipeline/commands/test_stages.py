@@ -52,9 +52,9 @@ def test_a_stage_that_was_run_by_hand_says_what_it_wrote_and_how_dvc_learns_of_i
     result = CliRunner().invoke(alexnet, ["download", "-S", "runtime.beam_workers=1"])
     assert result.exit_code == 0, result.output
     assert "download: wrote data/dataset; `dvc status` shows a change until `dvc commit download`" in result.stderr
-    tried = CliRunner().invoke(alexnet, ["download", "-S", "seed=7"]).stderr
+    tried = CliRunner().invoke(alexnet, ["download", "-S", "download.validation_share=0.2"]).stderr
     assert "download: wrote data/dataset; params.yaml lacks the values of -S, so do not `dvc commit` it" in tried
-    assert json.loads((workspace.root / "data/dataset/params.json").read_text())["seed"] == 7
+    assert json.loads((workspace.root / "data/dataset/params.json").read_text())["validation_share"] == 0.2
 
 
 def test_ctrl_c_in_the_wait_for_mlflow_hides_nothing_of_it(workspace, monkeypatch):

@@ -52,7 +52,7 @@ def test_a_row_of_an_experiment_has_its_name_and_one_of_an_earlier_version_its_s
 def test_what_differs_is_told_from_params_yaml_and_another_profile_is_one_change():
     text = (ROOT / "experiments/sample.yaml").read_text()
     assert origins.origin_tags(ROOT, text, parse(text, "sample"), "faithful")[origins.CHANGES] == ""
-    changed = parse(text.replace("profile: original", "profile: paper").replace("seed: 2012", "seed: 4"), "sample")
+    changed = parse(text.replace("profile: original", "profile: paper").replace("\nseed: 2012", "\nseed: 4"), "sample")
     tags = origins.origin_tags(ROOT, text, changed, "faithful")
     assert tags[origins.CHANGES] == "seed=4 profile=paper"
     assert tags[origins.COMMAND] == (
