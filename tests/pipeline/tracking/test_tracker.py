@@ -117,7 +117,7 @@ def test_a_dead_server_never_fails_a_stage(workspace, said, free_port, monkeypat
     (folder,) = (workspace.scratch / "spool").iterdir()
     events = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
     assert [event["event"] for event in events] == ["start", "metrics", "metrics", "metrics", "tags", "end"]
-    assert events[0]["stage"]["params"]["download.source"] == "sample"
+    assert events[0]["stage"]["params"]["source"] == "sample"
     assert {row["variant"] for row in events[0]["rows"]} == {"faithful", "optimized"}
 
 
