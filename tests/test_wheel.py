@@ -67,6 +67,7 @@ def test_every_package_and_every_file_of_one_is_in_the_wheel(project):
     }
     assert data
     assert data <= packed
+    assert ROOT / "alexnet_tf/py.typed" in packed  # without it type checkers take every name for Any
 
 
 def test_the_library_imports_only_what_the_base_installs(project):
@@ -119,6 +120,7 @@ def wheel(tmp_path_factory):
 def test_the_wheel_has_the_model_and_the_projects_files(wheel, project):
     names = zipfile.ZipFile(wheel).namelist()
     assert "alexnet_tf/pretrained/cifar10/weights.safetensors" in names
+    assert "alexnet_tf/py.typed" in names
     assert "pipeline/project/files/dvc_yaml" in names
     assert wheel.stat().st_size < 10_000_000
     [found] = importlib.metadata.Distribution.discover(path=[str(wheel)])
