@@ -7,6 +7,7 @@ THROUGH = {
     "components/interfaces.py": "tests/components/beam/test_run.py",
     "pipeline/rerun.py": "tests/pipeline/verify/test_kept_result.py",
     # Every test of the room's descriptions goes through all of them.
+    "alexnet_tf/models/initial_weights.py": "tests/alexnet_tf/models/test_networks.py",
     "alexnet_tf/models/four_layer_spec.py": "tests/alexnet_tf/models/test_spec.py",
     "alexnet_tf/training/recipe.py": "tests/alexnet_tf/models/test_spec.py",
     # One with the module that calls it: its values show only in what that one makes.

@@ -1,12 +1,13 @@
 """The network of 2012 in Keras: what `specs.AlexNetSpec` describes, as layers and variables.
 
-Kernels start at zero in the constructor and are drawn by `networks.build`.
+Kernels start at zero in the constructor; `networks.build` and `from_config` draw them.
 """
 
 import keras
 import tensorflow as tf
 
 from alexnet_tf.models import specs, window_geometry
+from alexnet_tf.models.keras_network import KerasNetwork, require_images
 from alexnet_tf.models.layers import (
     ACTIVATIONS,
     LOGITS_DTYPE,
@@ -22,11 +23,15 @@ from alexnet_tf.random_streams import FC6_DROPOUT, FC7_DROPOUT, RandomStreams
 
 
 @keras.saving.register_keras_serializable("alexnet_tf")
-class AlexNet(keras.Model):
+class AlexNet(KerasNetwork):
     """The network of §3.5: five convolutions in towers, three dense layers, logits of `num_classes` classes.
 
-    Call it on (N, crop, crop, C) float32 centred images; it returns float32 logits (N, K). With `training=True` dropout
+    Call it on (N, crop, crop, 3) float32 centred images; it returns float32 logits (N, K). With `training=True` dropout
     is on: the pipeline passes a `RandomStreams`, all others get one of the model's own draws.
+
+    Its layers stay what they are: another last layer is put on the hidden one,
+    `keras.Sequential([Features(model), keras.layers.Dense(K)])` with `alexnet_tf.models.features.Features`, which
+    Keras trains and saves as a whole.
 
     Args:
         spec: A `specs.AlexNetSpec`, or the mapping that makes one.
@@ -36,16 +41,15 @@ class AlexNet(keras.Model):
     """
 
     def __init__(self, spec, crop_size: int, num_classes: int, seed: int = 0, **kwargs):
-        super().__init__(**kwargs)
         spec = specs.AlexNetSpec.model_validate(spec)
-        self.spec, self.crop_size, self.num_classes, self.seed = spec, crop_size, num_classes, seed
+        super().__init__(spec, crop_size, num_classes, seed, **kwargs)
         self._dropout_draws = DropoutDraws(seed)
         self.activation = ACTIVATIONS[spec.activation]
         self.dropout = original_dropout if spec.dropout_scaling == "at_test" else inverted_dropout
         self.flatten = keras.layers.Flatten(data_format=MAPS_LAST, dtype=self.dtype_policy)
         self.pool = window_geometry.pool_geometry(spec.pooling)
         paddings = window_geometry.conv_paddings(spec, crop_size)
-        self.convs = [
+        self.convs = tuple(
             TowerConv2D(
                 name=specs.LAYER_NAMES[index],
                 filters=filters,
@@ -59,13 +63,13 @@ class AlexNet(keras.Model):
             )
             for index, filters in enumerate(spec.filters)
             if specs.LAYER_NAMES[index] != spec.left_out
-        ]
+        )
         norm = {"alpha": spec.lrn_alpha, "beta": spec.lrn_beta, "k": spec.lrn_k, "size": spec.lrn_size}
-        self.norms = [
+        self.norms = tuple(
             LocalResponseNormalization(name=f"norm{index}", **norm, dtype=self.dtype_policy)
             for index in ((1, 2) if spec.lrn else ())
-        ]
-        self.dense = [
+        )
+        self.dense = tuple(
             Dense(
                 units,
                 name=name,
@@ -76,10 +80,10 @@ class AlexNet(keras.Model):
             for name, units, bias in zip(
                 specs.LAYER_NAMES[5:], (*spec.dense_units, num_classes), spec.bias[5:], strict=True
             )
-        ]
+        )
 
     def call(self, inputs, training=False, draw: RandomStreams | None = None):
-        """Return logits (N, K) float32 of images (N, crop, crop, C).
+        """Return logits (N, K) float32 of images (N, crop, crop, 3).
 
         Args:
             inputs: float32, centred.
@@ -92,6 +96,7 @@ class AlexNet(keras.Model):
 
     def features(self, images):
         """Return pool5, flattened: (N, 9216) for the paper's sizes."""
+        require_images(images, self.crop_size)
         towers = [tf.cast(images, self.compute_dtype)]
         for index, conv in enumerate(self.convs):
             towers = conv(towers)
@@ -135,13 +140,3 @@ class AlexNet(keras.Model):
         if overrun := window_geometry.pool_overrun(maps.shape[1], window, stride):
             maps = tf.pad(maps, [[0, 0], [0, overrun], [0, overrun], [0, 0]], constant_values=maps.dtype.min)
         return tf.nn.max_pool2d(maps, window, stride, "VALID")
-
-    def get_config(self):
-        """Return the arguments of the constructor."""
-        return {
-            **super().get_config(),
-            "spec": self.spec.model_dump(),
-            "crop_size": self.crop_size,
-            "num_classes": self.num_classes,
-            "seed": self.seed,
-        }

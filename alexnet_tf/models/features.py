@@ -3,13 +3,15 @@
 import keras
 import tensorflow as tf
 
+from alexnet_tf.models.keras_network import require_images
+
 
 @keras.saving.register_keras_serializable("alexnet_tf")
 class Features(keras.Model):
     """The last hidden layer of a network as a model: (N, crop, crop, 3) float32 -> (N, units) float32.
 
     In `fit`, too, it computes as at test: no dropout, batch normalization by its moving statistics, so that a few
-    images of a new set do not undo them. Its variables are those of the network.
+    images of a new set do not undo them. Its variables are those of the network: training one changes the other.
 
     Args:
         network: A built network of `alexnet_tf.models.networks`, or its configuration as Keras saved it.
@@ -18,6 +20,11 @@ class Features(keras.Model):
     def __init__(self, network, **kwargs):
         super().__init__(**({"dtype": "float32"} | kwargs))  # Keras' global policy would round what the network gets
         self.network = keras.saving.deserialize_keras_object(network) if isinstance(network, dict) else network
+
+    def __call__(self, images, *args, **kwargs):
+        """Return the last hidden layer of images (N, crop, crop, 3), refusing what are none as the networks do."""
+        require_images(images, self.network.crop_size)
+        return super().__call__(images, *args, **kwargs)
 
     def call(self, images):
         """Return the last hidden layer (N, units) float32 of images (N, crop, crop, 3), prepared as for the network."""

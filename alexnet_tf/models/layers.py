@@ -60,6 +60,17 @@ class Dense(keras.layers.Dense):
         return tf.matmul(inputs, self.kernel) + self.bias  # as in `_with_bias`
 
 
+class Conv2D(keras.layers.Conv2D):
+    """The layer of Keras with a kernel that is computed: no gradient changes it, whatever is frozen and unfrozen.
+
+    It has the name of Keras' layer, by which `.keras` files find its kernel.
+    """
+
+    def add_weight(self, *args, **kwargs):
+        """Make a variable that is not trainable."""
+        return super().add_weight(*args, **kwargs | {"trainable": False})
+
+
 @keras.saving.register_keras_serializable("alexnet_tf")
 class TowerConv2D(keras.layers.Layer):
     """A convolution whose maps are spread over towers, as the paper's were over two GPUs (§3.2, figure 2).

@@ -1,17 +1,14 @@
 """The networks, made and initialized from one seed."""
 
 import keras
-import numpy as np
-import tensorflow as tf
 
 from alexnet_tf.errors import ConfigError
-from alexnet_tf.models import four_layer_spec, specs
+from alexnet_tf.models import specs
 from alexnet_tf.models.alexnet import AlexNet
 from alexnet_tf.models.alexnet_bn import AlexNetBN
 from alexnet_tf.models.four_layer import FourLayer
-from alexnet_tf.models.four_layer_spec import FOUR_LAYER_NAMES
+from alexnet_tf.models.initial_weights import initialize
 from alexnet_tf.models.layer_table import layer_table
-from alexnet_tf.models.weights import layer_of
 
 Model = AlexNet | AlexNetBN | FourLayer
 
@@ -60,35 +57,6 @@ def build(
     layer_table(spec, crop_size, 3, num_classes)
     policy = keras.DTypePolicy("mixed_bfloat16" if precision == "bfloat16" else "float32")
     networks = {"alexnet": AlexNet, "alexnet_bn": AlexNetBN, "four_layer": FourLayer}
-    dropout = {} if spec.name == "four_layer" else {"seed": seed}  # the small network drops nothing
-    model = networks[spec.name](spec, crop_size, num_classes, **dropout, dtype=policy, name=spec.name)
-    model(tf.zeros((1, crop_size, crop_size, 3)))
-    for position, variable in enumerate(model.weights):
-        if variable.path.endswith("/kernel"):
-            if isinstance(spec, specs.AlexNetSpec):
-                position = 2 * specs.LAYER_NAMES.index(layer_of(variable))  # a kernel and a bias each
-            variable.assign(_initial_weights(variable, spec, (seed, position)))
+    model = networks[spec.name](spec, crop_size, num_classes, seed, dtype=policy, name=spec.name)
+    initialize(model)
     return model
-
-
-def _initial_weights(variable, spec, seed: tuple[int, int]):
-    """Draw an untruncated normal: the description's σ by layer, or He's √(2 / fan-in)."""
-    layer = layer_of(variable)
-    if isinstance(spec, specs.AlexNetBNSpec):
-        stddev = float(np.sqrt(2.0 / np.prod(variable.shape[:-1])))
-    else:
-        names = FOUR_LAYER_NAMES if isinstance(spec, four_layer_spec.FourLayerSpec) else specs.LAYER_NAMES
-        stddev = spec.weight_stddev[names.index(layer)]
-    weights = stddev * tf.random.stateless_normal(variable.shape, seed, alg="philox")
-    if isinstance(spec, specs.AlexNetBNSpec) and spec.initialization == "identity" and "conv1" < layer < "conv6":
-        return _pass_on_maps(weights.numpy())
-    return weights
-
-
-def _pass_on_maps(kernel: np.ndarray) -> np.ndarray:
-    """Let output map i of a kernel (size, size, maps, filters) be input map i, for as many as both have."""
-    size, _, maps, filters = kernel.shape
-    passed = np.arange(min(maps, filters))
-    kernel[:, :, :, passed] = 0.0
-    kernel[size // 2, size // 2, passed, passed] = 1.0
-    return kernel

@@ -1,7 +1,7 @@
+import keras
 import pytest
 import tensorflow as tf
 
-from alexnet_tf.models import networks
 from alexnet_tf.models.layers import TowerConv2D
 
 
@@ -9,7 +9,7 @@ from alexnet_tf.models.layers import TowerConv2D
 def record(monkeypatch):
     """Note what goes in and out of every convolution and pool, as lists in order of computation."""
     notes = {"conv": [], "pool": []}
-    for layer in (TowerConv2D, networks.keras.layers.Conv2D):
+    for layer in (TowerConv2D, keras.layers.Conv2D):
 
         def conv(self, inputs, original=layer.call):
             output = original(self, inputs)
@@ -25,5 +25,5 @@ def record(monkeypatch):
         notes["pool"].append((maps.numpy(), output.numpy()))
         return output
 
-    monkeypatch.setattr(networks.tf.nn, "max_pool2d", max_pool)
+    monkeypatch.setattr(tf.nn, "max_pool2d", max_pool)
     return notes
