@@ -1,7 +1,10 @@
 """A first convolution that whitens patches: its kernels are computed from training images, not learned."""
 
+from typing import Any
+
 import numpy as np
 
+from alexnet_tf.errors import ConfigError, DataError
 from alexnet_tf.models.alexnet_bn import AlexNetBN
 
 NUM_IMAGES = 1000  # of the training split; twelve to a hundred axes need no more
@@ -20,13 +23,14 @@ def whiten(model: AlexNetBN, images) -> None:
 
     Args:
         model: A built network, whose conv1 has random kernels until then.
-        images: (N, crop, crop, 3) float32, as the network sees them; a thousand are enough.
+        images: (N, crop, crop, 3) float32, as the network sees them; a thousand are enough, all are held in memory.
 
     Returns:
         Nothing; the network is changed.
 
     Raises:
-        ValueError: The network learns its conv1.
+        ConfigError: It is another kind of network, or one that learns its conv1.
+        DataError: The images are of another shape or type, or hold values that are not finite.
 
     Example:
         >>> import numpy as np
@@ -37,10 +41,30 @@ def whiten(model: AlexNetBN, images) -> None:
         >>> tuple(model.convs[0].kernel.shape)
         (2, 2, 3, 12)
     """
-    if (conv1 := getattr(model.spec, "conv1", "learned")) != "whitening":
-        raise ValueError(f"the network's conv1 must be whitening, got {conv1}")
+    conv1 = model.spec.conv1 if isinstance(model, AlexNetBN) else type(model).__name__
+    if conv1 != "whitening":
+        raise ConfigError(
+            'model: expected a network whose conv1 is whitening, as build(AlexNetBNSpec(conv1="whitening"), ...) makes '
+            f"it, got {conv1}"
+        )
+    images = _images(images, model.crop_size)
     size, filters = model.spec.kernel_sizes[0], model.spec.filters[0]
-    model.convs[0].set_weights([whitening_kernel(np.asarray(images), size=size, filters=filters)])
+    model.convs[0].set_weights([whitening_kernel(images, size=size, filters=filters)])
+
+
+def _images(images: Any, crop_size: int) -> np.ndarray:
+    """Return images as an array, if they are what the network sees."""
+    images = np.asarray(images)
+    if images.ndim != 4 or len(images) == 0 or images.shape[1:] != (crop_size, crop_size, 3):
+        raise DataError(f"images: expected shape (N, {crop_size}, {crop_size}, 3), N at least 1, got {images.shape}")
+    if not np.issubdtype(images.dtype, np.floating):
+        raise DataError(
+            "images: expected float32, minus the mean of the training images and divided as in the training, got "
+            f"{images.dtype}"
+        )
+    if not np.isfinite(images).all():
+        raise DataError("images: expected finite values, found NaN or infinity; leave such images out")
+    return images
 
 
 def whitening_kernel(images: np.ndarray, *, size: int, filters: int) -> np.ndarray:
@@ -73,7 +97,7 @@ def whitening_kernel(images: np.ndarray, *, size: int, filters: int) -> np.ndarr
     kept = np.argsort(-variances, kind="stable")[: filters // 2]
     kernels = axes[:, kept] / np.sqrt(variances[kept] + RIDGE)
     # Such axes are any basis of their space, and in bfloat16 their maps would be rounding.
-    kernels[:, variances[kept] < _NOTHING * variances.max()] = 0.0
+    kernels[:, variances[kept] <= _NOTHING * variances.max()] = 0.0
     kernels *= np.sign(kernels[np.argmax(np.abs(kernels), axis=0), np.arange(len(kept))])  # a sign is arbitrary
     kernels = kernels.reshape(size, size, channels, -1)
     return np.concatenate([kernels, -kernels], axis=-1).astype(np.float32)

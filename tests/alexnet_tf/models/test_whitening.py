@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from alexnet_tf.errors import ConfigError, DataError
 from alexnet_tf.models import whitening
 from alexnet_tf.models.networks import build
 from alexnet_tf.models.whitening import NUM_IMAGES, RIDGE, whiten, whitening_images, whitening_kernel
@@ -106,6 +107,29 @@ def test_a_network_gets_the_kernels_of_its_images_and_one_that_learns_them_is_re
     model = build(spec, crop_size=32, num_classes=3)
     whiten(model, images)
     np.testing.assert_array_equal(model.convs[0].kernel.numpy(), whitening_kernel(images, size=2, filters=12))
-    for learned in (alexnet_bn(), alexnet()):
-        with pytest.raises(ValueError, match="conv1 must be whitening, got learned"):
+    for learned, got in ((alexnet_bn(), "learned"), (alexnet(), "AlexNet")):
+        with pytest.raises(ConfigError, match=f"expected a network whose conv1 is whitening, .*, got {got}"):
             whiten(build(learned, crop_size=63, num_classes=3), images)
+    with pytest.raises(ConfigError, match="got str"):
+        whiten("model", images)
+
+
+@pytest.mark.parametrize(
+    ("images", "sentence"),
+    [
+        (np.zeros((32, 32, 3), np.float32), r"expected shape \(N, 32, 32, 3\), N at least 1, got \(32, 32, 3\)"),
+        (np.zeros((2, 31, 32, 3), np.float32), r"expected shape \(N, 32, 32, 3\)"),
+        (np.zeros((0, 32, 32, 3), np.float32), "expected shape .* N at least 1, got"),
+        (np.zeros((2, 32, 32, 3), np.uint8), "expected float32, minus the mean of the training images .*, got uint8"),
+        (np.full((2, 32, 32, 3), np.nan, np.float32), "expected finite values, found NaN or infinity"),
+    ],
+)
+def test_images_that_the_network_cannot_see_are_refused_in_a_sentence(images, sentence):
+    spec = alexnet_bn(conv1="whitening", filters=[12, 8, 8, 8, 8], kernel_sizes=[2, 3, 3, 3, 3])
+    model = build(spec, crop_size=32, num_classes=3)
+    with pytest.raises(DataError, match=f"^images: {sentence}"):
+        whiten(model, images)
+
+
+def test_images_that_are_zero_give_kernels_of_zeros():
+    assert not whitening_kernel(np.zeros((2, 8, 8, 3), np.float32), size=2, filters=12).any()
