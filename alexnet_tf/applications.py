@@ -1,12 +1,14 @@
 """Networks for `model.fit`: built, initialized, ready to compile, as `keras.applications` has them.
 
-They take centred images and return logits. What centring means, and what to compile them with, is the same for all:
+They take centred images and return logits:
 
 - inputs are float32 (N, crop, crop, 3), RGB, 0..255 minus the mean of the training images (§2), a mean image or one
-  mean a channel; the network does not subtract it, as it does not know the images;
+  mean a channel; of `AlexNetBN` also divided by 64. The network does not do it, as it does not know the images. Of
+  grey images all three channels are the same: `np.repeat(grey[..., None], 3, axis=-1)`;
 - outputs are logits, so losses need `from_logits=True`;
 - in training dropout draws from the model's own seed. No two steps and no two replicas of a `tf.distribute` strategy
-  drop the same units.
+  drop the same units;
+- precision is that of the argument: Keras' global dtype policy is ignored.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -26,8 +28,7 @@ def alexnet_spec(profile: str = "original", **changes: Any) -> specs.AlexNetSpec
         **changes: Fields of `AlexNetSpec` that are to differ.
 
     Raises:
-        ConfigError: There is no such profile.
-        pydantic.ValidationError: A change is no field, or its value is out of range.
+        ConfigError: There is no such profile, a change is no field, or its value is out of range.
 
     Example:
         >>> import alexnet_tf as an
@@ -39,7 +40,15 @@ def alexnet_spec(profile: str = "original", **changes: Any) -> specs.AlexNetSpec
     return specs.AlexNetSpec(**profiles.values(profile, "network") | changes)
 
 
-def AlexNet(num_classes: int = 1000, crop_size: int = 224, profile: str = "original", seed: int = 0) -> "keras.Model":
+def AlexNet(
+    num_classes: int = 1000,
+    crop_size: int = 224,
+    profile: str = "original",
+    seed: int = 0,
+    *,
+    precision: str = "float32",
+    name: str | None = None,
+) -> "keras.Model":
     """Return the network of the paper (§3.5) with its initial weights: 61 million parameters for 1000 classes.
 
     Args:
@@ -48,13 +57,14 @@ def AlexNet(num_classes: int = 1000, crop_size: int = 224, profile: str = "origi
         profile: `original`, the code that produced the published errors; `paper`, its text (§5: a standard deviation of
             0.01 in all layers, where `original` has 0.03 in conv3 to conv5); `caffe`, bvlc_alexnet.
         seed: Fixes the initial weights and the dropout (§4.2), 0 to 2^31 - 1.
+        precision: `float32`, or `bfloat16` layers over float32 variables.
+        name: Of the Keras model; two networks in one model need two.
 
     Returns:
         A built model: (N, crop, crop, 3) float32, RGB, 0..255 minus the training images' mean -> logits (N, K) float32.
 
     Raises:
-        ConfigError: There is no such profile.
-        ValueError: The crop is too small, or the seed out of range.
+        ConfigError: There is no such profile, the crop is too small, or another argument is out of range.
 
     Example:
         >>> import keras
@@ -68,10 +78,19 @@ def AlexNet(num_classes: int = 1000, crop_size: int = 224, profile: str = "origi
     """
     from alexnet_tf.models.networks import build
 
-    return build(alexnet_spec(profile), crop_size=crop_size, num_classes=num_classes, seed=seed)
+    return build(
+        alexnet_spec(profile), crop_size=crop_size, num_classes=num_classes, seed=seed, precision=precision, name=name
+    )
 
 
-def AlexNetBN(num_classes: int = 1000, crop_size: int = 128, seed: int = 0) -> "keras.Model":
+def AlexNetBN(
+    num_classes: int = 1000,
+    crop_size: int = 128,
+    seed: int = 0,
+    *,
+    precision: str = "float32",
+    name: str | None = None,
+) -> "keras.Model":
     """Return the optimized network: AlexNet's five convolutions and three dense layers with batch normalization.
 
     It is not in the paper; experiments/imagenet2012.yaml trains it as `optimized`, and `AlexNetBNSpec` describes it.
@@ -80,12 +99,14 @@ def AlexNetBN(num_classes: int = 1000, crop_size: int = 128, seed: int = 0) -> "
         num_classes: K.
         crop_size: Height and width of the input in pixels, at least 15.
         seed: Fixes the initial weights and the dropout, 0 to 2^31 - 1.
+        precision: `float32`, or `bfloat16` layers over float32 variables.
+        name: Of the Keras model; two networks in one model need two.
 
     Returns:
         A built model: (N, crop, crop, 3) float32, RGB, (0..255 minus the mean) / 64 -> logits (N, K) float32.
 
     Raises:
-        ValueError: The crop is too small, or the seed out of range.
+        ConfigError: The crop is too small, or another argument is out of range.
 
     Example:
         >>> import numpy as np
@@ -97,22 +118,33 @@ def AlexNetBN(num_classes: int = 1000, crop_size: int = 128, seed: int = 0) -> "
     """
     from alexnet_tf.models.networks import build
 
-    return build(specs.AlexNetBNSpec(), crop_size=crop_size, num_classes=num_classes, seed=seed)
+    return build(
+        specs.AlexNetBNSpec(), crop_size=crop_size, num_classes=num_classes, seed=seed, precision=precision, name=name
+    )
 
 
-def FourLayer(num_classes: int = 10, crop_size: int = 24, seed: int = 0) -> "keras.Model":
+def FourLayer(
+    num_classes: int = 10,
+    crop_size: int = 24,
+    seed: int = 0,
+    *,
+    precision: str = "float32",
+    name: str | None = None,
+) -> "keras.Model":
     """Return the four-layer network of the experiments on CIFAR-10 (§3.1, §3.3), initialized as its 2012 file says.
 
     Args:
         num_classes: K.
         crop_size: Height and width of the input in pixels, at least 4.
         seed: Fixes the initial weights, 0 to 2^31 - 1; the network has no dropout.
+        precision: `float32`, or `bfloat16` layers over float32 variables.
+        name: Of the Keras model; two networks in one model need two.
 
     Returns:
         A built model: (N, crop, crop, 3) float32, RGB, 0..255 minus the training images' mean -> logits (N, K) float32.
 
     Raises:
-        ValueError: The crop is too small, or the seed out of range.
+        ConfigError: The crop is too small, or another argument is out of range.
 
     Example:
         >>> import alexnet_tf as an
@@ -121,7 +153,14 @@ def FourLayer(num_classes: int = 10, crop_size: int = 24, seed: int = 0) -> "ker
     """
     from alexnet_tf.models.networks import build
 
-    return build(four_layer_spec.FourLayerSpec(), crop_size=crop_size, num_classes=num_classes, seed=seed)
+    return build(
+        four_layer_spec.FourLayerSpec(),
+        crop_size=crop_size,
+        num_classes=num_classes,
+        seed=seed,
+        precision=precision,
+        name=name,
+    )
 
 
 def custom_objects() -> dict[str, type]:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from alexnet_tf.models.spec import Spec, Two
+from alexnet_tf.models.spec import NetworkSpec, Two
 
 FiveStddevs = Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=5, max_length=5)]
 
@@ -18,7 +18,7 @@ CONV_SIZE, LOCAL_SIZE = 5, 3  # layers-conv-local-13pct.cfg: filterSize, with ze
 POOL = (3, 2)  # the same file: sizeX, stride
 
 
-class FourLayerSpec(Spec):
+class FourLayerSpec(NetworkSpec):
     """Two convolutions and two locally connected layers, then logits (§3.1, §3.3).
 
     layers-conv-local-13pct.cfg, and with `lrn` layers-conv-local-11pct.cfg, which is otherwise the same. A later
@@ -42,7 +42,7 @@ class FourLayerSpec(Spec):
         Defaults are the values of layers-conv-local-13pct.cfg.
 
     Raises:
-        pydantic.ValidationError: A value is out of range.
+        ConfigError: A field is unknown or its value out of range.
 
     Example:
         >>> import alexnet_tf as an

@@ -12,14 +12,14 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from alexnet_tf.models.four_layer_spec import FourLayerSpec
-from alexnet_tf.models.spec import Spec, Two
+from alexnet_tf.models.spec import NetworkSpec, Spec, Two
 
 Five = Annotated[list[Annotated[int, Field(gt=0)]], Field(min_length=5, max_length=5)]
 EightFloats = Annotated[list[float], Field(min_length=8, max_length=8)]
 LAYER_NAMES = ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8")
 
 
-class AlexNetSpec(Spec):
+class AlexNetSpec(NetworkSpec):
     """The network of 2012. Stride 4 and 11 x 11 in conv1, five convolutions, three dense layers (§3.5).
 
     Attributes:
@@ -51,7 +51,7 @@ class AlexNetSpec(Spec):
         Defaults are the values of the paper's text; `alexnet_tf.alexnet_spec` has those of the 2012 code.
 
     Raises:
-        pydantic.ValidationError: A value is out of range, or two of them do not go together.
+        ConfigError: A field is unknown, a value is out of range, or two of them do not go together.
 
     Example:
         >>> import alexnet_tf as an
@@ -91,7 +91,7 @@ class AlexNetSpec(Spec):
         return self
 
 
-class AlexNetBNSpec(Spec):
+class AlexNetBNSpec(NetworkSpec):
     """Five convolutions with batch normalization and three dense layers, for the images' own resolution.
 
     Attributes:
@@ -117,7 +117,7 @@ class AlexNetBNSpec(Spec):
         The paper has no such network; defaults are those of `optimized` in experiments/imagenet2012.yaml.
 
     Raises:
-        pydantic.ValidationError: A value is out of range, or two of them do not go together.
+        ConfigError: A field is unknown, a value is out of range, or two of them do not go together.
 
     Example:
         >>> import alexnet_tf as an

@@ -300,20 +300,65 @@ def test_all_classes_of_the_package_that_keras_knows_are_custom_objects():
     assert ours == {name for name in keras.saving.get_custom_objects() if name.startswith("alexnet_tf>")}
 
 
-@pytest.mark.parametrize("make", [an.AlexNet, an.AlexNetBN, an.FourLayer])
-def test_what_does_not_fit_is_refused_in_a_sentence(make):
-    with pytest.raises(ValueError, match="the crop is too small for this network"):
-        make(5, crop_size=3)
-    with pytest.raises(ValueError, match=r"seed must be a whole number from 0 to 2\^31 - 1, got -1"):
-        make(5, 63, seed=-1)
+ALL = pytest.mark.parametrize("make", [an.AlexNet, an.AlexNetBN, an.FourLayer])
+
+
+@ALL
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"crop_size": 3}, r"crop_size: expected at least \d+ pixels, got 3: the crop is too small for this network"),
+        ({"crop_size": (63, 63)}, r"crop_size: expected a whole number of at least 1, got \(63, 63\)"),
+        ({"crop_size": 63.0}, "crop_size: expected a whole number of at least 1, got 63.0"),
+        ({"seed": -1}, r"seed: expected a whole number from 0 to 2\^31 - 1, got -1"),
+        ({"seed": 2**31}, "seed: expected .*, got 2147483648"),
+        ({"seed": 0.5}, "seed: expected .*, got 0.5"),
+        ({"seed": None}, "seed: expected .*, got None"),
+        ({"seed": "x"}, "seed: expected .*, got 'x'"),
+        ({"num_classes": 0}, "num_classes: expected a whole number of at least 1, got 0"),
+        ({"num_classes": None}, "num_classes: expected .*, got None"),
+        ({"num_classes": True}, "num_classes: expected .*, got True"),
+        ({"precision": "float16"}, "precision: expected float32 or bfloat16, got 'float16'"),
+        ({"name": "a/b"}, "name: expected a word without /, or None, got 'a/b'"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_a_sentence(make, change, sentence):
+    with pytest.raises(an.ConfigError, match=f"^{sentence}$"):
+        make(**{"num_classes": 5, "crop_size": 63} | change)
+
+
+def test_whole_numbers_of_numpy_are_taken():
+    expected = an.FourLayer(5, 8, seed=3)
+    found = an.FourLayer(np.int64(5), np.uint8(8), seed=np.int32(3))
+    np.testing.assert_array_equal(found.weights[0], expected.weights[0])
+    assert all(type(value) is int for value in (found.num_classes, found.crop_size, found.seed))
+    keras.models.model_from_json(found.to_json(), custom_objects=an.custom_objects())
+
+
+@pytest.mark.parametrize("spec", ["alexnet", {"name": "alexnet"}, None, an.AlexNetSpec])
+def test_what_is_no_description_is_refused_in_a_sentence(spec):
+    with pytest.raises(
+        an.ConfigError, match=r"^spec: expected one of AlexNetSpec, AlexNetBNSpec, FourLayerSpec, such as"
+    ):
+        an.build(spec, crop_size=63, num_classes=5)
 
 
 def test_the_smallest_crops_are_those_that_the_docstrings_name():
     for make, least in ((an.AlexNet, 36), (an.AlexNetBN, 15), (an.FourLayer, 4)):
         assert f"at least {least}." in make.__doc__
         make(5, crop_size=least)
-        with pytest.raises(ValueError, match="too small"):
+        with pytest.raises(an.ConfigError, match=f"expected at least {least} pixels, got {least - 1}"):
             make(5, crop_size=least - 1)
+
+
+@ALL
+def test_two_networks_go_into_one_model_and_compute_in_the_precision_that_is_asked_for(make):
+    one, two = make(5, 63, name="one"), make(5, 63, seed=1, precision="bfloat16", name="two")
+    assert [one.name, two.name] == ["one", "two"]
+    assert [one.compute_dtype, two.compute_dtype] == ["float32", "bfloat16"]
+    inputs = keras.Input((63, 63, 3))
+    both = keras.Model(inputs, [one(inputs), two(inputs)])
+    assert [each.shape for each in both(images(2)[0])] == [(2, 5), (2, 5)]
 
 
 def test_an_unknown_profile_is_told_with_the_nearest():

@@ -86,7 +86,7 @@ def test_the_layers_that_stay_start_as_those_of_the_whole_network(left_out):
 
 @pytest.mark.parametrize("precision", ["auto", "mixed_bfloat16", "float16"])
 def test_another_precision_is_refused_and_not_taken_for_float32(precision):
-    with pytest.raises(ValueError, match=f"precision must be float32 or bfloat16, got '{precision}'"):
+    with pytest.raises(ConfigError, match=f"precision: expected float32 or bfloat16, got '{precision}'"):
         build(alexnet(), precision=precision)
 
 

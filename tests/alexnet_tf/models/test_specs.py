@@ -1,6 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
+import alexnet_tf as an
 from tests.alexnet_tf.small_training import alexnet, alexnet_bn
 
 
@@ -33,3 +34,27 @@ def test_a_description_that_makes_no_sense_is_refused(changes, message):
 def test_a_description_of_the_optimized_network_that_makes_no_sense_is_refused(changes, message):
     with pytest.raises(ValidationError, match=message):
         alexnet_bn(**changes)
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: an.alexnet_spec(dropou=0.3), r"AlexNetSpec has no field dropou; did you mean dropout\?"),
+        (lambda: an.FourLayerSpec(zzzz=1), "FourLayerSpec has no field zzzz; expected one of name, filters, .*"),
+        (lambda: an.AlexNetSpec(dropout=1.0), "AlexNetSpec: dropout: expected less than 1, got 1.0"),
+        (lambda: an.AlexNetSpec(filters=[8] * 4), r"AlexNetSpec: filters: expected a list of 5, got \[8, 8, 8, 8\]"),
+        (lambda: an.AlexNetSpec(filters=[8] * 6), "AlexNetSpec: filters: expected a list of 5, got .*"),
+        (lambda: an.AlexNetBNSpec(pools=[1, 2, 0, 1, 2]), r"AlexNetBNSpec: pools\[2\]: expected greater than 0, got 0"),
+        (lambda: an.AlexNetSpec(lrn_size=4), "AlexNetSpec: lrn_size must be odd, got 4"),
+        (lambda: an.AlexNetSpec(activation="gelu"), "AlexNetSpec: activation: expected 'relu' or 'tanh', got 'gelu'"),
+    ],
+)
+def test_a_user_is_told_in_one_sentence(make, sentence):
+    with pytest.raises(an.ConfigError, match=f"^{sentence}$"):
+        make()
+
+
+def test_lists_may_be_tuples():
+    assert an.AlexNetSpec(filters=(8, 16, 16, 16, 16), dense_units=(4, 4)).filters == [8, 16, 16, 16, 16]
+    assert an.FourLayerSpec(filters=(8, 8)) == an.FourLayerSpec(filters=[8, 8])
+    assert an.AlexNetBNSpec(pools=(2, 2, 1, 1, 2)) == an.AlexNetBNSpec()
