@@ -3,13 +3,13 @@
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from alexnet_tf.data.images import ImageRejected
 from alexnet_tf.errors import ConfigError, DataError
-from alexnet_tf.evaluation.predict import Predictor, predictor, stored_image
+from alexnet_tf.evaluation.pictures import FilePath, Picture, listed, stored_pictures
+from alexnet_tf.evaluation.predict import Predictor, predictor
 from alexnet_tf.models.classifier import Classifier, read_classifier
 from alexnet_tf.models.features import Features
 from alexnet_tf.nearest import nearest
@@ -19,16 +19,18 @@ if TYPE_CHECKING:
     import keras
 
 _BATCH = 32
-FilePath = str | os.PathLike[str]
 
 
 class ImageClassifier:
-    """A trained network with its preprocessing and its classes, as `load_pretrained` returns it.
+    """A trained network with its preprocessing and its classes; `load_pretrained` makes it.
 
     Attributes:
         model: The Keras model: (N, crop, crop, 3) float32, prepared as `inputs` does it -> logits (N, K) float32.
         class_names: K names, in the order of the logits.
-        features: The Keras model without its last layer: the same input -> (N, units) float32, to put a new layer on.
+        features: The Keras model without its last layer: the same input -> (N, units) float32, the last hidden layer
+            (fc7), to put a new layer on. It shares its variables with `model`: training one changes the other and what
+            `predict` says, so load twice to keep the original. (The method `model.features` is another thing: the
+            flattened maps before the first dense layer.)
 
     Example:
         >>> import tempfile
@@ -45,15 +47,24 @@ class ImageClassifier:
     """
 
     def __init__(self, classifier: Classifier):
+        if not isinstance(classifier, Classifier):
+            raise ConfigError(
+                "ImageClassifier is made by alexnet_tf.load_pretrained(FOLDER_OR_NAME), got "
+                f"{type(classifier).__name__}"
+            )
         self.model: keras.Model = classifier.model
         self.class_names = classifier.class_names
         self.features: keras.Model = Features(classifier.model, name="features")
         self._classifier = classifier
         self._predictors: dict[bool, Predictor] = {}
 
+    def __repr__(self) -> str:
+        network, side = self.model.name, self._classifier.crop_size
+        return f"<ImageClassifier: {network}, {len(self.class_names)} classes, {side} x {side} pixels>"
+
     def predict(
         self,
-        files: FilePath | Iterable[FilePath],
+        files: Picture | Iterable[Picture],
         *,
         ten_crop: bool = True,
         max_pixels: int = 50_000_000,
@@ -64,7 +75,8 @@ class ImageClassifier:
         Squares that the pipeline stored as JPEG (`preprocess.encoding`) are not compressed here.
 
         Args:
-            files: Path of a JPEG, PNG or other image that Pillow reads, or several paths.
+            files: Path of a JPEG, PNG or other image that Pillow reads; the bytes of such a file; a Pillow image; an
+                array (H, W, 3) uint8, RGB, 0..255; or several of these, or an array (N, H, W, 3).
             ten_crop: Average the probabilities of ten views (§4.1), as the published errors do; False looks at the
                 centre crop alone, a tenth of the work.
             max_pixels: A larger image is refused before it is decoded.
@@ -75,7 +87,8 @@ class ImageClassifier:
             Names (N, k) str and probabilities (N, k) float32, 0..1, the most probable first, k = min(5, K).
 
         Raises:
-            DataError: A file does not exist, is no image, is broken or too large; the message names it.
+            DataError: A file does not exist, is no image, is broken or too large, or an array is no uint8 RGB; the
+                message names it.
 
         Example:
             >>> import tempfile
@@ -91,18 +104,19 @@ class ImageClassifier:
         if ten_crop not in self._predictors:  # tracing the network takes longer than most answers
             self._predictors[ten_crop] = predictor(self._classifier, ten_crop=ten_crop)
         answer = self._predictors[ten_crop]
-        paths = _paths(files)
+        pictures = listed(files)
         nothing = (0, min(5, len(self.class_names)))
         classes, probabilities = [np.empty(nothing, np.int32)], [np.empty(nothing, np.float32)]
-        for start in range(0, len(paths), _BATCH):
-            best, their = answer(self._stored(paths[start : start + _BATCH], max_pixels, exif_orientation))
+        for start in range(0, len(pictures), _BATCH):
+            stored = self._stored(pictures[start : start + _BATCH], start, max_pixels, exif_orientation)
+            best, their = answer(stored)
             classes.append(best)
             probabilities.append(their)
         return np.array(self.class_names)[np.concatenate(classes)], np.concatenate(probabilities)
 
     def inputs(
         self,
-        files: FilePath | Iterable[FilePath],
+        files: Picture | Iterable[Picture],
         *,
         max_pixels: int = 50_000_000,
         exif_orientation: bool = True,
@@ -120,22 +134,13 @@ class ImageClassifier:
         Raises:
             DataError: As for `predict`.
         """
-        stored = self._stored(_paths(files), max_pixels, exif_orientation)
+        stored = self._stored(listed(files), 0, max_pixels, exif_orientation)
         return self._classifier.views.center(stored).numpy()
 
-    def _stored(self, paths: Sequence[Path], max_pixels: int, exif_orientation: bool) -> np.ndarray:
+    def _stored(self, pictures: Sequence[Any], first: int, max_pixels: int, exif_orientation: bool) -> np.ndarray:
         side = self._classifier.stored_size
-        options = {"stored_size": side, "max_pixels": max_pixels, "exif_orientation": exif_orientation}
-        images = np.empty((len(paths), side, side, 3), np.uint8)
-        for image, path in zip(images, paths, strict=True):
-            try:
-                if path.exists() and not path.is_file():  # a pipe or a device would be waited on for ever
-                    raise ImageRejected("not a regular file")
-                image[...] = stored_image(path.read_bytes(), **options)
-            except (OSError, ValueError, ImageRejected) as error:  # ValueError: a name that no file can have
-                reason = getattr(error, "strerror", None) or getattr(error, "reason", None) or error
-                raise DataError(f"{path}: {reason}; expected an image file") from error
-        return images
+        options = {"max_pixels": max_pixels, "exif_orientation": exif_orientation}
+        return stored_pictures(pictures, stored_size=side, first=first, **options)
 
 
 def load_pretrained(path_or_name: FilePath) -> ImageClassifier:
@@ -158,7 +163,13 @@ def load_pretrained(path_or_name: FilePath) -> ImageClassifier:
         >>> classifier.model.name, len(classifier.class_names)
         ('alexnet_bn', 10)
     """
+    if not isinstance(path_or_name, str | os.PathLike):
+        raise ConfigError(
+            f"expected the folder of a trained model, or the name of one, got {type(path_or_name).__name__}"
+        )
     folder = Path(path_or_name)
+    if folder.is_file():
+        raise ConfigError(f"{folder} is a file; give its folder, {folder.parent}")
     if not (folder / "model.json").is_file():
         if folder.is_dir() and os.fspath(path_or_name) not in model_names(packaged_models()):
             raise DataError(
@@ -177,9 +188,5 @@ def _pretrained(name: FilePath) -> Path:
     listed = f", or one of {', '.join(known)}" if known else "; this version comes with no model of its own"
     raise ConfigError(
         f"{os.fspath(name)} is not a folder; expected the folder of a trained model, such as models/optimized{listed}"
-        f"{nearest(os.fspath(name), known)}"
+        f"{nearest(os.fspath(name).lower(), known)}"
     )
-
-
-def _paths(files: FilePath | Iterable[FilePath]) -> list[Path]:
-    return [Path(file) for file in ([files] if isinstance(files, str | os.PathLike) else files)]

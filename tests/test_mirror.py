@@ -12,6 +12,7 @@ THROUGH = {
     "alexnet_tf/training/recipe.py": "tests/alexnet_tf/models/test_spec.py",
     # One with the module that calls it: its values show only in what that one makes.
     "alexnet_tf/comparison/drawings.py": "tests/alexnet_tf/comparison/test_page.py",
+    "alexnet_tf/evaluation/pictures.py": "tests/alexnet_tf/test_image_classifier.py",
     "alexnet_tf/evaluation/predict.py": "tests/alexnet_tf/test_image_classifier.py",
     "alexnet_tf/evaluation/tables.py": "tests/components/test_evaluate.py",
     "alexnet_tf/sample/difficulty.py": "tests/alexnet_tf/sample/test_generate.py",

@@ -137,7 +137,19 @@ def decode(encoded: bytes, *, max_pixels: int, exif_orientation: bool = False) -
     Raises:
         ImageRejected: When it cannot be decoded whole.
     """
-    image = open_header(encoded, max_pixels=max_pixels)
+    return to_rgb(open_header(encoded, max_pixels=max_pixels), exif_orientation=exif_orientation)
+
+
+def to_rgb(image: Image.Image, *, exif_orientation: bool) -> Image.Image:
+    """Decode an opened image, or convert one that has its pixels already, as `decode` does.
+
+    Args:
+        image: It is left as it was, but for being loaded.
+        exif_orientation: As of `decode`.
+
+    Raises:
+        ImageRejected: As of `decode`.
+    """
     try:
         if misreading := _misreading(image):
             raise ImageRejected(f"TIFF of {misreading}")
@@ -153,7 +165,7 @@ def decode(encoded: bytes, *, max_pixels: int, exif_orientation: bool = False) -
             image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
         if image.mode in ("I", "F"):
             raise ImageRejected(f"pixels of unknown range (mode {image.mode})")
-        image.info.pop("transparency", None)
+        image = _without_transparency(image)
         image = image if image.mode == "RGB" else image.convert("RGB")
         return image if turn is None else image.transpose(turn)
     except OSError as error:
@@ -162,6 +174,14 @@ def decode(encoded: bytes, *, max_pixels: int, exif_orientation: bool = False) -
         raise
     except Exception as error:  # MemoryError, and what parsers raise on broken chunks
         raise ImageRejected(f"cannot be decoded ({type(error).__name__})") from error
+
+
+def _without_transparency(image: Image.Image) -> Image.Image:
+    """Return the image itself, or a copy that says nothing of transparency, by which Pillow would change colours."""
+    if "transparency" in image.info:
+        image = image.copy()
+        del image.info["transparency"]
+    return image
 
 
 def _misreading(image: Image.Image) -> str:

@@ -165,3 +165,91 @@ def test_a_network_that_is_not_finite_answers_nothing(photos):
     kernel.assign(np.full(kernel.shape, np.nan))
     with pytest.raises(TrainingError, match="logits that are not finite"):
         image_classifier.ImageClassifier(spoiled).predict(photos[:2])
+
+
+def test_a_picture_is_the_same_as_a_file_as_bytes_as_a_pillow_image_and_as_an_array(folder, photos):
+    classifier = an.load_pretrained(folder)
+    files = photos[:3]
+    arrays = np.stack([np.asarray(Image.open(path).convert("RGB")) for path in files])
+    names, probabilities = classifier.predict(files)
+    for same in (
+        [path.read_bytes() for path in files],
+        [bytearray(path.read_bytes()) for path in files],
+        [Image.open(path) for path in files],
+        (Image.open(path) for path in files),
+        arrays,
+        [files[0], files[1].read_bytes(), arrays[2]],
+    ):
+        found = classifier.predict(same)
+        assert found[0].tolist() == names.tolist()
+        np.testing.assert_array_equal(found[1], probabilities)
+    expected = classifier.inputs(files[0])
+    for one in (files[0].read_bytes(), Image.open(files[0]), arrays[0]):
+        np.testing.assert_array_equal(classifier.inputs(one), expected)
+
+
+@pytest.mark.parametrize("form", ["L", "P", "CMYK", "I;16", "RGBA", "1"])
+def test_a_pillow_image_of_any_kind_is_taken_as_its_file_and_left_as_it_was(folder, tmp_path, form):
+    grey = np.random.default_rng(0).integers(0, 65536, (20, 24), dtype=np.uint16)
+    image = Image.fromarray(grey) if form == "I;16" else Image.fromarray((grey >> 8).astype(np.uint8)).convert(form)
+    image.save(path := tmp_path / ("image.tif" if form in ("CMYK", "I;16") else "image.png"))
+    classifier = an.load_pretrained(folder)
+    with Image.open(path) as opened:
+        before = dict(opened.info)
+        for _ in range(2):  # the second time it has been loaded
+            np.testing.assert_array_equal(classifier.inputs(opened), classifier.inputs(path))
+        assert opened.mode == form
+        assert opened.info == before
+
+
+def test_a_turned_pillow_image_is_turned_as_its_file(folder, tmp_path):
+    picture = np.random.default_rng(3).integers(0, 256, (50, 40, 3), dtype=np.uint8)
+    (path := tmp_path / "6.png").write_bytes(stored_turned(picture, 6))
+    classifier = an.load_pretrained(folder)
+    for asked in (True, False):
+        with Image.open(path) as opened:
+            found = classifier.inputs(opened, exif_orientation=asked)
+        np.testing.assert_array_equal(found, classifier.inputs(path, exif_orientation=asked))
+
+
+def test_what_is_no_picture_is_refused_in_a_sentence(folder, tmp_path, photos):
+    classifier = an.load_pretrained(folder)
+    anything = "expected a path, bytes, a Pillow image or a uint8 array"
+    for wrong, sentence in (
+        (3, f"{anything}, or several of them, got int"),
+        ([photos[0], None], f"picture 1: {anything}, got NoneType"),
+        (b"words", "picture 0: no known image format; expected an image"),
+        (np.zeros((8, 8, 3), np.float32), r"must be uint8, 0\.\.255, got float32; of values 0\.\.1 take np\.round"),
+        (np.zeros((2, 8, 8, 3)), r"must be uint8, 0\.\.255, got float64"),
+        (np.zeros((8, 8), np.uint8), r"must be \(H, W, 3\) RGB, or \(N, H, W, 3\), got \(8, 8\); of a grey one"),
+        (np.zeros((0, 8, 3), np.uint8), r"picture 0: no pixels \(8 x 0\)"),
+        ("https://example.org/cat.jpg", "https://example.org/cat.jpg is no path of a file; download it"),
+        (tmp_path, r"is a folder; give the paths of its files, such as Path\(folder\)"),
+    ):
+        for ask in (classifier.inputs, classifier.predict):
+            with pytest.raises(an.DataError, match=sentence):
+                ask(wrong)
+    with pytest.raises(an.DataError, match="picture 33: no known image format"):
+        classifier.predict([*photos[:33], b"words"], ten_crop=False)
+    for one in (Image.new("RGB", (40, 50)), np.zeros((50, 40, 3), np.uint8)):
+        with pytest.raises(an.DataError, match=r"picture 0: too many pixels \(40 x 50\)"):
+            classifier.inputs(one, max_pixels=100)
+
+
+def test_what_is_no_folder_of_a_model_is_told_with_the_way_out(folder):
+    with pytest.raises(an.ConfigError, match=r"CIFAR10 is not a folder; .*; did you mean cifar10\?"):
+        an.load_pretrained("CIFAR10")
+    for name in ("model.json", "weights.safetensors"):
+        with pytest.raises(an.ConfigError, match=rf"{name} is a file; give its folder, {folder}"):
+            an.load_pretrained(folder / name)
+    for wrong in (None, b"cifar10", 3):
+        with pytest.raises(
+            an.ConfigError, match=f"folder of a trained model, or the name of one, got {type(wrong).__name__}"
+        ):
+            an.load_pretrained(wrong)
+
+
+def test_a_classifier_says_what_it_is_and_is_made_by_loading_alone(folder):
+    assert repr(an.load_pretrained(folder)) == "<ImageClassifier: alexnet_bn, 6 classes, 32 x 32 pixels>"
+    with pytest.raises(an.ConfigError, match=r"is made by alexnet_tf.load_pretrained\(FOLDER_OR_NAME\), got str"):
+        an.ImageClassifier("cifar10")
