@@ -69,7 +69,7 @@ def stored_pictures(
                 raise ImageRejected(f"{'too many' if width * height else 'no'} pixels ({width} x {height})")
             if isinstance(image, TiffImageFile) and not image.tile:  # loaded, so that its strips cannot be checked
                 image = image.copy()
-            squares[number] = to_square(to_rgb(image, exif_orientation=exif_orientation), stored_size)
+            squares[number] = np.asarray(to_square(to_rgb(image, exif_orientation=exif_orientation), stored_size))
         except (OSError, ValueError, ImageRejected) as error:  # ValueError: a name that no file can have
             reason = getattr(error, "strerror", None) or getattr(error, "reason", None) or error
             raise DataError(f"{place}: {reason}; expected an image{' file' if is_path else ''}") from error

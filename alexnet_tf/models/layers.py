@@ -68,7 +68,8 @@ class Conv2D(keras.layers.Conv2D):
 
     def add_weight(self, *args, **kwargs):
         """Make a variable that is not trainable."""
-        return super().add_weight(*args, **kwargs | {"trainable": False})
+        kwargs["trainable"] = False
+        return super().add_weight(*args, **kwargs)
 
 
 @keras.saving.register_keras_serializable("alexnet_tf")

@@ -50,7 +50,7 @@ class _InOneSentence(type(BaseModel)):
             listed = {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
             return super().__call__(*args, **listed)
         except ValidationError as error:
-            raise ConfigError(_sentence(error, list(cls.model_fields))) from None
+            raise ConfigError(_sentence(error, cls)) from None
 
 
 class NetworkSpec(Spec, metaclass=_InOneSentence):
@@ -61,7 +61,8 @@ class NetworkSpec(Spec, metaclass=_InOneSentence):
     """
 
 
-def _sentence(error: ValidationError, known: list[str]) -> str:
+def _sentence(error: ValidationError, spec: Any) -> str:
+    known = list(spec.model_fields)
     first = min(error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden")
     name, *places = first["loc"] or ("",)
     if first["type"] == "extra_forbidden":
