@@ -105,9 +105,10 @@ def paired_difference(
     only_baseline = int(np.count_nonzero(baseline & ~model))
     only_model = int(np.count_nonzero(model & ~baseline))
     # An image contributes +1, -1 or 0 to the difference, so N draws are one multinomial draw. Half an image more in
-    # each cell of the table of two by two keeps the interval of few images that differ, or none, from having no width.
-    both = num_examples - only_baseline - only_model
-    shares = np.array([only_baseline + 0.5, only_model + 0.5, both + 1.0]) / (num_examples + 2)
+    # each cell of the table of two by two keeps the interval of few images that differ from being too narrow; where
+    # none differs, nothing tells the two models apart.
+    both, more = num_examples - only_baseline - only_model, 0.5 * (only_baseline + only_model > 0)
+    shares = np.array([only_baseline + more, only_model + more, both + 2 * more]) / (num_examples + 4 * more)
     draws = np.random.default_rng(_BOOTSTRAP_SEED).multinomial(num_examples, shares, size=num_samples)
     differences = (draws[:, 0] - draws[:, 1]) / num_examples
     low, high = np.quantile(differences, [(1 - confidence) / 2, (1 + confidence) / 2])
