@@ -3,6 +3,7 @@ import pytest
 
 from alexnet_tf.errors import TrainingError
 from alexnet_tf.metrics.top_k import join, score_center
+from alexnet_tf.stop import Stop
 from alexnet_tf.training import guards
 from alexnet_tf.training import loop as fit_module
 from alexnet_tf.training.loop import TrainingLoop
@@ -32,7 +33,7 @@ def make(work, folder=None, *, rows=None, advance=lambda amount=1, **figures: No
         checkpoint_interval_seconds=interval,
         advance=advance,
         on_epoch=lambda row, _: rows.append(row),
-        stop=stop,
+        stop=stop or Stop(),
     )
 
 
