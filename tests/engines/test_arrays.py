@@ -17,7 +17,7 @@ from tests.engines.processes import Processes, kill
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 PAGE = (ROOT / "docs/scale.md").read_text()
-SUBMITTED = re.search(r"sbatch --parsable (\S+) (.+)\)\nsbatch \S+ (\S+)\n", PAGE)
+SUBMITTED = re.search(r"sbatch --parsable --dependency\S+ (\S+) (.+)\)\nsbatch \S+ (\S+)\n", PAGE)
 EMBEDDED = ("-S", "runtime.beam_runner=FnApiRunner", "-S", "runtime.beam_options=[]")
 
 

@@ -65,7 +65,7 @@ def run(inputs, folder: Path, beam: BeamRuntime) -> dict[str, bytes]:
     )  # fmt: skip
     report = validate.Outputs(folder / "report", folder / "verdict.json")
     validate.run(validate.Inputs(inputs["dataset"], folder), report, limits, runtime)
-    params = preprocess_params(128, seed=3, max_corrupt_share=0.2, max_pixels=1_000_000, images_per_shard=20)
+    params = preprocess_params(128, max_corrupt_share=0.2, max_pixels=1_000_000, images_per_shard=20)
     preprocess.run(
         preprocess.Inputs(inputs["dataset"], report.verdict), preprocess.Outputs(folder / "records"), params, runtime
     )
