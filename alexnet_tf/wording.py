@@ -1,6 +1,6 @@
 """Errors and differences as words, for messages, pages and tables alike."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 
 def percent(share: float | None, *, digits: int = 1) -> str:
@@ -59,6 +59,17 @@ def points_with_interval(difference: float, low: float | None, high: float | Non
     if low is None or high is None:
         return points(difference, digits=digits)
     return f"{points(difference, digits=digits)} ({points(low, digits=digits)} to {points(high, digits=digits)})"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Write names as a list in a sentence.
+
+    Example:
+        >>> listed(["conv1", "conv2", "fc8"])
+        'conv1, conv2 and fc8'
+    """
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def p_value(value: float, *, equals: str = "") -> str:

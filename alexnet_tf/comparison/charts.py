@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+NUM_COLOURS = 6  # as many as the page's style sheet defines
 WIDTH, HEIGHT = 420, 260
 _MOST_LEFT = 195  # of the width, for the names of bars
 LEFT, RIGHT, TOP, BOTTOM = 46, 12, 26, 38
@@ -157,11 +158,26 @@ class Point:
     num_images: int
 
 
-def scatter_chart(series: Sequence[Sequence[Point]], *, label: str, x_title: str, y_title: str) -> str:
-    """Draw discs on two axes from 0 to 100, with the diagonal; those of a series are joined by a line.
+@dataclass(frozen=True)
+class Points:
+    """Groups of images from left to right, joined by a line.
+
+    Attributes:
+        points: Where they are.
+        series: Number of their colour.
+        dashed: Whether the line is drawn dashed and the discs hollow.
+    """
+
+    points: Sequence[Point]
+    series: int
+    dashed: bool
+
+
+def scatter_chart(groups: Sequence[Points], *, label: str, x_title: str, y_title: str) -> str:
+    """Draw discs on two axes from 0 to 100, with the diagonal.
 
     Args:
-        series: Points of each, from left to right.
+        groups: What to draw, the last on top.
         label: What the chart shows, for readers who do not see it.
         x_title: Under the horizontal axis.
         y_title: Above the vertical axis.
@@ -171,7 +187,7 @@ def scatter_chart(series: Sequence[Sequence[Point]], *, label: str, x_title: str
     """
     side = HEIGHT - TOP
     width, height = LEFT + side + RIGHT, TOP + side + BOTTOM
-    most = max((point.num_images for points in series for point in points), default=1)
+    most = max((point.num_images for group in groups for point in group.points), default=1)
 
     def place(x: float, y: float) -> tuple[float, float]:
         return LEFT + x / 100 * side, TOP + (1 - y / 100) * side
@@ -184,14 +200,16 @@ def scatter_chart(series: Sequence[Sequence[Point]], *, label: str, x_title: str
         parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{tick}</text>')
         parts.append(f'<text x="{x:.1f}" y="{TOP + side + 15}" text-anchor="middle">{tick}</text>')
     parts.append(f'<path class="whisker" stroke-dasharray="2 3" d="M{LEFT} {TOP + side}L{LEFT + side} {TOP}"/>')
-    for index, points in enumerate(series):
-        drawn = [(*place(point.x, point.y), point.num_images) for point in points]
+    for group in groups:
+        drawn = [(*place(point.x, point.y), point.num_images) for point in group.points]
         shape = " ".join(f"{x:.1f},{y:.1f}" for x, y, _ in drawn)
-        parts.append(f'<polyline class="line s{index}" points="{shape}"/>')
+        line, dot = ("line dashed", "dot hollow") if group.dashed else ("line", "dot")
+        parts.append(f'<polyline class="{line} s{group.series}" points="{shape}"/>')
         for x, y, number in drawn:
             radius = 2 + 5 * math.sqrt(number / most)
             tip = f"<title>{number:,} images</title>"
-            parts.append(f'<circle class="dot s{index}" cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}">{tip}</circle>')
+            disc = f'<circle class="{dot} s{group.series}" cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}">'
+            parts.append(f"{disc}{tip}</circle>")
     parts.append(f'<text x="{LEFT + side / 2}" y="{height - 6}" text-anchor="middle">{escape(x_title)}</text>')
     parts.append(f'<text x="{LEFT - 6}" y="{TOP - 14}">{escape(y_title)}</text></svg>')
     return "".join(parts)

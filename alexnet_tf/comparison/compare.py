@@ -62,6 +62,7 @@ def compare(
     baseline: str,
     confidence: float,
     bootstrap_samples: int,
+    against: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Put variants side by side, and each but the baseline against the baseline, image by image where that is known.
 
@@ -72,10 +73,12 @@ def compare(
         baseline: The variant that the others are compared with.
         confidence: Of every interval, in (0, 1).
         bootstrap_samples: Samples behind the intervals of the paired differences.
+        against: Variant -> the variant that it is compared with in place of the baseline.
 
     Returns:
         Plain values for JSON: `baseline`, `confidence`, `bootstrap_samples`, `num_examples`, `keys_sha256`,
-        `variants` (names in order), `towers`, `errors`, `paired`, `training`, `curves`, `knobs`, `per_class`,
+        `variants` (names in order), `against` (variant -> what it is compared with), `towers`, `errors`, `paired`,
+        `training`, `curves`, `knobs`, `per_class`,
         `slices`, `gallery`.
 
     Raises:
@@ -84,6 +87,7 @@ def compare(
     names = list(variants)
     require_same_images(evaluations)
     reference = evaluations[baseline]
+    compared = {name: (against or {}).get(name, baseline) for name in names if name != baseline}
     return {
         "baseline": baseline,
         "confidence": confidence,
@@ -91,12 +95,13 @@ def compare(
         "num_examples": reference.num_examples,
         "keys_sha256": reference.keys_sha256,
         "variants": names,
+        "against": compared,
         "towers": {name: variants[name].get("network", {}).get("towers", 1) for name in names},
         "errors": {name: _errors(evaluations[name], confidence) for name in names},
         "paired": {
-            name: _paired(reference, evaluations[name], confidence, bootstrap_samples)
-            for name in names
-            if name != baseline and reference.correct and evaluations[name].correct
+            name: _paired(evaluations[other], evaluations[name], confidence, bootstrap_samples)
+            for name, other in compared.items()
+            if evaluations[other].correct and evaluations[name].correct
         },
         "training": {name: dict(trainings[name].metrics) for name in names},
         "curves": {

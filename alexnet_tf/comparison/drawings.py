@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from alexnet_tf.comparison.charts import Point, scatter_chart
+from alexnet_tf.comparison.charts import Point, Points, scatter_chart
 from alexnet_tf.metrics.top_k import VIEW_NAMES
 from alexnet_tf.wording import points
 
@@ -34,12 +34,13 @@ def confusion_table(table: str, classes: Sequence[str]) -> str:
     )
 
 
-def calibration_chart(table: str, errors: Mapping[str, Mapping[str, Any]], *, label: str) -> str:
+def calibration_chart(table: str, errors: Mapping[str, Mapping[str, Any]], *, series: int, label: str) -> str:
     """Draw how often an answer is right over the probability that it has, with a legend.
 
     Args:
         table: calibration.csv of the evaluation: bins of each view.
         errors: View -> errors, of which `calibration_error` is in the legend.
+        series: Number of the variant's colour.
         label: What the chart shows, for readers who do not see it.
     """
     found: dict[str, list[Point]] = {view: [] for view in VIEW_NAMES}
@@ -47,10 +48,12 @@ def calibration_chart(table: str, errors: Mapping[str, Mapping[str, Any]], *, la
         share, accuracy = 100 * float(row["mean_probability"]), 100 * float(row["accuracy"])
         found[row["view"]].append(Point(share, accuracy, int(row["num_examples"])))
     legend = ""
-    for series, view in enumerate(VIEW_NAMES):
+    styles = {"center": "dashed, hollow", "ten_crop": "solid, filled"}
+    for view, style in styles.items():
         off = errors[view].get("calibration_error")
         told = "" if off is None else f", off by {points(off).removeprefix('+')} points"
-        legend += f'<li><span class="key s{series}"></span>{VIEW_NAMES[view]}{told}</li>'
-    chart = scatter_chart(list(found.values()), label=label, x_title="mean probability, %", y_title="right, %")
+        legend += f"<li>{style}: {VIEW_NAMES[view]}{told}</li>"
+    groups = [Points(found[view], series, dashed=style.startswith("dashed")) for view, style in styles.items()]
+    chart = scatter_chart(groups, label=label, x_title="mean probability, %", y_title="right, %")
     legend += "<li>area: number of images; dotted: calibrated</li>"
     return f'<ul class="legend">{legend}</ul><div class="square">{chart}</div>'

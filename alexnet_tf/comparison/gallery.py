@@ -8,6 +8,7 @@ from typing import Any
 
 from PIL import Image
 
+from alexnet_tf.comparison.charts import NUM_COLOURS
 from alexnet_tf.comparison.drawings import calibration_chart, confusion_table
 from alexnet_tf.plotting import MOST_NAMED_CLASSES
 from alexnet_tf.wording import percent
@@ -35,13 +36,15 @@ def pictures(comparison: Mapping[str, Any], figures: Mapping[str, bytes]) -> str
     """
     shown = []
     for kind, key in _KINDS.items():
-        for name in comparison["variants"]:
+        for index, name in enumerate(comparison["variants"]):
             gallery = comparison["gallery"].get(name, {})
             sheet, drawing = (figures.get(f"{each}_{name}.png") for each in (SHEET, kind))
             caption = escape(_caption(kind, name, comparison))
             table = figures.get(f"{kind}_{name}.csv", b"").decode()
             if table and kind == "calibration":
-                content = calibration_chart(table, comparison["errors"][name], label=caption)
+                content = calibration_chart(
+                    table, comparison["errors"][name], series=index % NUM_COLOURS, label=caption
+                )
             elif table and len(comparison["per_class"]) <= MOST_NAMED_CLASSES:
                 content = confusion_table(table, [each["class"] for each in comparison["per_class"]])
             elif key in gallery and sheet:

@@ -6,7 +6,7 @@ from importlib.resources import files
 from string import Template
 from typing import Any
 
-from alexnet_tf.comparison.charts import Bar, Line, bar_chart, line_chart
+from alexnet_tf.comparison.charts import NUM_COLOURS, Bar, Line, bar_chart, line_chart
 from alexnet_tf.comparison.gallery import pictures
 from alexnet_tf.comparison.tables import (
     Costs,
@@ -21,7 +21,7 @@ from alexnet_tf.comparison.tables import (
 )
 from alexnet_tf.metrics.top_k import VIEW_NAMES
 from alexnet_tf.text_tables import aligned, markdown_table
-from alexnet_tf.wording import p_value, percent, points
+from alexnet_tf.wording import listed, p_value, percent, points
 
 
 def table(comparison: Mapping[str, Any], costs: Costs) -> str:
@@ -31,12 +31,14 @@ def table(comparison: Mapping[str, Any], costs: Costs) -> str:
 
 def sentences(comparison: Mapping[str, Any]) -> list[str]:
     """Say the result in one sentence for each variant but the baseline; of variants that were not tested, the error."""
-    baseline = comparison["baseline"]
-    base = comparison["errors"][baseline]["ten_crop"]["top1_error"]["value"]
     told = []
     for name, views in comparison["paired"].items():
-        error = comparison["errors"][name]["ten_crop"]["top1_error"]["value"]
+        baseline = comparison["against"][name]
+        base, error = (comparison["errors"][each]["ten_crop"]["top1_error"]["value"] for each in (baseline, name))
         pair = views["ten_crop"]["top1_error"]
+        if pair["only_baseline_correct"] == pair["only_model_correct"] == 0:
+            told.append(f"{name} is right on the same images as {baseline}: a top-1 error of {percent(error)}.")
+            continue
         sure = "" if pair["p_value"] < 1 - comparison["confidence"] else "; chance alone could explain this"
         told.append(
             f"{name} has a top-1 error of {percent(error)}, {baseline} {percent(base)}:"
@@ -44,7 +46,7 @@ def sentences(comparison: Mapping[str, Any]) -> list[str]:
             f" ({_confidence(comparison)} interval {points(pair['low'])} to {points(pair['high'])},"
             f" McNemar p {p_value(pair['p_value'], equals='= ')}){sure}."
         )
-    compared = {baseline, *comparison["paired"]} if told else set()
+    compared = {*comparison["paired"], *(comparison["against"][name] for name in comparison["paired"])}
     for name in comparison["variants"]:
         if name not in compared:
             error = comparison["errors"][name]["ten_crop"]["top1_error"]["value"]
@@ -82,7 +84,7 @@ def render(
     page = Template((files("alexnet_tf.comparison") / "report_page.html").read_text(encoding="utf-8"))
     parameters = parameter_rows(comparison)
     return page.substitute(
-        title=escape(" and ".join(comparison["variants"])),
+        title=escape(listed(comparison["variants"])),
         headline="".join(f"<p>{escape(sentence)}</p>" for sentence in sentences(comparison)),
         about=escape(_about(comparison)),
         origin="".join(f"<div><dt>{escape(name)}</dt><dd>{escape(words)}</dd></div>" for name, words in origin.items()),
@@ -138,9 +140,6 @@ def _about(comparison: Mapping[str, Any]) -> str:
         f" {comparison['bootstrap_samples']:,} paired bootstrap samples for differences, both at"
         f" {_confidence(comparison)}."
     )
-
-
-NUM_COLOURS = 6  # as many as the page's style sheet defines
 
 
 def error_charts(comparison: Mapping[str, Any]) -> str:

@@ -33,13 +33,20 @@ def error_rows(comparison: Mapping[str, Any]) -> Rows:
     if None not in offs:
         rows.append(["calibration error, ten crops", *(percent(off) for off in offs)])
     if comparison["paired"]:
-        baseline = comparison["baseline"]
+        against, compared = comparison["against"], {comparison["against"][name] for name in comparison["paired"]}
+        common = compared.pop() if len(compared) == 1 else None
         pairs = [comparison["paired"].get(name, {}).get("ten_crop", {}).get("top1_error") for name in names]
-        untested = ["baseline" if name == baseline else "not tested" for name in names]
-        shown = [(_difference(pair), p_value(pair["p_value"])) if pair else None for pair in pairs]
+        untested = ["baseline" if name == comparison["baseline"] else "not tested" for name in names]
+        others = [
+            "" if common or not pair else f" from {against[name]}" for name, pair in zip(names, pairs, strict=True)
+        ]
+        shown = [
+            (f"{_difference(pair)}{other}", p_value(pair["p_value"])) if pair else None
+            for pair, other in zip(pairs, others, strict=True)
+        ]
         rows += [
             [label, *(cells[index] if cells else word for cells, word in zip(shown, untested, strict=True))]
-            for index, label in enumerate((f"difference from {baseline}, points", "McNemar p"))
+            for index, label in enumerate((f"difference{f' from {common}' if common else ''}, points", "McNemar p"))
         ]
     return rows
 

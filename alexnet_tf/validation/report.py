@@ -67,16 +67,21 @@ THUMBNAIL_PX = 96
 PER_FINDING = 12
 _UNFOLDED_CLASSES = 40  # the counts of more classes are shown on request
 _STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; color: #222;
-  background: #fff; overflow-wrap: anywhere; }
+:root { --paper: #fff; --ink: #222; --rule: #ddd; --band: #eee; --error: #a40000; --warning: #8a5a00; }
+@media (prefers-color-scheme: dark) {
+  :root { --paper: #14171d; --ink: #e6e9ef; --rule: #343b47; --band: #1d222b; --error: #f08a8f; --warning: #f0a35e; }
+}
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; color: var(--ink);
+  background: var(--paper); overflow-wrap: anywhere; }
 table { border-collapse: collapse; overflow-wrap: normal; }
-td, th { padding: .2rem .8rem; text-align: right; border-bottom: 1px solid #ddd; }
+td, th { padding: .2rem .8rem; text-align: right; border-bottom: 1px solid var(--rule); }
 td:first-child, th:first-child { text-align: left; }
-section { margin: 1.5rem 0; } h2 { font-size: 1.1rem; } .ERROR { color: #a40000; } .WARNING { color: #8a5a00; }
+section { margin: 1.5rem 0; } h2 { font-size: 1.1rem; } .ERROR { color: var(--error); }
+.WARNING { color: var(--warning); }
 .images { display: flex; flex-wrap: wrap; gap: .8rem; } figure { margin: 0; width: 9rem; }
-figure img, figure .none { display: block; height: 96px; max-width: 9rem; background: #eee; }
-figure .none { width: 96px; font: 11px monospace; overflow: hidden; word-break: break-all; }
-figcaption { font-size: 12px; }
+figure img, figure .none { display: block; height: 96px; max-width: 9rem; background: var(--band); }
+figure .none { width: 96px; font: 12px monospace; overflow: hidden; word-break: break-all; }
+figcaption { font-size: 13px; }
 .scroll { overflow-x: auto; margin: 1rem 0; } summary { cursor: pointer; }
 """
 
@@ -140,6 +145,7 @@ def page(
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="color-scheme" content="light dark">'
         f"<title>Validation: {report['verdict']}</title><style>{_STYLE}</style></head><body>"
         f"<h1>Validation: {report['verdict']}</h1>{_table(head + rows)}{_class_counts(report['splits'])}"
         f"{parts}</body></html>\n"

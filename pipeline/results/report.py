@@ -23,6 +23,7 @@ COMPARISON_FILE = f"{COMPARISON_FOLDER}/comparison.json"
 PAGE = "reports/report.html"
 COMPARED = "reports/compared.html"
 _SHOWN = (
+    "against",
     "baseline",
     "bootstrap_samples",
     "confidence",

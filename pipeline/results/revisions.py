@@ -5,6 +5,7 @@ paired test. Where the cache does not, in a fresh clone for example, the errors 
 """
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -42,6 +43,8 @@ class Compared(NamedTuple):
 
 def compare_with(workspace: Workspace, config: Config, revisions: tuple[str, ...]) -> Compared:
     """Compare the variants here, if any was run, with all those of past revisions.
+
+    A past variant is compared with its namesake here, or, where nothing was run here, at the first revision.
 
     Args:
         workspace: Its reports are of the current parameters.
@@ -98,8 +101,17 @@ def compare_with(workspace: Workspace, config: Config, revisions: tuple[str, ...
         baseline=next(name for name in names if name in variants),
         confidence=section["confidence"],
         bootstrap_samples=section["bootstrap_samples"],
+        against=_namesakes(evaluations),
     )
     return Compared(comparison, figures, notes)
+
+
+def _namesakes(evaluations: "Mapping[str, Evaluation]") -> dict[str, str]:
+    """Tell which variants are compared with the first of their name whose answers are known."""
+    first: dict[str, str] = {}
+    known = [name for name, evaluation in evaluations.items() if evaluation.correct]
+    found = {name: first.setdefault(name.partition("@")[0], name) for name in known}
+    return {name: other for name, other in found.items() if other != name}
 
 
 def _commit(root: Path, revision: str) -> str:

@@ -22,7 +22,7 @@ def evaluation(correct, *, keys="k", source=None, classes=("ash", "elm"), top5=T
     )
 
 
-def compared(evaluations, **variants):
+def compared(evaluations, against=None, **variants):
     training = TrainingReport(metrics={"best_epoch": 1}, history={"epoch": [1], "train_loss": [2.0]})
     return compare(
         evaluations,
@@ -31,6 +31,7 @@ def compared(evaluations, **variants):
         baseline=next(iter(evaluations)),
         confidence=0.95,
         bootstrap_samples=200,
+        against=against,
     )
 
 
@@ -51,6 +52,17 @@ def test_pairs_every_variant_with_the_baseline():
     assert comparison["paired"]["c"]["center"]["top5_error"]["difference"] == 0
     assert headline_metrics(comparison)["c"]["ten_crop_top1_error_difference"] == 0.5
     assert "ten_crop_top1_error_difference" not in headline_metrics(comparison)["a"]
+
+
+def test_a_variant_can_have_a_baseline_of_its_own():
+    known = {"a": evaluation([1, 1, 0, 0]), "b": evaluation([1, 1, 1, 0]), "b@past": evaluation([1, 1, 1, 1])}
+    comparison = compared(known, against={"b@past": "b"})
+    assert comparison["against"] == {"b": "a", "b@past": "b"}
+    assert comparison["paired"]["b@past"]["ten_crop"]["top1_error"]["difference"] == -0.25
+    assert page.sentences(comparison)[1].startswith("b@past has a top-1 error of 0.0 %, b 25.0 %")
+    shown = {row[0]: row[1:] for row in error_rows(comparison)}["difference, points"]
+    assert [cell.partition(" from ")[2] for cell in shown] == ["", "a", "b"]
+    assert shown[0] == "baseline"
 
 
 def test_a_variant_of_which_the_errors_alone_are_known_is_not_tested():

@@ -137,10 +137,10 @@ def test_confusion_and_calibration_have_their_words_as_text(comparison):
     assert '<th scope="col"><span>ash</span></th><th scope="col"><span>elm</span></th>' in page
     row = '<td class="right" style="--p:75%">60</td><td style="--p:25%">20</td>'
     assert f'<th scope="row">ash</th>{row}</tr><tr><th scope="row">elm</th><td></td><td></td></tr>' in page
-    assert "ten crops, off by 3.1 points</li>" in page
-    assert "centre crop</li>" in page
+    assert "<li>solid, filled: ten crops, off by 3.1 points</li>" in page
+    assert "<li>dashed, hollow: centre crop</li>" in page
     ten_crops = re.search(r'<circle class="dot s0" cx="([\d.]+)" cy="([\d.]+)" r="7.0"><title>80 images', page)
-    centre = re.search(r'<circle class="dot s1" cx="([\d.]+)" cy="([\d.]+)" r="4.5"><title>20 images', page)
+    centre = re.search(r'<circle class="dot hollow s0" cx="([\d.]+)" cy="([\d.]+)" r="4.5"><title>20 images', page)
     across, down = (float(centre[axis]) - float(ten_crops[axis]) for axis in (1, 2))
     assert down / across == pytest.approx(25, rel=0.02)  # 25 points higher, 1 point to the left
 
@@ -208,6 +208,13 @@ def test_errors_that_are_equal_or_nearly_so_are_said_to_be(comparison, differenc
     comparison["paired"]["<better> & co"]["ten_crop"]["top1_error"] |= {"difference": difference}
     (sentence,) = report.sentences(comparison)
     assert f" %: {words} (95 % interval" in sentence
+
+
+def test_equal_answers_are_said_to_be(comparison):
+    pair = comparison["paired"]["<better> & co"]["ten_crop"]["top1_error"]
+    pair |= {"only_baseline_correct": 0, "only_model_correct": 0}
+    told = "<better> & co is right on the same images as plain: a top-1 error of 25.0 %."
+    assert report.sentences(comparison) == [told]
 
 
 def test_one_variant_alone_is_reported(comparison):

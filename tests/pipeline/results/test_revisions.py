@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from alexnet_tf.comparison.page import render, sentences, table
 from alexnet_tf.errors import AlexNetError, ConfigError, DataError
 from pipeline.environment.workspace import Workspace
-from pipeline.results.revisions import _commit, compare_with
+from pipeline.results.revisions import _commit, _namesakes, compare_with
 from tests.commits import commit_all
 from tests.components.test_compare import STAGES, VARIANTS, write_reports
 
@@ -210,6 +210,13 @@ def test_a_revision_that_is_none_is_named_before_reports_are_read(folder):
     shutil.rmtree(folder / "reports")
     with pytest.raises(ConfigError, match=r"--rev nowhere: no Git revision or DVC experiment has that name"):
         compared(folder, "nowhere")
+
+
+def test_a_past_variant_is_compared_with_the_first_of_its_name_whose_answers_are_known():
+    known, gone = SimpleNamespace(correct={"ten_crop_top1": [True]}), SimpleNamespace(correct={})
+    evaluations = dict.fromkeys(("faithful", "optimized", "faithful@a", "optimized@a", "new@a", "new@b"), known)
+    assert _namesakes(evaluations) == {"faithful@a": "faithful", "optimized@a": "optimized", "new@b": "new@a"}
+    assert _namesakes({"new@a": gone, "new@b": known, "new@c": known}) == {"new@c": "new@b"}
 
 
 def test_equal_reports_differ_by_nothing(folder):
