@@ -127,7 +127,7 @@ def _require_places(source: Path, destination: Path) -> None:
         )
     if destination.exists() and not destination.is_dir():
         raise ConfigError(f"{destination}: expected a folder or a new name, found a file; name another.")
-    if destination.resolve().is_relative_to(source.resolve()):
+    if Path(os.path.realpath(destination)).is_relative_to(os.path.realpath(source)):
         raise ConfigError(f"{destination}: expected a folder outside of {source}; name another.")
 
 

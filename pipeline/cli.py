@@ -1,5 +1,6 @@
 """The command line `alexnet`."""
 
+import io
 import os
 import sys
 from pathlib import Path
@@ -27,6 +28,7 @@ from pipeline.commands import (
 from pipeline.commands.base import example
 from pipeline.environment.workspace import is_root
 
+_STDERR = 2
 _HELP = f"""AlexNet (2012) as a pipeline: one command per stage, and commands to inspect and compare.
 
 `dvc repro` runs all stages that are out of date. Each stage can also be run by hand.
@@ -71,9 +73,25 @@ for _command in (
 
 def main() -> None:
     """Run `alexnet`, with the code of the repository that it is called in."""
+    _open_standard_streams()
     _use_code_of_this_tree()
     plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
     alexnet(prog_name="alexnet", color=False if plain else None)
+
+
+def _open_standard_streams() -> None:
+    """Open what `>&-` or a service left closed, so that no file of ours becomes the standard output of a child.
+
+    Names that are not UTF-8, and characters that the locale lacks, are written as escapes.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+    for number, name in ((1, "stdout"), (_STDERR, "stderr")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, io.TextIOWrapper(io.FileIO(number, "w", closefd=False), encoding="utf-8"))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _use_code_of_this_tree() -> None:
@@ -82,7 +100,10 @@ def _use_code_of_this_tree() -> None:
     A queued DVC experiment runs in a copy of the repository; it must run the copy's code, which may differ.
     """
     own = Path(__file__).resolve().parent.parent
-    here = Path.cwd()
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:
+        sys.exit('error: the current folder was removed; change into another, or by `cd "$PWD"` into its successor')
     for folder in (here, *here.parents):
         if is_root(folder) and (folder / "pipeline/cli.py").is_file():
             if folder.resolve() != own:

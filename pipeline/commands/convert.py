@@ -1,5 +1,6 @@
 """`alexnet convert`: a folder of images made into one of squares."""
 
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -40,8 +41,8 @@ def command(
     _, config = workspace_and_config(overrides)
     runtime = Runtime(progress=progress_for(), beam=beam_runtime(config.runtime))
     report = convert(
-        source.expanduser(),
-        destination.expanduser(),
+        Path(os.path.expanduser(source)),
+        Path(os.path.expanduser(destination)),
         size=size,
         encoding=encoding,
         max_pixels=config.values["preprocess"]["max_pixels"],

@@ -1,5 +1,6 @@
 """`alexnet init`: makes a project for images of your own, outside a clone."""
 
+import os
 from pathlib import Path
 
 import click
@@ -24,10 +25,11 @@ def command(folder: Path, source_folder: Path | None) -> None:
     from pipeline.environment.git import is_in_repository
     from pipeline.project.create import create
 
-    create(folder.resolve(), source_folder.expanduser().resolve() if source_folder else None)
-    match_git(folder.resolve())
+    place = Path(os.path.realpath(folder))  # which, as `expanduser` there, never raises: the checks say what is wrong
+    create(place, Path(os.path.realpath(os.path.expanduser(source_folder))) if source_folder else None)
+    match_git(place)
     click.echo(f"{folder}: params.yaml, dvc.yaml and README.md are there; `cd {folder}` and `dvc repro` run them")
     if source_folder is None:
         click.echo("put the images into data/sources there, one folder for each class, or set runtime.source_folder")
-    if not is_in_repository(folder.resolve()):
+    if not is_in_repository(place):
         click.echo("there is no Git repository around it; `git init` and `alexnet setup` turn on `dvc exp`")

@@ -84,7 +84,7 @@ def command(
     if variant and pretrained:
         raise click.UsageError("--variant and --pretrained name two models; use one of them")
     found = image_files(paths)
-    if sheet and not sheet.resolve().parent.is_dir():
+    if sheet and not sheet.parent.is_dir():
         raise click.UsageError(f"--sheet {sheet}: the folder {sheet.parent} does not exist; make it first")
     if sheet and sheet.suffix.lower() != ".png":
         raise click.UsageError(f"--sheet {sheet}: expected a name that ends in .png, such as sheet.png")

@@ -73,15 +73,16 @@ def publish(variant: str, name: str) -> None:
 @as_json
 def figure1(experiment: str, picture: Path | None, as_json: bool) -> None:
     """Print the table, and draw."""
+    from alexnet_tf.whole_file import write_whole
     from pipeline.environment.workspace import find_workspace
     from pipeline.results.figure1 import epochs_by_run, epochs_table, plot, ratio
     from pipeline.results.groups import grouped
     from pipeline.results.kept import FOLDER, load
 
-    if picture and not picture.resolve().parent.is_dir():
+    if picture and not picture.parent.is_dir():
         raise click.UsageError(f"--plot {picture}: the folder {picture.parent} does not exist; make it first")
     groups = grouped(load(find_workspace().root / FOLDER / experiment))
     said = {"runs": epochs_by_run(groups), "sentence": ratio(groups)}
     click.echo(json.dumps(said, indent=1) if as_json else epochs_table(groups))
     if picture:
-        picture.write_bytes(plot(groups))
+        write_whole(picture, plot(groups))

@@ -41,7 +41,8 @@ def command(experiment: str | None, source_folder: str | None, dry_run: bool, fo
         return
     if as_json:
         raise click.UsageError("--json: lists the experiments; leave EXPERIMENT out")
-    if source_folder and not Path(source_folder).expanduser().is_absolute():  # of the current folder, kept from home on
+    if source_folder and not os.path.isabs(os.path.expanduser(source_folder)):
+        # It is relative to the current folder, and kept relative to home.
         source_folder = os.path.relpath(Path.cwd() / source_folder, workspace.home)
     folder = workspace.located(source_folder)
     if folder and folder.exists() and not folder.is_dir():
@@ -60,7 +61,8 @@ def command(experiment: str | None, source_folder: str | None, dry_run: bool, fo
         experiments.require_no_edits(workspace, old)
     content, local = with_local(parse(new, PARAMS_FILE), workspace.home, ())
     check(content, local=local)  # before anything is written: params.local.yaml may be wrong
-    if folder and content["download"]["source"] == "image_folder" and workspace.home.is_relative_to(folder.resolve()):
+    is_inside = folder is not None and workspace.home.is_relative_to(os.path.realpath(folder))
+    if is_inside and content["download"]["source"] == "image_folder":
         raise click.UsageError(
             f"--source-folder {source_folder}: expected a folder of images, found one that this project is in; move "
             "the project out of it"

@@ -39,7 +39,7 @@ class Workspace:
 
     def located(self, folder: str | None) -> Path | None:
         """Return the path of a folder of the section `runtime`: a relative one is below `home`, `~` resolved."""
-        return self.home / Path(folder).expanduser() if folder else None
+        return self.home / os.path.expanduser(folder) if folder else None
 
 
 def scratch_of(home: Path) -> Path:
@@ -63,7 +63,7 @@ def find_workspace() -> Workspace:
 
 def workspace_around(start: Path | None = None) -> Workspace | None:
     """Find what `find_workspace` finds, from `start` or the current folder; None where it would raise."""
-    here = (start or Path.cwd()).resolve()
+    here = Path(os.path.realpath(start or Path.cwd()))  # unlike `resolve`, also of a link that leads to itself
     for folder in (here, *here.parents):
         if is_root(folder):
             return Workspace(root=folder, home=home_of(folder))
@@ -85,11 +85,11 @@ def home_of(root: Path) -> Path:
 def is_root(folder: Path) -> bool:
     """Whether a folder is a clone or a project of `alexnet init`."""
     # Without params.yaml the experiments are enough, so that `alexnet use` can write a new one.
-    if not ((folder / "params.yaml").is_file() or (folder / "experiments").is_dir()):
-        return False
     try:
+        if not ((folder / "params.yaml").is_file() or (folder / "experiments").is_dir()):
+            return False
         return _STAGE in (folder / "dvc.yaml").read_bytes()
-    except OSError:
+    except OSError:  # it may be another user's, above the current folder
         return False
 
 

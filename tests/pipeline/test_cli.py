@@ -1,4 +1,5 @@
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -207,3 +208,60 @@ def test_colours_can_be_turned_off_on_a_terminal(root, variable, value):
     os.close(main)
     assert b"--pretrained nothing" in shown
     assert (b"\x1b[" in shown) == (value == "xterm")
+
+
+def test_without_standard_streams_a_stage_runs_and_its_children_write_into_no_file_of_ours(tmp_path):
+    folder = stub_stages.make_repository(tmp_path / "copy")
+    command = f"{sys.executable} -m pipeline download <&- >&- 2>&-"
+    variables = {"PYTHONPATH": str(folder), "MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}
+    done = subprocess.run(["sh", "-c", command], cwd=folder, env=os.environ | variables, check=False, timeout=60)
+    assert done.returncode == 0
+    assert (folder / "data/dataset/params.json").is_file()
+
+
+def test_a_folder_that_was_removed_is_one_sentence_and_its_way_out_works(repository, tmp_path):
+    here = tmp_path / "here"
+    here.mkdir()
+    alexnet_help = f"{sys.executable} -m pipeline --help"
+    script = f'rmdir {here}; {alexnet_help}; echo "code $?"; mkdir {here}; cd "$PWD"; {alexnet_help}; echo "code $?"'
+    variables = {"PYTHONPATH": str(repository)}
+    done = subprocess.run(
+        ["sh", "-c", script], cwd=here, env=os.environ | variables, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.splitlines()[0] == "code 1"
+    assert done.stdout.splitlines()[-1] == "code 0"
+    assert re.fullmatch(r"error: the current folder was removed; .*\n", done.stderr), done.stderr
+
+
+def test_what_standard_output_cannot_hold_is_written_as_escapes(repository, tmp_path):
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "dvc.yaml").write_text("stages: {download: {cmd: alexnet download}}\n")
+    (tmp_path / "experiments/own.yaml").write_text("# EXPERIMENT own: α\n", encoding="utf-8")
+    done = _alexnet(tmp_path, "use", path=str(repository), PYTHONIOENCODING="latin-1")
+    assert (done.returncode, done.stdout) == (0, "own: EXPERIMENT own: \\u03b1\n"), done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["init", "new", "--source-folder", "{odd}"],
+        ["init", "{odd}"],
+        ["use", "bare", "--source-folder", "{odd}"],
+        ["convert", ".", "{odd}/squares"],
+        ["convert", "{odd}", "squares"],
+        ["predict", "{odd}", "--pretrained", "cifar10"],
+        ["predict", "dvc.yaml", "--pretrained", "cifar10", "--sheet", "{odd}/sheet.png"],
+        ["results", "figure1", "bare", "--plot", "{odd}/figure.png"],
+    ],
+)
+@pytest.mark.parametrize("odd", ["loop", "~no-such-user/photos"])
+def test_a_link_to_itself_and_the_home_of_nobody_are_one_sentence(workspace, monkeypatch, tmp_path, arguments, odd):
+    folder = tmp_path / "elsewhere" if arguments[0] == "init" else workspace.root
+    (folder / "experiments").mkdir(parents=True)
+    (folder / "experiments/bare.yaml").write_text(stub_stages.TEXT)
+    (folder / "loop").symlink_to(folder / "loop")
+    monkeypatch.chdir(folder)
+    result = CliRunner().invoke(alexnet, [each.format(odd=odd) for each in arguments])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
+    if arguments != ["init", "{odd}"] or odd == "loop":  # a folder may be called so
+        assert odd in result.stderr or "~" in odd, result.output
