@@ -1,6 +1,7 @@
 """What all commands share: the form of errors, and common options."""
 
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import click
 
 from pipeline.commands import completion
+from pipeline.environment.interruption import as_ctrl_c
 from pipeline.environment.lean_imports import lean_imports
 
 overrides = click.option(
@@ -25,7 +27,8 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 class Command(click.Command):
     """A command whose errors are one sentence; with `--debug` they come with a traceback, and TensorFlow's log shows.
 
-    Exit codes: 0 done, 1 failed, 2 wrong usage or parameters, 130 interrupted by Ctrl-C, 143 by SIGTERM.
+    Exit codes: 0 done, 1 failed, 2 wrong usage or parameters, 130 interrupted by Ctrl-C, 143 by SIGTERM, 129
+    by a closed terminal.
     """
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
@@ -41,17 +44,19 @@ class Command(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command, and say what went wrong."""
-        if ctx.params.pop("debug", False):
-            return super().invoke(ctx)
-        lean_imports()
-        return _guarded(lambda: super(Command, self).invoke(ctx), ctx)
+        debug = ctx.params.pop("debug", False)
+        with as_ctrl_c() as heard:
+            if debug:
+                return super().invoke(ctx)
+            lean_imports()
+            return _guarded(lambda: super(Command, self).invoke(ctx), ctx, heard)
 
 
-def _guarded(action: Callable[[], Any], ctx: click.Context) -> Any:
+def _guarded(action: Callable[[], Any], ctx: click.Context, heard: Sequence[int]) -> Any:
     try:
         return action()
     except KeyboardInterrupt:
-        message, code = f"{ctx.info_name}: interrupted", 130
+        message, code = f"{ctx.info_name}: interrupted", 128 + (heard[0] if heard else signal.SIGINT)
     except BrokenPipeError:
         raise
     except OSError as error:

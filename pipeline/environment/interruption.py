@@ -104,6 +104,36 @@ class Interruption:
                     os._exit(128 + number[0])
 
 
+@contextlib.contextmanager
+def as_ctrl_c() -> Iterator[list[int]]:
+    """Have SIGTERM and a closed terminal raise KeyboardInterrupt in the main thread, as Ctrl-C does.
+
+    So what a command has begun is cleared away, and the processes that it waits for end with it. A second signal does
+    not break that off.
+
+    Yields:
+        What was heard, the number of the signal; empty where nothing was, as of Ctrl-C.
+    """
+    heard: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield heard
+        return
+
+    def hear(number: int, _frame: object) -> None:
+        if not heard:
+            heard.append(number)
+            raise KeyboardInterrupt
+
+    asked = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) == signal.SIG_DFL]
+    try:
+        for number in asked:
+            signal.signal(number, hear)
+        yield heard
+    finally:
+        for number in asked:
+            signal.signal(number, signal.SIG_DFL)
+
+
 def _end_with_parent() -> None:
     """Have the kernel send SIGTERM when the parent ends: a `dvc` that is ended by a signal does not pass it on."""
     if sys.platform == "linux":

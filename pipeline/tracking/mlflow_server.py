@@ -17,7 +17,7 @@ _PATIENCE_SECONDS = 120.0
 
 
 def serve(uri: str, home: Path, port: int, ready: Callable[[str], None]) -> None:
-    """Serve until Ctrl-C or SIGTERM.
+    """Serve until KeyboardInterrupt, so that no server is left behind.
 
     Args:
         uri: Tracking URI of a local store.
@@ -35,7 +35,6 @@ def serve(uri: str, home: Path, port: int, ready: Callable[[str], None]) -> None
     environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
     place = ["--backend-store-uri", uri, "--default-artifact-root", (home / "mlruns").as_uri()]
     network = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with open(log, "w", encoding="utf-8") as output:
         server = subprocess.Popen(
             [sys.executable, "-m", "mlflow", "server", *place, *network],

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 
+import psutil
 import pytest
 import stub_stages
 from checkout import wait_for
@@ -265,3 +266,36 @@ def test_a_link_to_itself_and_the_home_of_nobody_are_one_sentence(workspace, mon
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
     if arguments != ["init", "{odd}"] or odd == "loop":  # a folder may be called so
         assert odd in result.stderr or "~" in odd, result.output
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)])
+def test_a_command_that_is_ended_clears_away_what_it_has_begun(tmp_path, root, number, code):
+    (tmp_path / "command.py").write_text(
+        "import click, pathlib, subprocess, sys\n"
+        "from pipeline.commands.base import Command\n"
+        "@click.command('wait', cls=Command)\n"
+        "def command():\n"
+        "    try:\n"
+        "        subprocess.run(['sh', '-c', 'echo $$ > child.tmp; mv child.tmp child; exec sleep 60'])\n"
+        "    finally:\n"
+        "        pathlib.Path('cleared').touch()\n"
+        "command()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "command.py"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(root)},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            wait_for(tmp_path / "child", 60)
+            process.send_signal(number)
+            _, errors = process.communicate(timeout=20)
+        finally:
+            process.kill()
+    assert (process.returncode, errors) == (code, "error: command.py: interrupted\n")
+    assert (tmp_path / "cleared").exists()
+    child = int((tmp_path / "child").read_text() or 0)
+    assert child
+    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE

@@ -85,7 +85,7 @@ def test_with_a_server_it_names_that(workspace, monkeypatch):
 
 
 def test_it_serves_this_machine_alone_without_jobs_and_says_how_to_reach_it(workspace, free_port):
-    with _serving(workspace, free_port) as (process, said):
+    with _serving(workspace, free_port, ended_by=signal.SIGHUP) as (process, said):  # its terminal was closed
         assert said[0].startswith(f"faithful against optimized: http://127.0.0.1:{free_port}/#/experiments/")
         assert said[1].split() == ["all", "of", "MLflow:", f"http://127.0.0.1:{free_port}"]
         login = rf"\S+@{re.escape(socket.gethostname())}"
@@ -122,7 +122,7 @@ def test_the_prepared_view_shows_both_variants_side_by_side(workspace, free_port
 
 
 @contextlib.contextmanager
-def _serving(workspace, port):
+def _serving(workspace, port, ended_by=signal.SIGINT):
     """Run `alexnet ui` for the while, and give its process and the lines that it printed once it answered."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = os.environ | {"PATH": path, "PYTHONPATH": str(workspace.root)}
@@ -132,7 +132,7 @@ def _serving(workspace, port):
     try:
         yield process, [process.stdout.readline().rstrip() for _ in range(4)]
     finally:
-        process.send_signal(signal.SIGINT)
+        process.send_signal(ended_by)
         assert process.wait(30) == 0
         process.stdout.close()
 
