@@ -13,7 +13,7 @@ from alexnet_tf.errors import AlexNetError, ConfigError
 from alexnet_tf.nearest import nearest
 from alexnet_tf.profiles import resolve
 from pipeline.config.load import PARAMS_FILE, check
-from pipeline.config.local_params import DEFAULTS_FILE, defaults, with_source_folder
+from pipeline.config.local_params import DEFAULTS_FILE, defaults, require_text, with_source_folder
 from pipeline.config.schema import RuntimeParams
 from pipeline.environment.git import is_committed
 from pipeline.environment.workspace import Workspace
@@ -21,22 +21,27 @@ from pipeline.environment.yaml_file import parse, read, shown
 
 
 def names(root: Path) -> list[str]:
-    """Name the experiments, sorted."""
-    return sorted(path.stem for path in (root / "experiments").glob("*.yaml"))
+    """Name the experiments, sorted; hidden files, as editors and macOS make them, are none."""
+    return sorted(path.stem for path in (root / "experiments").glob("[!.]*.yaml"))
 
 
 def text_of(root: Path, name: str) -> str:
     """Read one experiment.
 
     Raises:
-        ConfigError: There is no such experiment.
+        ConfigError: There is no such experiment, or it is not UTF-8 text.
     """
     known = names(root)
     if name not in known:
         raise ConfigError(
             f"use: no experiment {name!r} in experiments/, which has {', '.join(known)}{nearest(name, known)}"
         )
-    return (root / "experiments" / f"{name}.yaml").read_text(encoding="utf-8")
+    try:
+        return (root / "experiments" / f"{name}.yaml").read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"experiments/{name}.yaml: expected UTF-8 text, found other bytes; save it as UTF-8"
+        ) from error
 
 
 class Applied(NamedTuple):
@@ -67,7 +72,7 @@ def applied(workspace: Workspace, name: str, source_folder: str | None, force: b
         force: Let pipeline/config/runtime.yaml take the place of a broken section `runtime`, too.
 
     Raises:
-        ConfigError: The experiment is unknown, or what comes out is no valid params.yaml.
+        ConfigError: The experiment is unknown, the folder's name no text, or what comes out no valid params.yaml.
     """
     path = workspace.root / PARAMS_FILE
     old = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
@@ -86,6 +91,7 @@ def applied(workspace: Workspace, name: str, source_folder: str | None, force: b
             source_folder = named
         new = new.rstrip("\n") + "\n\n" + runtime
     if source_folder is not None:
+        require_text(source_folder)
         new = with_source_folder(new, defaults()["source_folder"], f"experiments/{name}.yaml")
     content = parse(new, f"experiments/{name}.yaml")
     if not isinstance(content, dict):
@@ -126,7 +132,14 @@ def require_no_edits(workspace: Workspace, old: str) -> None:
 def _is_experiment(root: Path, text: str) -> bool:
     """Whether all but the section `runtime` equals an experiment, comments aside; a broken one equals nothing."""
     content = _without_runtime(text)
-    return content is not None and any(_without_runtime(text_of(root, name)) == content for name in names(root))
+    return content is not None and any(_of_experiment(root, name) == content for name in names(root))
+
+
+def _of_experiment(root: Path, name: str) -> dict[str, Any] | None:
+    try:
+        return _without_runtime(text_of(root, name))
+    except ConfigError:
+        return None
 
 
 def _without_runtime(text: str) -> dict[str, Any] | None:
@@ -163,7 +176,7 @@ def active_name(workspace: Workspace) -> str:
 def named_experiment(root: Path, text: str) -> str | None:
     """Name the experiment in the first line of a params.yaml; None if that names none of experiments/."""
     name = text.partition("\n")[0].removeprefix("# EXPERIMENT ").partition(":")[0]
-    return name if (root / "experiments" / f"{name}.yaml").is_file() else None
+    return name if name in names(root) else None
 
 
 def changes(workspace: Workspace, experiment: str, variant: str) -> dict[str, Any]:

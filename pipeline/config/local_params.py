@@ -30,6 +30,7 @@ _SOURCE_FOLDER = re.compile(
     (?P<rest>[ ]*(?:(?<=[ ])\#.*)?)$""",
     re.MULTILINE | re.VERBOSE,
 )
+_NOT_IN_YAML = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _NEW = "# Values of `runtime` for this machine only; Git and DVC ignore this file.\nruntime:\n"
 
 
@@ -107,12 +108,23 @@ def with_local(
     return changed, frozenset(f"runtime.{key}" for key in taken)
 
 
+def require_text(folder: str) -> None:
+    """Refuse a folder whose name no YAML can hold.
+
+    Raises:
+        ConfigError: It has bytes that are not UTF-8, or control characters.
+    """
+    if _NOT_IN_YAML.search(folder):
+        raise ConfigError(f"source_folder: expected UTF-8 text on one line, found {folder!r}; rename the folder")
+
+
 def write_source_folder(home: Path, folder: str) -> None:
     """Keep the folder of data sets in the file; all else in it stays.
 
     Raises:
         ConfigError: As for `read_local`, or the file has `runtime` on one line.
     """
+    require_text(folder)
     present = read_local(home)
     text = (home / LOCAL_FILE).read_text(encoding="utf-8") if (home / LOCAL_FILE).exists() else ""
     if not re.search(r"^runtime:", text, re.MULTILINE):

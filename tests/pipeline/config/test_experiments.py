@@ -202,3 +202,29 @@ def test_a_broken_experiment_keeps_no_other_from_being_used(here, broken):
 
 def test_without_a_name_the_experiments_are_listed(here):
     assert "stub: EXPERIMENT stub: for tests" in _use().output
+
+
+def test_files_that_editors_and_other_systems_leave_beside_experiments_are_none(here):
+    (here / "experiments/.#other.yaml").symlink_to("somebody@host.1:2")
+    (here / "experiments/._other.yaml").write_bytes(b"\x00\x05\x16\x07\xff")
+    assert experiments.names(here) == ["bare", "other", "stub"]
+    assert _use().exit_code == 0
+
+
+def test_an_experiment_that_is_no_text_is_one_sentence_and_keeps_no_other_from_its_use(here):
+    (here / "experiments/mine.yaml").write_bytes(b"# caf\xe9\n")
+    result = _use("mine")
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert "experiments/mine.yaml: expected UTF-8 text" in result.stderr
+    assert _use("other").exit_code == 0
+
+
+def test_a_source_folder_that_yaml_cannot_hold_is_refused_before_anything_is_written(here):
+    result = _use("other", "--source-folder", "/data/caf\udce9")
+    assert result.exit_code == 2
+    assert "expected UTF-8 text on one line, found '/data/caf\\udce9'; rename the folder" in result.stderr
+    assert (here / "params.yaml").read_text() == stub_stages.TEXT
+
+
+def test_a_first_line_longer_than_a_file_name_names_no_experiment(here):
+    assert experiments.named_experiment(here, "# EXPERIMENT " + "x" * 300) is None
