@@ -16,12 +16,14 @@ from alexnet_tf.nearest import nearest
 from alexnet_tf.profiles import resolve
 from components.interfaces import StageParams
 from pipeline.config.errors import sentence
-from pipeline.config.local_params import LOCAL_FILE, with_local
+from pipeline.config.local_params import LOCAL_FILE, LocalParamsError, with_local
 from pipeline.config.schema import RuntimeParams, file_type
 from pipeline.environment.dotted import at
 from pipeline.environment.workspace import Workspace, find_workspace, home_of
 from pipeline.environment.yaml_file import read, shown, with_overrides
 from pipeline.stages.table import PARAMS_FILE, STAGES, Item, all_items, items
+
+_DEEPEST = 20  # sections and lists in each other
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,7 @@ def check(
         return next(found, " or ".join([name, *dict.fromkeys(below)]))
 
     values = _resolved(content, source)
-    _json(values, name)
+    _json(values, source)
     try:
         file_type().validate_json(json.dumps(values))
     except ValidationError as error:
@@ -176,20 +178,26 @@ def _resolved(content: Mapping[str, Any], source: Callable[[str], str]) -> dict[
     return values
 
 
-def _json(value: Any, name: str, path: str = "") -> None:
-    """Refuse what YAML knows and JSON does not: dates, and keys that are no words."""
+def _json(value: Any, source: Callable[[str], str], path: str = "", depth: int = 0) -> None:
+    """Refuse what YAML knows and JSON does not: dates, keys that are no words, a list that contains itself."""
+    if depth > _DEEPEST:
+        told = f"{path.partition('[')[0]} is nested too deeply, or contains itself"
+        raise _refusal(source(path), f"{told}; `alexnet params --schema` describes what it may be")
     if isinstance(value, Mapping):
         for key, child in value.items():
             if not isinstance(key, str):
-                raise ConfigError(
-                    f"{name}: {path or 'the top level'} has the key {shown(key)}; expected a word: quote it"
-                )
-            _json(child, name, f"{path}.{key}".lstrip("."))
+                told = f"{path or 'the top level'} has the key {shown(key)}; expected a word: quote it"
+                raise _refusal(source(path), told)
+            _json(child, source, f"{path}.{key}".lstrip("."), depth + 1)
     elif isinstance(value, list):
         for index, child in enumerate(value):
-            _json(child, name, f"{path}[{index}]")
+            _json(child, source, f"{path}[{index}]", depth + 1)
     elif isinstance(value, date | bytes | set):
-        raise ConfigError(f"{name}: {path} is {shown(value)}; expected a number or a word, so quote it")
+        raise _refusal(source(path), f"{path} is {shown(value)}; expected a number or a word, so quote it")
+
+
+def _refusal(place: str, told: str) -> ConfigError:
+    return (LocalParamsError if place == LOCAL_FILE else ConfigError)(f"{place}: {told}")
 
 
 def _stage_params(item: Item, values: Mapping[str, Any], source: Callable[[str], str]) -> StageParams:

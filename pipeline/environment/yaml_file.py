@@ -1,7 +1,9 @@
 """Reading params.yaml as DVC reads it: YAML 1.2, so `5e-4` is a number and `on` is a word."""
 
 import copy
+import re
 from collections.abc import Iterable, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from alexnet_tf.errors import ConfigError
 from alexnet_tf.nearest import nearest
 
+_CONFLICT = re.compile(r"^<{7} .*$", re.MULTILINE)  # as Git begins one
 _LONGEST = 60  # characters of a value in a message
 
 
@@ -26,7 +29,13 @@ def parse(text: str, source: str) -> Any:
     """
     try:
         return YAML(typ="safe", pure=True).load(text)
+    except RecursionError as error:
+        raise ConfigError(f"{source}: lists or sections are nested too deeply; correct the YAML there") from error
     except MarkedYAMLError as error:
+        if conflict := _CONFLICT.search(text):
+            line = text.count("\n", 0, conflict.start()) + 1
+            told = f"{source}, line {line}: a merge conflict is not resolved ({conflict[0]})"
+            raise ConfigError(f"{told}; keep one of its two sides, and remove its marks") from error
         mark = error.problem_mark
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         problem = (error.problem or "not YAML").splitlines()[0].strip()
@@ -99,5 +108,5 @@ def shown(value: object) -> str:
     """Write a value as YAML would, shortened."""
     if value is None:
         return "nothing"
-    text = str(value).lower() if isinstance(value, bool) else repr(value)
+    text = str(value).lower() if isinstance(value, bool) else str(value) if isinstance(value, date) else repr(value)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

@@ -39,6 +39,8 @@ def test_the_nearest_value_counts(workspace, local, tracked, overrides, expected
         ("- a\n", "expected only the section `runtime`"),
         ("runtime: {source_foldr: /mine}\n", "unknown key runtime.source_foldr; .* did you mean source_folder"),
         ("runtime: {beam_workers: many}\n", "runtime.beam_workers must be a whole number of at least 0, got 'many'"),
+        ("runtime: {source_folder: 2020-01-01}\n", "runtime.source_folder is 2020-01-01; .* so quote it"),
+        ("runtime: {devices: &a [*a]}\n", "runtime.devices is nested too deeply, or contains itself"),
         ("runtime: {\n", "line 2, column 1: .*correct the YAML there"),
         (b"\xff\xfe", "cannot be read .not UTF-8 text.; correct or remove it"),
     ],
