@@ -1,5 +1,7 @@
 """Makes a project: params.yaml, dvc.yaml and what they need, in an empty folder."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from alexnet_tf.errors import ConfigError, some
@@ -7,7 +9,7 @@ from pipeline.config import experiments
 from pipeline.config.load import PARAMS_FILE
 from pipeline.config.local_params import write_source_folder
 from pipeline.environment.workspace import Workspace, workspace_around
-from pipeline.stages import installed_code
+from pipeline.stages import installed_code, outputs
 
 EXPERIMENT = "my_images"
 _FILES = Path(__file__).with_name("files")
@@ -47,6 +49,26 @@ def create(folder: Path, source: Path | None) -> None:
         from components.sources.image_folder import image_folder_source
 
         image_folder_source(source)
+    with _all_or_nothing(folder):
+        _write(folder, source)
+
+
+@contextlib.contextmanager
+def _all_or_nothing(folder: Path) -> Iterator[None]:
+    """Leave a free folder as it was if the body fails, on a full disk for example: else it would not be free again."""
+    was_there = folder.is_dir()
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):
+            for path in folder.iterdir():
+                outputs.remove(path)
+            if not was_there:
+                folder.rmdir()
+        raise
+
+
+def _write(folder: Path, source: Path | None) -> None:
     for name, place in (COPIES | OWN).items():
         (folder / place).parent.mkdir(parents=True, exist_ok=True)
         (folder / place).write_bytes((_FILES / name).read_bytes())

@@ -1,3 +1,4 @@
+import errno
 import subprocess
 
 import pytest
@@ -9,6 +10,7 @@ from alexnet_tf.sample.generate import generate
 from pipeline.config.load import load
 from pipeline.environment.workspace import workspace_around
 from pipeline.project.create import create
+from pipeline.stages import installed_code
 from pipeline.stages.installed_code import CODE_FILE
 
 
@@ -98,3 +100,21 @@ def test_dvc_runs_a_project_with_the_installed_package(tmp_path, monkeypatch):
     (tmp_path / "project/code.json").write_text(with_other_code)
     run("alexnet", "setup")
     assert run("dvc", "repro") == []  # the code is again that of the lock
+
+
+@pytest.mark.parametrize("was_there", [True, False])
+def test_after_a_full_disk_the_same_command_works(tmp_path, monkeypatch, was_there):
+    folder = tmp_path / "flowers"
+    if was_there:
+        folder.mkdir()
+
+    def full(_root):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(installed_code, "write", full)
+        with pytest.raises(OSError, match="No space left"):
+            create(folder, None)
+    assert folder.exists() == was_there
+    create(folder, None)
+    assert load(folder)
