@@ -39,7 +39,15 @@ def has_identity(root: Path) -> bool:
 
 
 def is_no_scm(root: Path) -> bool:
-    """Whether DVC's own settings for this tree say that there is no Git."""
-    settings = configparser.ConfigParser()
-    settings.read(root / ".dvc/config.local", encoding="utf-8")
-    return settings.getboolean("core", "no_scm", fallback=False)
+    """Whether DVC's own settings for this tree say that there is no Git.
+
+    Raises:
+        AlexNetError: They cannot be read, by DVC neither.
+    """
+    settings = configparser.ConfigParser(interpolation=None)
+    try:
+        settings.read(root / ".dvc/config.local", encoding="utf-8")
+        return settings.getboolean("core", "no_scm", fallback=False)
+    except (configparser.Error, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise AlexNetError(f".dvc/config.local: expected settings of DVC ({reason}); correct or remove it") from error

@@ -269,7 +269,7 @@ def read_result(path: Path) -> Result:
     """
     try:
         result = Result(**json.loads(path.read_text(encoding="utf-8")))
-        _ = result.metrics, result.event(), result.command  # what is missing shows here
+        _ = result.metrics, result.outs, result.event(), result.command  # what is missing shows here
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}); name a file of {FOLDER}/") from error
     except (ValueError, TypeError, KeyError, AttributeError, StopIteration) as error:

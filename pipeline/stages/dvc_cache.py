@@ -30,10 +30,10 @@ def link(workspace: Workspace, digest: str, place: Path) -> bool:
         if cached.is_file():
             place.symlink_to(cached)
         return cached.is_file()
-    listed = _text(cached)
+    listed = _listed(cached)
     if listed is None:
         return False
-    for entry in json.loads(listed):
+    for entry in listed:
         source = _cached(workspace, entry["md5"])
         if not source.is_file():
             shutil.rmtree(place, ignore_errors=True)
@@ -58,8 +58,9 @@ def _folder(root: Path) -> Path:
     return Path(done.stdout.strip() or root / ".dvc/cache")
 
 
-def _text(path: Path) -> str | None:
+def _listed(path: Path) -> list[dict[str, str]] | None:
+    """Read DVC's list of a folder's files; None where it is missing or damaged."""
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
+        return [{"md5": each["md5"], "relpath": each["relpath"]} for each in json.loads(path.read_bytes())]
+    except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -74,11 +74,11 @@ def state_of(workspace: Workspace, source: str, folder: Path | None) -> SourceSt
     now = listed(source, folder)
     if now is None:
         return SourceState("nothing")
-    if not record.exists():
+    then = _read(record)
+    if then is None:
         told = f"no record here says whether {DATASET} was made from what is in {folder} now; "
         told += f"`{typed(COMMAND)}` makes it again"
         return SourceState("unrecorded", told)
-    then = json.loads(record.read_text(encoding="utf-8"))
     if now.digest == then["digest"]:
         return SourceState("current")
     earlier, later = (f"{each['num_files']} files of {each['num_bytes']} bytes" for each in (then, now._asdict()))
@@ -88,6 +88,15 @@ def state_of(workspace: Workspace, source: str, folder: Path | None) -> SourceSt
         "runtime.source_folder to null to continue with the images as they were"
     )
     return SourceState("changed", told)
+
+
+def _read(record: Path) -> dict | None:
+    """Read a record; None where there is none, or it is broken, as after a power cut."""
+    try:
+        content = json.loads(record.read_text(encoding="utf-8"))
+        return {name: content[name] for name in ("digest", "num_files", "num_bytes")}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def require_current(workspace: Workspace, source: str, folder: Path | None) -> SourceState:

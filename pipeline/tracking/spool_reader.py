@@ -1,10 +1,12 @@
 """Brings one spool folder to MLflow, also while it grows."""
 
 import json
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any, TextIO
 
+from alexnet_tf.errors import DataError
 from pipeline.environment.lock import is_at, try_lock
 from pipeline.environment.processes import writer_is_alive
 from pipeline.tracking.mlflow_client import Runs
@@ -56,7 +58,7 @@ class SpoolReader:
             raise RuntimeError(f"{self._folder} is not claimed")
         alive = writer_is_alive(self._first)  # asked before reading, so that nothing it wrote last is missed
         *lines, self._rest = (self._rest + self._file.read()).split("\n")
-        events = [json.loads(line) for line in lines]
+        events = self._parsed(lines)
         if events and not self._first:
             self._first = events[0]
             alive = True
@@ -69,6 +71,15 @@ class SpoolReader:
             shutil.rmtree(self._folder, ignore_errors=True)
             return True
         return False
+
+    def _parsed(self, lines: list[str]) -> list[dict[str, Any]]:
+        try:
+            events = [json.loads(line) for line in lines]
+            _ = [event["event"] for event in events]
+        except (ValueError, KeyError, TypeError) as error:
+            folder = shlex.quote(str(self._folder))
+            raise DataError(f"a record is damaged and cannot be sent; `rm -r {folder}` gives it up") from error
+        return events
 
     def release(self) -> None:
         """Leave the folder to others."""

@@ -28,3 +28,13 @@ def test_an_identity_is_whole(tmp_path, monkeypatch, lacks):
             monkeypatch.setenv(f"GIT_{role}_{what}", "" if lacks == f"GIT_{role}_{what}" else "x")
     subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
     assert has_identity(tmp_path) == (not lacks)
+
+
+@pytest.mark.parametrize("text", ["core\n", "[core]\n    no_scm = perhaps\n", "[core]\n[core]\n"])
+def test_settings_that_are_none_are_one_sentence(tmp_path, text):
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc/config.local").write_text(text)
+    with pytest.raises(
+        AlexNetError, match=r"^\.dvc/config\.local: expected settings of DVC \(.*\); correct or remove it$"
+    ):
+        is_no_scm(tmp_path)

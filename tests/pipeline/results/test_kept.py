@@ -87,6 +87,16 @@ def test_another_file_is_one_sentence(tmp_path, content):
         kept.load(tmp_path)
 
 
+def test_a_result_whose_stages_lack_their_outputs_is_another_file(tmp_path):
+    write(tmp_path, result())
+    path = tmp_path / result().path
+    content = json.loads(path.read_text())
+    del content["row"]["standing"][0]["outs"]
+    path.write_text(json.dumps(content))
+    with pytest.raises(DataError, match="expected a result of one run, found another file"):
+        kept.load(tmp_path)
+
+
 def test_a_comparison_in_place_of_a_result_is_not_to_be_removed():
     with pytest.raises(DataError, match=r"comparison.json: expected a result of one run, .*; name a file results/"):
         kept.read_result(ROOT / "results/cifar10/comparison.json")

@@ -13,6 +13,7 @@ from alexnet_tf.comparison.page import render, sentences, table
 from alexnet_tf.errors import AlexNetError, ConfigError, DataError
 from pipeline.environment.workspace import Workspace
 from pipeline.results.revisions import _commit, _namesakes, compare_with
+from pipeline.stages import dvc_cache
 from tests.commits import commit_all
 from tests.components.test_compare import STAGES, VARIANTS, write_reports
 
@@ -223,3 +224,11 @@ def test_equal_reports_differ_by_nothing(folder):
     comparison, _, notes = compared(folder)
     assert notes == []
     assert json.dumps(comparison["paired"]) == "{}"
+
+
+@pytest.mark.parametrize("text", ["", "[", "{}x", "[3]", '[{"md5": "00"}]'])
+def test_a_damaged_list_in_dvcs_cache_is_as_none(tmp_path, monkeypatch, text):
+    monkeypatch.setattr(dvc_cache, "_folder", lambda _: tmp_path / "cache")
+    (tmp_path / "cache/files/md5/ab").mkdir(parents=True)
+    (tmp_path / "cache/files/md5/ab/cd.dir").write_text(text)
+    assert not dvc_cache.link(Workspace(tmp_path, tmp_path), "abcd.dir", tmp_path / "place")

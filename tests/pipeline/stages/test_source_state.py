@@ -205,3 +205,10 @@ def test_dvc_trains_on_no_stale_data(tmp_path):
         "Running stage 'train@faithful'"
         in repository.run("dvc", "exp", "run", "train@faithful", "-S", "runtime.source_folder=null").stdout
     )
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"digest": '])
+def test_a_record_that_is_broken_is_as_none(made, workspace, text):
+    (record,) = (workspace.scratch / "sources").iterdir()
+    record.write_text(text)
+    assert made[1]().name == "unrecorded"

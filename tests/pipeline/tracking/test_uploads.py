@@ -17,6 +17,7 @@ from checkout import wait_for
 from dvc_repository import Repository
 from store import read_rows
 
+from alexnet_tf.errors import DataError
 from pipeline.environment import processes
 from pipeline.environment.lock import NoLocksError, try_lock
 from pipeline.environment.workspace import Workspace
@@ -247,3 +248,18 @@ def test_the_uploader_runs_the_code_of_its_clone_which_outlives_the_copy_of_an_e
     (tmp_path / "pipeline/tracking/uploader.py").touch()
     uploads.start(workspace)
     assert [each["code"] for each in started] == [None, None, tmp_path]
+
+
+@pytest.mark.parametrize("line", ["\0\0", '{"event": "sta', "[]", "{}"])
+def test_a_damaged_record_is_one_sentence_and_its_way_out_works(tmp_path, monkeypatch, line):
+    monkeypatch.setattr(spool_reader, "MlflowWriter", lambda runs: SimpleNamespace(take=lambda events, place: None))
+    folder = tmp_path / "spool" / "1-train@a"
+    folder.mkdir(parents=True)
+    (folder / spool.EVENTS).write_text(line + "\n")
+    reader = SpoolReader(folder, None)  # type: ignore[arg-type]
+    assert reader.claim()
+    with pytest.raises(DataError, match=r"a record is damaged and cannot be sent; `rm -r .*` gives it up") as caught:
+        reader.proceed()
+    reader.release()
+    subprocess.run(str(caught.value).split("`")[1], shell=True, check=True)
+    assert not folder.exists()
