@@ -120,7 +120,14 @@ def _require_its_data_dir(name: str, folder: Path) -> None:
 def _layout(folder: Path) -> _Layout:
     import tensorflow_datasets as tfds  # half a second that no other source needs
 
-    info = tfds.builder_from_directory(folder).info
+    try:
+        info = tfds.builder_from_directory(folder).info
+    except Exception as error:  # JSON's, protobuf's, its own: a file there is missing or cut short
+        reason = str(error).strip().partition("\n")[0]
+        raise DataError(
+            f"{folder}: expected a set as tensorflow-datasets prepares it, found dataset_info.json or features.json "
+            f"missing or damaged ({type(error).__name__}: {reason}); delete {folder} and run again."
+        ) from error
     features: Any = info.features
     file_format = info.file_format.value if info.file_format else "none"
     if file_format != "tfrecord":
@@ -203,7 +210,13 @@ def _raw_image(layout: _Layout, split: str, payload: bytes, copy: int = 0) -> Ra
     label, content = example[layout.label], example[layout.image]
     if not isinstance(label, int) or not isinstance(content, bytes):
         raise DataError(f"{layout.files[split][0].parent}: expected one image and one label, found {label!r}.")
+    if label >= len(layout.class_names):
+        folder = layout.files[split][0].parent
+        raise DataError(
+            f"{folder}: expected a name of each class, found {len(layout.class_names)} and the label {label}; delete "
+            f"{folder} and run again."
+        )
     identity = example[layout.identity] if layout.identity else hashlib.sha256(content).hexdigest()
-    text = identity.decode() if isinstance(identity, bytes) else str(identity)
+    text = identity.decode(errors="backslashreplace") if isinstance(identity, bytes) else str(identity)
     text += f"-{copy}" if copy else ""
     return RawImage(key_text(f"{split}/{layout.class_names[label]}/{text}"), label, content)

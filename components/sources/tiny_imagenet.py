@@ -123,7 +123,8 @@ def find_place(folder: Path) -> Path | None:
             if (inner / _CLASSES).is_file():
                 return inner
     for place in (folder / end for end in MANUAL_FOLDERS if (folder / end).is_dir()):
-        if zips := sorted(path for path in place.glob("*.zip") if "tiny-imagenet" in path.name.lower()):
+        # A hidden ._NAME.zip is what macOS knows of NAME.zip.
+        if zips := sorted(path for path in place.glob("[!.]*.zip") if "tiny-imagenet" in path.name.lower()):
             return zips[0]
     for place in (folder / end for end in MANUAL_FOLDERS):
         if (place / NAME).is_dir():

@@ -98,6 +98,31 @@ def test_a_preparation_that_was_killed_is_passed_over(tmp_path):
     assert len(tfds_source("toy", tmp_path).labels["train"]) == 40
 
 
+@pytest.mark.parametrize("name", ["dataset_info.json", "features.json"])
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe"])
+def test_a_damaged_description_is_one_sentence(tmp_path, name, content):
+    folder = prepare(tmp_path)
+    (folder / name).write_bytes(content)
+    with pytest.raises(
+        DataError, match=r"^.*1\.2\.0: expected a set as tensorflow-datasets prepares it, .*; delete .*\.$"
+    ):
+        tfds_source("toy", tmp_path)
+
+
+def test_fewer_names_than_classes_are_one_sentence(tmp_path):
+    (prepare(tmp_path) / "label.labels.txt").write_text("cat\n")
+    with pytest.raises(
+        DataError, match=r"expected a name of each class, found 1 and the label 1; delete .*1\.2\.0 and"
+    ):
+        tfds_source("toy", tmp_path)
+
+
+def test_an_id_that_is_not_utf8_is_escaped():
+    layout = SimpleNamespace(label="label", image="image", identity="id", class_names=("cat",))
+    payload = encode_example({"label": 0, "image": b"pixels", "id": b"caf\xe9"})
+    assert tfds._raw_image(layout, "train", payload).key == r"train/cat/caf\xe9"
+
+
 def two_configurations(folder):
     for config in ("plain", "grey"):
         shutil.copytree(prepare(folder / config), folder / "toy" / config / "1.2.0")

@@ -58,6 +58,10 @@ LAYOUTS = {
     "official zip where the message puts it": in_manual,
     "zipped again": zipped_again,
     "zipped again from within": lambda folder: zipped_again(folder, root="", name="my Tiny-ImageNet-200 (1).zip"),
+    "official zip from a Mac's disk": lambda folder: [
+        (folder / f"{NAME}.zip").write_bytes(OFFICIAL),
+        (folder / f"._{NAME}.zip").write_bytes(b"\x00\x05\x16\x07"),
+    ],
     "unpacked": unpacked,
     "unpacked, one level deeper": lambda folder: unpacked(folder / NAME),
     "unpacked, sorted by class": sorted_by_class,
