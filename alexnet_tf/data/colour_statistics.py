@@ -8,6 +8,7 @@ bit.
 
 import json
 import math
+import zipfile
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -56,13 +57,14 @@ class ColourStatistics:
         try:
             numbers = json.loads((folder / "statistics.json").read_text(encoding="utf-8"))
             size, num_images = int(numbers["size"]), int(numbers["num_images"])
-            mean_image = np.load(folder / "mean_image.npy")
+            with (folder / "mean_image.npy").open("rb") as file:
+                mean_image = np.load(file)
             arrays = {
                 name: np.array(numbers[name], np.float64) for name in ("channel_mean", "eigenvalues", "eigenvectors")
             }
             if not all(np.isfinite(each).all() for each in (mean_image, *arrays.values())):
                 raise ValueError("values that are not finite")
-        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
             found = f"none of the name {error}" if isinstance(error, KeyError) else error
             message = f"{folder}: expected colour statistics, found {found}; run the stage statistics."
             raise DataError(message) from error

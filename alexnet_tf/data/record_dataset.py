@@ -33,6 +33,11 @@ _MANIFEST_KEYS = {
     "download": ("source", "splits", "class_names", "unreadable", "ignored"),
     "preprocess": ("splits", "class_names", "size", "stored_size", "encoding"),
 }
+_SPLIT_KEYS = {
+    "download": ("num_examples", "shards"),
+    "preprocess": ("num_examples", "shards", "source_digest", "index_sha256"),
+}
+_SHARD_KEYS = ("file", "num_examples", "bytes", "sha256")
 
 
 def read_manifest(folder: Path, *, stage: str = "preprocess") -> dict[str, Any]:
@@ -50,15 +55,30 @@ def read_manifest(folder: Path, *, stage: str = "preprocess") -> dict[str, Any]:
         ) from error
     except ValueError as error:
         raise DataError(f"{path}: expected JSON ({error}); run the stage {stage} again.") from error
-    for key in _MANIFEST_KEYS[stage]:
-        if not isinstance(manifest, dict) or key not in manifest:
-            raise DataError(
-                f"{path}: expected the manifest of the stage {stage}, found one without {key!r}; "
-                f"run the stage {stage} again."
-            )
+    if key := _lacking(manifest, stage):
+        found = f"found one without {key!r}"
+        raise DataError(f"{path}: expected the manifest of the stage {stage}, {found}; run the stage {stage} again.")
     if (found := manifest.get("encoding", "raw")) not in FEATURES:
         raise DataError(f"{path}: expected encoding {' or '.join(FEATURES)}, found {found!r}; run the stage again.")
     return manifest
+
+
+def _lacking(manifest: Any, stage: str) -> str:
+    """Name a key that a manifest, a split or a shard of it lacks, as one of an earlier version may; "" if none does."""
+
+    def lacking(part: Any, keys: Sequence[str]) -> list[str]:
+        return [key for key in keys if not isinstance(part, dict) or key not in part]
+
+    if found := lacking(manifest, _MANIFEST_KEYS[stage]):
+        return found[0]
+    splits = manifest["splits"]
+    for split in splits.values() if isinstance(splits, dict) else [splits]:
+        found = lacking(split, _SPLIT_KEYS[stage])
+        for shard in () if found else split["shards"]:
+            found += lacking(shard, _SHARD_KEYS)
+        if found:
+            return found[0]
+    return ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,11 +162,14 @@ class RecordDataset:
         """Return the N keys, in order.
 
         Raises:
-            DataError: When their file is missing, or holds another number of them.
+            DataError: When their file is missing or damaged, or holds another number of them.
         """
         path = self.folder / f"{self.split}.keys.txt"
         _check_size(path, None)
-        keys = path.read_text(encoding="utf-8").split("\n")[:-1]
+        try:
+            keys = path.read_text(encoding="utf-8").split("\n")[:-1]
+        except UnicodeDecodeError as error:
+            raise DataError(f"{path}: expected UTF-8 text ({error}); run the stage preprocess again.") from error
         if len(keys) != self.num_examples:
             raise DataError(
                 f"{path}: expected {self.num_examples} keys, found {len(keys)}; run the stage preprocess again."

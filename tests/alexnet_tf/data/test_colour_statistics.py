@@ -119,3 +119,10 @@ def test_statistics_that_are_not_finite_are_refused(tmp_path):
     np.save(tmp_path / "mean_image.npy", spoiled)
     with pytest.raises(DataError, match="found values that are not finite; run the stage statistics"):
         ColourStatistics.load(tmp_path)
+
+
+def test_half_a_zip_in_place_of_the_mean_image_is_one_sentence(tmp_path):
+    save_statistics(tmp_path, Moments.of(IMAGES, 8, 1))
+    (tmp_path / "mean_image.npy").write_bytes(b"PK\x03\x04 and no more")
+    with pytest.raises(DataError, match=r"expected colour statistics, found .*; run the stage statistics"):
+        ColourStatistics.load(tmp_path)

@@ -137,6 +137,14 @@ def edit_manifest(folder, **changes):
     (folder / "manifest.json").write_text(json.dumps(kept))
 
 
+def edit_split(folder, key, shard=None):
+    """Take a key out of the split, or of one of its shards."""
+    splits = json.loads((folder / "manifest.json").read_text())["splits"]
+    part = splits["train"] if shard is None else splits["train"]["shards"][shard]
+    del part[key]
+    edit_manifest(folder, splits=splits)
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -144,6 +152,11 @@ def edit_manifest(folder, **changes):
         (lambda folder: (folder / "manifest.json").write_text("{"), "manifest.json: expected JSON"),
         (lambda folder: (folder / "manifest.json").write_text("[]"), "found one without 'splits'; run the stage"),
         (lambda folder: edit_manifest(folder, class_names=None), "found one without 'class_names'; run the stage"),
+        (lambda folder: edit_manifest(folder, splits=[]), "found one without 'num_examples'; run the stage"),
+        (lambda folder: edit_split(folder, "source_digest"), "found one without 'source_digest'; run the stage"),
+        (lambda folder: edit_split(folder, "index_sha256"), "found one without 'index_sha256'; run the stage"),
+        (lambda folder: edit_split(folder, "shards"), "found one without 'shards'; run the stage"),
+        (lambda folder: edit_split(folder, "bytes", 1), "found one without 'bytes'; run the stage"),
         (lambda folder: edit_manifest(folder, encoding="png"), "expected encoding raw or jpeg, found 'png'; run"),
         (
             lambda folder: edit_manifest(folder, class_names=["a", "b"]),
@@ -165,6 +178,12 @@ def test_a_damaged_folder_is_not_opened(folder, damage, message):
     damage(folder)
     with pytest.raises(DataError, match=message):
         RecordDataset.open(folder, "train")
+
+
+def test_keys_that_are_no_text_are_one_sentence(folder):
+    (folder / "train.keys.txt").write_bytes(b"train/caf\xe9\n")
+    with pytest.raises(DataError, match=r"train\.keys\.txt: expected UTF-8 text .*; run the stage preprocess again"):
+        RecordDataset.open(folder, "train").keys()
 
 
 def test_an_unknown_split_names_the_known_ones(folder):

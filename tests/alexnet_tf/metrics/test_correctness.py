@@ -40,3 +40,17 @@ def test_a_pickle_in_place_of_bits_is_not_loaded(tmp_path):
     np.savez(tmp_path / "correct.npz", num=np.array([{"a": 1}], dtype=object))
     with pytest.raises(DataError, match=r"is missing or broken .*: run it"):
         read_correctness(tmp_path / "correct.npz", way_out="run it")
+
+
+def test_every_damaged_byte_is_one_sentence_or_without_effect(tmp_path):
+    path = tmp_path / "correct.npz"
+    write_correctness(path, Correctness(3, "keys", {"center_top1": np.array([True, False, True])}, "raw"))
+    content = path.read_bytes()
+    refused = 0
+    for place in range(len(content)):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 0x41]) + content[place + 1 :])
+        try:
+            read_correctness(path, way_out="run it")
+        except DataError:
+            refused += 1
+    assert refused > len(content) / 2
