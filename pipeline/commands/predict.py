@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 _BATCH = 32
 _MAX_FILE_BYTES = 2**28
 _ON_SHEET = 64
-_EXAMPLES = """alexnet predict photo.jpg
-alexnet predict --pretrained cifar10 photo.jpg
-alexnet predict photos/ --json > answers.jsonl
-alexnet predict photos/ --sheet sheet.png"""
+_EXAMPLES = (
+    "alexnet predict photo.jpg",
+    "alexnet predict --pretrained cifar10 photo.jpg",
+    "alexnet predict photos/ --json > answers.jsonl",
+    "alexnet predict photos/ --sheet sheet.png",
+)
 _HELP = f"""Name the five most probable classes of image files, or of all images in folders.
 
 Images are prepared as in the pipeline, and ten views of each are averaged. Unlike the pipeline, which takes images as
@@ -33,7 +35,7 @@ The models cifar10 and cifar10_jpeg are for photographs of one object of their t
 make more errors on images of that size that were saved as JPEG or are noisy or blurred. cifar10_jpeg, which was trained
 with JPEGs among its images, makes fewer errors on most of those (docs/models.md).
 
-{example(_EXAMPLES)}"""
+{example(*_EXAMPLES)}"""
 
 
 @click.command("predict", cls=Command, help=_HELP, short_help="Classify image files.")

@@ -28,12 +28,12 @@ _ABOUT = {
 }
 _ENTRIES = {"": "", "images": " small", "variants": " optimized"}  # by `foreach`, in the examples
 _EXAMPLES = {
-    "validate": "alexnet validate -S validate.min_side_px=16",
-    "train": (
-        "alexnet train optimized\n"
-        "alexnet train faithful -S variants.faithful.training.epochs=2\n"
-        "alexnet train optimized --kill-test 6"
-    ),
+    "validate": ["alexnet validate -S validate.min_side_px=16"],
+    "train": [
+        "alexnet train optimized",
+        "alexnet train faithful -S variants.faithful.training.epochs=2",
+        "alexnet train optimized --kill-test 6",
+    ],
 }
 """The others show the command with an entry."""
 
@@ -67,8 +67,8 @@ def _command(stage: Stage) -> click.Command:
             ),
         ]
     about = _ABOUT[stage.name]
-    shown = _EXAMPLES.get(stage.name, f"alexnet {stage.name}{_ENTRIES[stage.foreach]}")
-    text = f"{about}\n\n{example(shown)}"
+    shown = _EXAMPLES.get(stage.name, [f"alexnet {stage.name}{_ENTRIES[stage.foreach]}"])
+    text = f"{about}\n\n{example(*shown)}"
     return overrides(Command(stage.name, callback=callback, params=params, help=text, short_help=about))
 
 

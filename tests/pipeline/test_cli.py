@@ -56,7 +56,9 @@ def _commands():
 def test_every_command_has_help_with_an_example(name):
     result = CliRunner().invoke(alexnet, [*name.split(), "--help"])
     assert result.exit_code == 0
-    assert f"alexnet {name}" in result.output.partition("Example:")[2]
+    examples = result.output.partition("  Example:\n")[2].partition("\n\n")[0].splitlines()
+    assert any(line.startswith(f"    alexnet {name}") for line in examples)
+    assert [line for line in examples if not line.startswith("    ") or line[4] == " "] == []  # all in one column
     assert "--debug" in result.output or "COMMAND" in result.output
 
 
