@@ -3,16 +3,21 @@
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from pipeline.commands import completion
 from pipeline.commands.base import Command, example
 
+if TYPE_CHECKING:
+    from pipeline.environment.workspace import Workspace
+
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 _HELP = f"""Make experiments/EXPERIMENT.yaml the active params.yaml and print the difference.
 
-Without EXPERIMENT, list them. The folder of data sets is kept in params.local.yaml, which Git ignores.
+Without EXPERIMENT, list them. The folder of data sets is kept in params.local.yaml, which Git ignores; without
+--source-folder it stays as it is.
 
 {example("alexnet use cifar10", "alexnet use imagenette --source-folder ~/datasets --dry-run")}"""
 
@@ -31,13 +36,13 @@ def command(experiment: str | None, source_folder: str | None, dry_run: bool, fo
     from pipeline.environment.workspace import find_workspace
     from pipeline.environment.yaml_file import parse
     from pipeline.stages import outputs
-    from pipeline.stages.source_state import state_of
+    from pipeline.stages.source_state import NOT_DOWNLOADED, state_of
 
     workspace = find_workspace()
     if experiment is None:
         if source_folder is not None:
             raise click.UsageError("--source-folder: expected an EXPERIMENT beside it; `alexnet use` lists them")
-        _list(workspace.root, as_json)
+        _list(workspace, as_json)
         return
     if as_json:
         raise click.UsageError("--json: lists the experiments; leave EXPERIMENT out")
@@ -47,22 +52,29 @@ def command(experiment: str | None, source_folder: str | None, dry_run: bool, fo
     folder = workspace.located(source_folder)
     if folder and folder.exists() and not folder.is_dir():
         raise click.UsageError(f"--source-folder {source_folder}: expected a folder, found a file")
-    if folder and not folder.is_dir():
-        click.echo(f"{source_folder} does not exist yet; `alexnet download` says what belongs there", err=True)
     old, new, private = experiments.applied(workspace, experiment, source_folder, force)
-    if private is not None:
-        click.echo(f"{LOCAL_FILE}: runtime.source_folder: {private}")
+    content, local = with_local(parse(new, PARAMS_FILE), workspace.home, ())
+    source = content["download"]["source"]
     for line in experiments.difference(old, new, experiment):
         click.echo(click.style(line, fg=_COLOURS.get(line[:1])))
+    if private is not None:
+        click.echo(f"{LOCAL_FILE}: runtime.source_folder: {private}")
+    elif "runtime.source_folder" in local and source != "sample":
+        click.echo(
+            f"{LOCAL_FILE}: runtime.source_folder is still {content['runtime']['source_folder'] or 'null'}; `alexnet "
+            f"use {experiment} --source-folder DIR` changes it"
+        )
+    if folder and not folder.is_dir() and source != "sample":
+        does = "says what to put there" if source in NOT_DOWNLOADED else "makes it and fetches what it lacks"
+        click.echo(f"{source_folder} does not exist yet; `alexnet download` {does}", err=True)
     if dry_run:
         click.echo("nothing was written (--dry-run)")
         return
     if old != new and not force:
         experiments.require_no_edits(workspace, old)
-    content, local = with_local(parse(new, PARAMS_FILE), workspace.home, ())
     check(content, local=local)  # before anything is written: params.local.yaml may be wrong
     is_inside = folder is not None and workspace.home.is_relative_to(os.path.realpath(folder))
-    if is_inside and content["download"]["source"] == "image_folder":
+    if is_inside and source == "image_folder":
         raise click.UsageError(
             f"--source-folder {source_folder}: expected a folder of images, found one that this project is in; move "
             "the project out of it"
@@ -74,19 +86,19 @@ def command(experiment: str | None, source_folder: str | None, dry_run: bool, fo
     else:
         outputs.write_text(workspace.root / PARAMS_FILE, new)
         click.echo(f"{PARAMS_FILE} is now experiment {experiment}; `dvc repro` runs it")
-    config = load(workspace.root)
-    files = workspace.located(config.runtime.source_folder)
-    if told := state_of(workspace, config.values["download"]["source"], files).told:
+    files = workspace.located(load(workspace.root).runtime.source_folder)
+    if told := state_of(workspace, source, files).told:
         click.echo(told, err=True)
 
 
-def _list(root: Path, as_json: bool) -> None:
-    """Print each experiment with the first line of its file."""
-    from pipeline.config.experiments import names, text_of
+def _list(workspace: "Workspace", as_json: bool) -> None:
+    """Print each experiment with the first line of its file, and which one params.yaml was made from."""
+    from pipeline.config.experiments import described
 
-    found = [{"name": name, "about": text_of(root, name).partition("\n")[0].lstrip("# ")} for name in names(root)]
+    found = described(workspace.root)
     if as_json:
-        click.echo(json.dumps(found, indent=1))
+        click.echo(json.dumps([each._asdict() for each in found], indent=1))
         return
     for each in found:
-        click.echo(f"{each['name']}: {each['about']}")
+        name = click.style(each.name, bold=True) + " (active)" if each.active else each.name
+        click.echo(f"{name}: {each.about}")

@@ -44,6 +44,31 @@ def text_of(root: Path, name: str) -> str:
         ) from error
 
 
+class Described(NamedTuple):
+    """One of the experiments.
+
+    Attributes:
+        name: Of its file.
+        about: What its first line says.
+        active: Whether the active params.yaml started from it.
+    """
+
+    name: str
+    about: str
+    active: bool
+
+
+def described(root: Path) -> list[Described]:
+    """Describe all experiments, in the order of their names."""
+    path = root / PARAMS_FILE
+    active = named_experiment(root, path.read_text(encoding="utf-8", errors="replace")) if path.exists() else None
+    found = []
+    for name in names(root):
+        first = text_of(root, name).partition("\n")[0].lstrip("# ")
+        found.append(Described(name, first.removeprefix(f"EXPERIMENT {name}: "), name == active))
+    return found
+
+
 class Applied(NamedTuple):
     """What `alexnet use` makes of params.yaml.
 
@@ -125,7 +150,7 @@ def require_no_edits(workspace: Workspace, old: str) -> None:
     if not is_committed(workspace.root, PARAMS_FILE):
         raise AlexNetError(
             f"{PARAMS_FILE} has edits that are neither committed nor in experiments/; "
-            "commit it, copy it to experiments/NAME.yaml, or add --force to lose them"
+            "commit it, copy it to experiments/NAME.yaml, or add --force to discard them"
         )
 
 

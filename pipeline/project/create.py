@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from alexnet_tf.errors import ConfigError, some
 from pipeline.config import experiments
@@ -10,6 +11,9 @@ from pipeline.config.load import PARAMS_FILE
 from pipeline.config.local_params import write_source_folder
 from pipeline.environment.workspace import Workspace, workspace_around
 from pipeline.stages import installed_code, outputs
+
+if TYPE_CHECKING:
+    from components.sources.source import Source
 
 EXPERIMENT = "my_images"
 _FILES = Path(__file__).with_name("files")
@@ -27,8 +31,8 @@ OWN = {"dvc_yaml": "dvc.yaml", "README.md": "README.md"}
 """File of `files/` that is not the repository's -> its place in a project. DVC reads all that are called dvc.yaml."""
 
 
-def create(folder: Path, source: Path | None) -> None:
-    """Write a project.
+def create(folder: Path, source: Path | None) -> "Source | None":
+    """Write a project, and return what was found in `source`.
 
     Args:
         folder: Where; is made. An empty one may be there.
@@ -43,14 +47,16 @@ def create(folder: Path, source: Path | None) -> None:
     if source is not None and not source.is_dir():
         found = "a file" if source.exists() else "none"
         raise ConfigError(f"{source}: expected a folder of class folders, found {found}; name another or leave it out")
+    found = None
     if source is not None:
         if folder.is_relative_to(source):  # where it would count as a class
             raise ConfigError(f"{folder}: expected a folder outside of {source}, which has the images; name another")
         from components.sources.image_folder import image_folder_source
 
-        image_folder_source(source)
+        found = image_folder_source(source)
     with _all_or_nothing(folder):
         _write(folder, source)
+    return found
 
 
 @contextlib.contextmanager

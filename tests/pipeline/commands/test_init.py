@@ -29,6 +29,20 @@ def test_init_says_what_to_do_next_and_setup_renews_the_code(tmp_path, monkeypat
     assert "run this in a clone" in CliRunner().invoke(alexnet, ["docs"]).output
 
 
+def test_init_says_what_it_found_in_the_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("rose/1.jpg", "rose/2.jpg", "rose/notes.txt", "tulip/1.jpg"):
+        (tmp_path / "pictures" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "pictures" / name).touch()
+    said = invoke("init", "flowers", "--source-folder", "pictures").output
+    assert "pictures: 3 images in 2 classes (rose, tulip); not used: train/rose/notes.txt\n" in said
+    (tmp_path / "split").mkdir()
+    shutil.copytree("pictures", "split/train")
+    shutil.copytree("pictures/tulip", "split/val/tulip")
+    said = invoke("init", "more", "--source-folder", "split").output
+    assert "split: 4 images in 2 classes (rose, tulip): train 3, test 1; not used" in said
+
+
 def test_what_a_project_has_lost_comes_back_as_the_message_says(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("flowers", "another"):

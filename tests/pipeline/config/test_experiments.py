@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -106,18 +107,44 @@ def test_a_source_folder_in_params_yaml_moves(here):
     assert load.load(here).runtime.source_folder == "/home/me/images"
 
 
-def test_a_source_folder_that_is_not_there_is_told(here):
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("image_folder", "; `alexnet download` says what to put there"),
+        ("tfds:mnist", "; `alexnet download` makes it and fetches what it lacks"),
+        ("sample", ""),
+    ],
+)
+def test_a_source_folder_that_is_not_there_is_told(here, source, told):
+    (here / "experiments/other.yaml").write_text(OTHER.replace("source: sample", f"source: {source}"))
     (here / "images").mkdir()
     assert "does not exist" not in _use("other", "--source-folder", "images", "--force").output
-    told = _use("other", "--source-folder", "imagse", "--force")
-    assert told.exit_code == 0
-    assert "imagse does not exist yet; `alexnet download` says what belongs there" in told.output
+    used = _use("other", "--source-folder", "imagse", "--force")
+    assert used.exit_code == 0
+    assert "".join(re.findall("imagse does not exist yet(.*)", used.output)) == told
+
+
+def test_a_source_folder_of_an_earlier_experiment_is_told(here):
+    (here / "experiments/bare.yaml").write_text(BARE.replace("source: sample", "source: tfds:mnist"))
+    kept = "runtime.source_folder is still"
+    assert kept not in _use("bare").output
+    (here / "params.local.yaml").write_text("runtime: {source_folder: /imagenet}\n")
+    for arguments in (["--dry-run"], []):
+        assert f"{kept} /imagenet; `alexnet use bare --source-folder DIR` changes it" in _use("bare", *arguments).output
+    assert kept not in _use("bare", "--source-folder", "/digits").output
+    assert kept not in _use("other", "--force").output  # the sample reads none
 
 
 def test_the_experiments_are_listed_in_lines_or_as_json(here):
     names = experiments.names(here)
-    assert [line.partition(": ")[0] for line in _use().output.splitlines()] == names
-    assert [each["name"] for each in json.loads(_use("--json").output)] == names
+    assert [line.partition(": ")[0] for line in _use().output.splitlines()] == [
+        f"{name} (active)" if name == "stub" else name for name in names
+    ]
+    listed = json.loads(_use("--json").output)
+    assert [each["name"] for each in listed] == names
+    assert [each["name"] for each in listed if each["active"]] == ["stub"]
+    (here / "params.yaml").unlink()
+    assert not [each for each in json.loads(_use("--json").output) if each["active"]]
     refused = _use("other", "--json")
     assert (refused.exit_code, "leave EXPERIMENT out" in refused.output) == (2, True)
 
@@ -201,7 +228,9 @@ def test_a_broken_experiment_keeps_no_other_from_being_used(here, broken):
 
 
 def test_without_a_name_the_experiments_are_listed(here):
-    assert "stub: EXPERIMENT stub: for tests" in _use().output
+    lines = _use().output.splitlines()
+    assert "stub (active): for tests" in lines
+    assert "other: for tests" in lines
 
 
 def test_files_that_editors_and_other_systems_leave_beside_experiments_are_none(here):
