@@ -17,7 +17,7 @@ from alexnet_tf.errors import AlexNetError, some
 from pipeline.commands.kept_checkpoints import kept_checkpoints
 from pipeline.config.load import load
 from pipeline.config.local_params import LOCAL_FILE, LocalParamsError
-from pipeline.environment.dvc_settings import DVC_FOLDER, IDENTITY, has_identity, is_no_scm
+from pipeline.environment.dvc_settings import DVC_FOLDER, IDENTITY, NO_IDENTITY, has_identity, is_no_scm
 from pipeline.environment.git import is_in_repository, problem
 from pipeline.environment.provenance import gpus
 from pipeline.environment.typed import typed
@@ -107,7 +107,7 @@ def _git(workspace: Workspace) -> Finding:
         return Finding("git", "warn", f"{broken.told}; runs carry no commit", broken.fix)
     if is_in_repository(workspace.root):
         if not has_identity(workspace.root):
-            return Finding("git", "warn", "Git does not know your name, which `dvc exp` needs", IDENTITY)
+            return Finding("git", "warn", NO_IDENTITY, IDENTITY)
         return Finding("git", "ok", "repository found")
     if is_no_scm(workspace.root):
         return Finding(

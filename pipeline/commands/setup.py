@@ -24,7 +24,7 @@ def command() -> None:
     """Match DVC's setting to whether there is a Git repository, and see that the data set is that of its source."""
     from alexnet_tf.errors import AlexNetError
     from pipeline.config.load import load
-    from pipeline.environment.dvc_settings import DVC_FOLDER, IDENTITY, has_identity, match_git
+    from pipeline.environment.dvc_settings import DVC_FOLDER, IDENTITY, NO_IDENTITY, has_identity, match_git
     from pipeline.environment.git import is_in_repository, problem
     from pipeline.environment.workspace import find_workspace
     from pipeline.stages.installed_code import CODE_FILE, renew
@@ -42,7 +42,7 @@ def command() -> None:
     else:
         click.echo("ready: Git and DVC both work here")
         if not has_identity(root):
-            click.echo(f"Git does not know your name, which `dvc exp` needs: {IDENTITY}")
+            click.echo(f"{NO_IDENTITY}: {IDENTITY}")
     if renewed := renew(root):
         click.echo(f"{CODE_FILE} is now that of the installed alexnet-tf; `dvc repro` reruns {', '.join(renewed)}")
     config = load(root)

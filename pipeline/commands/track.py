@@ -141,7 +141,7 @@ def rebuild(as_json: bool) -> None:
 def keep(as_json: bool) -> None:
     """Write the results."""
     from pipeline.config.load import PARAMS_FILE, workspace_and_config
-    from pipeline.environment.git import changed_files, require_working
+    from pipeline.environment.git import changed_files, is_in_repository, require_working
     from pipeline.results import kept
 
     workspace, config = workspace_and_config()
@@ -149,6 +149,11 @@ def keep(as_json: bool) -> None:
     found = kept.collect(workspace, config)
     paths = kept.keep(workspace, config, found)
     click.echo(json.dumps(paths) if as_json else "\n".join(paths))
+    if not is_in_repository(workspace.root):
+        say(
+            "there is no Git repository here, so these results name no commit and `alexnet verify` cannot rerun them; "
+            "`git init`, `alexnet setup` and a commit before the run change that"
+        )
     if changed := [file for file in changed_files(workspace.root) if not file.startswith((PARAMS_FILE, "results/"))]:
         say(f"{', '.join(changed)} differ from the commit, so the printed commands would not reproduce these runs")
 

@@ -9,6 +9,7 @@ from pipeline.environment.git import is_in_repository, setting
 from pipeline.environment.processes import run_module
 
 # Of this clone alone: it works where there is no home folder, and changes no settings of other repositories.
+NO_IDENTITY = "Git does not know your name and e-mail, which `git commit` needs, and `dvc exp` once a file is changed"
 IDENTITY = 'git config user.name "Your Name" && git config user.email you@example.org'
 
 DVC_FOLDER = "copy .dvc from a clone, or from a new project that `alexnet init FOLDER` makes elsewhere"
@@ -30,7 +31,10 @@ def match_git(root: Path) -> None:
 
 
 def has_identity(root: Path) -> bool:
-    """Whether Git knows whose commits are made, as DVC asks: unlike Git, it takes no name from the machine."""
+    """Whether Git knows whose commits are made, which `dvc exp` asks before it stashes changes.
+
+    Unlike Git, it takes no name from the machine.
+    """
     return all(
         os.environ.get(f"GIT_{role}_{what.upper()}") or setting(root, f"user.{what}")
         for role in ("AUTHOR", "COMMITTER")

@@ -17,7 +17,7 @@ from alexnet_tf.text_tables import aligned
 from alexnet_tf.wording import percent, percent_range
 from pipeline.config.experiments import active_name
 from pipeline.config.load import Config, params_as_written
-from pipeline.environment.git import changed_files, problem
+from pipeline.environment.git import changed_files, is_in_repository, problem
 from pipeline.environment.provenance import this_machine, words_of
 from pipeline.environment.typed import typed
 from pipeline.environment.workspace import Workspace
@@ -190,6 +190,8 @@ def _verdict(
 def _why_none(workspace: Workspace) -> str:
     if broken := problem(workspace.root):
         return f"{broken.told}; the way out: {broken.fix}"
+    if not is_in_repository(workspace.root):
+        return f"there is no Git repository; `git init`, `{typed('alexnet setup')}` and a commit make this run one"
     return f"none has these parameters; a commit of {LOCK_FILE} and {METRICS_FILE} makes this run one"
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from alexnet_tf.errors import AlexNetError, ConfigError, DataError
 from alexnet_tf.profiles import resolve
 from pipeline.config.load import PARAMS_FILE, Config
-from pipeline.environment.git import commit_of, committed, experiments_named, require_working
+from pipeline.environment.git import commit_of, committed, experiments_named, is_in_repository, require_working
 from pipeline.environment.workspace import Workspace
 from pipeline.environment.yaml_file import parse
 from pipeline.results.report import figures_of
@@ -120,6 +120,11 @@ def _commit(root: Path, revision: str) -> str:
     found = experiments_named(root, revision)
     if not found:
         require_working(root)
+        if not is_in_repository(root):
+            raise ConfigError(
+                f"--rev {revision}: there is no Git repository here, so no earlier run is known; `git init`, `alexnet "
+                "setup` and a commit after each run keep the next ones"
+            )
         raise ConfigError(
             f"--rev {revision}: no Git revision or DVC experiment has that name; `dvc exp show` and `git log` list them"
         )

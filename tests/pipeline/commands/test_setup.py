@@ -39,6 +39,7 @@ def test_a_git_that_knows_no_name_is_told_with_what_to_type(workspace, tmp_path,
     assert findings()["git"]["fix"] == IDENTITY
     told = CliRunner().invoke(alexnet, ["setup"])
     assert (told.exit_code, IDENTITY in told.output) == (0, True)
+    assert "which `git commit` needs, and `dvc exp` once a file is changed" in told.output
     for role in ("AUTHOR", "COMMITTER"):
         assert findings()["git"]["level"] == "warn"
         monkeypatch.setenv(f"GIT_{role}_NAME", "a")

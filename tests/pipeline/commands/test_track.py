@@ -3,7 +3,9 @@ import json
 from click.testing import CliRunner
 
 from pipeline.cli import alexnet
+from pipeline.results import kept
 from pipeline.tracking import spool
+from tests.commits import commit_all
 
 
 def track(*arguments):
@@ -32,6 +34,17 @@ def test_what_cannot_be_sent_is_counted_and_kept(workspace, monkeypatch):
     assert "http://127.0.0.1:9 does not answer" in result.stderr
     assert "1 of 1 are still in .alexnet/spool. Start the server or set MLFLOW_TRACKING_URI" in result.stderr
     assert (folder / spool.EVENTS).is_file()
+
+
+def test_results_that_are_kept_without_a_repository_name_no_commit(workspace, monkeypatch):
+    monkeypatch.chdir(workspace.root)
+    monkeypatch.setattr(kept, "collect", lambda *_: [])
+    monkeypatch.setattr(kept, "keep", lambda *_: ["results/stub/one.json"])
+    told = track("keep")
+    assert told.stdout == "results/stub/one.json\n"
+    assert "no Git repository here, so these results name no commit" in told.stderr
+    commit_all(workspace.root)
+    assert "no Git repository" not in track("keep").stderr
 
 
 def test_there_is_nothing_to_relocate_without_a_store(workspace, monkeypatch):

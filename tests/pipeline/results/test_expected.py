@@ -225,7 +225,10 @@ def test_edited_parameters_are_compared_with_kept_runs_of_them_or_not_at_all(run
 
 def test_an_experiment_without_a_commit_is_compared_with_nothing(run):
     (run.root / ".git").rename(run.root / "git")
-    assert run.outcome().verdict == "nothing to compare with"
+    found = run.outcome()
+    assert found.verdict == "nothing to compare with"
+    way_out = "there is no Git repository; `git init`, `alexnet setup` and a commit make this run one"
+    assert found.sentence.endswith(way_out)
 
 
 def test_without_a_committed_file_of_metrics_kept_results_speak(run):

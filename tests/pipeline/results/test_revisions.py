@@ -207,6 +207,12 @@ def test_of_two_experiments_of_one_name_that_of_head_is_meant_else_none(folder):
     assert _commit(folder, str(caught.value).rpartition("--rev ")[2]) in (first, second)
 
 
+def test_without_a_repository_no_revision_is_sought(folder):
+    shutil.rmtree(folder / ".git")
+    with pytest.raises(ConfigError, match=r"--rev HEAD: there is no Git repository here, .*; `git init`, "):
+        compared(folder, "HEAD")
+
+
 def test_a_revision_that_is_none_is_named_before_reports_are_read(folder):
     shutil.rmtree(folder / "reports")
     with pytest.raises(ConfigError, match=r"--rev nowhere: no Git revision or DVC experiment has that name"):
