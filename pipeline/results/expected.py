@@ -23,8 +23,9 @@ from pipeline.environment.typed import typed
 from pipeline.environment.workspace import Workspace
 from pipeline.results.kept import FOLDER, Result, load
 from pipeline.stages.claims import changed_claim, claimed_lock, claimed_metrics
+from pipeline.stages.dvc_cache import holds
 from pipeline.stages.lock import LOCK_FILE, Lock, read_lock
-from pipeline.stages.table import EVALUATIONS, METRICS_FILE, ancestors
+from pipeline.stages.table import EVALUATIONS, METRICS_FILE, PARAMS_FILE, ancestors
 from pipeline.tracking.run_descriptions import row_params
 
 Verdict = Literal["bit-identical", "as expected", "not as expected", "nothing to compare with", "out of date"]
@@ -135,7 +136,7 @@ def outcome(workspace: Workspace, config: Config, comparison: Mapping[str, Any])
     verdict, sentence = _verdict(workspace, errors, lock.hashes, claim.hashes)
     others_on = tuple(sorted({each.machine for each in others}))
     here = words_of(this_machine(root))
-    return Outcome(verdict, sentence, errors, here, committed_on, others_on, _tree(changed_claim(root)))
+    return Outcome(verdict, sentence, errors, here, committed_on, others_on, _tree(workspace, claim))
 
 
 def _expected(
@@ -205,14 +206,21 @@ def _way_out(workspace: Workspace, wrong: Sequence[Expected]) -> str:
     )
 
 
-def _tree(changed: Sequence[str]) -> str:
-    if not changed:
+def _tree(workspace: Workspace, claim: Lock) -> str:
+    root = workspace.root
+    if not (changed := changed_claim(root)):
         return ""
-    files = " ".join(changed)
+    params = changed_files(root, (PARAMS_FILE,))
+    files = " ".join([*params, *changed])
     describes = "describe" if len(changed) > 1 else "describes"
+    edited = f", and {PARAMS_FILE} differs, too" if params else ""
+    outputs = [digest for path, digest in claim.hashes.items() if path != METRICS_FILE]  # which DVC does not cache
+    bring = "restores the committed files (DVC's cache lacks the outputs)"
+    if holds(workspace, outputs):
+        bring = f"and then `{typed('dvc checkout --force')}` restore the committed one"
     return (
-        f"{' and '.join(changed)} now {describes} this run instead of the committed one. `git restore {files}` "
-        f"restores the committed one; `git commit {files}`, as DVC suggests, keeps this one."
+        f"{' and '.join(changed)} now {describes} this run instead of the committed one{edited}. `git restore {files}` "
+        f"{bring}; `git commit {files}` keeps this one."
     )
 
 

@@ -14,6 +14,7 @@ from pipeline.environment.provenance import processor
 from pipeline.environment.yaml_file import read
 from pipeline.results import expected
 from pipeline.results.expected import outcome
+from pipeline.stages import dvc_cache
 from pipeline.stages.lock import dvc_md5
 from pipeline.stages.table import all_items
 from pipeline.tracking.run_descriptions import row_params
@@ -100,7 +101,8 @@ class Run:
 
 
 @pytest.fixture
-def run(workspace):
+def run(workspace, monkeypatch):
+    monkeypatch.setattr(dvc_cache, "_folder", lambda root: root / ".dvc/cache")  # no process asks DVC
     return Run(workspace)
 
 
@@ -277,6 +279,24 @@ def test_the_way_back_of_the_tree_works(run):
     subprocess.run(command.split(), cwd=run.root, check=True)
     changed = subprocess.run(["git", "diff", "--name-only"], cwd=run.root, capture_output=True, text=True, check=True)
     assert changed.stdout == ""
+
+
+def test_a_changed_params_file_and_the_outputs_are_part_of_the_way_back(run):
+    claimed = read(run.root / "dvc.lock")["stages"]
+    (run.root / "params.yaml").write_text((run.root / "params.yaml").read_text().replace("seed: 2012", "seed: 7"))
+    run.came_out({"faithful": 0.42, "optimized": 0.08})
+    files = "params.yaml dvc.lock metrics.json"
+    told = run.outcome().tree
+    assert "instead of the committed one, and params.yaml differs, too. `git restore " in told
+    assert f"`git restore {files}` restores the committed files (DVC's cache lacks the outputs)" in told
+    for digest in (out["md5"] for stage in claimed.values() for out in stage["outs"]):
+        cached = run.root / ".dvc/cache/files/md5" / digest[:2] / digest[2:]
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        cached.touch()
+    told = run.outcome().tree
+    assert (
+        f"`git restore {files}` and then `dvc checkout --force` restore the committed one; `git commit {files}`" in told
+    )
 
 
 def test_a_broken_claim_or_result_is_one_sentence(run):
