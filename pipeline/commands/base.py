@@ -67,7 +67,7 @@ def _guarded(action: Callable[[], Any], ctx: click.Context, heard: Sequence[int]
         code = _exit_code(error)
         if code is None:
             raise
-        message = str(error)
+        message = "; ".join([str(error), *getattr(error, "__notes__", ())])
     say(message, error=True)
     ctx.exit(code)
 

@@ -98,7 +98,23 @@ def run(name: str, entry: str, changes: tuple[str, ...], *, fresh: bool = False)
         entry: The entry of its `foreach` section, "" where it has none.
         changes: Texts `key=value` from `-S`.
         fresh: Ignore and delete an earlier checkpoint.
+
+    Raises:
+        AlexNetError: The stage is refused or fails. Its notes say how outputs come back that DVC has removed before.
     """
+    from alexnet_tf.errors import AlexNetError
+    from pipeline.environment.workspace import workspace_around
+
+    try:
+        _run(name, entry, changes, fresh)
+    except AlexNetError as error:
+        item, workspace = Item(STAGES[name], entry, entry), workspace_around()
+        if os.environ.get("DVC_STAGE") == item.address and workspace and _has_former(workspace, item):
+            error.add_note(f"`dvc checkout {item.address}` brings back the former outputs, which DVC has removed")
+        raise
+
+
+def _run(name: str, entry: str, changes: tuple[str, ...], fresh: bool) -> None:
     from alexnet_tf.devices.cluster import cluster
     from pipeline.config.load import workspace_and_config
     from pipeline.environment.progress import progress_for
@@ -141,13 +157,18 @@ def _say_written(workspace: "Workspace", item: Item, changes: tuple[str, ...]) -
 
 def _way_back(workspace: "Workspace", item: Item) -> str:
     """Say how the outputs come back that the run has replaced, if DVC has them."""
+    if not _has_former(workspace, item):
+        return ""
+    return f", and `dvc checkout --force {item.address}` brings back those of dvc.lock"
+
+
+def _has_former(workspace: "Workspace", item: Item) -> bool:
+    """Whether DVC's cache has the outputs that dvc.lock names."""
     from pipeline.stages.dvc_cache import holds
     from pipeline.stages.lock import read_lock
 
     locked = read_lock(workspace.root).outputs(item)
-    if not locked or not holds(workspace, locked.values()):
-        return ""
-    return f", and `dvc checkout --force {item.address}` brings back those of dvc.lock"
+    return bool(locked) and holds(workspace, locked.values())
 
 
 def _write_page(workspace: "Workspace", config: "Config", tracker: "Tracker") -> None:

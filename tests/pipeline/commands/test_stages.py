@@ -85,3 +85,22 @@ def test_a_stage_by_hand_says_how_the_former_outputs_come_back(workspace, monkey
     way_back = "until `dvc commit download`, and `dvc checkout --force download` brings back those of dvc.lock"
     assert (way_back in said) == has_cache
     assert "until `dvc commit download`" in said
+
+
+@pytest.mark.parametrize(("has_cache", "started_by"), [(True, "download"), (True, ""), (False, "download")])
+def test_a_refused_stage_says_how_the_outputs_come_back_that_dvc_has_removed(
+    workspace, monkeypatch, tmp_path, has_cache, started_by
+):
+    monkeypatch.chdir(workspace.root)
+    monkeypatch.setenv("DVC_STAGE", started_by)
+    monkeypatch.setattr(dvc_cache, "_folder", lambda root: tmp_path / "cache")
+    former = {"path": "data/dataset", "md5": "0123.dir"}
+    (workspace.root / "dvc.lock").write_text(json.dumps({"stages": {"download": {"outs": [former]}}}))
+    if has_cache:
+        (tmp_path / "cache/files/md5/01").mkdir(parents=True)
+        (tmp_path / "cache/files/md5/01/23.dir").write_text("[]")
+    (workspace.root / "params.yaml").write_text("downlod: {}\n")
+    refused = CliRunner().invoke(alexnet, ["download"])
+    assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
+    hint = "; `dvc checkout download` brings back the former outputs, which DVC has removed\n"
+    assert refused.stderr.endswith(hint) == (has_cache and bool(started_by))
