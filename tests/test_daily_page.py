@@ -79,6 +79,22 @@ def test_every_key_of_the_page_is_one_of_params_yaml():
     with_overrides(read(ROOT / "params.yaml"), [f"{key}=1" for key in keys])
 
 
+def test_a_changed_value_has_dvc_write_the_file_anew_with_its_values_and_comments(tmp_path):
+    from dvc.utils.hydra import apply_overrides
+
+    from pipeline.environment.yaml_file import read
+
+    assert "values and comments stay, but lists get a line for each entry, and `null` is left out" in PAGE
+    before, path = (ROOT / "params.yaml").read_text(), tmp_path / "params.yaml"
+    path.write_text(before)
+    apply_overrides(path, ["seed=7"])  # as `dvc exp run -S` does
+    after = path.read_text()
+    assert read(path) == read(ROOT / "params.yaml") | {"seed": 7}
+    assert [re.findall("#.*", text) for text in (before, after)] == [re.findall("#.*", before)] * 2
+    assert "null" not in re.sub("#.*", "", after)
+    assert len(after.splitlines()) > len(before.splitlines()) + 20
+
+
 def test_plots_of_dvc_need_the_network_that_the_page_names():
     from dvc_render.vega import VegaRenderer
 
