@@ -200,8 +200,7 @@ def _no_answer(unreadable: "Unreadable") -> tuple[dict[str, Any], None]:
 
 
 def _line(answer: dict[str, Any], width: int) -> str:
-    name = click.format_filename(answer["file"])
-    name = name if len(name) <= width else "…" + name[1 - width :]
+    name = click.format_filename(answer["file"])  # whole: a longer one shifts its own line only
     guesses = [f"{guess['class']} {100 * guess['probability']:.1f} %" for guess in answer["top"]]
     return f"{name.ljust(width)}  {click.style(guesses[0], bold=True)}  {'  '.join(guesses[1:])}"
 

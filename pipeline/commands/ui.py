@@ -1,8 +1,8 @@
 """`alexnet ui`: MLflow's pages over the runs of this repository."""
 
+import getpass
 import os
 import socket
-from pathlib import Path
 
 import click
 
@@ -77,5 +77,8 @@ def _has_screen() -> bool:
 
 
 def _login() -> str:
-    user = os.environ.get("USER") or Path.home().name
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # nobody, as in a container with a number alone
+        user = "USER"
     return f"{user}@{socket.gethostname()}"

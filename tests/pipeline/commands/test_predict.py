@@ -120,6 +120,15 @@ def test_a_name_that_is_not_utf_8_is_escaped_for_strict_parsers(workspace):
     json.dumps(lines(result), ensure_ascii=False).encode()
 
 
+def test_a_long_path_is_printed_whole_and_the_others_stay_in_columns(workspace):
+    deep = workspace / "photos" / ("a_long_name_" * 8)
+    deep.mkdir()
+    photo(1).save(deep / "1.JPG", "JPEG")
+    said = invoke("photos").stdout.splitlines()
+    assert any(line.startswith(f"photos/{deep.name}/1.JPG  ") for line in said)
+    assert [line[:50].rstrip() for line in said if deep.name not in line] == [f"photos/{seed}.JPG" for seed in range(3)]
+
+
 def test_a_missing_file_does_not_stop_the_others(workspace):
     (workspace / "photos/a.heic").write_bytes(b"no image")
     result = invoke("nothing.jpg", "photos/1.JPG", "photos/a.heic", "photos")

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pwd
 import re
 import signal
 import socket
@@ -20,7 +21,7 @@ import pytest
 from click.testing import CliRunner
 
 from pipeline.cli import alexnet
-from pipeline.commands.ui import _usable
+from pipeline.commands.ui import _login, _usable
 from pipeline.config.load import load
 from pipeline.runner import run_stage
 from pipeline.stages.table import all_items
@@ -53,6 +54,15 @@ def test_without_a_port_a_free_one_is_found():
     port = _usable(None)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", port))
+
+
+def test_the_login_is_the_users_name_wherever_home_is(monkeypatch, tmp_path):
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "not_a_name"))
+    assert _login() == f"{pwd.getpwuid(os.getuid()).pw_name}@{socket.gethostname()}"
+    monkeypatch.setattr(pwd, "getpwuid", lambda number: {}[number])
+    assert _login() == f"USER@{socket.gethostname()}"
 
 
 def test_a_proxy_is_not_asked_for_the_server_of_this_machine(tmp_path, free_port, monkeypatch):
