@@ -68,7 +68,7 @@ def flop_per_image(experiment: str = "imagenet2012", variant: str = "faithful") 
     kernels and none into its maps either.
     """
     crop_size = described(experiment, variant)["input"]["crop_size"]
-    table = layer_table(network_of(experiment, variant), crop_size, 3, SIZES[experiment][2])
+    table = layer_table(network_of(experiment, variant), crop_size, SIZES[experiment][2])
     cost = {row.name: row.multiply_adds for row in table}
     frozen = any(row.name == "conv1" and row.untrained == row.parameters for row in table)
     total = sum(cost.values())

@@ -14,8 +14,8 @@ Guarantees:
     The result is a function of params and inputs, rounded as the kind of machine does: order, crops, flips, noise and
     dropout come from (seed, step, position in the global batch). Stopped or killed at any moment and started again it
     ends at the same weights, on CPUs bit by bit. On GPUs this was not measured. By the documentation of TensorFlow and
-    cuDNN, gradients of convolutions and of max pooling may differ from run to run there unless
-    `tf.config.experimental.enable_op_determinism` was called, which it is not here.
+    cuDNN, gradients of convolutions and of max pooling may differ from run to run there unless the variable
+    TF_DETERMINISTIC_OPS is 1.
 
 Fails when:
     the batch does not divide among the replicas, the crop does not fit the image, a loss or an updated weight is not
@@ -87,7 +87,7 @@ class Params(StageParams):
         if "input" in info.data:  # else that is the error
             crop_size = info.data["input"].crop_size
             try:
-                layer_table(network, crop_size, channels=3, num_classes=2)
+                layer_table(network, crop_size, num_classes=2)
             except ValueError as error:
                 raise ValueError(f"{error}, got input.crop_size {crop_size}") from error
         return network

@@ -41,7 +41,7 @@ def convert(classifier: "Classifier") -> bytes:
     x = graph.add("Sub", "images", graph.constant("mean", classifier.views.mean))
     x = graph.add("Div", x, graph.constant("divide_by", classifier.views.spec.divide_by))
     x = graph.add("Transpose", x, perm=_TO_MAPS)
-    sides = {row.name: row.output_shape[0] for row in layer_table(model.spec, crop, 3, len(names))}
+    sides = {row.name: row.output_shape[0] for row in layer_table(model.spec, crop, len(names))}
     graph.add("Identity", writers[type(model)](graph, model, x, sides), name="logits")
     made = helper.make_model(
         helper.make_graph(

@@ -16,6 +16,8 @@ from alexnet_tf.models.window_geometry import (
     pool_overrun,
 )
 
+_RGB = 3  # channels of the input
+
 
 @dataclass(frozen=True)
 class LayerRow:
@@ -39,23 +41,22 @@ class LayerRow:
     untrained: int = 0
 
 
-def layer_table(network: Network, crop_size: int, channels: int, num_classes: int) -> list[LayerRow]:
+def layer_table(network: Network, crop_size: int, num_classes: int) -> list[LayerRow]:
     """Return one row a layer, from the arithmetic of the layers alone.
 
     Args:
         network: What to count.
-        crop_size: Height and width of the input in pixels.
-        channels: Channels of the input.
+        crop_size: Height and width of the RGB input in pixels.
         num_classes: Units of the last layer.
 
     Raises:
         ValueError: When the crop is too small for the network.
     """
     if isinstance(network, AlexNetSpec):
-        return _alexnet_table(network, crop_size, channels, num_classes)
+        return _alexnet_table(network, crop_size, num_classes)
     if isinstance(network, FourLayerSpec):
-        return _four_layer_table(network, crop_size, channels, num_classes)
-    return _alexnet_bn_table(network, crop_size, channels, num_classes)
+        return _four_layer_table(network, crop_size, num_classes)
+    return _alexnet_bn_table(network, crop_size, num_classes)
 
 
 def _windows(size: int, kernel: int, stride: int, padding: tuple[int, int]) -> int:
@@ -67,9 +68,9 @@ def _windows(size: int, kernel: int, stride: int, padding: tuple[int, int]) -> i
     return windows
 
 
-def _alexnet_table(network: AlexNetSpec, crop_size: int, channels: int, num_classes: int) -> list[LayerRow]:
+def _alexnet_table(network: AlexNetSpec, crop_size: int, num_classes: int) -> list[LayerRow]:
     rows = []
-    size, depth = crop_size, channels
+    size, depth = crop_size, _RGB
     paddings = conv_paddings(network, crop_size)
     window, pool_stride = pool_geometry(network.pooling)
     for index, filters in enumerate(network.filters):
@@ -91,9 +92,9 @@ def _alexnet_table(network: AlexNetSpec, crop_size: int, channels: int, num_clas
     return rows + _dense_rows(size * size * depth, network.dense_units, num_classes)
 
 
-def _alexnet_bn_table(network: AlexNetBNSpec, crop_size: int, channels: int, num_classes: int) -> list[LayerRow]:
+def _alexnet_bn_table(network: AlexNetBNSpec, crop_size: int, num_classes: int) -> list[LayerRow]:
     rows = []
-    size, depth = crop_size, channels
+    size, depth = crop_size, _RGB
     for index, (filters, kernel, pool) in enumerate(
         zip(network.filters, network.kernel_sizes, network.pools, strict=True)
     ):
@@ -118,9 +119,9 @@ def _alexnet_bn_table(network: AlexNetBNSpec, crop_size: int, channels: int, num
     return rows + dense
 
 
-def _four_layer_table(network: FourLayerSpec, crop_size: int, channels: int, num_classes: int) -> list[LayerRow]:
+def _four_layer_table(network: FourLayerSpec, crop_size: int, num_classes: int) -> list[LayerRow]:
     rows = []
-    size, depth = crop_size, channels
+    size, depth = crop_size, _RGB
     window, stride = POOL
     for number, filters in enumerate(network.filters, start=1):
         kind = f"{CONV_SIZE}x{CONV_SIZE}/1 conv"

@@ -92,7 +92,7 @@ def _whole_number(name: str, value: Any, *, least: int, most: int | None = None)
 
 def _fits(spec: specs.Network, crop_size: int) -> bool:
     try:
-        layer_table(spec, crop_size, 3, 1)
+        layer_table(spec, crop_size, 1)
     except ValueError:
         return False
     return True

@@ -35,7 +35,7 @@ def command(variant: str | None, num_classes: int | None, overrides: tuple[str, 
     tables = {}
     for name in [config.item("train", variant).key] if variant else config.values["variants"]:
         params: Any = config.params[f"train@{name}"]
-        tables[name] = layer_table(params.network, params.input.crop_size, 3, classes)
+        tables[name] = layer_table(params.network, params.input.crop_size, classes)
     if as_json:
         plain = {name: [dataclasses.asdict(row) for row in rows] for name, rows in tables.items()}
         click.echo(json.dumps(plain, indent=1))

@@ -143,7 +143,7 @@ def faithful(profile, experiment="imagenet2012", **changes):
 @pytest.mark.parametrize("experiment", WITH_FAITHFUL)
 def test_every_profile_makes_a_network_and_a_training_in_every_experiment(profile, experiment):
     network, training = faithful(profile, experiment)
-    parameters = sum(row.parameters for row in layer_table(network, 224, 3, 1000))
+    parameters = sum(row.parameters for row in layer_table(network, 224, 1000))
     assert parameters == 60_965_224
     assert training.optimizer.decay_form == "coupled"
 
@@ -172,7 +172,7 @@ def test_an_ablation_is_one_change(profile):
     ):
         network, _ = faithful(profile, **change)
         assert network.model_dump() == faithful(profile)[0].model_dump() | change
-        assert layer_table(network, 224, 3, 1000)
+        assert layer_table(network, 224, 1000)
 
 
 def test_resolve_replaces_the_word_and_nothing_else():

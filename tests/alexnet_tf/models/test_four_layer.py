@@ -28,7 +28,7 @@ def random_images(count=3, side=24):
 
 
 def test_the_network_of_cuda_convnet_has_1_116_490_parameters():
-    rows = layer_table(full(), 24, 3, 10)
+    rows = layer_table(full(), 24, 10)
     assert {row.name: row.parameters for row in rows if row.parameters} == {
         "conv1": 5 * 5 * 3 * 64 + 64,
         "conv2": 5 * 5 * 64 * 64 + 64,
@@ -43,7 +43,7 @@ def test_the_network_of_cuda_convnet_has_1_116_490_parameters():
 
 @pytest.mark.parametrize(("order", "side"), [("before_pool", 24), ("after_pool", 12)])
 def test_24_pixels_become_12_and_6(order, side):
-    found = {row.name: row.output_shape for row in layer_table(full(lrn_order=order), 24, 3, 10)}
+    found = {row.name: row.output_shape for row in layer_table(full(lrn_order=order), 24, 10)}
     assert found == {
         "conv1": (24, 24, 64),
         "norm1": (side, side, 64),
@@ -63,7 +63,7 @@ def test_24_pixels_become_12_and_6(order, side):
 def test_the_layer_table_describes_the_network_that_is_built(crop_size):
     spec = four_layer(filters=[4, 6])
     model = build(spec, crop_size)
-    rows = {row.name: row for row in layer_table(spec, crop_size, 3, 10)}
+    rows = {row.name: row for row in layer_table(spec, crop_size, 10)}
     for layer in [*model.convs, *model.locals, model.classifier]:
         assert layer.count_params() == rows[layer.name].parameters
     assert model.features(random_images(1, crop_size)).shape[1:] == rows["pool2"].output_shape

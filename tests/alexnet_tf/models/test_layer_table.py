@@ -8,12 +8,12 @@ from tests.alexnet_tf.small_training import alexnet, alexnet_bn, full_alexnet
 
 
 def totals(network, crop_size=224, num_classes=1000):
-    rows = layer_table(network, crop_size, 3, num_classes)
+    rows = layer_table(network, crop_size, num_classes)
     return sum(row.parameters for row in rows), sum(row.multiply_adds for row in rows)
 
 
 def shapes(network, crop_size=224):
-    return {row.name: row.output_shape for row in layer_table(network, crop_size, 3, 1000)}
+    return {row.name: row.output_shape for row in layer_table(network, crop_size, 1000)}
 
 
 def test_the_paper_network_has_60_965_224_parameters_and_724_million_multiply_adds():
@@ -54,7 +54,7 @@ def test_ten_classes_leave_56_909_194_parameters():
 
 
 def test_parameters_of_each_layer():
-    rows = {row.name: row.parameters for row in layer_table(full_alexnet(), 224, 3, 1000)}
+    rows = {row.name: row.parameters for row in layer_table(full_alexnet(), 224, 1000)}
     assert {name: count for name, count in rows.items() if count} == {
         "conv1": 34_944,  # 11·11·3·96 + 96
         "conv2": 307_456,  # 5·5·48·256 + 256
@@ -113,13 +113,13 @@ def test_the_whole_network_has_659_272_neurons():
 
 def test_two_middle_layers_hold_more_than_one_percent_of_the_parameters():
     # Erratum: §1 says that each convolution holds no more than 1 %.
-    rows = layer_table(full_alexnet(), 224, 3, 1000)
+    rows = layer_table(full_alexnet(), 224, 1000)
     shares = {row.name: row.parameters / 60_965_224 for row in rows if row.name.startswith("conv")}
     assert {name for name, share in shares.items() if share > 0.01} == {"conv3", "conv4"}
 
 
 def test_the_optimized_network_counts_its_batch_normalization():
-    rows = {row.name: row.parameters for row in layer_table(alexnet_bn(batch_norm_scale=True), 32, 3, 10)}
+    rows = {row.name: row.parameters for row in layer_table(alexnet_bn(batch_norm_scale=True), 32, 10)}
     assert rows == {
         "conv1": 9 * 3 * 4,
         "pool1": 0,
@@ -140,7 +140,7 @@ def test_the_optimized_network_counts_its_batch_normalization():
         "norm7": 64,
         "fc8": 16 * 10,
     }
-    plain = {row.name: row.parameters for row in layer_table(alexnet_bn(), 32, 3, 10)}
+    plain = {row.name: row.parameters for row in layer_table(alexnet_bn(), 32, 10)}
     assert (plain["norm2"], plain["norm7"]) == (24, 48)  # no γ
 
 
@@ -152,7 +152,7 @@ def test_the_optimized_network_for_cifar_10_takes_105_million_multiply_adds():
         pools=[1, 2, 2, 1, 2],
         dense_units=[256, 256],
     )
-    rows = layer_table(network, 32, 3, 10)
+    rows = layer_table(network, 32, 10)
     # By hand: 31²·12·24 + 31²·9·24·64 + 15²·9·64·256 + 2·7²·9·256² + 2304·256 + 256² + 2560.
     assert sum(row.multiply_adds for row in rows) == 276_768 + 13_284_864 + 33_177_600 + 57_802_752 + 657_920
     assert [row.output_shape for row in rows if row.name.startswith("pool")] == [(15, 15, 64), (7, 7, 256), (3, 3, 256)]
@@ -162,4 +162,4 @@ def test_the_optimized_network_for_cifar_10_takes_105_million_multiply_adds():
 @pytest.mark.parametrize(("network", "crop_size"), [(alexnet(), 10), (alexnet(), 30), (alexnet_bn(), 7)])
 def test_a_crop_that_is_too_small_is_refused(network, crop_size):
     with pytest.raises(ValueError, match="the crop is too small for this network"):
-        layer_table(network, crop_size, 3, 10)
+        layer_table(network, crop_size, 10)

@@ -43,7 +43,7 @@ def draw(step=0, count=2):
 )
 def test_the_layer_table_describes_the_network_that_is_built(record, spec, crop_size):
     model = build(spec, crop_size=crop_size)
-    rows = {row.name: row for row in layer_table(spec, crop_size, 3, 10)}
+    rows = {row.name: row for row in layer_table(spec, crop_size, 10)}
     norms = model.norms if spec.name == "alexnet_bn" else []
     for layer in [*model.convs, *norms, *model.dense]:
         assert layer.count_params() == rows[layer.name].parameters
