@@ -61,7 +61,14 @@ def root() -> Path:
     return ROOT
 
 
-LONGEST = ("test_end_to_end.py", "test_backfill.py", "test_step.py", "test_loop_resume.py", "test_applications.py")
+LONGEST = (
+    "test_end_to_end.py",
+    "test_backfill.py",
+    "test_step.py",
+    "test_loop_resume.py",
+    "test_fit.py",
+    "test_applications.py",
+)
 
 
 def pytest_collection_modifyitems(items):
