@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from alexnet_tf.errors import DataError as DataError
     from alexnet_tf.image_classifier import ImageClassifier as ImageClassifier
     from alexnet_tf.image_classifier import load_pretrained as load_pretrained
+    from alexnet_tf.models.features import Features as Features
     from alexnet_tf.models.four_layer_spec import FourLayerSpec as FourLayerSpec
     from alexnet_tf.models.networks import build as build
     from alexnet_tf.models.specs import AlexNetBNSpec as AlexNetBNSpec
@@ -41,6 +42,7 @@ _PUBLIC = {  # name -> where it is; a test compares them with the imports above
     "AlexNetSpec": "models.specs.AlexNetSpec",
     "ConfigError": "errors.ConfigError",
     "DataError": "errors.DataError",
+    "Features": "models.features.Features",
     "FourLayer": "applications.FourLayer",
     "FourLayerSpec": "models.four_layer_spec.FourLayerSpec",
     "ImageClassifier": "image_classifier.ImageClassifier",

@@ -77,3 +77,36 @@ def test_a_saved_model_with_a_new_layer_comes_back_frozen_as_it_was(images, tmp_
     loaded = keras.saving.load_model(tmp_path / "mine.keras", custom_objects=an.custom_objects())
     np.testing.assert_array_equal(loaded.predict(images[0], verbose=0), model.predict(images[0], verbose=0))
     assert len(loaded.trainable_variables) == 2
+
+
+def networks():
+    return classifier_of_six(faithful=True).model, classifier_of_six(faithful=False).model, an.FourLayer(6)
+
+
+def test_features_have_and_count_all_but_the_last_layer():
+    for network in networks():
+        features, last = an.Features(network), network.layers[-1]
+        assert last.name == ("fc10" if network.name == "four_layer" else "fc8")
+        assert features.layers == network.layers[:-1]
+        assert features.get_layer("conv2") is network.get_layer("conv2")
+        assert features.count_params() == network.count_params() - last.count_params()
+        paths = [variable.path for variable in network.weights if last.name not in variable.path]
+        assert [variable.path for variable in features.weights] == paths
+        lines = []
+        features.summary(print_fn=lines.append)
+        assert f"Total params: {features.count_params():,} " in str(lines)
+
+
+def test_a_layer_on_top_makes_a_model_that_is_built_and_trains_every_variable(images):
+    model = with_new_head(an.Features(classifier_of_six(faithful=False).model))
+    assert (model.built, model.input_shape, model.output_shape) == (True, (None, 32, 32, 3), (None, 2))
+    before = [each.numpy() for each in model.trainable_variables]
+    model.fit(*images, epochs=1, verbose=0)  # Keras warns of variables without gradients, and warnings are errors here
+    for old, new in zip(before, model.trainable_variables, strict=True):
+        assert np.any(old != new.numpy()), new.path
+
+
+def test_what_is_no_network_has_no_features():
+    for wrong in (keras.Sequential(), "cifar10", None):
+        with pytest.raises(an.ConfigError, match=rf"^network: expected a network as .*, got {type(wrong).__name__}$"):
+            an.Features(wrong)
