@@ -198,6 +198,10 @@ class BatchNormActivation(keras.layers.Layer):
         self.moving_variance.assign(kept * moving[1] + (1.0 - kept) * variance)
         return output
 
+    def compute_output_shape(self, input_shape):
+        """Return the shape of the input."""
+        return tuple(input_shape)
+
     def get_config(self):
         """Return the arguments of the constructor."""
         return {

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from alexnet_tf.errors import DataError
 from alexnet_tf.models.initial_weights import initialize
+from alexnet_tf.models.layers import LOGITS_DTYPE
 
 _FROZEN = "frozen"  # in a configuration: Keras' own has `trainable` of the whole alone
 
@@ -34,6 +35,24 @@ class KerasNetwork(keras.Model):
         """
         require_images(inputs, self.crop_size)
         return super().__call__(inputs, *args, **kwargs)
+
+    @property
+    def input_shape(self):
+        """(None, crop, crop, 3), by which `keras.Sequential` is built as soon as a layer follows."""
+        return (None, self.crop_size, self.crop_size, 3)
+
+    @property
+    def output_shape(self):
+        """(None, K)."""
+        return self.compute_output_shape(self.input_shape)
+
+    def compute_output_shape(self, input_shape):
+        """Return (N, K)."""
+        return (input_shape[0], self.num_classes)
+
+    def compute_output_spec(self, inputs, *args, **kwargs):
+        """Return the shape and the type of the logits, which are float32 in every precision."""
+        return keras.KerasTensor(self.compute_output_shape(inputs.shape), LOGITS_DTYPE)
 
     @classmethod
     def from_config(cls, config, custom_objects=None):

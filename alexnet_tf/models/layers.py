@@ -138,6 +138,12 @@ class TowerConv2D(keras.layers.Layer):
             inputs = [tf.pad(maps, border) for maps in inputs]
         return inputs, "VALID"
 
+    def compute_output_shape(self, input_shape):
+        """Return (N, H, W, filters / towers) for each tower."""
+        count, *sides = input_shape[0][:3]
+        sides = [side and (side + sum(self.padding) - self.kernel_size) // self.strides + 1 for side in sides]
+        return [(count, *sides, self.filters // self.towers) for _ in range(self.towers)]
+
     def get_config(self):
         """Return the arguments of the constructor."""
         return {
@@ -239,6 +245,10 @@ class LocallyConnected2D(keras.layers.Layer):
         """Return (N, H, W, filters) of (N, H, W, maps)."""
         kernel, bias = tf.convert_to_tensor(self.kernel), tf.convert_to_tensor(self.bias)
         return locally_connected(inputs, kernel, bias)
+
+    def compute_output_shape(self, input_shape):
+        """Return (N, H, W, filters)."""
+        return (*input_shape[:-1], self.filters)
 
     def get_config(self):
         """Return the arguments of the constructor."""

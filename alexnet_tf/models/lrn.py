@@ -209,6 +209,10 @@ class LocalResponseNormalization(keras.layers.Layer):
         """Normalize (N, H, W, C)."""
         return local_response_normalization(inputs, alpha=self.alpha, beta=self.beta, k=self.k, size=self.size)
 
+    def compute_output_shape(self, input_shape):
+        """Return the shape of the input."""
+        return tuple(input_shape)
+
     def get_config(self):
         """Return the arguments of the constructor."""
         return {

@@ -155,3 +155,37 @@ def test_whitening_kernels_stay_untrained_when_the_network_is_unfrozen(tmp_path)
         switched.trainable = True
         assert trainable(model) == expected
     assert trainable(stored_and_loaded(model, tmp_path)) == expected
+
+
+def shapes(tensors):
+    return [tuple(each.shape) for each in tensors] if isinstance(tensors, list) else tuple(tensors.shape)
+
+
+@named
+def test_layers_say_the_shapes_that_they_make(spec):
+    model, seen = build(spec), []
+    for layer in model.layers:
+
+        def watched(inputs, *, layer=layer, inner=layer.call, **options):
+            outputs = inner(inputs, **options)
+            seen.append((layer, shapes(inputs), shapes(outputs)))
+            return outputs
+
+        layer.call = watched
+    model(pixels(2, SIDE, SIDE, 3))
+    assert {layer.name for layer, _, _ in seen} == {layer.name for layer in model.layers}
+    for layer, before, after in seen:
+        assert layer.compute_output_shape(before) == after, layer.name
+    lines = []
+    model.summary(print_fn=lines.append)
+    assert "?" not in str(lines)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@named
+def test_a_network_says_the_shape_and_the_type_of_its_logits(spec, precision):
+    model = build(spec, precision=precision)
+    assert (model.input_shape, model.output_shape) == ((None, SIDE, SIDE, 3), (None, 5))
+    symbol = model(keras.Input((SIDE, SIDE, 3)))
+    assert (symbol.shape, symbol.dtype) == ((None, 5), model(pixels(2, SIDE, SIDE, 3)).dtype)
+    assert keras.Sequential([model, keras.layers.Softmax()]).built
