@@ -49,7 +49,9 @@ _LATER = {
     "training.augmentation.jpeg_quality": "[50, 95]",
 }
 """Parameters that older results lack, with what those had."""
-_COMPARED = ("baseline", "bootstrap_samples", "confidence", "errors", "num_examples", "paired", "training", "variants")
+_COMPARED = (
+    "against", "baseline", "bootstrap_samples", "confidence", "errors", "num_examples", "paired", "training", "variants",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
