@@ -1,6 +1,5 @@
 """Runs one stage: checks its inputs, gives it a place to write, puts what it wrote in place, records it."""
 
-import hashlib
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -71,15 +70,14 @@ def run_stage(
     checkpoint: Path | None = None
     with interruption.heard(), ExitStack() as locks:
         try:
-            # Two runs of a stage in one folder would clear away what the other writes.
-            _lock(locks, workspace, item, f"{workspace.root.resolve()} {item.address}", "the same stage here", progress)
+            _lock(locks, workspace.stage_lock(item.address), item, "the same stage here", progress)
             locks.callback(outputs.discard, places.values())  # before the lock goes, and only by who has it
             _require_inputs(workspace.root, item, config)
             params = config.params[item.address]
             identity, written = fingerprint(workspace.root, item, params), _written(workspace.root, item)
             checkpoint = workspace.checkpoints / identity
             if item.stage.name == "train" and ((workers := cluster()) is None or workers.is_chief):
-                _lock(locks, workspace, item, identity, "the same training", progress)  # and keeps its checkpoint
+                _lock(locks, workspace.lock(identity), item, "the same training", progress)  # and keeps its checkpoint
             outputs.prepare(places.values())
             if open_tracker:
                 tracker = open_tracker(item, config, identity)
@@ -91,7 +89,7 @@ def run_stage(
             if changed := _changed(workspace.root, item, params, identity, written):
                 raise AlexNetError(
                     f"{item.address}: {changed} changed while it ran, and DVC would record the present state for this "
-                    "result; undo the change and give the same command again (a training continues from its checkpoint)"
+                    "result; undo the change and give the same command again (a training resumes from its checkpoint)"
                 )
             outputs.commit(places.values())
             committed = True
@@ -107,7 +105,7 @@ def run_stage(
         except KeyboardInterrupt:
             status = "KILLED"
             kept = "its outputs are complete, but not recorded to the end" if committed else "no partial output is kept"
-            on = "continues from its last checkpoint" if checkpoint and checkpoint.exists() else "starts it again"
+            on = "resumes from its last checkpoint" if checkpoint and checkpoint.exists() else "starts it again"
             raise Interrupted(
                 f"{item.address}: interrupted; {kept}, and the same command {on}", interruption.number
             ) from None
@@ -117,12 +115,11 @@ def run_stage(
             tracker.close(status, meter.read())
 
 
-def _lock(locks: ExitStack, workspace: Workspace, item: Item, what: str, doing: str, progress: Progress) -> None:
+def _lock(locks: ExitStack, path: Path, item: Item, doing: str, progress: Progress) -> None:
     def waiting(process: str) -> None:
         progress.line(f"{item.address}: waiting for process {process}, which runs {doing}")
 
-    name = hashlib.sha256(what.encode()).hexdigest()
-    locks.enter_context(locked(workspace.scratch / "locks" / name, waiting))
+    locks.enter_context(locked(path, waiting))
 
 
 def _written(root: Path, item: Item) -> Mapping[str, Any] | None:

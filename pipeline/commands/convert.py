@@ -11,7 +11,7 @@ from pipeline.commands.base import Command, example, overrides, say
 _HELP = f"""Convert every image in SOURCE to a square of SIZE pixels at the same path in DESTINATION (§2).
 
 The shorter side is scaled to SIZE and the centre is cropped. DESTINATION can then replace SOURCE; it is smaller and
-faster to read. After an interruption, the same command continues.
+faster to read. After an interruption, the same command does the rest.
 
 {example("alexnet convert ~/imagenet ~/imagenet256", "alexnet convert photos squares --size 128")}"""
 

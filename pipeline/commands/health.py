@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 from alexnet_tf.devices.control_group import memory_left, memory_quota
 from alexnet_tf.devices.processor import NAMES, processor_features, processor_has_bfloat16, usable_cores
 from alexnet_tf.errors import AlexNetError, some
-from pipeline.commands.kept_checkpoints import kept_checkpoints
+from pipeline.commands.kept_checkpoints import kept_checkpoints, leftovers
 from pipeline.config.load import load
 from pipeline.config.local_params import LOCAL_FILE, LocalParamsError
 from pipeline.environment.dvc_settings import DVC_FOLDER, IDENTITY, NO_IDENTITY, has_identity, is_no_scm
@@ -46,8 +46,8 @@ class Finding(NamedTuple):
 def examine(workspace: Workspace) -> list[Finding]:
     """Run every check; a check that breaks is itself a warning."""
     checks: list[Callable[[Workspace], Finding]] = [
-        _python, _versions, _git, _dvc, _disk, _memory, _cpu, _gpus, _store, _artifacts, _spool, _checkpoints, _params,
-        _source,
+        _python, _versions, _git, _dvc, _disk, _memory, _cpu, _gpus, _store, _artifacts, _spool, _checkpoints,
+        _leftovers, _params, _source,
     ]  # fmt: skip
     findings = []
     for check in checks:
@@ -209,8 +209,13 @@ def _checkpoints(workspace: Workspace) -> Finding:
     except AlexNetError:
         return Finding("checkpoint", "warn", "not compared with params.yaml, which is invalid", "see params")
     kept = kept_checkpoints(workspace, present)
-    going_on = [f"{each.address}: {each.progress()}; `dvc repro` continues from there" for each in kept if each.address]
-    others = [each for each in kept if not each.address]
+    going_on = [
+        f"{each.address or 'another training'}: {each.progress()}; "
+        + ("it is running now" if each.is_in_use else "`dvc repro` resumes it")
+        for each in kept
+        if each.address or each.is_in_use
+    ]
+    others = [each for each in kept if not each.address and not each.is_in_use]
     if not others:
         return Finding("checkpoint", "ok", "; ".join(going_on) or "none kept")
     shown = some([f"{each.folder.name[:12]}… {each.size_bytes / 1e6:.0f} MB" for each in others])
@@ -220,6 +225,19 @@ def _checkpoints(workspace: Workspace) -> Finding:
     away = " ".join(shlex.quote(os.path.relpath(each.folder)) for each in others)
     fix = f"if no training should resume from them: rm -r {away}"
     return Finding("checkpoint", level, "; ".join([*going_on, found]), fix)
+
+
+def _leftovers(workspace: Workspace) -> Finding:
+    """Name the outputs that a run was writing when it was killed by force; the next run of the stage removes them."""
+    try:
+        found = leftovers(workspace, load(workspace.root))
+    except AlexNetError:
+        return Finding("leftovers", "warn", "not looked for, as params.yaml is invalid", "see params")
+    if not found:
+        return Finding("leftovers", "ok", "no half-written outputs")
+    paths = [os.path.relpath(path) for path, _ in found]
+    told = f"half-written outputs of killed stages, {sum(size for _, size in found) / 1e6:.0f} MB: {some(paths)}"
+    return Finding("leftovers", "warn", told, f"rm -r {' '.join(map(shlex.quote, paths))}")
 
 
 def _params(workspace: Workspace) -> Finding:
@@ -246,7 +264,7 @@ def _source(workspace: Workspace) -> Finding:
     if folder is None:
         return Finding("source", "ok", f"{source}; runtime.source_folder is null: data/dataset is used unchanged")
     if not folder.is_dir() and (folder.exists() or source in NOT_DOWNLOADED):  # else `download` makes it
-        fix = f"`{typed('alexnet download')}` says what belongs there, or name another in {LOCAL_FILE}"
+        fix = f"`{typed('alexnet download')}` says what to put there, or name another in {LOCAL_FILE}"
         return Finding("source", "warn", f"{source} expects its files in {folder}, which is no folder", fix)
     name, told = state_of(workspace, source, folder)
     if told:

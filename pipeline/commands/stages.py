@@ -21,7 +21,7 @@ _ABOUT = {
     "validate": "Check the raw images; an ERROR stops the pipeline.",
     "preprocess": "Write records of scaled, cropped images for one entry of `images`.",
     "statistics": "Compute mean image and colour covariance for one entry of `images`.",
-    "train": "Train one variant; after an interruption, the same command continues.",
+    "train": "Train one variant; after an interruption, the same command resumes it.",
     "evaluate": "Measure one variant's errors on the test split.",
     "compare": "Compare the variants and write the report.",
     "export": "Export one variant, if it passed its gate.",

@@ -66,7 +66,7 @@ def read_local(home: Path) -> dict[str, Any]:
         found = ", ".join(map(str, content)) if isinstance(content, dict) else shown(content)
         raise LocalParamsError(
             f"{LOCAL_FILE}: expected only the section `runtime` with its keys, found {found}; "
-            f"what changes a result belongs in params.yaml"
+            f"put what changes a result into params.yaml"
         )
     for key in content["runtime"]:
         if key not in defaults():

@@ -99,7 +99,7 @@ class Interruption:
                 time.sleep(_PATIENCE_SECONDS)
                 if not self._stop.asked and not self._stop.heeded:
                     with contextlib.suppress(OSError):
-                        on = "the same command starts it again, or continues from its last checkpoint"
+                        on = "the same command starts it again, or resumes from its last checkpoint"
                         os.write(2, f"\n{self._name}: interrupted; {on}\n".encode())
                     os._exit(128 + number[0])
 

@@ -30,6 +30,15 @@ def try_lock(file: IO[Any]) -> bool:
     return True
 
 
+def is_held(path: Path) -> bool:
+    """Whether a process has the lock of a file; none has where there is no file, or the file system has no locks."""
+    try:
+        with open(path, "r+" if os.access(path, os.W_OK) else "r") as file:  # another user's cannot be written
+            return not try_lock(file)
+    except (FileNotFoundError, NoLocksError):
+        return False
+
+
 def is_at(path: Path, file: IO[Any]) -> bool:
     """Whether an open file is still the one at its path: whoever had its lock may have removed it."""
     try:

@@ -1,5 +1,6 @@
 """Where things are: the folder a stage works in, and the one that keeps what outlives a run."""
 
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,14 @@ class Workspace:
     def checkpoints(self) -> Path:
         """The folder of checkpoints, one for each fingerprint."""
         return self.scratch / "checkpoints"
+
+    def lock(self, what: str) -> Path:
+        """The file whose lock a process has while it does what nobody else may do at the same time."""
+        return self.scratch / "locks" / hashlib.sha256(what.encode()).hexdigest()
+
+    def stage_lock(self, address: str) -> Path:
+        """The lock of a run of a stage in this folder: two would clear away what the other writes."""
+        return self.lock(f"{self.root.resolve()} {address}")
 
     def located(self, folder: str | None) -> Path | None:
         """Return the path of a folder of the section `runtime`: a relative one is below `home`, `~` resolved."""

@@ -50,7 +50,8 @@ _LATER = {
 }
 """Parameters that older results lack, with what those had."""
 _COMPARED = (
-    "against", "baseline", "bootstrap_samples", "confidence", "errors", "num_examples", "paired", "training", "variants",
+    "against", "baseline", "bootstrap_samples", "confidence", "errors", "num_examples", "paired", "training",
+    "variants",
 )  # fmt: skip
 
 

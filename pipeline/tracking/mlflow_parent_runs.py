@@ -105,7 +105,8 @@ class ParentRuns:
             tags["alexnet.identity"] = identity
         began = event["time"] - (0 if row["pipeline"] else entities.took(row["standing"]))
         own = tags | _own_tags(row, event)
-        name = origins.row_name(row["variant"], own, row["params"])
+        imported = " (imported)" if "alexnet.result" in row.get("state_tags", {}) else ""
+        name = origins.row_name(row["variant"], own, row["params"]) + imported
         return self._runs.make(self._runs.experiment(own[origins.DATA_SET]), name, began, own, row["params"])
 
 

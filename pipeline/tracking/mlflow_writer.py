@@ -1,6 +1,6 @@
 """Writes recorded events to MLflow: parent runs, stage runs, links to the runs of skipped stages."""
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -167,11 +167,14 @@ class MlflowWriter:
             elif tag in row.data.tags:
                 tags |= {key: word for key, word in stage["outs"].items() if key not in row.data.tags}
             elif producer := self._producer(stage):
-                points += self._taken_over(row, stage, producer, self._history)
+                history = self._history(producer) if stage["stage"].startswith("train@") else []
+                values = stage["metrics"] or self._read_off(stage["stage"].partition("@")[0], producer)
+                points += _taken_over(row, stage, values, history)
                 tags |= stage["outs"] | {tag: producer.info.run_id}
             elif "remake" in stage:
-                producer, curve = self._remade(row, stage, stage["remake"])
-                points += self._taken_over(row, stage, producer, lambda _run, known=curve: known)
+                history = self._remade(row, stage, stage["remake"])
+                values = stage["metrics"] or cost_metrics(stage["stage"].partition("@")[0], stage["remake"]["cost"])
+                points += _taken_over(row, stage, values, history)
                 tags |= stage["outs"]
         points.sort(key=lambda point: point.key.startswith(PREFIX))  # a run's page lists them in this order
         self._runs.log(row_id, tags=tags | state, points=points)
@@ -183,17 +186,6 @@ class MlflowWriter:
         else:
             wanted = {"dvc.stage": stage["stage"]} | stage["outs"]
         return self._runs.find_made(wanted)
-
-    def _taken_over(
-        self, row: Run, stage: StageDescription, producer: Run, history: Callable[[Run], list[Metric]]
-    ) -> list[Metric]:
-        """What a stage that did not run for a row adds to one: its numbers, in training all of them."""
-        points: list[Metric] = []
-        if stage["stage"].startswith("train@"):
-            points = [point for point in history(producer) if not point.key.startswith(PREFIX)]
-        known = {point.key for point in points}
-        values = stage["metrics"] or self._read_off(stage["stage"].partition("@")[0], producer)
-        return points + [point for point in entities.metrics(values, row.info.start_time) if point.key not in known]
 
     def _history(self, producer: Run) -> list[Metric]:
         """Every point of a training, of one that was resumed also those of its earlier processes: its row has them."""
@@ -213,8 +205,8 @@ class MlflowWriter:
             values |= {key: value for key, value in row.data.metrics.items() if key.startswith("test/")}
         return values
 
-    def _remade(self, row: Run, stage: StageDescription, made: Remake) -> tuple[Run, list[Metric]]:
-        """Make the run of a stage again from what it left behind; return it and all its points."""
+    def _remade(self, row: Run, stage: StageDescription, made: Remake) -> list[Metric]:
+        """Make the run of a stage again from what it left behind; return all its points."""
         time = made["time"]
         tags = {
             "mlflow.parentRunId": row.info.run_id,
@@ -233,4 +225,15 @@ class MlflowWriter:
             if Path(report).exists():
                 self._runs.client.log_artifacts(run_id, report, Path(report).name)
         self._runs.client.set_terminated(run_id, "FINISHED", time)
-        return self._runs.client.get_run(run_id), points
+        return points
+
+
+def _taken_over(
+    row: Run, stage: StageDescription, values: Mapping[str, float], history: Sequence[Metric]
+) -> list[Metric]:
+    """What a stage that did not run for a row adds to one: its numbers, in training all of them."""
+    points: list[Metric] = []
+    if stage["stage"].startswith("train@"):
+        points = [point for point in history if not point.key.startswith(PREFIX)]
+    known = {point.key for point in points}
+    return points + [point for point in entities.metrics(values, row.info.start_time) if point.key not in known]

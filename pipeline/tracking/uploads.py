@@ -1,14 +1,13 @@
 """Starts the process that sends records to MLflow (`uploader`), waits for it, and reads its problems."""
 
 import contextlib
-import os
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from components.interfaces import Progress, SilentProgress
-from pipeline.environment.lock import NoLocksError, is_at, try_lock
+from pipeline.environment.lock import is_at, is_held, try_lock
 from pipeline.environment.processes import (
     dvc_process,
     is_alive,
@@ -58,7 +57,7 @@ def wait(home: Path, seconds: float) -> bool:
     """
     end = time.monotonic() + seconds
     while True:
-        at_work = [path for path in _folder(home).glob("*.lock") if _is_held(path)]
+        at_work = [path for path in _folder(home).glob("*.lock") if is_held(path)]
         if time.monotonic() > end or all(_serves_a_running_process(path) for path in at_work):
             return not at_work
         time.sleep(_POLL_SECONDS)
@@ -108,14 +107,6 @@ def held(home: Path, pipeline: str, served: tuple[int, float] | None = None) -> 
             yield True
             path.unlink(missing_ok=True)
             return
-
-
-def _is_held(path: Path) -> bool:
-    try:
-        with open(path, "r+" if os.access(path, os.W_OK) else "r") as file:  # another user's cannot be written
-            return not try_lock(file)
-    except (FileNotFoundError, NoLocksError):  # without locks no uploader works
-        return False
 
 
 def _serves_a_running_process(path: Path) -> bool:

@@ -62,7 +62,7 @@ def test_a_source_folder_that_is_none_is_a_warning(workspace, monkeypatch, place
     finding = findings()["source"]
     assert finding["level"] == "warn"
     assert f"{place}, which is no folder" in finding["found"]
-    assert "alexnet download` says what belongs there" in finding["fix"]
+    assert "alexnet download` says what to put there" in finding["fix"]
 
 
 def test_a_folder_into_which_the_set_is_downloaded_may_be_missing(workspace, monkeypatch):

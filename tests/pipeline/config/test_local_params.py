@@ -34,7 +34,7 @@ def test_the_nearest_value_counts(workspace, local, tracked, overrides, expected
     ("local", "told"),
     [
         ("seed: 7\n", "expected only the section `runtime` with its keys, found seed"),
-        ("runtime: {}\nseed: 7\n", "found runtime, seed; what changes a result belongs in params.yaml"),
+        ("runtime: {}\nseed: 7\n", "found runtime, seed; put what changes a result into params.yaml"),
         ("runtime: /mine\n", "with its keys"),
         ("- a\n", "expected only the section `runtime`"),
         ("runtime: {source_foldr: /mine}\n", "unknown key runtime.source_foldr; .* did you mean source_folder"),

@@ -257,7 +257,7 @@ def test_results_that_are_kept_make_the_rows_again(repository, tmp_path):
             evaluate = next(stage for stage in each["row"]["standing"] if stage["stage"].startswith("evaluate@"))
             found = {name: row["metrics"][name] for name in evaluate["metrics"]}
             assert found == {name: float(f"{value:.6g}") for name, value in evaluate["metrics"].items()}
-            assert row["name"] == row["variant"], "nothing differs from experiments/stub.yaml"
+            assert row["name"] == f"{row['variant']} (imported)", "nothing differs from experiments/stub.yaml"
             assert f"alexnet use stub && dvc repro evaluate@{row['variant']}" in row["tags"]["mlflow.note.content"]
             assert evaluate["metrics"]["test/center/top1_error"] == 0.25
             assert row["tags"]["alexnet.result"].startswith("results/stub/")
