@@ -157,7 +157,7 @@ def test_the_report_needs_no_network(clone):
 def test_the_run_is_told_to_be_that_of_its_commit(clone):
     said = clone.run("alexnet", "report").stdout.splitlines()
     assert said[-1].startswith("no committed run to compare faithful and optimized with")  # as the run is small
-    assert "git restore dvc.lock" in said[-2]
+    assert "`git restore params.yaml dvc.lock metrics.json`" in said[-2]
     with committed(clone):
         told = clone.run("alexnet", "report").stdout.splitlines()[-1]
         assert told.startswith("bit-identical to the committed run: all 17")

@@ -64,9 +64,10 @@ def command(experiment: str | None, source_folder: str | None, dry_run: bool, fo
             f"{LOCAL_FILE}: runtime.source_folder is still {content['runtime']['source_folder'] or 'null'}; `alexnet "
             f"use {experiment} --source-folder DIR` changes it"
         )
-    if folder and not folder.is_dir() and source != "sample":
+    if folder and not folder.is_dir():
         does = "says what to put there" if source in NOT_DOWNLOADED else "makes it and fetches what it lacks"
-        click.echo(f"{source_folder} does not exist yet; `alexnet download` {does}", err=True)
+        then = "this experiment reads no folder" if source == "sample" else f"`alexnet download` {does}"
+        click.echo(f"{source_folder} does not exist yet; {then}", err=True)
     if dry_run:
         click.echo("nothing was written (--dry-run)")
         return

@@ -243,7 +243,7 @@ def run(inputs: Any, outputs: Any, params: StageParams, runtime: Any) -> str:
             (path / "blessing.json").write_text('{"blessed": false}')
         if path.name.lstrip(".").startswith("compare"):
             names = ("baseline", "bootstrap_samples", "confidence", "errors", "num_examples", "paired", "training")
-            names += ("curves", "gallery", "knobs", "per_class", "slices", "towers")
+            names += ("against", "curves", "gallery", "knobs", "per_class", "slices", "towers")
             compared = dict.fromkeys(names) | {"variants": ["faithful", "optimized"]}
             (path / "comparison.json").write_text(json.dumps(compared))
         if field.name == "report":

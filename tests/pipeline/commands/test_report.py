@@ -16,7 +16,7 @@ from pipeline.tracking import backfill
         (None, "is missing; run `dvc repro` or `alexnet compare`"),
         ("{", "is broken (Expecting"),
         ("[]", "is broken (it is not a JSON object)"),
-        ('{"variants": ["faithful"]}', "is broken (it has no 'baseline'); run `dvc repro -f compare`"),
+        ('{"variants": ["faithful"]}', "is broken (it has no 'against'); run `dvc repro -f compare`"),
     ],
 )
 def test_a_missing_or_foreign_comparison_is_one_sentence(workspace, monkeypatch, content, reason):

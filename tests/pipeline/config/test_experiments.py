@@ -112,7 +112,7 @@ def test_a_source_folder_in_params_yaml_moves(here):
     [
         ("image_folder", "; `alexnet download` says what to put there"),
         ("tfds:mnist", "; `alexnet download` makes it and fetches what it lacks"),
-        ("sample", ""),
+        ("sample", "; this experiment reads no folder"),
     ],
 )
 def test_a_source_folder_that_is_not_there_is_told(here, source, told):
