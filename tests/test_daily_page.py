@@ -84,7 +84,7 @@ def test_a_changed_value_has_dvc_write_the_file_anew_with_its_values_and_comment
 
     from pipeline.environment.yaml_file import read
 
-    assert "values and comments stay, but lists get a line for each entry, and `null` is left out" in PAGE
+    assert "values and comments stay, but lists get a line for each entry, and `key: null` becomes `key:`" in PAGE
     before, path = (ROOT / "params.yaml").read_text(), tmp_path / "params.yaml"
     path.write_text(before)
     apply_overrides(path, ["seed=7"])  # as `dvc exp run -S` does

@@ -78,8 +78,7 @@ def compare(
     Returns:
         Plain values for JSON: `baseline`, `confidence`, `bootstrap_samples`, `num_examples`, `keys_sha256`,
         `variants` (names in order), `against` (variant -> what it is compared with), `towers`, `errors`, `paired`,
-        `training`, `curves`, `knobs`, `per_class`,
-        `slices`, `gallery`.
+        `training`, `curves`, `knobs`, `per_class`, `slices`, `gallery`.
 
     Raises:
         DataError: Two variants were tested on different images.

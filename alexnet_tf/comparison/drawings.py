@@ -9,6 +9,8 @@ from alexnet_tf.comparison.charts import Point, Points, scatter_chart
 from alexnet_tf.metrics.top_k import VIEW_NAMES
 from alexnet_tf.wording import points
 
+_DASHED = "center"
+
 
 def confusion_table(table: str, classes: Sequence[str]) -> str:
     """Draw a confusion matrix as an HTML table, each cell as strong as its share of the row.
@@ -48,12 +50,12 @@ def calibration_chart(table: str, errors: Mapping[str, Mapping[str, Any]], *, se
         share, accuracy = 100 * float(row["mean_probability"]), 100 * float(row["accuracy"])
         found[row["view"]].append(Point(share, accuracy, int(row["num_examples"])))
     legend = ""
-    styles = {"center": "dashed, hollow", "ten_crop": "solid, filled"}
-    for view, style in styles.items():
+    for view, name in VIEW_NAMES.items():
+        style = "dashed, hollow" if view == _DASHED else "solid, filled"
         off = errors[view].get("calibration_error")
         told = "" if off is None else f", off by {points(off).removeprefix('+')} points"
-        legend += f"<li>{style}: {VIEW_NAMES[view]}{told}</li>"
-    groups = [Points(found[view], series, dashed=style.startswith("dashed")) for view, style in styles.items()]
+        legend += f"<li>{style}: {name}{told}</li>"
+    groups = [Points(found[view], series, dashed=view == _DASHED) for view in VIEW_NAMES]
     chart = scatter_chart(groups, label=label, x_title="mean probability, %", y_title="right, %")
     legend += "<li>area: number of images; dotted: calibrated</li>"
     return f'<ul class="legend">{legend}</ul><div class="square">{chart}</div>'

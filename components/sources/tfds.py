@@ -122,6 +122,8 @@ def _layout(folder: Path) -> _Layout:
 
     try:
         info = tfds.builder_from_directory(folder).info
+    except (PermissionError, ImportError):
+        raise
     except Exception as error:  # JSON's, protobuf's, its own: a file there is missing or cut short
         reason = str(error).strip().partition("\n")[0]
         raise DataError(

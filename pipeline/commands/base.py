@@ -47,7 +47,10 @@ class Command(click.Command):
         debug = ctx.params.pop("debug", False)
         with as_ctrl_c() as heard:
             if debug:
-                return super().invoke(ctx)
+                try:
+                    return super().invoke(ctx)
+                except KeyboardInterrupt:
+                    ctx.exit(_interrupted(heard))
             lean_imports()
             return _guarded(lambda: super(Command, self).invoke(ctx), ctx, heard)
 
@@ -56,7 +59,7 @@ def _guarded(action: Callable[[], Any], ctx: click.Context, heard: Sequence[int]
     try:
         return action()
     except KeyboardInterrupt:
-        message, code = f"{ctx.info_name}: interrupted", 128 + (heard[0] if heard else signal.SIGINT)
+        message, code = f"{ctx.info_name}: interrupted", _interrupted(heard)
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -67,9 +70,15 @@ def _guarded(action: Callable[[], Any], ctx: click.Context, heard: Sequence[int]
         code = _exit_code(error)
         if code is None:
             raise
-        message = "; ".join([str(error), *getattr(error, "__notes__", ())])
+        notes = getattr(error, "__notes__", ())
+        message = "; ".join([str(error).removesuffix(".") if notes else str(error), *notes])
     say(message, error=True)
     ctx.exit(code)
+
+
+def _interrupted(heard: Sequence[int]) -> int:
+    """Return the exit code of a command that a signal ended, as shells have it."""
+    return 128 + (heard[0] if heard else signal.SIGINT)
 
 
 def _exit_code(error: Exception) -> int | None:

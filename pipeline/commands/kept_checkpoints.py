@@ -57,7 +57,7 @@ def leftovers(workspace: Workspace, config: Config) -> list[tuple[Path, int]]:
     """List what killed runs of stages left beside their outputs, with its bytes; a run that goes on has its own."""
     found = []
     for item in all_items(config.values):
-        if not is_held(workspace.stage_lock(item.address)):
+        if not is_held(workspace.stage_lock(item.address), without_locks=True):
             paths = [outputs.partial(workspace.root / path) for path in item.outputs().values()]
             found += [(path, _bytes(path)) for path in paths if path.exists()]
     return found

@@ -46,7 +46,7 @@ def is_no_scm(root: Path) -> bool:
     """Whether DVC's own settings for this tree say that there is no Git.
 
     Raises:
-        AlexNetError: They cannot be read, by DVC neither.
+        AlexNetError: They cannot be read, not by DVC either.
     """
     settings = configparser.ConfigParser(interpolation=None)
     try:

@@ -108,8 +108,8 @@ class Interruption:
 def as_ctrl_c() -> Iterator[list[int]]:
     """Have SIGTERM and a closed terminal raise KeyboardInterrupt in the main thread, as Ctrl-C does.
 
-    So what a command has begun is cleared away, and the processes that it waits for end with it. A second signal does
-    not break that off.
+    So what a command has begun is cleared away, and the processes that it waits for end with it. A second signal soon
+    after does not break that off.
 
     Yields:
         What was heard, the number of the signal; empty where nothing was, as of Ctrl-C.
@@ -119,9 +119,13 @@ def as_ctrl_c() -> Iterator[list[int]]:
         yield heard
         return
 
+    since = float("-inf")
+
     def hear(number: int, _frame: object) -> None:
-        if not heard:
-            heard.append(number)
+        nonlocal since
+        # `timeout` and batch systems send two at once; a first one that is long ago was lost, as in a `__del__`.
+        if time.monotonic() - since > _PATIENCE_SECONDS:
+            heard[:], since = [number], time.monotonic()
             raise KeyboardInterrupt
 
     asked = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) == signal.SIG_DFL]

@@ -30,13 +30,20 @@ def try_lock(file: IO[Any]) -> bool:
     return True
 
 
-def is_held(path: Path) -> bool:
-    """Whether a process has the lock of a file; none has where there is no file, or the file system has no locks."""
+def is_held(path: Path, *, without_locks: bool = False) -> bool:
+    """Whether a process has the lock of a file; none has where there is no file.
+
+    Args:
+        path: The file.
+        without_locks: What to say where the file system has no locks, so that nobody knows.
+    """
     try:
         with open(path, "r+" if os.access(path, os.W_OK) else "r") as file:  # another user's cannot be written
             return not try_lock(file)
-    except (FileNotFoundError, NoLocksError):
+    except FileNotFoundError:
         return False
+    except NoLocksError:
+        return without_locks
 
 
 def is_at(path: Path, file: IO[Any]) -> bool:

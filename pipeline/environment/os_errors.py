@@ -48,5 +48,7 @@ def _free(root: Path) -> str:
         free = shutil.disk_usage(root).free
     except OSError:
         return "free space unknown"
-    other = "so it is another disk, for example that of /tmp, or one without free inodes: `df -h`, `df -i`"
+    other = (
+        "so the file was larger, or it is another disk, such as that of /tmp, or inodes are used up: `df -h`, `df -i`"
+    )
     return f"{free / 1e6:.0f} MB free at {root}{f', {other}' * (free > _MUCH_BYTES)}"

@@ -44,7 +44,8 @@ class Compared(NamedTuple):
 def compare_with(workspace: Workspace, config: Config, revisions: tuple[str, ...]) -> Compared:
     """Compare the variants here, if any was run, with all those of past revisions.
 
-    A past variant is compared with its namesake here, or, where nothing was run here, at the first revision.
+    A past variant is compared with the first of its name whose answers are known: that of this folder, else that of
+    an earlier revision. One without a namesake is compared with the baseline.
 
     Args:
         workspace: Its reports are of the current parameters.

@@ -8,7 +8,7 @@ data set that came here by `dvc pull` has none.
 import hashlib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from alexnet_tf.errors import AlexNetError, DataError
 from pipeline.environment.typed import typed
@@ -90,7 +90,7 @@ def state_of(workspace: Workspace, source: str, folder: Path | None) -> SourceSt
     return SourceState("changed", told)
 
 
-def _read(record: Path) -> dict | None:
+def _read(record: Path) -> dict[str, Any] | None:
     """Read a record; None where there is none, or it is broken, as after a power cut."""
     try:
         content = json.loads(record.read_text(encoding="utf-8"))

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alexnet_tf.errors import DataError
 from pipeline.environment.lean_imports import left_out, uncollected
 from pipeline.environment.lock import NoLocksError
 from pipeline.tracking import store_problems
@@ -78,7 +79,7 @@ def send(home: Path, folders: list[Path]) -> None:
 
 def reason(error: Exception, home: Path) -> str:
     """What went wrong, in one line: what keeps all from being sent, else the first line of the error."""
-    if isinstance(error, ConnectionError | NoLocksError):
+    if isinstance(error, ConnectionError | DataError | NoLocksError):  # whose way out must not be cut
         return str(error)
     said = without_password((str(error).strip().splitlines() or [type(error).__name__])[0])[:200]
     return probe(tracking_uri(home)) or " ".join([said, *getattr(error, "__notes__", [])])

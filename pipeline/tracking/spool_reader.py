@@ -37,7 +37,7 @@ class SpoolReader:
         """
         path = self._folder / EVENTS
         try:
-            file = open(path, "r+", encoding="utf-8")  # noqa: SIM115 - held for its lock
+            file = open(path, "r+", encoding="utf-8", errors="surrogateescape")  # noqa: SIM115 - held for its lock
         except FileNotFoundError:
             return False
         try:

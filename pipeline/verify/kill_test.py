@@ -61,32 +61,42 @@ def kill_test(
     place = workspace.scratch / "kill_test" / item.key
     remove(place)
     whole, broken = (sandbox.make(place / name, workspace.root) for name in ("whole", "killed"))
-    started = time.monotonic()
-    if sandbox.train(whole, item.key, changes).wait():
-        raise TrainingError(f"the training that nobody killed failed: see {whole / 'log.txt'}")
-    seconds = time.monotonic() - started
-    say(f"uninterrupted: {seconds:.0f} s")
-    changes = (*changes, f"runtime.checkpoint_interval_seconds={seconds / _CHECKPOINTS_PER_TRAINING:.3f}")
-    moments, done, resumable, in_write = random.Random(kills), 0, 0, 0
-    for number in range(1, kills + 1):
-        child = sandbox.train(broken, item.key, changes)
-        writing = _wait(child, broken, seconds * moments.random(), for_write=number % 2 == 0)
-        if child.poll() is None:
-            os.kill(child.pid, signal.SIGKILL)
-            done, in_write = done + 1, in_write + writing
-            resumable += any(Workspace(broken, broken).checkpoints.glob(_WHOLE))
-            say(f"kill {number} of {kills}{' while a checkpoint was being written' if writing else ''}")
-        child.wait()
-        if _is_over(broken, item):
-            break  # it was faster than the kill; one more training would start anew, and nothing would be compared
-    else:
-        if sandbox.train(broken, item.key, changes).wait():
-            raise TrainingError(f"the training did not go on after {done} kills: see {broken / 'log.txt'}")
-    if not resumable:
-        raise TrainingError(
-            f"{done} of {kills} kills came, none of them after a first checkpoint, so nothing was checked: "
-            "train longer, or raise N"
-        )
+    children: list[subprocess.Popen] = []
+
+    def train(folder: Path) -> subprocess.Popen:
+        children.append(sandbox.train(folder, item.key, changes))
+        return children[-1]
+
+    try:
+        started = time.monotonic()
+        if train(whole).wait():
+            raise TrainingError(f"the training that nobody killed failed: see {whole / 'log.txt'}")
+        seconds = time.monotonic() - started
+        say(f"uninterrupted: {seconds:.0f} s")
+        changes = (*changes, f"runtime.checkpoint_interval_seconds={seconds / _CHECKPOINTS_PER_TRAINING:.3f}")
+        moments, done, resumable, in_write = random.Random(kills), 0, 0, 0
+        for number in range(1, kills + 1):
+            child = train(broken)
+            writing = _wait(child, broken, seconds * moments.random(), for_write=number % 2 == 0)
+            if child.poll() is None:
+                os.kill(child.pid, signal.SIGKILL)
+                done, in_write = done + 1, in_write + writing
+                resumable += any(Workspace(broken, broken).checkpoints.glob(_WHOLE))
+                say(f"kill {number} of {kills}{' while a checkpoint was being written' if writing else ''}")
+            child.wait()
+            if _is_over(broken, item):
+                break  # it was faster than the kill; one more training would start anew, and nothing would be compared
+        else:
+            if train(broken).wait():
+                raise TrainingError(f"the training did not go on after {done} kills: see {broken / 'log.txt'}")
+        if not resumable:
+            raise TrainingError(
+                f"{done} of {kills} kills came, none of them after a first checkpoint, so nothing was checked: "
+                "train longer, or raise N"
+            )
+    finally:
+        for child in children:  # one is at work if this process is interrupted; of the others this does nothing
+            child.kill()
     differing = tuple(sorted(_differing(whole, broken, item)))
     if not differing:
         shutil.rmtree(place)

@@ -250,12 +250,12 @@ def test_the_uploader_runs_the_code_of_its_clone_which_outlives_the_copy_of_an_e
     assert [each["code"] for each in started] == [None, None, tmp_path]
 
 
-@pytest.mark.parametrize("line", ["\0\0", '{"event": "sta', "[]", "{}"])
+@pytest.mark.parametrize("line", [b"\0\0", b"\xff", b'{"event": "sta', b"[]", b"{}"])
 def test_a_damaged_record_is_one_sentence_and_its_way_out_works(tmp_path, monkeypatch, line):
     monkeypatch.setattr(spool_reader, "MlflowWriter", lambda runs: SimpleNamespace(take=lambda events, place: None))
     folder = tmp_path / "spool" / "1-train@a"
     folder.mkdir(parents=True)
-    (folder / spool.EVENTS).write_text(line + "\n")
+    (folder / spool.EVENTS).write_bytes(line + b"\n")
     reader = SpoolReader(folder, None)  # type: ignore[arg-type]
     assert reader.claim()
     with pytest.raises(DataError, match=r"a record is damaged and cannot be sent; `rm -r .*` gives it up") as caught:
