@@ -70,17 +70,22 @@ def test_ctrl_c_in_the_wait_for_mlflow_hides_nothing_of_it(workspace, monkeypatc
     assert result.stderr.endswith("error: download: interrupted\n")
 
 
+def lock_former_outputs(workspace, monkeypatch, cache, has_cache):
+    """Write a dvc.lock that names outputs of `download`, which DVC's cache has or has not."""
+    monkeypatch.setattr(dvc_cache, "_folder", lambda root: cache)
+    former = {"path": "data/dataset", "md5": "0123.dir"}
+    (workspace.root / "dvc.lock").write_text(json.dumps({"stages": {"download": {"outs": [former]}}}))
+    if has_cache:
+        (cache / "files/md5/01").mkdir(parents=True)
+        (cache / "files/md5/01/23.dir").write_text("[]")
+
+
 @pytest.mark.parametrize("has_cache", [True, False])
 def test_a_stage_by_hand_says_how_the_former_outputs_come_back(workspace, monkeypatch, tmp_path, has_cache):
     """That `dvc checkout` does it is in tests/test_daily_page.py."""
     monkeypatch.chdir(workspace.root)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    monkeypatch.setattr(dvc_cache, "_folder", lambda root: tmp_path / "cache")
-    former = {"path": "data/dataset", "md5": "0123.dir"}
-    (workspace.root / "dvc.lock").write_text(json.dumps({"stages": {"download": {"outs": [former]}}}))
-    if has_cache:
-        (tmp_path / "cache/files/md5/01").mkdir(parents=True)
-        (tmp_path / "cache/files/md5/01/23.dir").write_text("[]")
+    lock_former_outputs(workspace, monkeypatch, tmp_path / "cache", has_cache)
     said = CliRunner().invoke(alexnet, ["download"]).stderr
     way_back = "until `dvc commit download`, and `dvc checkout --force download` brings back those of dvc.lock"
     assert (way_back in said) == has_cache
@@ -93,12 +98,7 @@ def test_a_refused_stage_says_how_the_outputs_come_back_that_dvc_has_removed(
 ):
     monkeypatch.chdir(workspace.root)
     monkeypatch.setenv("DVC_STAGE", started_by)
-    monkeypatch.setattr(dvc_cache, "_folder", lambda root: tmp_path / "cache")
-    former = {"path": "data/dataset", "md5": "0123.dir"}
-    (workspace.root / "dvc.lock").write_text(json.dumps({"stages": {"download": {"outs": [former]}}}))
-    if has_cache:
-        (tmp_path / "cache/files/md5/01").mkdir(parents=True)
-        (tmp_path / "cache/files/md5/01/23.dir").write_text("[]")
+    lock_former_outputs(workspace, monkeypatch, tmp_path / "cache", has_cache)
     (workspace.root / "params.yaml").write_text("downlod: {}\n")
     refused = CliRunner().invoke(alexnet, ["download"])
     assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
