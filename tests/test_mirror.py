@@ -18,7 +18,6 @@ THROUGH = {
     "alexnet_tf/sample/difficulty.py": "tests/alexnet_tf/sample/test_generate.py",
     "alexnet_tf/sample/scene.py": "tests/alexnet_tf/sample/test_generate.py",
     "components/validate_shards.py": "tests/components/test_validate.py",
-    "pipeline/commands/base.py": "tests/pipeline/test_cli.py",
     "pipeline/pages/profiles.py": "tests/pipeline/commands/test_docs.py",
     "pipeline/environment/provenance.py": "tests/pipeline/tracking/test_run_context.py",
     "pipeline/results/report.py": "tests/pipeline/commands/test_report.py",

@@ -47,9 +47,8 @@ def kept_checkpoints(workspace: Workspace, config: Config) -> list[KeptCheckpoin
     for path in sorted(path for path in folder.glob("*") if path.is_dir()):
         files = [each for each in path.rglob("*") if each.is_file()]
         written = max(each.stat().st_mtime for each in (path, *files))
-        size = sum(each.stat().st_size for each in files)
         in_use, days = is_held(workspace.lock(path.name)), (time.time() - written) / 86400
-        found.append(KeptCheckpoint(path, size, days, present.get(path.name, ""), in_use))
+        found.append(KeptCheckpoint(path, _bytes(path), days, present.get(path.name, ""), in_use))
     return found
 
 
