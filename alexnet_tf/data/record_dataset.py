@@ -7,7 +7,7 @@ the place of every image's pixels, and the keys; `manifest.json` names and sizes
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,19 +66,19 @@ def read_manifest(folder: Path, *, stage: str = "preprocess") -> dict[str, Any]:
 def _lacking(manifest: Any, stage: str) -> str:
     """Name a key that a manifest, a split or a shard of it lacks, as one of an earlier version may; "" if none does."""
 
-    def lacking(part: Any, keys: Sequence[str]) -> list[str]:
-        return [key for key in keys if not isinstance(part, dict) or key not in part]
+    def lacking(part: Any, keys: Sequence[str]) -> Iterator[str]:
+        yield from (key for key in keys if not isinstance(part, dict) or key not in part)
 
-    if found := lacking(manifest, _MANIFEST_KEYS[stage]):
-        return found[0]
-    splits = manifest["splits"]
-    for split in splits.values() if isinstance(splits, dict) else [splits]:
-        found = lacking(split, _SPLIT_KEYS[stage])
-        for shard in () if found else split["shards"]:
-            found += lacking(shard, _SHARD_KEYS)
-        if found:
-            return found[0]
-    return ""
+    def all_lacking() -> Iterator[str]:
+        yield from lacking(manifest, _MANIFEST_KEYS[stage])
+        splits = manifest["splits"]
+        for split in splits.values() if isinstance(splits, dict) else [splits]:
+            yield from lacking(split, _SPLIT_KEYS[stage])
+            shards = split["shards"]
+            for shard in shards if isinstance(shards, list) else [shards]:
+                yield from lacking(shard, _SHARD_KEYS)
+
+    return next(all_lacking(), "")
 
 
 @dataclass(frozen=True, eq=False)

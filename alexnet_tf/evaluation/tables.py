@@ -34,7 +34,7 @@ def write(
         evaluated: What the model says of the images.
         split: The images.
         class_names: K names.
-        others: What belongs into metrics.json besides.
+        others: What belongs in metrics.json besides.
 
     Returns:
         What metrics.json holds.

@@ -55,7 +55,7 @@ def run_shards(
         function: A function of an importable module; it may run more than once for a task (engines retry) and
             must then give the same result. What it returns is stored as JSON: tuples come back as lists. What
             is under its key `counters`, if any, is summed, shown and tracked.
-        tasks: Small picklable values. Large lists belong into a file that the tasks name.
+        tasks: Small picklable values. Large lists belong in a file that the tasks name.
         runtime: Its `beam`, `progress` and `tracker` are used.
         scratch: An existing folder that all workers see; left as it was found.
         description: For the progress display.

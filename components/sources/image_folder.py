@@ -145,7 +145,7 @@ def _deeper(root: Path) -> str:
     (only,) = subfolders(root)
     inside = subfolders(root / only)
     if len(inside) < _MANY_BELOW:
-        return f"; an image belongs into {root.name}/CLASS/"
+        return f"; an image belongs in {root.name}/CLASS/"
     mend = f"move these up into {root}" if root.name == "train" else f"set runtime.source_folder to {root / only}"
     return f", {only}/, with {len(inside):,} folders in it; if these are the classes, {mend}"
 

@@ -157,6 +157,12 @@ def edit_split(folder, key, shard=None):
         (lambda folder: edit_split(folder, "index_sha256"), "found one without 'index_sha256'; run the stage"),
         (lambda folder: edit_split(folder, "shards"), "found one without 'shards'; run the stage"),
         (lambda folder: edit_split(folder, "bytes", 1), "found one without 'bytes'; run the stage"),
+        (
+            lambda folder: edit_manifest(
+                folder, splits={"train": dict.fromkeys(["num_examples", "shards", "source_digest", "index_sha256"])}
+            ),
+            "found one without 'file'; run the stage",
+        ),
         (lambda folder: edit_manifest(folder, encoding="png"), "expected encoding raw or jpeg, found 'png'; run"),
         (
             lambda folder: edit_manifest(folder, class_names=["a", "b"]),

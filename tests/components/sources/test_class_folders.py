@@ -227,7 +227,7 @@ WRONG = {
     ),
     "one class": (
         changed(lambda folder: shutil.rmtree(folder / "train/c1")),
-        r"expected two or more class folders, found 1; an image belongs into train/CLASS/",
+        r"expected two or more class folders, found 1; an image belongs in train/CLASS/",
         lambda folder: [write_image(folder / f"train/c1/{number}.png", number) for number in (1, 3, 5)],
     ),
     "no train": (
