@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from pipeline.environment.workspace import Workspace
 
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
-_HELP = f"""Make experiments/EXPERIMENT.yaml the active params.yaml and print the difference.
+_HELP = f"""Make experiments/EXPERIMENT.yaml the active params.yaml and say what it runs and costs.
 
-Without EXPERIMENT, list them. The folder of data sets is kept in params.local.yaml, which Git ignores; without
---source-folder it stays as it is.
+Without EXPERIMENT, list them. With --dry-run, print the difference from params.yaml. The folder of data sets is kept in
+params.local.yaml, which Git ignores; without --source-folder it stays as it is.
 
 {example("alexnet use cifar10", "alexnet use imagenette --source-folder ~/datasets --dry-run")}"""
 
@@ -55,8 +55,11 @@ def command(experiment: str | None, source_folder: str | None, dry_run: bool, fo
     old, new, private = experiments.applied(workspace, experiment, source_folder, force)
     content, local = with_local(parse(new, PARAMS_FILE), workspace.home, ())
     source = content["download"]["source"]
-    for line in experiments.difference(old, new, experiment):
-        click.echo(click.style(line, fg=_COLOURS.get(line[:1])))
+    if dry_run:
+        for line in experiments.difference(old, new, experiment):
+            click.echo(click.style(line, fg=_COLOURS.get(line[:1])))
+    else:
+        click.echo("\n".join(experiments.heading(new)))
     if private is not None:
         click.echo(f"{LOCAL_FILE}: runtime.source_folder: {private}")
     elif "runtime.source_folder" in local and source != "sample":

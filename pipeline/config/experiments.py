@@ -5,6 +5,7 @@ import difflib
 import json
 import re
 from collections.abc import Mapping
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -173,6 +174,11 @@ def _without_runtime(text: str) -> dict[str, Any] | None:
     except ConfigError:
         return None
     return {key: value for key, value in content.items() if key != "runtime"} if isinstance(content, dict) else None
+
+
+def heading(text: str) -> list[str]:
+    """Return the comment that an experiment begins with: what it runs, what that costs, what to expect."""
+    return [line.removeprefix("#").strip() for line in takewhile(lambda line: line.startswith("#"), text.splitlines())]
 
 
 def difference(old: str, new: str, name: str) -> list[str]:

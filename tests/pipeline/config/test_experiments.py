@@ -32,17 +32,23 @@ def _use(*arguments):
     return CliRunner().invoke(alexnet, ["use", *arguments])
 
 
-def test_use_writes_the_experiment_and_prints_the_difference(here):
+def test_use_writes_the_experiment_and_prints_its_heading(here):
+    text = OTHER.replace(
+        "# EXPERIMENT other: for tests\n", "# EXPERIMENT other: with seed 7.\n#\n# It costs an hour.\n"
+    )
+    (here / "experiments/other.yaml").write_text(text)
     result = _use("other")
     assert result.exit_code == 0, result.output
-    assert "-seed: 2012\n" in result.output
-    assert "+seed: 7\n" in result.output
-    assert (here / "params.yaml").read_text() == OTHER
+    assert result.output.startswith("EXPERIMENT other: with seed 7.\n\nIt costs an hour.\n")
+    assert "seed: 7" not in result.output
+    assert (here / "params.yaml").read_text() == text
     assert "already" in _use("other").output
 
 
-def test_a_dry_run_writes_nothing(here):
-    assert "+seed: 7" in _use("other", "--dry-run").output
+def test_a_dry_run_prints_the_difference_and_writes_nothing(here):
+    result = _use("other", "--dry-run")
+    assert "-seed: 2012\n" in result.output
+    assert "+seed: 7\n" in result.output
     assert (here / "params.yaml").read_text() == stub_stages.TEXT
 
 
