@@ -99,14 +99,13 @@ def _use_code_of_this_tree() -> None:
 
     A queued DVC experiment runs in a copy of the repository; it must run the copy's code, which may differ.
     """
-    own = Path(__file__).resolve().parent.parent
     try:
         here = Path.cwd()
     except FileNotFoundError:
         sys.exit('error: the current folder was removed; change into another, or by `cd "$PWD"` into its successor')
     for folder in (here, *here.parents):
         if is_root(folder) and (folder / "pipeline/cli.py").is_file():
-            if folder.resolve() != own:
+            if not (folder / "pipeline/cli.py").samefile(__file__):
                 from pipeline.environment.processes import search_path
 
                 os.environ["PYTHONPATH"] = search_path(folder)

@@ -102,6 +102,7 @@ def test_commands_that_tell_have_json_and_those_that_read_params_yaml_have_its_c
         (["train", "--nonsense"], ["No such option"]),
         (["verify", ""], ["an argument is empty"]),
         (["predict", "--pretrained", "", "photo.jpg"], ["an argument is empty"]),
+        (["predict", "--pretrained=", "photo.jpg"], ["an argument is empty"]),
     ],
 )
 def test_wrong_usage_is_one_sentence_and_exits_with_2(workspace, monkeypatch, arguments, parts):
@@ -147,6 +148,14 @@ def test_a_stage_by_hand_runs_the_code_of_the_tree_it_is_called_in(repository, r
     assert (folder / "data/dataset/params.json").is_file()  # only the stubs write this
     assert "dvc commit download" in done.stderr
     assert "stub: 2/2 epochs" in done.stderr
+
+
+def test_a_tree_whose_code_is_a_link_runs_it(repository, tmp_path):
+    """As in the scratch folders of `--kill-test`, which are kept where bytes differ."""
+    for name in ("params.yaml", "dvc.yaml", "pipeline", "components", "alexnet_tf"):
+        (tmp_path / name).symlink_to(repository / name)
+    done = _alexnet(tmp_path, "params", path=str(repository))
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
