@@ -1,5 +1,6 @@
 """What all commands share: the form of errors, and common options."""
 
+import re
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -8,8 +9,9 @@ from typing import Any
 
 import click
 
+from alexnet_tf.errors import AlexNetError, ConfigError
 from pipeline.commands import completion
-from pipeline.environment.interruption import as_ctrl_c
+from pipeline.environment.interruption import Interrupted, as_ctrl_c
 from pipeline.environment.lean_imports import lean_imports
 
 overrides = click.option(
@@ -34,11 +36,11 @@ class Command(click.Command):
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
         about = "Show tracebacks and TensorFlow's log."
-        self.params.append(click.Option(["--debug"], is_flag=True, expose_value=True, help=about))
+        self.params.append(click.Option(["--debug"], is_flag=True, help=about))
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Refuse an empty argument, which an unset variable of a shell leaves and which would pass for none."""
-        if "" in args and not ctx.resilient_parsing:
+        if any(re.fullmatch(r"(--[\w-]+=)?", each) for each in args) and not ctx.resilient_parsing:
             raise click.UsageError("an argument is empty, expected a value; fill it in or leave it out", ctx)
         return super().parse_args(ctx, args)
 
@@ -66,12 +68,12 @@ def _guarded(action: Callable[[], Any], ctx: click.Context, heard: Sequence[int]
         from pipeline.environment.os_errors import os_error_sentence
 
         message, code = str(os_error_sentence(error, ctx.info_name or "alexnet", Path.cwd())), 1
-    except Exception as error:
-        code = _exit_code(error)
-        if code is None:
-            raise
+    except Interrupted as error:
+        message, code = str(error), error.exit_code
+    except AlexNetError as error:
         notes = getattr(error, "__notes__", ())
         message = "; ".join([str(error).removesuffix(".") if notes else str(error), *notes])
+        code = 2 if isinstance(error, ConfigError) else 1
     say(message, error=True)
     ctx.exit(code)
 
@@ -79,17 +81,6 @@ def _guarded(action: Callable[[], Any], ctx: click.Context, heard: Sequence[int]
 def _interrupted(heard: Sequence[int]) -> int:
     """Return the exit code of a command that a signal ended, as shells have it."""
     return 128 + (heard[0] if heard else signal.SIGINT)
-
-
-def _exit_code(error: Exception) -> int | None:
-    from alexnet_tf.errors import AlexNetError, ConfigError
-    from pipeline.environment.interruption import Interrupted
-
-    if isinstance(error, ConfigError):
-        return 2
-    if isinstance(error, AlexNetError):
-        return 1
-    return error.exit_code if isinstance(error, Interrupted) else None
 
 
 def say(message: str, *, error: bool = False) -> None:
