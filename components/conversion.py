@@ -81,12 +81,13 @@ def convert(
     scratch = destination / ".conversion"
     scratch.mkdir(parents=True, exist_ok=True)
     write_whole(scratch / "settings.json", json.dumps(settings))
+    folders = str(source.absolute()), str(destination.absolute())  # workers may have another current folder
     pairs = [list(pair) for pair in zip(files, _targets(files, _SUFFIX[encoding]), strict=True)]
     tasks = []
     for start in range(0, len(pairs), FILES_PER_TASK):
-        part = scratch / f"files-{start}.json"
+        part = scratch.absolute() / f"files-{start}.json"
         part.write_text(json.dumps(pairs[start : start + FILES_PER_TASK]), encoding="utf-8")
-        tasks.append(ConversionTask(str(source), str(destination), str(part), size, encoding, max_pixels))
+        tasks.append(ConversionTask(*folders, str(part), size, encoding, max_pixels))
     found = run_shards(convert_files, tasks, runtime=runtime, scratch=scratch, description="convert", unit="parts")
     rejected = [{"file": key_text(file), "reason": reason} for part in found for file, reason in part]
     report = {**settings, "num_images": len(files) - len(rejected), "rejected": rejected, "ignored": _ignored(ignored)}

@@ -88,6 +88,21 @@ def test_any_number_of_workers_writes_the_same(folder, tmp_path, monkeypatch, nu
     assert contents(tmp_path / "other") == contents(tmp_path / "two")
 
 
+def test_workers_may_have_another_current_folder(folder, tmp_path, monkeypatch):
+    """Those of a cluster have; the names on the command line are relative to the caller's."""
+
+    def elsewhere(function, tasks, **_):
+        monkeypatch.chdir("/")
+        found = [function(task) for task in tasks]
+        monkeypatch.chdir(tmp_path)
+        return found
+
+    monkeypatch.setattr(conversion, "run_shards", elsewhere)
+    monkeypatch.chdir(tmp_path)
+    assert run(Path(folder.name), Path("squares"))["num_images"] == 30
+    assert len(list((tmp_path / "squares").rglob("*.png"))) == 30
+
+
 @pytest.mark.parametrize("layout", ["kaggle", "class folders"])
 def test_converted_imagenet_keeps_its_classes_and_their_words(tmp_path, layout):
     source = kaggle(tmp_path / "in", "csv") if layout == "kaggle" else class_folders(tmp_path / "in")
