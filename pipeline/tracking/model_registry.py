@@ -21,7 +21,8 @@ from alexnet_tf.errors import AlexNetError
 from pipeline.environment.processes import run_module
 from pipeline.environment.workspace import code_folder
 from pipeline.tracking import store_problems
-from pipeline.tracking.tracking_uri import probe, tracking_uri, without_password
+from pipeline.tracking.flush import reason
+from pipeline.tracking.tracking_uri import probe, tracking_uri
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -166,7 +167,7 @@ def main() -> int:
             raise ConnectionError(problem)
         print(_register(Path(home), Path(folder), variant, alias, json.loads(made_by)))
     except Exception as error:  # one line, whatever MLflow raises
-        print(without_password((str(error).strip().splitlines() or [type(error).__name__])[0])[:200])
+        print(reason(error, Path(home)))
         return 1
     return 0
 

@@ -132,7 +132,7 @@ def clear(scratch: Path) -> None:
 def is_growing(folder: Path) -> bool:
     """Whether a process that is still there writes a spool folder."""
     try:
-        lines = (folder / EVENTS).read_text(encoding="utf-8").splitlines()
+        lines = (folder / EVENTS).read_text(encoding="utf-8").split("\n")[:-1]  # the last one may be cut
         first, last = json.loads(lines[0]), json.loads(lines[-1])
     except (OSError, ValueError, IndexError):
         return False

@@ -102,7 +102,7 @@ class SpoolTracker:
         self._record(start)
         if send and not self._broken:
             uploads.start(workspace)
-        if patch := uncommitted_changes(workspace.root):
+        if not self._broken and (patch := uncommitted_changes(workspace.root)):
             self._keep_patch(patch)
 
     def metrics(self, values: Mapping[str, float], *, step: int | None = None) -> None:
@@ -119,6 +119,8 @@ class SpoolTracker:
 
     def artifact(self, path: Path, *, folder: str = "") -> None:
         """Keep a copy of a file; one over 50 MB stays where it is."""
+        if self._broken:
+            return
         try:
             if path.stat().st_size <= _MAX_ARTIFACT_BYTES:
                 self._keep(path, folder)

@@ -160,7 +160,7 @@ def main() -> None:
 
 
 def _upload(workspace: Workspace, kind: str, pipeline: str, process: int, started: float) -> None:
-    with held(workspace.home, pipeline, None if kind == "hand" else (process, started)) as is_first:
+    with held(workspace.home, pipeline, (process, started)) as is_first:
         if not is_first:
             return
         spool.clear(workspace.scratch)

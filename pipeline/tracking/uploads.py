@@ -53,7 +53,7 @@ def _is_for_part() -> bool:
 def wait(home: Path, seconds: float) -> bool:
     """Wait until no uploader is at work, or `seconds` are over; return whether none is.
 
-    One whose `dvc` still runs will not end soon and is not waited for.
+    One that serves a process which still runs will not end soon and is not waited for.
     """
     end = time.monotonic() + seconds
     while True:
@@ -81,13 +81,13 @@ def problem_file(home: Path, pipeline: str) -> Path:
 
 
 @contextlib.contextmanager
-def held(home: Path, pipeline: str, served: tuple[int, float] | None = None) -> Iterator[bool]:
+def held(home: Path, pipeline: str, served: tuple[int, float]) -> Iterator[bool]:
     """Be the uploader of a pipeline run while the body runs, and say whether there was none.
 
     Args:
         home: Folder of the tracking store.
         pipeline: The pipeline run.
-        served: Number and start of the `dvc` whose stages are uploaded for as long as it runs.
+        served: Number and start of the process whose stages are uploaded: of `dvc`, or of a stage by hand.
 
     Raises:
         OSError: The file system has no locks, or cannot be written.
@@ -102,7 +102,7 @@ def held(home: Path, pipeline: str, served: tuple[int, float] | None = None) -> 
             if not is_at(path, file):
                 continue
             file.truncate(0)
-            file.write(" ".join(map(str, served or ())))
+            file.write(" ".join(map(str, served)))
             file.flush()
             yield True
             path.unlink(missing_ok=True)
@@ -113,7 +113,7 @@ def _serves_a_running_process(path: Path) -> bool:
     try:
         process, started = path.read_text().split()
         return is_alive(int(process), float(started))
-    except (OSError, ValueError):  # gone, of a stage by hand, or of an earlier version
+    except (OSError, ValueError):  # gone, or of an earlier version
         return False
 
 

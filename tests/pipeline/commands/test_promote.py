@@ -120,6 +120,14 @@ def test_a_dead_server_is_one_sentence(workspace, monkeypatch, free_port):
         model_registry.register(workspace, workspace / "exports/optimized", "optimized", "challenger", {})
 
 
+def test_the_way_out_of_a_damaged_store_is_told_whole(workspace, monkeypatch, capfd):
+    way_out = "`mlflow db upgrade " + "a" * 300 + "` brings it up to date"
+    monkeypatch.setattr(model_registry.store_problems, "problem", lambda home: way_out)
+    monkeypatch.setattr(sys, "argv", ["", str(workspace), "exports/optimized", "optimized", "challenger", "{}"])
+    assert model_registry.main() == 1
+    assert capfd.readouterr().out == f"{way_out}\n"
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own, of SQLAlchemy
 def test_a_version_is_linked_to_the_run_that_made_the_export(workspace, monkeypatch):
     """Of one variant there are exports of several data sets; the newest is not always the one."""

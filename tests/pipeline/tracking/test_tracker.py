@@ -1,7 +1,9 @@
 """Runs stub stages with the real sending process and looks into MLflow's database with plain SQL."""
 
 import contextlib
+import errno
 import json
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -15,7 +17,7 @@ from stub_stages import ROOT
 from pipeline.config.load import load
 from pipeline.environment import processes
 from pipeline.runner import run_stage
-from pipeline.tracking import mlflow_entities, tracker
+from pipeline.tracking import mlflow_entities, spool, tracker
 from pipeline.tracking.tracker import open_tracker
 
 CHAIN = [
@@ -139,6 +141,23 @@ def test_a_spool_that_cannot_be_written_stops_the_recording_alone(workspace, sai
     assert (workspace.root / "data/dataset").is_dir()
     assert len(said) == 1
     assert "the stage continues" in said[0]
+
+
+def test_a_tracker_that_has_given_up_copies_nothing_more(workspace, said, monkeypatch):
+    """Nobody would send it, or remove it."""
+
+    def full(folder, event):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(tracker, "uncommitted_changes", lambda root: b"a patch\n")
+    monkeypatch.setattr(spool, "append", full)
+    _run(workspace, "download", "", said)
+    stages = load(workspace.root)
+    opened = open_tracker(workspace, said.append, stages.item("download", ""), stages, "f")
+    for _ in range(2):
+        opened.artifact(workspace.root / "params.yaml")
+    assert [line.partition(" stopped: ")[2] for line in said] == ["No space left on device; the stage continues"] * 2
+    assert not (workspace.scratch / "spool").exists()
 
 
 def _run(workspace, stage, key, said, *, recorded=True, send=True):

@@ -25,6 +25,8 @@ from pipeline.tracking import spool, spool_reader, uploader, uploads
 from pipeline.tracking.spool_reader import SpoolReader
 from tests.ports import await_mlflow
 
+ENDED = (os.getpid(), 0.0)
+"""A process that is gone: its number belongs to one that began later."""
 STAGES = {"download", "validate", "preprocess", "statistics", "train", "evaluate", "compare", "export"}
 
 
@@ -124,7 +126,7 @@ def test_a_server_killed_half_way_has_whole_rows_once_it_is_back(tmp_path, serve
 
 
 def test_a_second_uploader_ends_at_once(tmp_path):
-    with uploads.held(tmp_path, "run") as first, uploads.held(tmp_path, "run") as second:
+    with uploads.held(tmp_path, "run", ENDED) as first, uploads.held(tmp_path, "run", ENDED) as second:
         assert (first, second) == (True, False)
         assert not uploads.wait(tmp_path, 0.0)
     assert uploads.wait(tmp_path, 0.0)
@@ -156,7 +158,7 @@ def test_an_uploader_does_not_take_the_lock_file_that_another_one_removed(tmp_pa
         return flock(file, how)
 
     monkeypatch.setattr(fcntl, "flock", late)
-    with uploads.held(tmp_path, "run") as held:
+    with uploads.held(tmp_path, "run", ENDED) as held:
         assert held
         assert not uploads.wait(tmp_path, 0.0), "the file at the path is not the one that is locked"
     assert len(set(found)) == 2
