@@ -24,7 +24,7 @@ from pipeline.environment.typed import typed
 from pipeline.environment.workspace import Workspace
 from pipeline.stages.source_state import COMMAND, NOT_DOWNLOADED, state_of
 from pipeline.tracking.relocation import astray
-from pipeline.tracking.spool import waiting
+from pipeline.tracking.spool import is_growing, waiting
 from pipeline.tracking.store_problems import unusable
 from pipeline.tracking.tracking_uri import probe, tracking_uri, without_password
 
@@ -46,7 +46,7 @@ class Finding(NamedTuple):
 def examine(workspace: Workspace) -> list[Finding]:
     """Run every check; a check that breaks is itself a warning."""
     checks: list[Callable[[Workspace], Finding]] = [
-        _python, _versions, _git, _dvc, _disk, _memory, _cpu, _gpus, _store, _artifacts, _spool, _checkpoints,
+        _python, _versions, _git, _dvc, _disk, _memory, _cpu, _gpu, _tracking, _artifacts, _spool, _checkpoint,
         _leftovers, _params, _source,
     ]  # fmt: skip
     findings = []
@@ -150,7 +150,7 @@ def _cpu(_: Workspace) -> Finding:
     return Finding("cpu", "ok", f"{usable_cores()} cores, {', '.join(found) or 'no vector features known here'}")
 
 
-def _gpus(_: Workspace) -> Finding:
+def _gpu(_: Workspace) -> Finding:
     found = gpus("name,memory.total")
     if found is None:
         return Finding("gpu", "warn", "nvidia-smi fails", "repair the driver, or train on the CPU")
@@ -172,7 +172,7 @@ def _seen_by_tensorflow() -> int:
     return int(done.stdout)
 
 
-def _store(workspace: Workspace) -> Finding:
+def _tracking(workspace: Workspace) -> Finding:
     uri = tracking_uri(workspace.home)
     if problem := probe(uri):
         fix = "start it, or unset MLFLOW_TRACKING_URI; until then records stay in .alexnet/spool"
@@ -197,12 +197,12 @@ def _artifacts(workspace: Workspace) -> Finding:
 
 
 def _spool(workspace: Workspace) -> Finding:
-    if not (folders := waiting(workspace.scratch)):
+    if not (folders := [folder for folder in waiting(workspace.scratch) if not is_growing(folder)]):
         return Finding("spool", "ok", "nothing to send")
     return Finding("spool", "warn", f"{len(folders)} stage runs were not sent to MLflow", "alexnet track sync")
 
 
-def _checkpoints(workspace: Workspace) -> Finding:
+def _checkpoint(workspace: Workspace) -> Finding:
     """Name what trainings left that did not end; only a person knows whether one is still to go on."""
     try:
         present = load(workspace.root)

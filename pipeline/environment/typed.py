@@ -1,6 +1,7 @@
 """Commands in messages, as they work where the user reads them."""
 
 import os
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -23,4 +24,4 @@ def typed(command: str, *, starts_others: bool = False) -> str:
     if starts_others:
         return f'PATH="{own.parent}:$PATH" {command}'
     here = own.relative_to(Path.cwd()) if own.is_relative_to(Path.cwd()) else own
-    return f"{here} {arguments}"
+    return f"{shlex.quote(str(here))} {arguments}"

@@ -49,8 +49,9 @@ def remember(workspace: Workspace, source: str, folder: Path | None, before: "So
             course, as by tensorflow-datasets, is listed now.
     """
     found = before or listed(source, folder)
-    if found and (record := _record(workspace)):
-        outputs.write_text(record, json.dumps(found._asdict()) + "\n")
+    manifest = _manifest(workspace)
+    if found and manifest is not None:
+        outputs.write_text(_record(workspace, manifest), json.dumps(found._asdict()) + "\n")
 
 
 class SourceState(NamedTuple):
@@ -68,13 +69,13 @@ class SourceState(NamedTuple):
 
 def state_of(workspace: Workspace, source: str, folder: Path | None) -> SourceState:
     """Compare the source's files with those that data/dataset was made from."""
-    record = _record(workspace)
-    if record is None or _manifest(workspace).get("source") != source:
+    manifest = _manifest(workspace)
+    if manifest is None or _source_of(manifest) != source:
         return SourceState("nothing")
     now = listed(source, folder)
     if now is None:
         return SourceState("nothing")
-    then = _read(record)
+    then = _read(_record(workspace, manifest))
     if then is None:
         told = f"no record here says whether {DATASET} was made from what is in {folder} now; "
         told += f"`{typed(COMMAND)}` makes it again"
@@ -111,23 +112,21 @@ def require_current(workspace: Workspace, source: str, folder: Path | None) -> S
     return state
 
 
-def _dataset(workspace: Workspace) -> Path:
-    return workspace.root / DATASET
-
-
-def _manifest(workspace: Workspace) -> dict:
-    """Read the manifest; a broken one is empty here, and the stage that reads the data set says what is wrong."""
+def _manifest(workspace: Workspace) -> bytes | None:
+    """Read the manifest of data/dataset; None where that is missing."""
     try:
-        content = json.loads((_dataset(workspace) / "manifest.json").read_text(encoding="utf-8"))
-    except ValueError:
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def _record(workspace: Workspace) -> Path | None:
-    """Name the record of data/dataset; None where that is missing."""
-    try:
-        content = (_dataset(workspace) / "manifest.json").read_bytes()
+        return (workspace.root / DATASET / "manifest.json").read_bytes()
     except OSError:
         return None
-    return workspace.scratch / "sources" / f"{hashlib.sha256(content).hexdigest()}.json"
+
+
+def _source_of(manifest: bytes) -> str | None:
+    """Name the source; a broken manifest has none here, and the stage that reads the data set says what is wrong."""
+    try:
+        return json.loads(manifest)["source"]
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _record(workspace: Workspace, manifest: bytes) -> Path:
+    return workspace.scratch / "sources" / f"{hashlib.sha256(manifest).hexdigest()}.json"

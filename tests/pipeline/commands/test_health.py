@@ -1,8 +1,11 @@
+import os
 from pathlib import Path
 
 from pipeline.commands import health
 from pipeline.config.load import load
+from pipeline.environment import processes
 from pipeline.environment.workspace import Workspace
+from pipeline.tracking import spool
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -24,7 +27,7 @@ def _with_driver(monkeypatch, found, hidden=None):
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     else:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
-    finding = health._gpus(Workspace(ROOT, ROOT))
+    finding = health._gpu(Workspace(ROOT, ROOT))
     return finding.level, finding.found, finding.fix
 
 
@@ -63,6 +66,22 @@ def test_a_package_from_pythonpath_is_told_with_the_way_out(tmp_path, monkeypatc
     assert finding.fix.startswith("unset PYTHONPATH")
     monkeypatch.setenv("PYTHONPATH", "/nowhere")
     assert health._versions(Workspace(tmp_path, tmp_path)).fix.startswith("python -m pip install")
+
+
+def test_a_stage_that_runs_is_not_waiting_to_be_sent(workspace):
+    spool.append(workspace.scratch / "spool/1-runs", {"event": "start", "writer": processes.writer(os.getpid())})
+    assert health._spool(workspace).found == "nothing to send"
+    spool.append(workspace.scratch / "spool/1-runs", {"event": "end"})
+    assert health._spool(workspace).level == "warn"
+
+
+def test_a_check_that_breaks_has_the_name_that_it_has_otherwise(workspace, monkeypatch):
+    monkeypatch.setattr(health, "gpus", lambda fields: [])
+    names = [finding.name for finding in health.examine(workspace)]
+    monkeypatch.setattr(health, "gpus", lambda fields: 1 / 0)
+    broken = health.examine(None)  # type: ignore[arg-type]  # breaks all that look at it
+    assert [finding.name for finding in broken] == names
+    assert sum("could not be checked" in finding.found for finding in broken) > len(names) / 2
 
 
 def test_memory_is_what_a_container_leaves(monkeypatch):

@@ -28,6 +28,17 @@ def test_without_it_the_whole_path_is_named(elsewhere):
     assert typed("alexnet ui") == f"{BIN}/alexnet ui"
 
 
+def test_a_path_with_a_space_is_quoted(elsewhere, tmp_path, monkeypatch):
+    own = tmp_path / "my environment/bin/python"
+    own.parent.mkdir(parents=True)
+    own.with_name("alexnet").touch()
+    monkeypatch.setattr(sys, "executable", str(own))
+    assert typed("alexnet ui") == "'my environment/bin/alexnet' ui"
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path / "below")
+    assert typed("alexnet ui") == f"'{own.parent}/alexnet' ui"
+
+
 def test_a_command_that_starts_others_gets_the_path_itself(elsewhere, monkeypatch):
     command = "mlflow models serve -m models:/alexnet-optimized@challenger"
     assert typed(command, starts_others=True) == f'PATH="{BIN}:$PATH" {command}'
