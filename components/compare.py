@@ -34,6 +34,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
+from alexnet_tf.errors import DataError
 from alexnet_tf.whole_file import write_json
 from components.interfaces import Runtime, StageParams
 
@@ -188,8 +189,6 @@ def _from_json(text: str) -> dict[str, Any]:
 @contextlib.contextmanager
 def _reading(path: Path, stage: str) -> Iterator[str]:
     """Give the text of a report's file; whatever keeps it from being understood is a DataError that names it."""
-    from alexnet_tf.errors import DataError
-
     try:
         yield path.read_text(encoding="utf-8")
     except OSError as error:

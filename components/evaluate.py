@@ -56,6 +56,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
+from alexnet_tf.errors import DataError
 from components.interfaces import Runtime, StageParams
 
 if TYPE_CHECKING:
@@ -102,7 +103,6 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     """Score the test split and write the report."""
     from alexnet_tf.data.record_dataset import RecordDataset
     from alexnet_tf.devices.strategy import make_strategy
-    from alexnet_tf.errors import DataError
     from alexnet_tf.evaluation import tables
     from alexnet_tf.evaluation.evaluate import evaluate, evaluate_training_images
     from alexnet_tf.models.classifier import read_classifier

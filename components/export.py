@@ -42,6 +42,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
+from alexnet_tf.errors import DataError
 from alexnet_tf.whole_file import write_json
 from components.interfaces import Runtime, StageParams
 
@@ -188,7 +189,6 @@ def _write(folder: Path, kind: str, content: bytes, measured: dict[str, Any], ru
 
 def _recorded(path: Path, class_names: Sequence[str], *, num: int) -> list[dict[str, str]]:
     """Read the first rows of what `evaluate` said of each image."""
-    from alexnet_tf.errors import DataError
     from alexnet_tf.metrics.top_k import VIEWS
 
     try:
@@ -214,7 +214,6 @@ def _recorded(path: Path, class_names: Sequence[str], *, num: int) -> list[dict[
 
 
 def _read_metrics(path: Path) -> dict[str, Any]:
-    from alexnet_tf.errors import DataError
 
     try:
         metrics = json.loads(path.read_text(encoding="utf-8"))

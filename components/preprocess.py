@@ -25,6 +25,7 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -85,27 +86,9 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     outputs.records.mkdir()
     scratch = outputs.records / "scratch"
     scratch.mkdir()
-    tasks, splits = [], []
-    for split, listed in dataset["splits"].items():
-        num_shards = -(-listed["num_examples"] // params.images_per_shard)
-        for number in range(num_shards):
-            name = f"{split}-{number:05d}-of-{num_shards:05d}"
-            start, stop = (listed["num_examples"] * end // num_shards for end in (number, number + 1))
-            splits.append(split)
-            tasks.append(
-                ShardTask(
-                    pieces=tuple(pieces(inputs.dataset, listed["shards"], start, stop)),
-                    record=str(outputs.records / f"{name}.tfrecord"),
-                    shard=number,
-                    parts=str(scratch / name),
-                    stored_size=params.stored_size,
-                    encoding=params.encoding,
-                    jpeg_quality=params.jpeg_quality,
-                    max_pixels=params.max_pixels,
-                    num_classes=len(dataset["class_names"]),
-                )
-            )
-    summaries = run_shards(write_shard, tasks, runtime=runtime, scratch=scratch, description="decode images")
+    tasks = _tasks(inputs.dataset, dataset, outputs.records, scratch, params)
+    every = [task for of_split in tasks.values() for task in of_split]
+    summaries = run_shards(write_shard, every, runtime=runtime, scratch=scratch, description="decode images")
     remove_unfinished(outputs.records)  # of a worker that was killed, whose shard another one wrote
     manifest: dict[str, Any] = {
         "size": params.size,
@@ -118,22 +101,50 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
         "rejected": [],
         "software": _common_software(summaries),
     }
-    for split, listed in dataset["splits"].items():
-        of_split = [n for n, owner in enumerate(splits) if owner == split]
-        rejected = sorted(entry for n in of_split for entry in summaries[n]["rejected"])
-        _check_rejected(split, rejected, listed["num_examples"], params.max_corrupt_share)
+    remaining = iter(summaries)
+    for split, of_split in tasks.items():
+        found = list(islice(remaining, len(of_split)))
+        rejected = sorted(entry for each in found for entry in each["rejected"])
+        _check_rejected(split, rejected, dataset["splits"][split]["num_examples"], params.max_corrupt_share)
         manifest["rejected"] += [{"split": split, "key": key, "reason": reason} for key, reason in rejected]
         manifest["splits"][split] = {
-            "num_examples": sum(summaries[n]["shard"]["num_examples"] for n in of_split),
-            "shards": [summaries[n]["shard"] for n in of_split],
-            "source_digest": source_digest(summaries[n]["source_digest"] for n in of_split),
-            "index_sha256": join_parts(outputs.records, split, [tasks[n].parts for n in of_split]),
+            "num_examples": sum(each["shard"]["num_examples"] for each in found),
+            "shards": [each["shard"] for each in found],
+            "source_digest": source_digest(each["source_digest"] for each in found),
+            "index_sha256": join_parts(outputs.records, split, [task.parts for task in of_split]),
         }
     shutil.rmtree(scratch)
     write_json(outputs.records / "manifest.json", manifest)
     counts = {f"images/{split}": float(part["num_examples"]) for split, part in manifest["splits"].items()}
     runtime.tracker.metrics({**counts, "images/rejected": float(len(manifest["rejected"]))})
     return _found(manifest)
+
+
+def _tasks(
+    folder: Path, dataset: Mapping[str, Any], records: Path, scratch: Path, params: Params
+) -> dict[str, list[ShardTask]]:
+    """Name what to do for each shard of the records, by split."""
+    tasks: dict[str, list[ShardTask]] = {}
+    for split, listed in dataset["splits"].items():
+        num_examples, tasks[split] = listed["num_examples"], []
+        num_shards = -(-num_examples // params.images_per_shard)
+        for number in range(num_shards):
+            name = f"{split}-{number:05d}-of-{num_shards:05d}"
+            start, stop = (num_examples * end // num_shards for end in (number, number + 1))
+            tasks[split].append(
+                ShardTask(
+                    pieces=tuple(pieces(folder, listed["shards"], start, stop)),
+                    record=str(records / f"{name}.tfrecord"),
+                    shard=number,
+                    parts=str(scratch / name),
+                    stored_size=params.stored_size,
+                    encoding=params.encoding,
+                    jpeg_quality=params.jpeg_quality,
+                    max_pixels=params.max_pixels,
+                    num_classes=len(dataset["class_names"]),
+                )
+            )
+    return tasks
 
 
 def _found(manifest: dict[str, Any]) -> str:

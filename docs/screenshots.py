@@ -40,7 +40,7 @@ def draw_mlflow() -> None:
     from pipeline.results import kept
     from pipeline.tracking import uploads
     from pipeline.tracking.mlflow_client import Runs
-    from pipeline.tracking.mlflow_server import board_path, serve
+    from pipeline.tracking.mlflow_server import comparison_path, serve
 
     os.environ.pop("MLFLOW_TRACKING_URI", None)
     with tempfile.TemporaryDirectory() as place, socket.socket() as probe:
@@ -51,17 +51,17 @@ def draw_mlflow() -> None:
         if problem := uploads.send_all(home):
             raise SystemExit(f"the results of CIFAR-10 cannot be imported: {problem}")
         uri = f"sqlite:///{home / 'mlflow.db'}"
-        board, runs = board_path(uri, home, "cifar10"), Runs(uri, home)
+        comparison, runs = comparison_path(uri, home, "cifar10"), Runs(uri, home)
         rows = sorted(runs.search("tags.`alexnet.row` LIKE '%'"), key=lambda run: str(run.info.run_name))
         chosen = {"runs": [run.info.run_id for run in rows], "experiments": [rows[0].info.experiment_id]}
         both = urllib.parse.urlencode({key: json.dumps(ids) for key, ids in chosen.items()})
         pages = {
             "mlflow-runs": (
-                board.replace("=CHART", "=TABLE"),
+                comparison.replace("=CHART", "=TABLE"),
                 str(rows[0].info.run_name),
                 {"desktop": 560, "phone": 860},
             ),
-            "mlflow-board": (board, "What differs", {"desktop": 1620}),  # on a phone MLflow has no room for charts
+            "mlflow-board": (comparison, "What differs", {"desktop": 1620}),  # on a phone MLflow has no room for charts
             "mlflow-compare": (
                 f"#/compare-runs?{both}&workflowType=machine_learning",
                 "Parameters",

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -50,28 +50,14 @@ def find_files(folder: Path) -> tuple[list[str], list[Ignored]]:
     Raises:
         OSError: When a folder cannot be listed.
     """
-    images, ignored = [], []
-    above = tuple(_identity(parent) for parent in folder.resolve().parents)
-    for path, reason in _walk(folder, "", above):
-        if reason:
-            ignored.append(Ignored(path, reason))
-        else:
-            images.append(path)
-    return images, ignored
+    return _divided(_walk(folder, "", tuple(_identity(parent) for parent in folder.resolve().parents)))
 
 
 def loose_files(folder: Path) -> tuple[list[str], list[Ignored]]:
     """List the files that are directly in a folder as `find_files` does, and its hidden folders."""
-    images, ignored = [], []
-    for entry in _entries(folder):
-        if _is_folder(entry) and not entry.name.startswith("."):
-            continue
-        reason = _reason(entry.name)
-        if reason:
-            ignored.append(Ignored(entry.name, reason))
-        else:
-            images.append(entry.name)
-    return images, ignored
+    entries = _entries(folder)
+    here = (entry.name for entry in entries if entry.name.startswith(".") or not _is_folder(entry))
+    return _divided((name, _reason(name)) for name in here)
 
 
 def read_file(path: Path) -> tuple[bytes, str]:
@@ -100,6 +86,12 @@ def subfolders(folder: Path) -> list[str]:
 def suffix(name: str) -> str:
     """Return the ending of a file's name that says its format, in lower-case letters: ".jpg"."""
     return os.path.splitext(name)[1].lower()
+
+
+def _divided(found: Iterable[tuple[str, str]]) -> tuple[list[str], list[Ignored]]:
+    """Part files into images, whose reason is "", and what is ignored."""
+    listed = [Ignored(*each) for each in found]
+    return [each.name for each in listed if not each.reason], [each for each in listed if each.reason]
 
 
 def _walk(folder: Path, prefix: str, above: tuple[tuple[int, int], ...]) -> Iterator[tuple[str, str]]:

@@ -41,12 +41,22 @@ def imagenet2012_source(folder: Path | None) -> Source:
     """
     if folder is not None and folder.is_dir():
         for place in (folder / end for end in DATA_FOLDERS):
-            if (place / "train").is_dir() and (place / "val").is_dir():
+            if has_folders(place):
                 return _from_folders(place, folder)
         for place in (folder / end for end in MANUAL_FOLDERS):
-            if (place / TRAIN_TAR).is_file() and (place / VALIDATION_TAR).is_file():
+            if has_tars(place):
                 return _from_tars(place, folder)
     raise DataError(f"The source imagenet2012 {_missing(folder)}")
+
+
+def has_folders(place: Path) -> bool:
+    """Whether a folder has both splits as folders."""
+    return (place / "train").is_dir() and (place / "val").is_dir()
+
+
+def has_tars(place: Path) -> bool:
+    """Whether a folder has both splits as tar files."""
+    return (place / TRAIN_TAR).is_file() and (place / VALIDATION_TAR).is_file()
 
 
 def _missing(folder: Path | None) -> str:

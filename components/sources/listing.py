@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from components.sources.files import HIDDEN, MANUAL_FOLDERS, find_files
 from components.sources.image_folder import FOLDERS
-from components.sources.imagenet2012 import DATA_FOLDERS, TRAIN_TAR, VALIDATION_TAR
+from components.sources.imagenet2012 import DATA_FOLDERS, TRAIN_TAR, VALIDATION_TAR, has_folders, has_tars
 from components.sources.imagenet2012_labels import ANNOTATIONS, SOLUTION
 from components.sources.tfds import find_prepared
 from components.sources.tiny_imagenet import find_place
@@ -71,17 +71,16 @@ def _paths(source: str, folder: Path) -> set[str]:
 
 def _imagenet2012(folder: Path) -> Iterator[str]:
     for end in DATA_FOLDERS:
-        splits = [_joined(end, split) for split in ("train", "val")]
-        if all((folder / split).is_dir() for split in splits):
+        if has_folders(folder / end):
+            splits = [_joined(end, split) for split in ("train", "val")]
             around = ["", end, _joined(end, "../.."), _joined(end, "../../..")]
             annotations = {_joined(place, part, ANNOTATIONS) for place in around for part in ("", "ILSVRC")}
             yield from _below(folder, splits + [place for place in annotations if (folder / place).is_dir()])
             yield from _beside(folder, around)
             return
     for end in MANUAL_FOLDERS:
-        tars = [_joined(end, name) for name in (TRAIN_TAR, VALIDATION_TAR)]
-        if all((folder / tar).is_file() for tar in tars):
-            yield from tars
+        if has_tars(folder / end):
+            yield from (_joined(end, name) for name in (TRAIN_TAR, VALIDATION_TAR))
             yield from _beside(folder, ["", end])
             return
 

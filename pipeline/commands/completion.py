@@ -12,6 +12,9 @@ from pathlib import Path
 import click
 from click.shell_completion import BashComplete, CompletionItem, add_completion_class, split_arg_string
 
+from pipeline.environment.workspace import root_or_here
+from pipeline.stages.table import PARAMS_FILE, all_items
+
 Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
 
@@ -19,8 +22,6 @@ def _completer(offered: Callable[[Path], Iterable[str | CompletionItem]]) -> Com
     """Make what click asks of what the repository in a folder has."""
 
     def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        from pipeline.environment.workspace import root_or_here
-
         try:
             found = list(offered(root_or_here()))
         except Exception:
@@ -34,7 +35,7 @@ def _completer(offered: Callable[[Path], Iterable[str | CompletionItem]]) -> Com
 def _params(root: Path) -> dict:
     from pipeline.environment.yaml_file import read
 
-    return read(root / "params.yaml")
+    return read(root / PARAMS_FILE)
 
 
 def entries(section: str) -> Completer:
@@ -81,7 +82,6 @@ def pretrained(root: Path) -> Iterable[str]:
 
 @_completer
 def _stages(root: Path) -> Iterable[str]:
-    from pipeline.stages.table import all_items
 
     return [item.address for item in all_items(_params(root))]
 

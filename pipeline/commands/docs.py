@@ -4,7 +4,9 @@ from pathlib import Path
 
 import click
 
+from alexnet_tf.errors import AlexNetError
 from pipeline.commands.base import Command, example
+from pipeline.environment.workspace import find_workspace
 
 FIGURE1 = "docs/img/figure1.png"
 _HELP = f"""Render the pages that depend on results, code and parameter models.
@@ -20,9 +22,6 @@ pipeline/project/files. `make docs` also renders the pages of benchmarks/.
 @click.option("--check", is_flag=True, help="Change nothing; fail if a page is out of date.")
 def command(check: bool) -> None:
     """Render, or compare."""
-    from alexnet_tf.errors import AlexNetError
-    from pipeline.environment.workspace import find_workspace
-
     root = find_workspace().root
     if not (root / "docs").is_dir():
         raise AlexNetError(f"{root}: has no docs/; run this in a clone of the repository")

@@ -5,6 +5,7 @@ import json
 import click
 
 from pipeline.commands.base import Command, as_json, example
+from pipeline.environment.workspace import find_workspace
 
 _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 _HELP = f"""Check Python, packages, Git, DVC, disk, memory, devices, tracking, checkpoints and params.yaml.
@@ -20,7 +21,6 @@ Changes nothing. The exit code is 1 if a check fails; warnings do not count.
 def command(ctx: click.Context, as_json: bool) -> None:
     """Print one line a check."""
     from pipeline.commands.health import examine
-    from pipeline.environment.workspace import find_workspace
 
     findings = examine(find_workspace())
     if as_json:

@@ -80,15 +80,14 @@ def image_files(paths: Iterable[Path]) -> Found:
             found[path] = None
         else:
             unreadable.append(Unreadable(path, "does not exist; expected an image file or a folder of them"))
-    result = Found(list(found), unreadable, skipped)
     if not found and not unreadable:
         names = ", ".join(str(path) for path in asked)
         raise AlexNetError(
             f"{names}: no image file in it or below; "
-            + (result.skipped_note() or f"looked for names that end in {', '.join(sorted(SUFFIXES))}")
+            + (Found([], [], skipped).skipped_note() or f"looked for names that end in {', '.join(sorted(SUFFIXES))}")
         )
     unreadable += [Unreadable(path, "no image file in it or below") for path in empty]
-    return result
+    return Found(list(found), unreadable, skipped)
 
 
 def batches(

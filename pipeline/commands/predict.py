@@ -9,8 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from alexnet_tf.errors import AlexNetError, ConfigError
+from alexnet_tf.nearest import nearest
+from alexnet_tf.packaged_models import model_names
+from alexnet_tf.whole_file import write_whole
 from pipeline.commands import completion
 from pipeline.commands.base import Command, as_json, example, say
+from pipeline.environment.workspace import find_workspace, root_or_here
+from pipeline.stages.table import EVALUATIONS, MODELS
 
 if TYPE_CHECKING:
     from alexnet_tf.models.classifier import Classifier
@@ -80,7 +86,6 @@ def command(
 ) -> None:
     """Predict file by file, in batches."""
     from pipeline.commands.image_files import image_files
-    from pipeline.environment.workspace import find_workspace, root_or_here
     from pipeline.results.pretrained import folder_of
 
     if variant and pretrained:
@@ -121,11 +126,6 @@ def command(
 
 def _model(root: Path, variant: str | None) -> Path:
     """Find the folder of the model: the named one, or the best of those that were trained."""
-    from alexnet_tf.errors import AlexNetError, ConfigError
-    from alexnet_tf.nearest import nearest
-    from alexnet_tf.packaged_models import model_names
-    from pipeline.stages.table import MODELS
-
     folder = root / MODELS
     trained = model_names(folder)
     if not trained:
@@ -149,7 +149,6 @@ def _model(root: Path, variant: str | None) -> Path:
 
 
 def _test_error(root: Path, variant: str) -> float | None:
-    from pipeline.stages.table import EVALUATIONS
 
     try:
         metrics = json.loads((root / EVALUATIONS / variant / "metrics.json").read_text(encoding="utf-8"))
@@ -209,7 +208,6 @@ def _draw(sheet: Path, shown: list[tuple[Any, dict[str, Any]]]) -> None:
     import numpy as np
 
     from alexnet_tf.evaluation.figures import top_five
-    from alexnet_tf.whole_file import write_whole
 
     described = [
         {"key": click.format_filename(answer["file"], shorten=True), "top": answer["top"]} for _, answer in shown

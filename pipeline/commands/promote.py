@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from alexnet_tf.errors import AlexNetError
+from alexnet_tf.whole_file import write_whole
 from pipeline.commands import completion
 from pipeline.commands.base import Command, example
 
@@ -27,7 +29,6 @@ _OTHER_EVALUATION = (
 @click.argument("variant", shell_complete=completion.entries("variants"))
 def command(variant: str) -> None:
     """Register the export as champion, then keep its evaluation."""
-    from alexnet_tf.errors import AlexNetError
     from pipeline.config.load import workspace_and_config
     from pipeline.stages.lock import dvc_md5, read_lock
     from pipeline.tracking.model_registry import register
@@ -52,7 +53,6 @@ def command(variant: str) -> None:
 
 
 def _require_blessed(export: Path, evaluation: Path, variant: str) -> None:
-    from alexnet_tf.errors import AlexNetError
 
     blessing = _read(export / "blessing.json", variant, "blessed", "rules")
     metrics = _read(evaluation / "metrics.json", variant, "ten_crop")
@@ -68,7 +68,6 @@ def _require_blessed(export: Path, evaluation: Path, variant: str) -> None:
 
 
 def _read(path: Path, variant: str, *keys: str) -> dict[str, Any]:
-    from alexnet_tf.errors import AlexNetError
 
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -80,8 +79,6 @@ def _read(path: Path, variant: str, *keys: str) -> dict[str, Any]:
 
 def _replace(target: Path, evaluation: Path) -> None:
     """Put the two files in the place of the former champion's, each whole or not at all."""
-    from alexnet_tf.whole_file import write_whole
-
     target.mkdir(parents=True, exist_ok=True)
     for name in _FILES:
         write_whole(target / name, (evaluation / name).read_bytes())

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import click
 
+from alexnet_tf.errors import ConfigError
+from alexnet_tf.whole_file import write_whole
 from pipeline.commands import completion
 from pipeline.commands.base import Command, as_json, example
+from pipeline.environment.workspace import find_workspace
 
 _HELP = f"""Average kept results, publish a model, or draw figure 1.
 
@@ -38,7 +41,6 @@ def command() -> None:
 @click.argument("results", metavar="RESULT...", nargs=-1, required=True, type=click.Path(path_type=Path))
 def average(results: tuple[Path, ...]) -> None:
     """Average, and print the table."""
-    from pipeline.environment.workspace import find_workspace
     from pipeline.results.ensembles import averages_table, keep
     from pipeline.results.kept import read_result
 
@@ -53,7 +55,6 @@ def average(results: tuple[Path, ...]) -> None:
 @click.argument("name", shell_complete=completion.pretrained)
 def publish(variant: str, name: str) -> None:
     """Keep a model."""
-    from alexnet_tf.errors import ConfigError
     from pipeline.config.load import workspace_and_config
     from pipeline.results.pretrained import FOLDER, keep
 
@@ -73,8 +74,6 @@ def publish(variant: str, name: str) -> None:
 @as_json
 def figure1(experiment: str, picture: Path | None, as_json: bool) -> None:
     """Print the table, and draw."""
-    from alexnet_tf.whole_file import write_whole
-    from pipeline.environment.workspace import find_workspace
     from pipeline.results.figure1 import epochs_by_run, epochs_table, plot, ratio
     from pipeline.results.groups import grouped
     from pipeline.results.kept import FOLDER, load

@@ -2,7 +2,9 @@
 
 import click
 
+from alexnet_tf.errors import AlexNetError
 from pipeline.commands.base import Command, example
+from pipeline.environment.workspace import find_workspace
 
 _HELP = f"""Set up DVC in this repository; does nothing if it is already set up.
 
@@ -22,11 +24,9 @@ WITHOUT_GIT = (
 @click.command("setup", cls=Command, help=_HELP, short_help="Set up DVC in this repository, with or without Git.")
 def command() -> None:
     """Match DVC's setting to whether there is a Git repository, and see that the data set is that of its source."""
-    from alexnet_tf.errors import AlexNetError
     from pipeline.config.load import load
     from pipeline.environment.dvc_settings import DVC_FOLDER, IDENTITY, NO_IDENTITY, has_identity, match_git
     from pipeline.environment.git import is_in_repository, problem
-    from pipeline.environment.workspace import find_workspace
     from pipeline.stages.installed_code import CODE_FILE, renew
     from pipeline.stages.source_state import require_current
 

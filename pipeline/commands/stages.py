@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from alexnet_tf.errors import AlexNetError, TrainingError
 from pipeline.commands import completion
 from pipeline.commands.base import Command, example, overrides, say
 from pipeline.environment.typed import typed
+from pipeline.environment.workspace import Workspace, workspace_around
 from pipeline.stages.table import STAGES, Item, Stage
 
 if TYPE_CHECKING:
     from components.interfaces import Tracker
     from pipeline.config.load import Config
-    from pipeline.environment.workspace import Workspace
 
 _ABOUT = {
     "download": "Read the source of params.yaml into data/dataset.",
@@ -74,7 +75,6 @@ def _command(stage: Stage) -> click.Command:
 
 def _check_resume(variant: str, changes: tuple[str, ...], kills: int) -> None:
     """Train twice in a scratch folder, once killed again and again; exit with 1 where the results differ."""
-    from alexnet_tf.errors import TrainingError
     from pipeline.config.load import workspace_and_config
     from pipeline.verify.kill_test import kill_test
 
@@ -102,9 +102,6 @@ def run(name: str, entry: str, changes: tuple[str, ...], *, fresh: bool = False)
     Raises:
         AlexNetError: The stage is refused or fails. Its notes say how outputs come back that DVC has removed before.
     """
-    from alexnet_tf.errors import AlexNetError
-    from pipeline.environment.workspace import workspace_around
-
     try:
         _run(name, entry, changes, fresh)
     except AlexNetError as error:
@@ -146,7 +143,7 @@ def _run(name: str, entry: str, changes: tuple[str, ...], fresh: bool) -> None:
     run_stage(workspace, config, item, progress=progress_for(), open_tracker=opened, fresh=fresh, after=after)
 
 
-def _say_written(workspace: "Workspace", item: Item, changes: tuple[str, ...]) -> None:
+def _say_written(workspace: Workspace, item: Item, changes: tuple[str, ...]) -> None:
     """Say what a run by hand has written, and how DVC learns of it."""
     written = ", ".join(item.outputs().values())
     told = f"`dvc status` shows a change until `dvc commit {item.address}`"
@@ -155,14 +152,14 @@ def _say_written(workspace: "Workspace", item: Item, changes: tuple[str, ...]) -
     say(f"{item.address}: wrote {written}; {told}{_way_back(workspace, item)}")
 
 
-def _way_back(workspace: "Workspace", item: Item) -> str:
+def _way_back(workspace: Workspace, item: Item) -> str:
     """Say how the outputs come back that the run has replaced, if DVC has them."""
     if not _has_former(workspace, item):
         return ""
     return f", and `dvc checkout --force {item.address}` brings back those of dvc.lock"
 
 
-def _has_former(workspace: "Workspace", item: Item) -> bool:
+def _has_former(workspace: Workspace, item: Item) -> bool:
     """Whether DVC's cache has the outputs that dvc.lock names."""
     from pipeline.stages.dvc_cache import holds
     from pipeline.stages.lock import read_lock
@@ -171,7 +168,7 @@ def _has_former(workspace: "Workspace", item: Item) -> bool:
     return bool(locked) and holds(workspace, locked.values())
 
 
-def _write_page(workspace: "Workspace", config: "Config", tracker: "Tracker") -> None:
+def _write_page(workspace: Workspace, config: "Config", tracker: "Tracker") -> None:
     """Write reports/report.html; the comparison is complete without it, so a fault here is only reported."""
     from pipeline.results.report import write_report
 
@@ -181,11 +178,10 @@ def _write_page(workspace: "Workspace", config: "Config", tracker: "Tracker") ->
         say(f"reports/report.html was not written: {error}; `alexnet report` tries again")
 
 
-def _register(workspace: "Workspace", config: "Config", item: Item) -> None:
+def _register(workspace: Workspace, config: "Config", item: Item) -> None:
     """Put a blessed export into MLflow's registry; the export is complete without it, so a fault is only reported."""
     import json
 
-    from alexnet_tf.errors import AlexNetError
     from pipeline.stages.fingerprint import fingerprint
     from pipeline.tracking.model_registry import register
 

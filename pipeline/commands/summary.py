@@ -10,6 +10,7 @@ import click
 
 from pipeline.commands import completion
 from pipeline.commands.base import Command, as_json, example, overrides
+from pipeline.stages.table import DATASET
 
 _HELP = f"""Print the layers of a variant with output shapes, parameters and multiply-adds per image.
 
@@ -27,7 +28,6 @@ def command(variant: str | None, num_classes: int | None, overrides: tuple[str, 
     """Print one table a variant."""
     from alexnet_tf.models.layer_table import layer_table
     from pipeline.config.load import workspace_and_config
-    from pipeline.stages.table import DATASET
 
     workspace, config = workspace_and_config(overrides)
     root = workspace.root

@@ -5,7 +5,10 @@ from pathlib import Path
 
 import click
 
+from alexnet_tf.errors import AlexNetError
 from pipeline.commands.base import Command, as_json, example, say
+from pipeline.environment.workspace import find_workspace
+from pipeline.stages.table import all_items, served_variants
 
 _HELP = f"""Bring MLflow up to date with this repository.
 
@@ -51,15 +54,12 @@ def command() -> None:
 @as_json
 def sync(as_json: bool) -> None:
     """Send the spool."""
-    from alexnet_tf.errors import AlexNetError
-    from pipeline.environment.workspace import find_workspace
-    from pipeline.tracking import spool
-    from pipeline.tracking import uploads as tracking_uploads
+    from pipeline.tracking import spool, uploads
     from pipeline.tracking.tracking_uri import is_server, tracking_uri, without_password
 
     workspace = find_workspace()
     before = spool.waiting(workspace.scratch)
-    problem = tracking_uploads.send_all(workspace.home)
+    problem = uploads.send_all(workspace.home)
     left = [folder.name for folder in spool.waiting(workspace.scratch) if folder in before]
     uri = without_password(tracking_uri(workspace.home))
     if as_json:
@@ -82,10 +82,7 @@ def sync(as_json: bool) -> None:
 @as_json
 def relocate(as_json: bool) -> None:
     """Correct the store, then send the spool."""
-    from alexnet_tf.errors import AlexNetError
-    from pipeline.environment.workspace import find_workspace
-    from pipeline.tracking import relocation
-    from pipeline.tracking import uploads as tracking_uploads
+    from pipeline.tracking import relocation, uploads
 
     home = find_workspace().home
     changed, backup = relocation.relocate(home)
@@ -95,17 +92,15 @@ def relocate(as_json: bool) -> None:
         click.echo(f"{changed} paths in mlflow.db corrected to {home}; backup: {backup.name}")
     else:
         click.echo("mlflow.db names the artifacts of this folder; nothing was changed")
-    if problem := tracking_uploads.send_all(home):
-        raise AlexNetError(tracking_uploads.kept_sentence(problem))
+    if problem := uploads.send_all(home):
+        raise AlexNetError(uploads.kept_sentence(problem))
 
 
 @command.command("rebuild", cls=Command, help=_REBUILD_HELP, short_help="Recreate missing runs of the current state.")
 @as_json
 def rebuild(as_json: bool) -> None:
     """Complete the rows of the present state."""
-    from alexnet_tf.errors import AlexNetError
     from pipeline.config.load import workspace_and_config
-    from pipeline.stages.table import all_items, served_variants
     from pipeline.tracking import backfill, uploads
     from pipeline.tracking.tracking_uri import tracking_uri, without_password
 
@@ -163,11 +158,9 @@ def keep(as_json: bool) -> None:
 @as_json
 def import_(folder: Path | None, as_json: bool) -> None:
     """Send the results."""
-    from alexnet_tf.errors import AlexNetError
     from pipeline.environment.progress import progress_for
-    from pipeline.environment.workspace import find_workspace
     from pipeline.results import kept
-    from pipeline.tracking import uploads as tracking_uploads
+    from pipeline.tracking import uploads
     from pipeline.tracking.tracking_uri import tracking_uri, without_password
 
     workspace = find_workspace()
@@ -175,8 +168,8 @@ def import_(folder: Path | None, as_json: bool) -> None:
     uri = without_password(tracking_uri(workspace.home))
     say(f"{len(found)} results go to {uri}")
     kept.put(workspace.home, found)
-    if problem := tracking_uploads.send_all(workspace.home, progress_for()):
-        raise AlexNetError(tracking_uploads.kept_sentence(problem))
+    if problem := uploads.send_all(workspace.home, progress_for()):
+        raise AlexNetError(uploads.kept_sentence(problem))
     if as_json:
         click.echo(json.dumps({"uri": uri, "results": [result.path for result in found]}, indent=1))
     else:

@@ -6,6 +6,7 @@ import socket
 
 import click
 
+from alexnet_tf.errors import AlexNetError
 from pipeline.commands.base import Command, example, say
 
 _HELP = f"""Serve MLflow's pages on this machine until Ctrl-C, and open the comparison of the variants.
@@ -23,7 +24,7 @@ def command(port: int | None, browser: bool | None) -> None:
     """Start MLflow's server and print its address."""
     from pipeline.config.load import workspace_and_config
     from pipeline.tracking.backfill import complete
-    from pipeline.tracking.mlflow_server import board_path, serve
+    from pipeline.tracking.mlflow_server import comparison_path, serve
     from pipeline.tracking.origins import current_data_set
     from pipeline.tracking.tracking_uri import is_server, tracking_uri, without_password
     from pipeline.tracking.uploads import kept_sentence
@@ -38,7 +39,7 @@ def command(port: int | None, browser: bool | None) -> None:
         return
 
     def ready(address: str) -> None:
-        page = f"{address}/{board_path(uri, workspace.home, data_set)}"
+        page = f"{address}/{comparison_path(uri, workspace.home, data_set)}"
         click.echo(f"faithful against optimized: {page}")
         click.echo(f"all of MLflow:              {address}")
         click.echo(
@@ -59,8 +60,6 @@ def _usable(port: int | None) -> int:
     Raises:
         AlexNetError: Something listens on `port`, or it is not for this user.
     """
-    from alexnet_tf.errors import AlexNetError
-
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a server that has just ended does not count
         try:

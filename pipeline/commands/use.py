@@ -3,15 +3,12 @@
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from pipeline.commands import completion
 from pipeline.commands.base import Command, example
-
-if TYPE_CHECKING:
-    from pipeline.environment.workspace import Workspace
+from pipeline.environment.workspace import Workspace, find_workspace
 
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 _HELP = f"""Make experiments/EXPERIMENT.yaml the active params.yaml and say what it runs and costs.
@@ -33,7 +30,6 @@ def command(experiment: str | None, source_folder: str | None, dry_run: bool, fo
     from pipeline.config import experiments
     from pipeline.config.load import PARAMS_FILE, check, load
     from pipeline.config.local_params import LOCAL_FILE, with_local, write_source_folder
-    from pipeline.environment.workspace import find_workspace
     from pipeline.environment.yaml_file import parse
     from pipeline.stages import outputs
     from pipeline.stages.source_state import NOT_DOWNLOADED, state_of
@@ -95,7 +91,7 @@ def command(experiment: str | None, source_folder: str | None, dry_run: bool, fo
         click.echo(told, err=True)
 
 
-def _list(workspace: "Workspace", as_json: bool) -> None:
+def _list(workspace: Workspace, as_json: bool) -> None:
     """Print each experiment with the first line of its file, and which one params.yaml was made from."""
     from pipeline.config.experiments import described
 

@@ -7,6 +7,7 @@ import click
 
 from pipeline.commands import completion
 from pipeline.commands.base import Command, as_json, example, say
+from pipeline.environment.workspace import find_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,7 +72,6 @@ The exit code is 1 for `not reproduced`, else 0.
 @click.pass_context
 def command(ctx: click.Context, claim: str, tolerance: float, keep: bool, as_json: bool) -> None:
     """Print the certificate."""
-    from pipeline.environment.workspace import find_workspace
     from pipeline.results.kept import read_result
     from pipeline.verify.verify import verify, verify_result
 

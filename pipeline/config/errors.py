@@ -52,38 +52,41 @@ def sentence(
     if first["type"].startswith("union_tag"):
         location.append(first.get("ctx", {}).get("discriminator", "").strip("'"))
     path = _without_tags(location, values, first)
-    place = source(dotted(path))
-    kind = LocalParamsError if place == LOCAL_FILE else ConfigError
-    return kind(_worded(first, path, values, place))
+    return refusal(source(dotted(path)), _worded(first, path, values))
 
 
-def _worded(error: ErrorDetails, path: Sequence[Any], values: Mapping[str, Any], source: str) -> str:
+def refusal(place: str, told: str) -> ConfigError:
+    """Make the error of what was written at a place; of params.local.yaml it has a type of its own."""
+    return (LocalParamsError if place == LOCAL_FILE else ConfigError)(f"{place}: {told}")
+
+
+def _worded(error: ErrorDetails, path: Sequence[Any], values: Mapping[str, Any]) -> str:
     key = dotted(path)
     if error["type"] == "extra_forbidden":
         sections = subschemas(json_schema(), path[:-1], values)
         known = sorted({name for each in sections for name in each.get("properties", {})})
         where = f"under {dotted(path[:-1])}" if len(path) > 1 else "at the top level"
         return (
-            f"{source}: unknown key {key} (value {shown(error['input'])}); expected {where} "
+            f"unknown key {key} (value {shown(error['input'])}); expected {where} "
             f"one of {', '.join(known)}{nearest(path[-1], known)}"
         )
     expected = expectation(path, values)
     if error["type"] in _ABSENT:
-        return f"{source}: {key} is missing; expected {expected}"
+        return f"{key} is missing; expected {expected}"
     value = at(values, [part for part in path if part != "[key]"])
     received = shown(value)
     if error["type"] in ("value_error", "assertion_error"):
         text = error["msg"].partition(", ")[2].rstrip(".")
         if isinstance(value, Mapping):  # a rule about several keys names what it got itself
-            return f"{source}: {key or 'the parameters'}: {text}"
-        return f"{source}: {key}: {text}, got {received}"
+            return f"{key or 'the parameters'}: {text}"
+        return f"{key}: {text}, got {received}"
     if error["type"] == "string_pattern_mismatch" and path and path[-1] == "[key]":
         name = path[-2]
         where = dotted(path[:-2])
-        return f"{source}: {where} has an entry {name!r}; expected a name of lower-case letters, digits, - and _"
+        return f"{where} has an entry {name!r}; expected a name of lower-case letters, digits, - and _"
     choices = [choice for each in subschemas(json_schema(), path, values) for choice in _choices(each)]
     guess = nearest(received.strip("'"), choices)
-    return f"{source}: {key} must be {expected}, got {received}{guess}"
+    return f"{key} must be {expected}, got {received}{guess}"
 
 
 def expectation(path: Sequence[Any], values: Mapping[str, Any]) -> str:

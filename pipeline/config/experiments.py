@@ -183,10 +183,8 @@ def heading(text: str) -> list[str]:
 
 def difference(old: str, new: str, name: str) -> list[str]:
     """Compare two texts line by line, as `diff -u` does."""
-    lines = difflib.unified_diff(
-        old.splitlines(), new.splitlines(), PARAMS_FILE, f"experiments/{name}.yaml", n=1, lineterm=""
-    )
-    return list(lines)
+    file = f"experiments/{name}.yaml"
+    return list(difflib.unified_diff(old.splitlines(), new.splitlines(), PARAMS_FILE, file, n=1, lineterm=""))
 
 
 def active_name(workspace: Workspace) -> str:

@@ -15,8 +15,8 @@ from alexnet_tf.errors import ConfigError
 from alexnet_tf.nearest import nearest
 from alexnet_tf.profiles import resolve
 from components.interfaces import StageParams
-from pipeline.config.errors import sentence
-from pipeline.config.local_params import LOCAL_FILE, LocalParamsError, with_local
+from pipeline.config.errors import refusal, sentence
+from pipeline.config.local_params import LOCAL_FILE, with_local
 from pipeline.config.schema import RuntimeParams, file_type
 from pipeline.environment.dotted import at
 from pipeline.environment.workspace import Workspace, find_workspace, home_of
@@ -182,22 +182,18 @@ def _json(value: Any, source: Callable[[str], str], path: str = "", depth: int =
     """Refuse what YAML knows and JSON does not: dates, keys that are no words, a list that contains itself."""
     if depth > _DEEPEST:
         told = f"{path.partition('[')[0]} is nested too deeply, or contains itself"
-        raise _refusal(source(path), f"{told}; `alexnet params --schema` describes what it may be")
+        raise refusal(source(path), f"{told}; `alexnet params --schema` describes what it may be")
     if isinstance(value, Mapping):
         for key, child in value.items():
             if not isinstance(key, str):
                 told = f"{path or 'the top level'} has the key {shown(key)}; expected a word: quote it"
-                raise _refusal(source(path), told)
+                raise refusal(source(path), told)
             _json(child, source, f"{path}.{key}".lstrip("."), depth + 1)
     elif isinstance(value, list):
         for index, child in enumerate(value):
             _json(child, source, f"{path}[{index}]", depth + 1)
     elif isinstance(value, date | bytes | set):
-        raise _refusal(source(path), f"{path} is {shown(value)}; expected a number or a word, so quote it")
-
-
-def _refusal(place: str, told: str) -> ConfigError:
-    return (LocalParamsError if place == LOCAL_FILE else ConfigError)(f"{place}: {told}")
+        raise refusal(source(path), f"{path} is {shown(value)}; expected a number or a word, so quote it")
 
 
 def _stage_params(item: Item, values: Mapping[str, Any], source: Callable[[str], str]) -> StageParams:

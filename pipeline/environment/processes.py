@@ -19,7 +19,7 @@ def pipeline_key() -> str:
     """Name the pipeline run: the `dvc` process above this one and its experiment, else this process."""
     name, parent = os.environ.get("DVC_EXP_NAME"), dvc_process()
     if not name and not parent:
-        return hashlib.sha256(uuid.uuid4().bytes).hexdigest()[:16]
+        return uuid.uuid4().hex[:16]
     experiment = f"experiment {name} on {os.environ.get('DVC_EXP_BASELINE_REV', '')}" if name else ""
     process = f"process {parent[0]} since {parent[1]} on {socket.gethostname()}" if parent else ""
     return hashlib.sha256(f"{experiment} {process}".encode()).hexdigest()[:16]

@@ -20,7 +20,14 @@ from pipeline.pages import blocks
 from pipeline.results import ablations, pretrained
 from pipeline.results.ensembles import averages_table
 from pipeline.results.figure1 import epochs_table
-from pipeline.results.groups import differences, differences_by_quarter, grouped, shown_difference
+from pipeline.results.groups import (
+    GROUP_COLUMNS,
+    differences,
+    differences_by_quarter,
+    group_cells,
+    grouped,
+    metric_of_all,
+)
 from pipeline.results.kept import COMPARISON, FOLDER, PATTERN, Result, load, read_result
 from pipeline.results.seeds_and_images import shown_error
 from pipeline.results.targets import summary_table, targets_table
@@ -136,11 +143,9 @@ def runs_table(groups: Sequence[Sequence[Result]]) -> str:
 
     Of one seed the number and its interval; of several, mean and deviation for errors and the median for costs.
     """
-    known = ["variant", "changed", "seeds", "precision"]
-    errors, costs = [[*known, *_ERRORS]], [[*known, *_COSTS, "processor"]]
+    errors, costs = [[*GROUP_COLUMNS, *_ERRORS]], [[*GROUP_COLUMNS, *_COSTS, "processor"]]
     for group in groups:
-        seeds = ", ".join(str(each.seed) for each in group)
-        run = [f"`{group[0].variant}`", shown_difference(group, groups), seeds, group[0].precision]
+        run = group_cells(group, groups)
         errors.append([*run, *(_error(group, name) for name in _ERRORS.values())])
         measured = [_cost(group, name, shown) for name, shown in _COSTS.values()]
         costs.append([*run, *measured, "; ".join(sorted({each.processor for each in group}))])
@@ -149,35 +154,33 @@ def runs_table(groups: Sequence[Sequence[Result]]) -> str:
 
 def figures_table(groups: Sequence[Sequence[Result]]) -> str:
     """Lay out what figures 3 and 4 are said to show, one line a group; older results do not say."""
-    header = ["variant", "changed", "seeds", "precision", *_FIGURES, "towers as far apart by chance, p"]
-    lines = [header]
+    lines = [[*GROUP_COLUMNS, *_FIGURES, "towers as far apart by chance, p"]]
     for group in groups:
         known = [each for each in group if "test/conv1/colour_share_tower1" in each.metrics]
         if known:
-            seeds = ", ".join(str(each.seed) for each in known)
             shares = [_share(known, name) for name in _FIGURES.values()]
             chances = [each.metrics.get("test/conv1/towers_apart_p_value") for each in known]
             told = any(each is not None for each in chances)
             shares.append(", ".join("–" if each is None else f"{each:.4f}" for each in chances) if told else "")
-            lines.append([f"`{known[0].variant}`", shown_difference(group, groups), seeds, known[0].precision, *shares])
+            lines.append([*group_cells(known, groups), *shares])
     return markdown_table(lines)
 
 
 def _share(group: Sequence[Result], name: str) -> str:
-    values = [each.metrics[name] for each in group if name in each.metrics]
-    return shown_error(values, digits=1) if len(values) == len(group) else ""
+    values = metric_of_all(group, name)
+    return shown_error(values, digits=1) if values else ""
 
 
 def _error(group: Sequence[Result], name: str) -> str:
-    values = [each.metrics[name] for each in group if name in each.metrics]
-    if len(values) < len(group):
-        return ""  # a mean of some would stand beside the seeds of all
-    return shown_error(values) if len(values) > 1 else error_with_interval(group[0].metrics, name, digits=2)
+    values = metric_of_all(group, name)
+    if len(values) == 1:
+        return error_with_interval(group[0].metrics, name, digits=2)
+    return shown_error(values) if values else ""
 
 
 def _cost(group: Sequence[Result], name: str, shown: Callable[[float], str]) -> str:
-    values = [each.metrics[name] for each in group if name in each.metrics]
-    return shown(statistics.median(values)) if len(values) == len(group) else ""
+    values = metric_of_all(group, name)
+    return shown(statistics.median(values)) if values else ""
 
 
 def verified_table(root: Path, experiment: str) -> str:

@@ -22,7 +22,7 @@ from alexnet_tf.wording import percent_with_interval
 from pipeline.environment.checked_file import FileModel, read_as
 from pipeline.environment.provenance import this_machine
 from pipeline.environment.workspace import Workspace
-from pipeline.results.groups import grouped, shown_difference
+from pipeline.results.groups import GROUP_COLUMNS, group_cells, grouped
 from pipeline.results.kept import FOLDER, Result, load, read_result
 from pipeline.results.seeds_and_images import shown_error
 from pipeline.stages.dvc_cache import link
@@ -156,15 +156,14 @@ def averages_table(root: Path, experiment: str) -> str:
     folder = root / FOLDER / experiment / AVERAGES
     if not (paths := sorted(folder.glob("*.json"))):
         raise AlexNetError(f"{folder} holds no averages; run `alexnet results average RESULT...`")
-    header = ["variant", "changed", "seeds", "precision", "networks", "test, ten crops", "test top-5, ten crops"]
+    header = [*GROUP_COLUMNS, "networks", "test, ten crops", "test top-5, ten crops"]
     lines: list[list[str]] = [header]
     kept = [read_as(TypeAdapter(Averages), root, path.relative_to(root).as_posix()) for path in paths]
     groups = grouped(load(folder.parent))
     commands = []
     for averages in kept:
         results = [read_result(root / name) for name in averages.results]
-        seeds = ", ".join(str(each.seed) for each in results)
-        named = [f"`{results[0].variant}`", shown_difference(results, groups), seeds, results[0].precision]
+        named = group_cells(results, groups)
         one_by_one = [_mean(averages.each, name) for name in ("top1_error", "top5_error")]
         together = [_with_interval(averages.together, name) for name in ("top1_error", "top5_error")]
         lines += [[*named, "one (mean)", *one_by_one], [*named, f"{len(results)} averaged", *together]]

@@ -7,7 +7,7 @@ expected within the span of the 95 % prediction intervals of all these runs.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from alexnet_tf.errors import AlexNetError, DataError
@@ -25,13 +25,12 @@ from pipeline.results.kept import FOLDER, Result, load
 from pipeline.stages.claims import changed_claim, claimed_lock, claimed_metrics
 from pipeline.stages.dvc_cache import holds
 from pipeline.stages.lock import LOCK_FILE, Lock, read_lock
-from pipeline.stages.table import EVALUATIONS, METRICS_FILE, PARAMS_FILE, ancestors
+from pipeline.stages.table import DATASET, EVALUATIONS, METRICS_FILE, PARAMS_FILE, ancestors
 from pipeline.tracking.run_descriptions import row_params
 
 Verdict = Literal["bit-identical", "as expected", "not as expected", "nothing to compare with", "out of date"]
 
 _CONFIDENCE = 0.95
-_DATASET = "data/dataset"
 # Parameters that no error depends on; of the last, older results had what is validate.max_corrupt_share now.
 _WITHOUT_EFFECT = ("validate.", "evaluation.", "gate.", "export.", "preprocess.max_rejected_share")
 
@@ -83,7 +82,7 @@ class Outcome:
     errors: Sequence[Expected] = ()
     machine: str = ""
     committed_on: str = ""
-    others_on: Sequence[str] = field(default_factory=tuple)
+    others_on: Sequence[str] = ()
     tree: str = ""
 
     def lines(self) -> list[str]:
@@ -238,7 +237,7 @@ def _kept(workspace: Workspace, config: Config, variant: str) -> list[Result]:
 
 def _is_of_data(result: Result, lock: Lock) -> bool:
     """Whether a kept result is of the images that are here, as far as it tells; those of the sample follow the seed."""
-    return result.outs.get(_DATASET) in (None, lock.hashes.get(_DATASET))
+    return result.outs.get(DATASET) in (None, lock.hashes.get(DATASET))
 
 
 def _known(result: Result, own: Mapping[str, str]) -> dict[str, str]:

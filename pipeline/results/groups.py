@@ -72,6 +72,21 @@ def shown_difference(group: Sequence[Result], groups: Sequence[Sequence[Result]]
     return ", ".join(f"`{name}={own[name]}`" for name in names if own[name] != file[name])
 
 
+GROUP_COLUMNS = ("variant", "changed", "seeds", "precision")
+
+
+def group_cells(group: Sequence[Result], groups: Sequence[Sequence[Result]]) -> list[str]:
+    """Write what a group is, for `GROUP_COLUMNS`."""
+    seeds = ", ".join(str(each.seed) for each in group)
+    return [f"`{group[0].variant}`", shown_difference(group, groups), seeds, group[0].precision]
+
+
+def metric_of_all(group: Sequence[Result], name: str) -> list[float]:
+    """Return a metric of each result, nothing if one lacks it: a mean of some would stand beside the seeds of all."""
+    values = [each.metrics[name] for each in group if name in each.metrics]
+    return values if len(values) == len(group) else []
+
+
 def as_in_the_file(groups: Sequence[Sequence[Result]], wanted: Callable[[Result], bool]) -> Sequence[Result]:
     """Return the wanted results whose parameters are those of their experiment's file, by seed; none where none is.
 

@@ -11,7 +11,7 @@ from alexnet_tf.errors import DataError
 from alexnet_tf.metrics.top_k import VIEW_NAMES
 from alexnet_tf.text_tables import markdown_table
 from pipeline.environment.checked_file import FileModel, read_as
-from pipeline.results.groups import grouped, shown_difference
+from pipeline.results.groups import grouped, metric_of_all, shown_difference
 from pipeline.results.kept import FOLDER, Result, load
 from pipeline.results.seeds_and_images import shown_error
 
@@ -152,9 +152,9 @@ def _measured(target: Target, groups: Sequence[Sequence[Result]]) -> list[tuple[
 
 def _value(target: Target, group: Sequence[Result]) -> float | None:
     metric, scale, _ = _METRICS[target.quantity]
-    values = [each.metrics[metric] for each in group if metric in each.metrics]
+    values = metric_of_all(group, metric)
     middle = statistics.mean if target.quantity == "ten-crop error" else statistics.median
-    return scale * middle(values) if values and len(values) == len(group) else None
+    return scale * middle(values) if values else None
 
 
 def _reached(target: Target, group: Sequence[Result], groups: Sequence[Sequence[Result]]) -> tuple[str, str]:

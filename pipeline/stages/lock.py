@@ -36,13 +36,13 @@ class Lock:
 
     def outputs(self, item: Item) -> dict[str, str]:
         """Path -> hash of what a stage wrote; empty where it is not locked."""
-        outs = self._entry(item).get("outs", [])
+        outs = self._entry(item.address).get("outs", [])
         return {out["path"]: out["md5"] for out in outs if "md5" in out}
 
     def inputs(self, item: Item) -> dict[str, str]:
         """Path -> hash of the data that a stage was last run on."""
         paths = set(item.inputs().values())
-        return {dep["path"]: dep["md5"] for dep in self._entry(item).get("deps", []) if dep["path"] in paths}
+        return {dep["path"]: dep["md5"] for dep in self._entry(item.address).get("deps", []) if dep["path"] in paths}
 
     def is_consistent(self, address: str, stages: Collection[str]) -> bool:
         """Whether the outputs that a stage was last run on are those in this lock.
@@ -57,7 +57,7 @@ class Lock:
         named = {name: stage.get("outs", []) for name, stage in self._stages.items()}
         outs = {out["path"]: out for each in named.values() for out in each}
         present = {out["path"] for name, each in named.items() if name in stages for out in each}
-        for dep in self._entry_of(address).get("deps", []):
+        for dep in self._entry(address).get("deps", []):
             inside = [out for path, out in outs.items() if path.startswith(f"{dep['path']}/")]
             if inside and _size(dep) not in _possible_sizes(inside, present):
                 return False
@@ -72,7 +72,7 @@ class Lock:
             item: The run.
             written: The content of params.yaml as it is written, the word `profile` in its place.
         """
-        locked = self._entry(item).get("params")
+        locked = self._entry(item.address).get("params")
         if locked is None:
             return False
         return all(_has(written, key, value) for key, value in locked.get(PARAMS_FILE, {}).items())
@@ -85,22 +85,19 @@ class Lock:
         """
         if not self.has_params(item, written):
             return False
-        locked_code = self._entry(item)["params"].get(CODE_FILE, {})
+        locked_code = self._entry(item.address)["params"].get(CODE_FILE, {})
         if not locked_code.items() <= pinned_code(root).items():
             return False
-        for dep in self._entry(item).get("deps", []):
+        for dep in self._entry(item.address).get("deps", []):
             path = dep["path"]
             if path in self.hashes:
                 if self.hashes[path] != dep.get("md5"):
                     return False
             elif not _is_as_locked(root / path, dep):  # code, what Git holds, and the folders of all variants' reports
                 return False
-        return all(_is_as_locked(root / out["path"], out) for out in self._entry(item).get("outs", []))
+        return all(_is_as_locked(root / out["path"], out) for out in self._entry(item.address).get("outs", []))
 
-    def _entry(self, item: Item) -> Mapping[str, Any]:
-        return self._entry_of(item.address)
-
-    def _entry_of(self, address: str) -> Mapping[str, Any]:
+    def _entry(self, address: str) -> Mapping[str, Any]:
         return self._stages.get(address, {})
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from alexnet_tf.errors import AlexNetError
 from pipeline.environment.workspace import scratch_of
 from pipeline.tracking.mlflow_view import view_path
+from pipeline.tracking.relocation import ARTIFACTS
 
 _PATIENCE_SECONDS = 120.0
 
@@ -33,7 +34,7 @@ def serve(uri: str, home: Path, port: int, ready: Callable[[str], None]) -> None
     log.parent.mkdir(parents=True, exist_ok=True)
     # A person looking at runs needs one worker and no job runner; each further process costs 250 MB.
     environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
-    place = ["--backend-store-uri", uri, "--default-artifact-root", (home / "mlruns").as_uri()]
+    place = ["--backend-store-uri", uri, "--default-artifact-root", (home / ARTIFACTS).as_uri()]
     network = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     with open(log, "w", encoding="utf-8") as output:
         server = subprocess.Popen(
@@ -56,7 +57,7 @@ def serve(uri: str, home: Path, port: int, ready: Callable[[str], None]) -> None
         _end(server)
 
 
-def board_path(uri: str, home: Path, data_set: str) -> str:
+def comparison_path(uri: str, home: Path, data_set: str) -> str:
     """The part of the address that opens the runs of a data set in the prepared view."""
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     from pipeline.tracking.mlflow_client import Runs

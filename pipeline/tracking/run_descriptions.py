@@ -54,13 +54,13 @@ def _input_hashes(workspace: Workspace, item: Item, config: Config) -> dict[str,
 def row_entries(workspace: Workspace, item: Item, config: Config) -> list[StartRow]:
     """Describe the row of each variant that `item`, about to run, serves, with the stages before it."""
     rows: list[StartRow] = []
+    text = (workspace.root / PARAMS_FILE).read_text(encoding="utf-8")
     for variant in served_variants(item, config.values):
         before = [
             earlier_stage(workspace, each, config)
             for each in ancestors(item, config.values)
             if variant in served_variants(each, config.values)
         ]
-        text = (workspace.root / PARAMS_FILE).read_text(encoding="utf-8")
         row = _row_entry(workspace.root, text, config, variant, pipeline_key())
         rows.append({**row, "before": [each for each in before if each]})
     return rows

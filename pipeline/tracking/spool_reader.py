@@ -61,7 +61,6 @@ class SpoolReader:
         events = self._parsed(lines)
         if events and not self._first:
             self._first = events[0]
-            alive = True
         elif not events and not alive:
             events = [{"event": "end", "time": now(), "status": "KILLED", "cost": {}}]
         self._store.take(events, self._folder)

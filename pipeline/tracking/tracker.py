@@ -15,9 +15,8 @@ from typing import Any, Protocol
 
 from components.interfaces import Tracker
 from pipeline.config.load import Config
-from pipeline.environment import processes
 from pipeline.environment.git import uncommitted_changes
-from pipeline.environment.processes import is_under_dvc, pipeline_key, pipeline_process
+from pipeline.environment.processes import is_under_dvc, pipeline_key, pipeline_process, writer
 from pipeline.environment.typed import typed
 from pipeline.environment.workspace import Workspace
 from pipeline.stages.table import Item
@@ -64,7 +63,7 @@ def open_tracker(
         "event": "start",
         "run": uuid.uuid4().hex,
         "time": now(),
-        "writer": processes.writer(os.getpid()),
+        "writer": writer(os.getpid()),
         "process": [*pipeline_process(), socket.gethostname()],
         "alone": not is_under_dvc(),
         "identity": run_identity(workspace.root, config),

@@ -1,6 +1,7 @@
 """What `alexnet verify` finds: outputs that were claimed beside outputs that came out, and where."""
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -137,11 +138,10 @@ def compared(
     old, new = before(), _written_numbers(folder / path)
     if old is None:
         return Comparison(stage, path, claimed, reproduced, "not found", {})
-    nothing = float("nan")
-    pairs = {name: (old.get(name, nothing), new.get(name, nothing)) for name in {**old, **new}}
+    pairs = {name: (old.get(name, math.nan), new.get(name, math.nan)) for name in {**old, **new}}
     differing = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
     near = all(
-        abs(after - first) <= tolerance * max(1.0, abs(first)) or (name.endswith(_FOLLOWING) and after == after)
+        abs(after - first) <= tolerance * max(1.0, abs(first)) or (name.endswith(_FOLLOWING) and not math.isnan(after))
         for name, (first, after) in differing.items()
     )
     ordered = dict(sorted(differing.items(), key=lambda each: -_distance(*each[1])))
@@ -157,4 +157,4 @@ def _written_numbers(path: Path) -> dict[str, float]:
 
 def _distance(old: float, new: float) -> float:
     distance = abs(new - old) / max(1.0, abs(old))
-    return float("inf") if distance != distance else distance
+    return math.inf if math.isnan(distance) else distance

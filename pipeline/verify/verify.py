@@ -13,8 +13,8 @@ from pipeline.config.load import PARAMS_FILE, Config, check, load
 from pipeline.config.local_params import with_local
 from pipeline.config.schema import RuntimeParams
 from pipeline.environment.dotted import numbers
-from pipeline.environment.git import committed, has_object, require_working, uncommitted_changes
-from pipeline.environment.provenance import COMMIT, machine, provenance_tags, this_machine
+from pipeline.environment.git import commit_of, committed, has_object, require_working, uncommitted_changes
+from pipeline.environment.provenance import machine, this_machine
 from pipeline.environment.workspace import Workspace
 from pipeline.environment.yaml_file import parse, with_overrides
 from pipeline.results.kept import Result, outs_of
@@ -91,7 +91,7 @@ def _claimed_numbers(workspace: Workspace, item: Item, path: str) -> dict[str, f
 
 def _claims(workspace: Workspace) -> tuple[str, dict[str, Any], Config, Lock]:
     root = workspace.root
-    commit = provenance_tags(root).get(COMMIT)
+    commit = commit_of(root, "HEAD")
     params = committed(root, "HEAD", PARAMS_FILE)
     if not commit or params is None:
         require_working(root)
