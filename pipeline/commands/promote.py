@@ -30,7 +30,7 @@ _OTHER_EVALUATION = (
 def command(variant: str) -> None:
     """Register the export as champion, then keep its evaluation."""
     from pipeline.config.load import workspace_and_config
-    from pipeline.stages.lock import dvc_md5, read_lock
+    from pipeline.stages.dvc_lock import dvc_md5, read_lock
     from pipeline.tracking.model_registry import register
     from pipeline.tracking.stage_runs import locked_stage
 

@@ -162,7 +162,7 @@ def _way_back(workspace: Workspace, item: Item) -> str:
 def _has_former(workspace: Workspace, item: Item) -> bool:
     """Whether DVC's cache has the outputs that dvc.lock names."""
     from pipeline.stages.dvc_cache import holds
-    from pipeline.stages.lock import read_lock
+    from pipeline.stages.dvc_lock import read_lock
 
     locked = read_lock(workspace.root).outputs(item)
     return bool(locked) and holds(workspace, locked.values())

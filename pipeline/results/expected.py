@@ -24,7 +24,7 @@ from pipeline.environment.workspace import Workspace
 from pipeline.results.kept import FOLDER, Result, load
 from pipeline.stages.claims import changed_claim, claimed_lock, claimed_metrics
 from pipeline.stages.dvc_cache import holds
-from pipeline.stages.lock import LOCK_FILE, Lock, read_lock
+from pipeline.stages.dvc_lock import LOCK_FILE, Lock, read_lock
 from pipeline.stages.table import DATASET, EVALUATIONS, METRICS_FILE, PARAMS_FILE, ancestors
 from pipeline.tracking.run_descriptions import row_params
 

@@ -18,7 +18,7 @@ from pipeline.environment.yaml_file import parse
 from pipeline.results.report import figures_of
 from pipeline.stages.claims import claimed_lock, claimed_metrics
 from pipeline.stages.dvc_cache import bring
-from pipeline.stages.lock import read_lock
+from pipeline.stages.dvc_lock import read_lock
 from pipeline.stages.table import DATASET, METRICS_FILE
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Any
 from alexnet_tf.errors import DataError
 from pipeline.environment.git import changed_files, committed
 from pipeline.environment.yaml_file import parse
-from pipeline.stages.lock import LOCK_FILE, Lock, parse_lock
+from pipeline.stages.dvc_lock import LOCK_FILE, Lock, parse_lock
 from pipeline.stages.table import METRICS_FILE, PARAMS_FILE, all_items
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from pipeline.environment.processes import run_module
 from pipeline.environment.workspace import Workspace
 from pipeline.stages.claims import claimed_lock
-from pipeline.stages.lock import dvc_md5
+from pipeline.stages.dvc_lock import dvc_md5
 
 
 def bring(workspace: Workspace, folder: Path, path: str, revision: str = "HEAD") -> bool:

@@ -9,7 +9,7 @@ from pipeline.config.load import PARAMS_FILE, Config, check
 from pipeline.environment.git import committed
 from pipeline.environment.workspace import Workspace, scratch_of
 from pipeline.environment.yaml_file import parse
-from pipeline.stages.lock import LOCK_FILE, parse_lock, read_lock
+from pipeline.stages.dvc_lock import LOCK_FILE, parse_lock, read_lock
 from pipeline.stages.table import COMPARISON_FOLDER, EVALUATIONS, all_items, ancestors
 from pipeline.tracking import spool, uploads
 from pipeline.tracking.run_descriptions import run_identity, state_rows

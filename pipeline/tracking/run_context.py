@@ -27,7 +27,7 @@ class RepositoryContext:
         # Only here, as MLflow imports this module for every project of an environment.
         from pipeline.config.load import PARAMS_FILE
         from pipeline.environment.provenance import provenance_tags
-        from pipeline.stages.lock import LOCK_FILE, read_lock
+        from pipeline.stages.dvc_lock import LOCK_FILE, read_lock
 
         files = {"params.sha256": PARAMS_FILE, "dvc.lock.sha256": LOCK_FILE}
         digests = {tag: _digest(workspace.root / name) for tag, name in files.items()}

@@ -17,8 +17,8 @@ from pipeline.environment.dotted import at, words
 from pipeline.environment.processes import pipeline_key
 from pipeline.environment.provenance import provenance_tags
 from pipeline.environment.workspace import Workspace
+from pipeline.stages.dvc_lock import Lock, dvc_md5, read_lock
 from pipeline.stages.fingerprint import code_digest, content_digest
-from pipeline.stages.lock import Lock, dvc_md5, read_lock
 from pipeline.stages.table import Item, all_items, ancestors, served_variants
 from pipeline.tracking.origins import origin_tags
 from pipeline.tracking.spool import RowDescription, StageDescription, StandingRow, StartRow

@@ -15,8 +15,8 @@ from pipeline.config.load import Config, params_as_written
 from pipeline.environment.dotted import numbers, words
 from pipeline.environment.workspace import Workspace
 from pipeline.stages.cost import cost_metrics, read_timings, timings_path
+from pipeline.stages.dvc_lock import Lock, read_lock
 from pipeline.stages.fingerprint import fingerprint
-from pipeline.stages.lock import Lock, read_lock
 from pipeline.stages.table import STAGES, Item
 from pipeline.tracking.spool import StageDescription
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.environment.dotted import numbers
-from pipeline.stages.lock import dvc_md5
+from pipeline.stages.dvc_lock import dvc_md5
 
 _METRICS = "metrics.json"
 Metrics = Literal["same", "within tolerance", "differs", "not found"]

@@ -20,7 +20,7 @@ from pipeline.environment.yaml_file import parse, with_overrides
 from pipeline.results.kept import Result, outs_of
 from pipeline.stages.claims import claimed_metrics
 from pipeline.stages.dvc_cache import bring
-from pipeline.stages.lock import LOCK_FILE, Lock, parse_lock
+from pipeline.stages.dvc_lock import LOCK_FILE, Lock, parse_lock
 from pipeline.stages.table import METRICS_FILE, STAGES, Item, all_items, producers
 from pipeline.tracking.stage_runs import headline_prefix
 from pipeline.verify.certificate import Certificate, compared

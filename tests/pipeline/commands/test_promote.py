@@ -19,7 +19,7 @@ from store import put_empty_store
 
 from alexnet_tf.errors import AlexNetError
 from pipeline.cli import alexnet
-from pipeline.stages.lock import dvc_md5
+from pipeline.stages.dvc_lock import dvc_md5
 from pipeline.tracking import model_registry
 
 ROOT = Path(__file__).parents[3]

@@ -15,7 +15,7 @@ from pipeline.environment.yaml_file import read
 from pipeline.results import expected
 from pipeline.results.expected import outcome
 from pipeline.stages import dvc_cache
-from pipeline.stages.lock import dvc_md5
+from pipeline.stages.dvc_lock import dvc_md5
 from pipeline.stages.table import all_items
 from pipeline.tracking.run_descriptions import row_params
 from tests.commits import commit_all

@@ -5,9 +5,9 @@ import pytest
 from alexnet_tf.errors import AlexNetError
 from pipeline.config.load import load
 from pipeline.stages import installed_code
+from pipeline.stages.dvc_lock import Lock
 from pipeline.stages.fingerprint import fingerprint
 from pipeline.stages.installed_code import CODE_FILE, code_root, renew, require_current
-from pipeline.stages.lock import Lock
 from pipeline.stages.table import STAGES
 
 

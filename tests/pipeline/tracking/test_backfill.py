@@ -9,7 +9,7 @@ from dvc_repository import Repository
 from store import put_empty_store
 
 from pipeline.environment.yaml_file import read
-from pipeline.stages.lock import dvc_md5, read_lock
+from pipeline.stages.dvc_lock import dvc_md5, read_lock
 from pipeline.tracking.backfill import with_files
 
 STAGES = ("download", "validate", "preprocess", "statistics", "train", "evaluate", "compare", "export")

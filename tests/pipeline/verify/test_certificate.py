@@ -6,7 +6,7 @@ import json
 import pytest
 
 from pipeline.commands.verify import _text
-from pipeline.stages.lock import dvc_md5
+from pipeline.stages.dvc_lock import dvc_md5
 from pipeline.verify.certificate import Certificate, Comparison, compared, judged
 
 CLAIMED = {"error": 0.25, "loss": {"train": 2.0}}

@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.config.load import load
 from pipeline.environment.yaml_file import read
-from pipeline.stages.lock import Lock, dvc_md5, parse_lock, read_lock
+from pipeline.stages.dvc_lock import Lock, dvc_md5, parse_lock, read_lock
 
 
 @pytest.fixture
