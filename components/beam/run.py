@@ -32,12 +32,12 @@ from components.interfaces import BeamRuntime, Runtime, Task
 if TYPE_CHECKING:
     from apache_beam.options.pipeline_options import PipelineOptions
 
-LOCAL_RUNNER = "FnApiRunner"
+_LOCAL_RUNNER = "FnApiRunner"
 # Beam looks its own runners up by name, but has forgotten this one.
 FULL_NAMES = {"DaskRunner": "apache_beam.runners.dask.dask_runner.DaskRunner"}
 # Dask would put 128 tasks into one partition and so run them one after the other.
-FLAGS = {"DaskRunner": ["--dask_partition_size=1"]}
-POLL_SECONDS = 0.2
+_FLAGS = {"DaskRunner": ["--dask_partition_size=1"]}
+_POLL_SECONDS = 0.2
 
 
 def run_shards(
@@ -93,7 +93,7 @@ def _run_pipeline(
         import apache_beam  # a second: only stages that use it pay
 
         options = _options(beam)
-    settings = {"function": function, "folder": str(folder), "engine_retries": beam.runner != LOCAL_RUNNER}
+    settings = {"function": function, "folder": str(folder), "engine_retries": beam.runner != _LOCAL_RUNNER}
     try:
         with apache_beam.Pipeline(options=options) as pipeline:
             # One chain of two plain steps. Other shapes lose data without a word on some runners: that of Dask in Beam
@@ -121,8 +121,8 @@ def _options(beam: BeamRuntime):
     from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
     from apache_beam.runners.runner import create_runner
 
-    flags = [*FLAGS.get(beam.runner, []), *beam.options]
-    if beam.runner == LOCAL_RUNNER:
+    flags = [*_FLAGS.get(beam.runner, []), *beam.options]
+    if beam.runner == _LOCAL_RUNNER:
         workers = beam.num_workers or usable_cores()
         mode = "multi_threading" if workers > 1 else "in_memory"
         flags = [f"--direct_running_mode={mode}", f"--direct_num_workers={workers}", *flags]
@@ -160,7 +160,7 @@ def _watched(folder: Path, task: Task) -> Iterator[None]:
         seen: set[str] = set()
         counts, finished = Counter[str](), False
         while not finished:
-            finished = done.wait(POLL_SECONDS)
+            finished = done.wait(_POLL_SECONDS)
             new = {name for name in os.listdir(folder) if name.endswith(".result")} - seen
             if new:
                 seen |= new

@@ -46,7 +46,7 @@ def read_split_folder(root: Path) -> SplitFolder:
             f"{root}: expected a folder for each class, found {len(images):,} images such as {images[0]}; move every "
             f"image of it into {root.name}/CLASS/, or move {root.name}/ out of {root.parent}."
         )
-    require_different_looks(root, classes)
+    _require_different_looks(root, classes)
     return SplitFolder(classes, [Ignored(name, BESIDE) for name in images] + others)
 
 
@@ -66,7 +66,7 @@ def _require_unpacked(root: Path, folders: Iterable[str], names: Iterable[str]) 
         )
 
 
-def require_different_looks(root: Path, names: Iterable[str]) -> None:
+def _require_different_looks(root: Path, names: Iterable[str]) -> None:
     """Refuse two folders whose names only differ in how Unicode writes them, or in spaces.
 
     Raises:

@@ -8,7 +8,7 @@ from alexnet_tf.errors import AlexNetError
 from pipeline.commands.base import Command, example
 from pipeline.environment.workspace import find_workspace
 
-FIGURE1 = "docs/img/figure1.png"
+_FIGURE1 = "docs/img/figure1.png"
 _HELP = f"""Render the pages that depend on results, code and parameter models.
 
 These are the tables of README.md and of pages of docs/, docs/paper.md, docs/profiles.md, docs/params.schema.json,
@@ -59,7 +59,7 @@ def rendered(root: Path) -> dict[str, bytes]:
     pages["dvc.yaml"] = dvc_yaml.refreshed(text("dvc.yaml"), root)
     pages["pipeline/project/files/dvc_yaml"] = dvc_yaml.for_project(pages["dvc.yaml"])
     pages |= {f"pipeline/project/files/{name}": text(place) for name, place in COPIES.items()}
-    figures = {FIGURE1: plot(grouped(load(root / FOLDER / "relu_tanh")))}
+    figures = {_FIGURE1: plot(grouped(load(root / FOLDER / "relu_tanh")))}
     if (ladder := ablations.plot(root)) is not None:
         figures[ablations.FIGURE] = ladder
     return {name: page.encode() for name, page in pages.items()} | figures

@@ -14,7 +14,7 @@ Fails if the source of the data set has changed since `download`, which `dvc rep
 
 {example("alexnet setup")}"""
 
-WITHOUT_GIT = (
+_WITHOUT_GIT = (
     "no Git repository here: DVC is set to do without. `dvc repro` and `dvc metrics show` "
     "work; `dvc exp`, `dvc params diff` and `dvc metrics diff` do not, and runs carry no commit. "
     "`git init` and `alexnet setup` bring them back."
@@ -38,7 +38,7 @@ def command() -> None:
     if broken := problem(root):
         click.echo(f"{broken.told}, so `dvc exp` fails here and runs carry no commit; the way out: {broken.fix}")
     elif not is_in_repository(root):
-        click.echo(WITHOUT_GIT)
+        click.echo(_WITHOUT_GIT)
     else:
         click.echo("ready: Git and DVC both work here")
         if not has_identity(root):

@@ -40,7 +40,7 @@ def command(variant: str | None, num_classes: int | None, overrides: tuple[str, 
         plain = {name: [dataclasses.asdict(row) for row in rows] for name, rows in tables.items()}
         click.echo(json.dumps(plain, indent=1))
         return
-    click.echo("\n\n".join(f"{name}, {classes} classes\n{as_table(rows)}" for name, rows in tables.items()))
+    click.echo("\n\n".join(f"{name}, {classes} classes\n{_as_table(rows)}" for name, rows in tables.items()))
 
 
 def _classes_of(manifest: Path) -> int | None:
@@ -50,7 +50,7 @@ def _classes_of(manifest: Path) -> int | None:
         return None
 
 
-def as_table(rows: Sequence[Any]) -> str:
+def _as_table(rows: Sequence[Any]) -> str:
     """Align `alexnet_tf.models.layer_table.LayerRow`s as text, totals last."""
     cells = [("layer", "kind", "output", "parameters", "multiply-adds")]
     for row in rows:

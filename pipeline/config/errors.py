@@ -70,7 +70,7 @@ def _worded(error: ErrorDetails, path: Sequence[Any], values: Mapping[str, Any])
             f"unknown key {key} (value {shown(error['input'])}); expected {where} "
             f"one of {', '.join(known)}{nearest(path[-1], known)}"
         )
-    expected = expectation(path, values)
+    expected = _expectation(path, values)
     if error["type"] in _ABSENT:
         return f"{key} is missing; expected {expected}"
     value = at(values, [part for part in path if part != "[key]"])
@@ -89,7 +89,7 @@ def _worded(error: ErrorDetails, path: Sequence[Any], values: Mapping[str, Any])
     return f"{key} must be {expected}, got {received}{guess}"
 
 
-def expectation(path: Sequence[Any], values: Mapping[str, Any]) -> str:
+def _expectation(path: Sequence[Any], values: Mapping[str, Any]) -> str:
     """Say in words what is allowed at a path of params.yaml that holds `values`."""
     found = [text for each in subschemas(json_schema(), path, values) if (text := _described(each))]
     return " or ".join(dict.fromkeys(found)) or "a value"

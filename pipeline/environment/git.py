@@ -68,7 +68,7 @@ def require_working(root: Path) -> None:
 def uncommitted_changes(root: Path) -> bytes | None:
     """What `changed_files` hold that the commit does not, as a patch for `git apply`."""
     difference = ("-c", "diff.relative=false", "diff", *_AS_A_PATCH, "HEAD", *CODE_AND_PARAMS)
-    if not (new := new_code(root)):
+    if not (new := _new_code(root)):
         done = _or_none(root, *difference)
         return None if done is None else done.stdout
     try:
@@ -88,13 +88,13 @@ def changed_files(root: Path, among: Sequence[str] = ()) -> list[str]:
 
     Args:
         root: The folder of the project.
-        among: Tracked files to look at; by default all but dvc.lock and metrics.json, and `new_code`.
+        among: Tracked files to look at; by default all but dvc.lock and metrics.json, and new files of code.
     """
     listed = git(root, "diff", "--name-only", "--relative", "HEAD", "--", *(among or CODE_AND_PARAMS[1:])) or ""
-    return listed.splitlines() + ([] if among else new_code(root))
+    return listed.splitlines() + ([] if among else _new_code(root))
 
 
-def new_code(root: Path) -> list[str]:
+def _new_code(root: Path) -> list[str]:
     """Name the files of the packages that Git neither tracks nor ignores."""
     return (git(root, "ls-files", "--others", "--exclude-standard", "--", *_PACKAGES) or "").splitlines()
 

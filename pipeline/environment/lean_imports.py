@@ -43,7 +43,7 @@ class _Finder(MetaPathFinder):
         execute = spec.loader.exec_module
 
         def exec_module(module: ModuleType) -> None:
-            with held_back(), left_out(_UNUSED), uncollected():
+            with _held_back(), left_out(_UNUSED), uncollected():
                 execute(module)
 
         spec.loader.exec_module = exec_module
@@ -77,7 +77,7 @@ def uncollected() -> Iterator[None]:
 
 
 @contextmanager
-def held_back() -> Iterator[None]:
+def _held_back() -> Iterator[None]:
     """Drop what is written to standard error, by C++ code too, unless the block raises or the process ends in it.
 
     A shell holds the text, so that it is shown even when the process is killed or aborts, as TensorFlow does on a

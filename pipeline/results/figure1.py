@@ -16,22 +16,22 @@ from alexnet_tf.text_tables import markdown_table
 from pipeline.results.groups import as_in_the_file, shown_difference
 from pipeline.results.kept import TRAINING_ERROR, Result
 
-TARGET = 0.25  # §3.1
-_TARGET_ERROR = f"{100 * TARGET:.0f} % training error"
-PAPER_TIMES = 6  # figure 1: "six times faster"
+_TARGET = 0.25  # §3.1
+_TARGET_ERROR = f"{100 * _TARGET:.0f} % training error"
+_PAPER_TIMES = 6  # figure 1: "six times faster"
 NETWORKS = {"relu": "ReLU", "tanh": "tanh"}
 
 
 def epochs_to(errors: Sequence[float]) -> float | None:
-    """Return after how many epochs a curve of training errors is at `TARGET`, None where it never is.
+    """Return after how many epochs a curve of training errors is at 25 %, None where it never is.
 
     Args:
         errors: One mean an epoch, fractions; that of epoch n is at n - 1/2.
     """
     for index, error in enumerate(errors):
-        if error <= TARGET:
+        if error <= _TARGET:
             above = errors[index - 1] if index else error
-            return index + 0.5 - ((TARGET - error) / (above - error) if above > error else 0.0)
+            return index + 0.5 - ((_TARGET - error) / (above - error) if above > error else 0.0)
     return None
 
 
@@ -86,7 +86,7 @@ def ratio(groups: Sequence[Sequence[Result]]) -> str:
             bounds.append((len(tanh[seed].by_epoch(TRAINING_ERROR)) - 0.5) / sooner)  # where the last mean is
         else:
             times.append(later / sooner)
-    paper = f"the paper reports {PAPER_TIMES}"
+    paper = f"the paper reports {_PAPER_TIMES}"
     if not seeds:
         return "No seed was run with both networks as in the experiment's file, so there is no ratio."
     if bounds:
@@ -112,7 +112,7 @@ def plot(groups: Sequence[Sequence[Result]]) -> bytes:
             label = words if position == 0 else None
             middles = [index + 0.5 for index in range(len(errors))]
             axes.plot(middles, [100 * error for error in errors], style, color=colour, label=label)
-    axes.axhline(100 * TARGET, color="0.6", linewidth=1)
+    axes.axhline(100 * _TARGET, color="0.6", linewidth=1)
     axes.set(xlabel="epochs", ylabel="training error (%)", title=re.sub(r" \(.*?\)", "", ratio(groups)), ylim=(0, None))
     axes.title.set_fontsize(9)
     axes.grid(alpha=0.25)

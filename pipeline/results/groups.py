@@ -30,7 +30,7 @@ def grouped(results: Sequence[Result]) -> list[list[Result]]:
 
 def _identity(result: Result) -> str:
     params = {name: word for name, word in result.params.items() if name != "seed"}
-    return f"{result.variant} {shown_changes(result)} {result.precision} {sorted(params.items())}"
+    return f"{result.variant} {_shown_changes(result)} {result.precision} {sorted(params.items())}"
 
 
 def _parted(group: Sequence[Result]) -> list[list[Result]]:
@@ -50,7 +50,7 @@ def _parted(group: Sequence[Result]) -> list[list[Result]]:
     return [sorted(part, key=lambda each: each.seed) for part in (latest.values(), *earlier.values())]
 
 
-def shown_changes(result: Result) -> str:
+def _shown_changes(result: Result) -> str:
     """Write what a result's parameters have other than its experiment's, the seed aside, "" for nothing."""
     own = f"variants.{result.variant}."
     named = {key.removeprefix(own): value for key, value in result.changes.items() if key != "seed"}
@@ -63,9 +63,9 @@ def shown_difference(group: Sequence[Result], groups: Sequence[Sequence[Result]]
     The file changes from commit to commit: the latest run without changes of its own speaks for it, as far as both know
     a parameter. Where there is no such run, the group's own changes are told.
     """
-    runs = [each for other in groups for each in other if each.variant == group[0].variant and not shown_changes(each)]
+    runs = [each for other in groups for each in other if each.variant == group[0].variant and not _shown_changes(each)]
     if not runs:
-        return shown_changes(group[0])
+        return _shown_changes(group[0])
     latest = max(runs, key=lambda each: each.time)
     file, own = latest.params, group[0].params
     names = sorted((own.keys() & file.keys()) - {"seed", "training.precision"})  # which have columns of their own
@@ -95,7 +95,7 @@ def as_in_the_file(groups: Sequence[Sequence[Result]], wanted: Callable[[Result]
     Raises:
         DataError: They are of two versions of that file, or of two precisions.
     """
-    found = [group for group in groups if wanted(group[0]) and not shown_changes(group[0])]
+    found = [group for group in groups if wanted(group[0]) and not _shown_changes(group[0])]
     kinds = {_identity(group[0]): group[0].path for group in found}
     if len(kinds) > 1:
         raise DataError(

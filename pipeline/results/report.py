@@ -19,7 +19,7 @@ from pipeline.stages.fingerprint import fingerprint
 from pipeline.stages.outputs import write_text
 from pipeline.stages.table import COMPARISON_FOLDER, DATASET, EVALUATIONS
 
-COMPARISON_FILE = f"{COMPARISON_FOLDER}/comparison.json"
+_COMPARISON_FILE = f"{COMPARISON_FOLDER}/comparison.json"
 PAGE = "reports/report.html"
 COMPARED = "reports/compared.html"
 _SHOWN = (
@@ -40,7 +40,7 @@ _SHOWN = (
     "variants",
 )
 _MIB = 2**20
-DRAWN = ("confusion.csv", "calibration.csv")
+_DRAWN = ("confusion.csv", "calibration.csv")
 """Tables of an evaluation that the page draws itself."""
 
 
@@ -51,16 +51,16 @@ def read_comparison(workspace: Workspace) -> dict[str, Any]:
         AlexNetError: It is not there, broken, or something else.
     """
     try:
-        comparison = json.loads((workspace.root / COMPARISON_FILE).read_text(encoding="utf-8"))
+        comparison = json.loads((workspace.root / _COMPARISON_FILE).read_text(encoding="utf-8"))
         if not isinstance(comparison, dict):
             raise ValueError("it is not a JSON object")
         if missing := [key for key in _SHOWN if key not in comparison]:
             raise ValueError(f"it has no {missing[0]!r}")
         return comparison
     except FileNotFoundError:
-        raise AlexNetError(f"{COMPARISON_FILE} is missing; run `dvc repro` or `alexnet compare`") from None
+        raise AlexNetError(f"{_COMPARISON_FILE} is missing; run `dvc repro` or `alexnet compare`") from None
     except ValueError as error:
-        raise AlexNetError(f"{COMPARISON_FILE} is broken ({error}); run `dvc repro -f compare`") from None
+        raise AlexNetError(f"{_COMPARISON_FILE} is broken ({error}); run `dvc repro -f compare`") from None
 
 
 def costs(workspace: Workspace, config: Config) -> dict[str, dict[str, float]]:
@@ -98,12 +98,12 @@ def write_report(workspace: Workspace, config: Config) -> Path:
     folder = workspace.root / COMPARISON_FOLDER
     figures = {path.name: path.read_bytes() for path in sorted(folder.glob("*.png"))}
     for variant in comparison["variants"]:
-        figures |= figures_of(workspace.root / EVALUATIONS / variant, variant, DRAWN)
+        figures |= figures_of(workspace.root / EVALUATIONS / variant, variant, _DRAWN)
     origin = {"data set": data_set_words(workspace, config)} | origin_of(workspace.root)
     return write_page(workspace.root / PAGE, comparison, costs(workspace, config), figures, origin)
 
 
-def figures_of(evaluation: Path, name: str, patterns: tuple[str, ...] = ("*.png", *DRAWN)) -> dict[str, bytes]:
+def figures_of(evaluation: Path, name: str, patterns: tuple[str, ...] = ("*.png", *_DRAWN)) -> dict[str, bytes]:
     """Read what the page shows of an evaluation, by the file names that it asks for, which end in the variant's."""
     found = [path for pattern in patterns for path in sorted(evaluation.glob(pattern))]
     return {f"{path.stem}_{name}{path.suffix}": path.read_bytes() for path in found}

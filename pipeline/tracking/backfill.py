@@ -69,7 +69,7 @@ def _event(rows: list[StandingRow]) -> StandingEvent | None:
     return {"event": "standing", "time": spool.now(), "rows": rows} if rows else None
 
 
-def is_recorded(home: Path, event: StandingEvent) -> bool:
+def _is_recorded(home: Path, event: StandingEvent) -> bool:
     """Whether the rows of this very state were completed before, in the store that is used now."""
     store = default_store(home)
     if store and not store.exists():
@@ -117,7 +117,7 @@ def complete(workspace: Workspace, config: Config) -> str | None:
     """Give the present state its rows, if it has none yet, and send what waits; return None, or what is in the way."""
     uploads.wait(workspace.home, PATIENCE_SECONDS)
     event = describe(workspace, config)
-    if event and not is_recorded(workspace.home, event):
+    if event and not _is_recorded(workspace.home, event):
         put(workspace.home, with_files(workspace.root, event))
     return send_all(workspace.home)
 
