@@ -50,7 +50,10 @@ def test_every_damaged_byte_is_one_sentence_or_without_effect(tmp_path):
     for place in range(len(content)):
         path.write_bytes(content[:place] + bytes([content[place] ^ 0x41]) + content[place + 1 :])
         try:
-            read_correctness(path, way_out="run it")
+            found = read_correctness(path, way_out="run it")
         except DataError:
             refused += 1
+        else:
+            assert (found.num_examples, found.keys_sha256, found.source_digest) == (3, "keys", "raw"), place
+            assert {name: bits.tolist() for name, bits in found.right.items()} == {"center_top1": [True, False, True]}
     assert refused > len(content) / 2
