@@ -2,6 +2,7 @@ import csv
 import hashlib
 import json
 from collections import Counter
+from types import SimpleNamespace
 
 import numpy as np
 import paper_figures
@@ -9,8 +10,10 @@ import pytest
 from pydantic import ValidationError
 
 from alexnet_tf.errors import DataError
+from alexnet_tf.evaluation import tables
 from alexnet_tf.metrics.correctness import read_correctness
 from alexnet_tf.metrics.significance import wilson_interval
+from alexnet_tf.metrics.top_k import score_views
 from components import evaluate
 from components.compare import read_evaluation
 from components.interfaces import Runtime, SilentTracker
@@ -295,3 +298,14 @@ def test_an_empty_test_split_is_refused(records, model, tmp_path, monkeypatch):
 def test_a_batch_size_that_is_none_is_refused(batch_size):
     with pytest.raises(ValidationError):
         evaluate.Params(batch_size=batch_size, neighbour_pool=0)
+
+
+@pytest.mark.parametrize("num", [5, 6])
+def test_only_of_more_than_five_classes_a_file_has_a_top_5_error(tmp_path, num):
+    split = Split("test")
+    split.labels = Split.labels % num
+    logits = np.random.default_rng(0).normal(size=(NUM, 10, num)).astype(np.float32)
+    brightness = np.arange(NUM, dtype=np.float32)
+    evaluated = SimpleNamespace(predictions=score_views(logits, split.labels), brightness=brightness)
+    tables.write(tmp_path, evaluated, split, CLASSES[:num], others={})
+    assert any(b"top5" in path.read_bytes() for path in tmp_path.iterdir()) == (num > 5)

@@ -15,13 +15,11 @@ from alexnet_tf.data.record_dataset import read_manifest
 from alexnet_tf.data.tfrecord import read_shard
 from alexnet_tf.errors import DataError
 from alexnet_tf.whole_file import TEMPORARY
-from components import statistics
 from components.conversion import REPORT, convert
 from components.interfaces import Runtime
 from components.sources.shards import EXAMPLES_PER_SHARD
 from tests.components.small_dataset import contents, jpeg
 from tests.components.sources.placed import write_image
-from tests.components.test_download import run as run_download
 from tests.components.test_statistics import prepare
 
 # tensorflow-datasets 4.9.10 asks protobuf for a field's deprecated label.
@@ -88,9 +86,6 @@ def test_a_killed_download_leaves_whole_shards_and_no_manifest(tmp_path, shards)
         assert sum(1 for _ in read_shard(path)) == EXAMPLES_PER_SHARD
     with pytest.raises(DataError, match=r"manifest\.json does not exist, expected the data of the stage download"):
         read_manifest(killed, stage="download")
-    run_download(tmp_path / "again", "image_folder", source)
-    run_download(tmp_path / "whole", "image_folder", source)
-    assert contents(tmp_path / "again") == contents(tmp_path / "whole")
 
 
 @pytest.mark.parametrize("shards", [1, 60])
@@ -102,10 +97,6 @@ def test_killed_statistics_are_not_taken_for_whole_ones(tmp_path, shards):
     with pytest.raises(DataError, match=r"statistics\.json"):
         ColourStatistics.load(killed)
     assert contents(records) == before
-    for name in ("again", "whole"):
-        outputs = statistics.Outputs(tmp_path / name)
-        statistics.run(statistics.Inputs(records), outputs, statistics.Params(size=32), Runtime())
-    assert contents(tmp_path / "again") == contents(tmp_path / "whole")
 
 
 @pytest.mark.parametrize("images", [1, 300])

@@ -18,6 +18,7 @@ from alexnet_tf.data.images import decode, to_square
 from alexnet_tf.data.record_dataset import RecordDataset
 from alexnet_tf.data.tfrecord import decode_example, read_shard
 from alexnet_tf.errors import DataError
+from alexnet_tf.whole_file import TEMPORARY
 from components import preprocess
 from components.interfaces import BeamRuntime, Runtime, SilentTracker
 from components.preprocess import Inputs, Outputs, Params, pieces
@@ -240,6 +241,25 @@ def test_too_many_broken_images_stop_the_stage(tmp_path):
     run(inputs, tmp_path / "again", max_corrupt_share=0.12)
 
 
+def test_the_share_of_broken_images_is_that_of_each_split(tmp_path):
+    inputs = write_dataset(tmp_path, {"train": IMAGES["train"], "test": [b"junk"] * 3 + IMAGES["test"]})
+    with pytest.raises(DataError, match="3 of 7 images of the split test cannot be used"):
+        run(inputs, tmp_path / "records", max_corrupt_share=0.2)  # 3 of 30 in all
+
+
+def test_what_a_killed_worker_left_half_written_is_no_part_of_the_records(tmp_path, inputs, records, monkeypatch):
+    run_shards = preprocess.run_shards
+
+    def with_a_killed_worker(*given, **named):
+        done = run_shards(*given, **named)
+        (tmp_path / "records" / f"{TEMPORARY}0123456789abcdef").write_bytes(b"half")
+        return done
+
+    monkeypatch.setattr(preprocess, "run_shards", with_a_killed_worker)
+    run(inputs, tmp_path / "records")
+    assert contents(tmp_path / "records") == contents(records)
+
+
 def test_workers_with_other_software_are_refused(tmp_path, inputs, monkeypatch):
     versions = iter([{"pillow": "12.3.0"}] * 3 + [{"pillow": "11.0.0"}] * 9)
     monkeypatch.setattr("components.preprocess_shards.software", lambda: next(versions))
@@ -350,5 +370,3 @@ def test_after_sigkill_what_has_its_name_is_whole_and_the_manifest_is_not_there(
     assert all(expected[name] == content for name, content in written.items())
     with pytest.raises(DataError, match=r"manifest\.json does not exist, expected the data of the stage preprocess"):
         RecordDataset.open(killed, "train")
-    run(inputs, tmp_path / "again")
-    assert contents(tmp_path / "again") == expected

@@ -20,6 +20,11 @@ from tests.components.test_preprocess import run
             {"image": jpeg(0), "label": 1, "key": "a\nb.jpeg"},
             "expected a key on one line, found 'a\\\\nb.jpeg'; rename",
         ),
+        (
+            {"image": jpeg(0), "label": 3, "key": "a.jpeg"},
+            r"expected a label of 0\.\.2, found 3; run the stage download",
+        ),
+        ({"image": jpeg(0), "label": -1, "key": "a.jpeg"}, r"expected a label of 0\.\.2, found -1; run"),
     ],
 )
 def test_an_example_that_download_would_not_write_is_named(tmp_path, example, message):
@@ -28,5 +33,5 @@ def test_an_example_that_download_would_not_write_is_named(tmp_path, example, me
     shard = inputs["dataset"] / manifest["splits"]["train"]["shards"][0]["file"]
     with ShardWriter(shard) as writer:
         writer.write(encode_example(example))
-    with pytest.raises(DataError, match=f"{shard}, record at byte 0: {message}"):
+    with pytest.raises(DataError, match=f"{shard}, record at byte 0(, key a.jpeg)?: {message}"):
         run(inputs, tmp_path / "out" / "records")

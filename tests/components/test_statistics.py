@@ -5,6 +5,7 @@ import pytest
 
 from alexnet_tf.data.colour_statistics import ColourStatistics
 from alexnet_tf.data.record_dataset import RecordDataset
+from alexnet_tf.data.tfrecord import ShardWriter, read_shard
 from alexnet_tf.errors import DataError
 from components import preprocess, statistics
 from components.interfaces import BeamRuntime, Runtime, SilentTracker
@@ -103,6 +104,28 @@ def test_records_of_another_size_are_refused(tmp_path, records):
 def test_an_empty_training_split_is_refused(tmp_path):
     records = prepare(tmp_path, images_per_shard=4, images=[])
     with pytest.raises(DataError, match="expected images in the split train, found none"):
+        run(records, tmp_path / "statistics")
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_shard_with_fewer_images_than_the_manifest_says_is_found(tmp_path, split):
+    records = prepare(tmp_path, images_per_shard=13)
+    path = records / f"{split}-00000-of-00001.tfrecord"
+    *kept, _ = read_shard(path)
+    with ShardWriter(path) as writer:
+        for record in kept:
+            writer.write(record)
+    found = rf"{path.name}: expected {len(kept) + 1} images, found {len(kept)}; run the stage preprocess"
+    with pytest.raises(DataError, match=found):
+        run(records, tmp_path / "statistics")
+    assert not (tmp_path / "statistics/statistics.json").exists()
+
+
+def test_records_of_another_encoding_than_the_manifest_says_are_refused(tmp_path):
+    records = prepare(tmp_path, images_per_shard=13)
+    path = records / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"encoding": "jpeg"}))
+    with pytest.raises(DataError, match="record 0: expected the feature image/jpeg, found none; run the stage preproc"):
         run(records, tmp_path / "statistics")
 
 

@@ -274,11 +274,6 @@ def test_one_class_is_refused(inputs, tmp_path):
         run(replace(inputs, records=records), tmp_path / "a", parameters())
 
 
-def test_a_batch_larger_than_the_split_is_refused(inputs, tmp_path):
-    with pytest.raises(DataError, match=r"has 24 images, fewer than training\.global_batch_size = 25"):
-        run(inputs, tmp_path / "a", parameters(global_batch_size=25))
-
-
 def test_an_empty_validation_split_is_refused(tmp_path):
     empty = write_records(tmp_path / "data", validation=0)
     with pytest.raises(DataError, match=r"no validation images: all were rejected, .* repair or replace them"):

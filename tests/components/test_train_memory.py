@@ -3,11 +3,16 @@
 import hashlib
 import json
 import re
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from alexnet_tf.data.record_dataset import RecordDataset
+from components import preprocess
+from components.interfaces import Runtime
+from tests.components.small_dataset import jpeg, preprocess_params, write_dataset
 from tests.components.test_train import parameters, write_records
 from tests.components.training_process import trainings
 
@@ -40,3 +45,18 @@ def test_the_peak_is_that_of_few_images(tmp_path, root):
             status = Path(f"/proc/{child.pid}/status").read_text()
         peaks[name] = int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
     assert abs(peaks["many"] - peaks["few"]) < 64, peaks  # MiB; the pixels of so many would take 2,600
+
+
+def test_images_that_were_read_are_not_kept(tmp_path):
+    inputs = write_dataset(tmp_path, {"train": [jpeg(n) for n in range(40)]})
+    records = preprocess.Outputs(tmp_path / "records")
+    preprocess.run(preprocess.Inputs(**inputs), records, preprocess_params(128), Runtime())
+    split = RecordDataset.open(records.records, "train")
+    split.read([0])
+    tracemalloc.start()
+    try:
+        for position in range(40):
+            split.read([position])
+        assert tracemalloc.get_traced_memory()[0] < 128 * 128 * 3  # one image
+    finally:
+        tracemalloc.stop()

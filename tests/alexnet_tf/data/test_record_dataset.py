@@ -202,3 +202,10 @@ def test_a_shard_cut_after_opening_is_found(folder):
     os.truncate(folder / "train-00001-of-00003.tfrecord", 100)
     with pytest.raises(DataError, match=r"train-00001-of-00003.tfrecord: expected 108 bytes at \d+"):
         split.read([0, 5])
+
+
+def test_a_shard_that_goes_after_opening_is_one_sentence(folder):
+    split = RecordDataset.open(folder, "train")
+    (folder / "train-00001-of-00003.tfrecord").unlink()
+    with pytest.raises(DataError, match=r"train-00001-of-00003\.tfrecord has gone since it was opened; run the stage"):
+        split.read([0, 5])

@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 
 from alexnet_tf.errors import DataError
-from alexnet_tf.training.checkpoint import Checkpoint, Spent, State
+from alexnet_tf.models.weights import save_arrays
+from alexnet_tf.training.checkpoint import Checkpoint, Spent, State, read_state
 from alexnet_tf.training.history import Epoch
 from alexnet_tf.training.schedule import Plateau
+from alexnet_tf.whole_file import TEMPORARY
 
 STATE = State(
     total_steps=6,
@@ -47,9 +49,36 @@ def test_what_is_saved_is_restored_bit_by_bit(tmp_path):
         name: value.tobytes() for name, value in arrays.items()
     }
     assert best.keys() == {"conv1/kernel"}
+    np.testing.assert_array_equal(best["conv1/kernel"], [7])
     checkpoint.delete()
     assert not (tmp_path / "fingerprint").exists()
     checkpoint.delete()  # nothing is there any more
+
+
+@pytest.mark.parametrize(("arithmetic", "shape"), [("bfloat16", 3), ("float32", 4)])
+def test_what_is_refused_assigns_nothing(tmp_path, arithmetic, shape):
+    arrays = {"a": np.ones(2, np.float32), "b": np.ones(3, np.float32)}
+    Checkpoint(tmp_path / "fingerprint", "float32").save(STATE, arrays, {})
+    checkpoint = Checkpoint(tmp_path / "fingerprint", arithmetic)
+    variables = {"a": Variable((2,)), "b": Variable((shape,))}
+    with pytest.raises(DataError):
+        checkpoint.restore(checkpoint.read(), variables)
+    assert [each.value for each in variables.values()] == [None, None]
+
+
+def test_what_a_killed_training_left_half_written_goes_with_the_next_save(tmp_path):
+    checkpoint = Checkpoint(tmp_path / "fingerprint", "float32")
+    checkpoint.save(STATE, {}, {})
+    (tmp_path / "fingerprint" / f"{TEMPORARY}0123456789abcdef").write_bytes(b"half")
+    checkpoint.save(STATE, {}, {})
+    assert [path.name for path in (tmp_path / "fingerprint").iterdir()] == ["checkpoint.safetensors"]
+
+
+@pytest.mark.parametrize("meta", [{}, {"state": {"total_steps": 6}}, {"state": {"of_the_next": 1}}])
+def test_the_progress_of_another_version_is_one_sentence(tmp_path, meta):
+    save_arrays(tmp_path / "checkpoint.safetensors", {"a": np.ones(1, np.float32)}, meta)
+    with pytest.raises(DataError, match="was written by another version; delete it and run again"):
+        read_state(tmp_path)
 
 
 def test_a_checkpoint_that_cannot_be_deleted_is_not_passed_over(tmp_path, monkeypatch):

@@ -1,3 +1,5 @@
+import errno
+import json
 import os
 import subprocess
 import sys
@@ -223,3 +225,15 @@ def test_beams_own_counters_say_the_same(tmp_path):
         tasks | apache_beam.Map(run_task, function=counted, folder=str(tmp_path), engine_retries=False)
     found = {c.key.metric.name: c.committed for c in pipeline.result.metrics().query()["counters"]}
     assert (found["images"], found["rejected"]) == (7, 1)
+
+
+def test_an_error_whose_task_went_well_later_is_passed_over(tmp_path):
+    text = {"kind": "KeyError", "message": "lost worker", "trace": ""}
+    (tmp_path / "000000.error").write_text(json.dumps(text))
+    (tmp_path / "000000.result").write_text("1")
+    assert run._results(tmp_path, 1, None) == [1]
+    full = text | {"kind": "OSError", "arguments": [errno.ENOSPC, "No space left on device", "/x"]}
+    (tmp_path / "000001.error").write_text(json.dumps(full))
+    with pytest.raises(OSError, match="No space left") as caught:
+        run._results(tmp_path, 2, None)
+    assert caught.value.errno == errno.ENOSPC

@@ -76,3 +76,10 @@ def test_what_a_lost_worker_had_done_is_not_done_again(tmp_path):
     run_task((4, 3), function=square, **settings)
     run_task((4, 3), function=bug, **settings)  # which would leave an error
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"000004.result": '{"square": 9}'}
+
+
+def test_a_task_is_not_begun_after_another_failed_or_the_stage_was_interrupted(tmp_path):
+    run_task((4, 3), function=bug, folder=str(tmp_path / "gone"), engine_retries=False)
+    (tmp_path / "failed").touch()
+    run_task((5, 3), function=bug, folder=str(tmp_path), engine_retries=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["failed"]

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from alexnet_tf.data.images import SUFFIXES
-from components.sources.files import ARCHIVES, OTHER_IMAGES
+from components.sources.files import ARCHIVES, OTHER_IMAGES, find_files
 from components.sources.image_folder import image_folder_source
 from tests.components.sources.placed import right, write_image
 from tests.open_files import open_below
@@ -92,6 +92,19 @@ def test_a_file_that_may_not_be_read_is_listed_with_the_reason(folder, monkeypat
     found = read(image_folder_source(folder))
     assert found["train/c0/0.png"].problem == "cannot be read (Permission denied)"
     assert found["train/c0/2.png"].content
+
+
+def test_a_folder_that_may_not_be_listed_stops_the_stage(folder, monkeypatch):
+    listed = os.scandir
+
+    def refuse(path):
+        if Path(path).name == "c0":
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr("components.sources.files.os.scandir", refuse)
+    with pytest.raises(PermissionError):
+        find_files(folder)
 
 
 def test_a_file_that_goes_before_it_is_read_is_listed(folder):

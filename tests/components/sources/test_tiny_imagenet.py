@@ -143,7 +143,18 @@ def encrypted(folder):
     (folder / f"{NAME}.zip").write_bytes(OFFICIAL[:place] + b"\x01" + OFFICIAL[place + 1 :])
 
 
+def leading_out(name):
+    def make(folder):
+        with zipfile.ZipFile(folder / f"{NAME}.zip", "w") as file:
+            file.writestr(f"{NAME}/wnids.txt", "n1\n")
+            file.writestr(name, "x")
+
+    return make
+
+
 WRONG = {
+    "an absolute name": (leading_out("/etc/wnids.txt"), rf"expected names within {NAME}/, found"),
+    "a name that climbs out": (leading_out(f"{NAME}/../../x"), rf"expected names within {NAME}/, found"),
     "half a zip": (lambda f: (f / f"{NAME}.zip").write_bytes(OFFICIAL[:9000]), r"expected a whole zip file .*; fetch"),
     "another zip": (
         lambda f: zipfile.ZipFile(f / f"{NAME}.zip", "w").writestr("a.txt", "x"),

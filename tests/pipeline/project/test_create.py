@@ -1,4 +1,5 @@
 import errno
+import json
 import subprocess
 
 import pytest
@@ -98,6 +99,8 @@ def test_dvc_runs_a_project_with_the_installed_package(tmp_path, monkeypatch):
     run("alexnet", "report")
     with_other_code = (tmp_path / "project/code.json").read_text().replace('"compare": "', '"compare": "other')
     (tmp_path / "project/code.json").write_text(with_other_code)
+    status = subprocess.run(["dvc", "status", "--json"], cwd=tmp_path / "project", capture_output=True, check=True)
+    assert set(json.loads(status.stdout)) == {"compare"}
     run("alexnet", "setup")
     assert run("dvc", "repro") == []  # the code is again that of the lock
 

@@ -23,7 +23,7 @@ def train(workspace):
     return item, written, {"outs": outs, "deps": deps, "params": {"params.yaml": params}}
 
 
-def test_a_stage_is_current_until_parameters_code_or_outputs_change(workspace, train):
+def test_a_stage_is_current_until_parameters_or_outputs_change(workspace, train):
     item, written, entry = train
     lock = Lock({"stages": {item.address: entry}})
     assert lock.is_current(workspace.root, item, written)

@@ -15,7 +15,6 @@ from stub_stages import ROOT
 from pipeline.cli import alexnet
 from pipeline.config.load import load
 from pipeline.environment import processes
-from pipeline.environment import processes as environment_processes
 from pipeline.runner import run_stage
 from pipeline.tracking import spool, uploads
 from pipeline.tracking.flush import reason
@@ -141,16 +140,6 @@ def test_a_registry_that_refuses_is_one_sentence_and_keeps_no_champion(serve, wo
     assert sentence.startswith("error: MLflow's registry: ")
     assert part in sentence
     assert not (workspace.root / "results/champions/optimized").exists()
-
-
-def test_a_spool_of_a_running_stage_is_left_to_it(workspace):
-    folder = workspace.scratch / "spool" / "1-running"
-    spool.append(folder, {"event": "start", "writer": environment_processes.writer(1)})
-    assert spool.is_growing(folder)
-    spool.append(folder, {"event": "end"})
-    assert not spool.is_growing(folder)
-    (folder / "events.jsonl").write_text(json.dumps({"event": "start", "writer": [2**22, 0.0]}) + "\n")
-    assert not spool.is_growing(folder)
 
 
 def test_a_folder_that_cannot_be_sent_is_named_and_keeps_no_other_from_it(workspace):

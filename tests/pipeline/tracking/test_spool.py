@@ -35,6 +35,8 @@ def test_a_folder_grows_while_its_writer_lives_and_has_not_ended_it(tmp_path):
     assert not spool.is_growing(tmp_path / "a")
     spool.append(tmp_path / "b", {"event": "start", "writer": [me[0], me[1] - 1]})  # another process of this number
     assert not spool.is_growing(tmp_path / "b")
+    spool.append(tmp_path / "d", {"event": "start", "writer": [2**22, 0.0]})  # no process has this number
+    assert not spool.is_growing(tmp_path / "d")
     spool.append(tmp_path / "c", {"event": "start", "writer": me})
     with open(tmp_path / "c" / spool.EVENTS, "a") as file:
         file.write('{"event": "metr')  # the rest is not on the disk yet
