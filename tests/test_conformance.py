@@ -18,17 +18,17 @@ from pipeline.stages.table import METRICS_FILE, PROFILES_MODULE, STAGES, all_ite
 ALL = list(STAGES)
 
 
-@pytest.fixture(scope="module")
-def config(root):
-    return load(root)
+@pytest.fixture
+def config(sample_project):
+    return load(sample_project)
 
 
-@pytest.fixture(scope="module")
-def resolved(root):
+@pytest.fixture
+def resolved(sample_project):
     """Address -> stage as DVC resolves dvc.yaml."""
-    content = parse((root / "dvc.yaml").read_text(encoding="utf-8"), "dvc.yaml")
-    with Repo(str(root), uninitialized=True) as repo:
-        return DataResolver(repo, str(root), content).resolve()["stages"]
+    content = parse((sample_project / "dvc.yaml").read_text(encoding="utf-8"), "dvc.yaml")
+    with Repo(str(sample_project), uninitialized=True) as repo:
+        return DataResolver(repo, str(sample_project), content).resolve()["stages"]
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -47,11 +47,11 @@ def test_a_stage_keeps_the_contract(name):
         assert word in module.__doc__, f"components/{name}.py says nothing about: {word}"
 
 
-def test_one_seed_is_for_every_stage_that_draws(root):
-    largest = load(root, ["seed=2147483647"])
+def test_one_seed_is_for_every_stage_that_draws(sample_project):
+    largest = load(sample_project, ["seed=2147483647"])
     assert largest.values["seed"] == 2147483647
     with pytest.raises(ConfigError, match="whole number of at least 0 and at most 2147483647, got 2147483648"):
-        load(root, ["seed=2147483648"])
+        load(sample_project, ["seed=2147483648"])
 
 
 def test_dvc_runs_what_the_table_names(resolved, config):
@@ -127,9 +127,9 @@ def test_the_variants_of_cifar10_jpeg_differ_from_optimized_of_cifar10_in_one_va
     assert variants["jpeg"] == optimized
 
 
-def test_a_source_that_is_none_is_told_with_what_may_stand_there(root):
+def test_a_source_that_is_none_is_told_with_what_may_stand_there(sample_project):
     with pytest.raises(ConfigError, match=r"download\.source must be .*sample\|image_folder\|.*, got 'smaple'"):
-        load(root, ["download.source=smaple"])
+        load(sample_project, ["download.source=smaple"])
 
 
 @pytest.mark.parametrize(
@@ -139,9 +139,9 @@ def test_a_source_that_is_none_is_told_with_what_may_stand_there(root):
         ("faithful.network.weight_stddev=[1]", "must be profile or a list of 8 numbers, got [1]", "list of 5"),
     ],
 )
-def test_of_several_networks_a_fault_speaks_of_the_one_that_is_named(root, change, wanted, unwanted):
+def test_of_several_networks_a_fault_speaks_of_the_one_that_is_named(sample_project, change, wanted, unwanted):
     with pytest.raises(ConfigError) as caught:
-        load(root, [f"variants.{change}"])
+        load(sample_project, [f"variants.{change}"])
     assert wanted in str(caught.value)
     assert unwanted not in str(caught.value)
 

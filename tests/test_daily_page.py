@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from clone import ROOT
+from clone import PARAMS, ROOT
 from dvc_repository import Repository
 
 PAGE = (ROOT / "docs/daily.md").read_text()
@@ -72,24 +72,24 @@ def test_alexnet_knows_a_command_with_its_options(command, monkeypatch):
 
 
 def test_every_key_of_the_page_is_one_of_params_yaml():
-    from pipeline.environment.yaml_file import read, with_overrides
+    from pipeline.environment.yaml_file import parse, with_overrides
 
     keys = re.findall(r"-S '?([\w.]+)=", PAGE)
     assert len(keys) > 3
-    with_overrides(read(ROOT / "params.yaml"), [f"{key}=1" for key in keys])
+    with_overrides(parse(PARAMS, "params.yaml"), [f"{key}=1" for key in keys])
 
 
 def test_a_changed_value_has_dvc_write_the_file_anew_with_its_values_and_comments(tmp_path):
     from dvc.utils.hydra import apply_overrides
 
-    from pipeline.environment.yaml_file import read
+    from pipeline.environment.yaml_file import parse, read
 
     assert "values and comments stay, but lists get a line for each entry, and `key: null` becomes `key:`" in PAGE
-    before, path = (ROOT / "params.yaml").read_text(), tmp_path / "params.yaml"
+    before, path = PARAMS, tmp_path / "params.yaml"
     path.write_text(before)
     apply_overrides(path, ["seed=7"])  # as `dvc exp run -S` does
     after = path.read_text()
-    assert read(path) == read(ROOT / "params.yaml") | {"seed": 7}
+    assert read(path) == parse(PARAMS, "params.yaml") | {"seed": 7}
     assert [re.findall("#.*", text) for text in (before, after)] == [re.findall("#.*", before)] * 2
     assert "null" not in re.sub("#.*", "", after)
     assert len(after.splitlines()) > len(before.splitlines()) + 20

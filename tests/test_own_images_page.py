@@ -10,6 +10,7 @@ from dvc.repo import Repo
 
 from alexnet_tf.errors import ConfigError
 from pipeline.config.load import check
+from pipeline.config.local_params import defaults
 from pipeline.environment.yaml_file import parse, read
 from pipeline.stages.table import all_items
 
@@ -20,7 +21,7 @@ NUMBER = r"([\d.]*\d)"
 @pytest.fixture
 def params():
     """As `alexnet use my_images` makes it."""
-    return read(ROOT / "experiments/my_images.yaml") | {"runtime": read(ROOT / "params.yaml")["runtime"]}
+    return read(ROOT / "experiments/my_images.yaml") | {"runtime": defaults()}
 
 
 def of_both(params, key):

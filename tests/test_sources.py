@@ -10,6 +10,7 @@ from components import download, preprocess, statistics, validate
 from components.interfaces import BeamRuntime, Runtime
 from components.sources import tfds_preparation
 from pipeline.config.load import check
+from pipeline.config.local_params import defaults
 from pipeline.environment.yaml_file import read, with_overrides
 from tests.clone import ROOT
 from tests.components.small_dataset import jpeg
@@ -83,7 +84,7 @@ def test_a_source_goes_through_its_own_experiment_to_statistics(tmp_path, monkey
     (tmp_path / "files").mkdir()
     put(tmp_path / "files", monkeypatch)
     content = read(ROOT / "experiments" / f"{experiment}.yaml")
-    content["runtime"] = read(ROOT / "params.yaml")["runtime"]
+    content["runtime"] = defaults()
     config = check(with_overrides(content, changes)[0])
     runtime = Runtime(beam=BeamRuntime(num_workers=2), source_folder=tmp_path / "files")
 

@@ -6,8 +6,8 @@ from pipeline.environment.dotted import at
 from pipeline.environment.yaml_file import read
 
 
-def test_the_stages_are_shrunk_by_keys_that_params_yaml_has(root):
-    content = read(root / "params.yaml")
+def test_the_stages_are_shrunk_by_keys_that_params_yaml_has(sample_project):
+    content = read(sample_project / "params.yaml")
     for key in stages.SMALL:
         at(content, key)  # raises where there is none
 

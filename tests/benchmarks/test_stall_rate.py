@@ -75,8 +75,10 @@ def test_a_training_that_ends_says_itself_whether_it_stalled_and_another_failure
         ("sample", {}, ["--seeds", "0"], "0 is not in the range x>=1"),
     ],
 )
-def test_data_of_another_experiment_and_unknown_keys_are_refused(name, changes, options, message, monkeypatch, root):
-    monkeypatch.chdir(root)
+def test_data_of_another_experiment_and_unknown_keys_are_refused(
+    name, changes, options, message, monkeypatch, sample_project
+):
+    monkeypatch.chdir(sample_project)
     monkeypatch.setattr(experiments, "active_name", lambda workspace: name)
     monkeypatch.setattr(experiments, "changes", lambda *_: changes)
     found = CliRunner().invoke(stall_rate.main, options)

@@ -126,9 +126,9 @@ def leaves(section, path=()):
             yield *path, key
 
 
-def test_every_key_of_params_yaml_that_is_missing_is_refused(root):
+def test_every_key_of_params_yaml_that_is_missing_is_refused(sample_project):
     """Each is taken out alone. A missing `profile` is told otherwise."""
-    content = read(root / "params.yaml")
+    content = read(sample_project / "params.yaml")
     found = list(leaves(content))
     assert len(found) > 100
     for *parents, name in found:

@@ -10,14 +10,14 @@ from pipeline.tracking import spool
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def test_bfloat16_that_the_processor_only_emulates_is_a_warning(monkeypatch):
-    monkeypatch.chdir(ROOT)
-    checked = load(ROOT, ["variants.optimized.training.precision=bfloat16"])
+def test_bfloat16_that_the_processor_only_emulates_is_a_warning(monkeypatch, sample_project):
+    monkeypatch.chdir(sample_project)
+    checked = load(sample_project, ["variants.optimized.training.precision=bfloat16"])
     monkeypatch.setattr(health, "load", lambda root: checked)
     monkeypatch.setattr(health.shutil, "which", lambda tool: None)
     for has, level in ((True, "ok"), (False, "warn")):
         monkeypatch.setattr(health, "processor_has_bfloat16", lambda has=has: has)
-        finding = health._params(Workspace(ROOT, ROOT))
+        finding = health._params(Workspace(sample_project, sample_project))
         assert (finding.level, "optimized: training.precision is bfloat16" in finding.found) == (level, not has)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from clone import PARAMS
 from PIL import Image
 from store import put_empty_store
 
@@ -28,8 +29,8 @@ ROOT = Path(__file__).parents[3]
 @pytest.fixture
 def workspace(tmp_path, monkeypatch):
     """A repository with a blessed export of `optimized`; what is registered is only noted."""
-    for name in ("params.yaml", "dvc.yaml"):
-        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "params.yaml").write_text(PARAMS)
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
     export, evaluation = tmp_path / "exports/optimized", tmp_path / "reports/evaluate/optimized"
     export.mkdir(parents=True)
     evaluation.mkdir(parents=True)

@@ -57,9 +57,9 @@ def test_an_override_is_checked_like_the_file(stubs, tmp_path, text, parts):
         assert part in str(caught.value)
 
 
-def test_a_rule_about_several_keys_names_the_override_of_one_of_them(root):
+def test_a_rule_about_several_keys_names_the_override_of_one_of_them(sample_project):
     with pytest.raises(ConfigError) as caught:
-        load(root, ["variants.faithful.training.schedule.warmup_share=0.1", "seed=3"])
+        load(sample_project, ["variants.faithful.training.schedule.warmup_share=0.1", "seed=3"])
     assert str(caught.value).startswith("params.yaml or -S: variants.faithful.training.schedule: the schedule steps")
 
 

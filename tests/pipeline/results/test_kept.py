@@ -14,6 +14,7 @@ from alexnet_tf.metrics.correctness import Correctness, write_correctness
 from alexnet_tf.metrics.top_k import VIEWS
 from pipeline.config import experiments
 from pipeline.config.load import check
+from pipeline.config.local_params import defaults
 from pipeline.environment.workspace import Workspace
 from pipeline.environment.yaml_file import read
 from pipeline.pages.result_tables import PAGES, figures_table, rendered, runs_table
@@ -170,7 +171,7 @@ KEPT = [path for path in sorted((ROOT / "experiments").glob("*.yaml")) if (ROOT 
 @pytest.mark.parametrize("path", KEPT, ids=lambda path: path.stem)
 def test_every_parameter_of_an_experiment_has_a_value_in_its_kept_results(path):
     """Else they are in other groups than new runs; what they had belongs in `_LATER` of pipeline/results/kept.py."""
-    values = check(read(path) | {"runtime": read(ROOT / "params.yaml")["runtime"]}).values
+    values = check(read(path) | {"runtime": defaults()}).values
     for each in kept.load(ROOT / "results" / path.stem):
         if each.variant in values["variants"]:
             assert not row_params(values, each.variant).keys() - each.params.keys(), each.path

@@ -50,8 +50,8 @@ def test_other_code_stops_a_stage_until_setup_renews_the_file(project):
     assert renew(project) == list(STAGES)
 
 
-def test_a_stage_of_other_code_is_not_current(project, root):
-    item = load(root).item("download")
+def test_a_stage_of_other_code_is_not_current(project, sample_project):
+    item = load(sample_project).item("download")
     code = json.loads((project / CODE_FILE).read_text())
     entry = {"params": {"params.yaml": {}, CODE_FILE: {"download": code["download"]}}}
     assert Lock({"stages": {"download": entry}}).is_current(project, item, {})
@@ -61,8 +61,8 @@ def test_a_stage_of_other_code_is_not_current(project, root):
     assert not Lock({"stages": {"download": entry}}).is_current(project, item, {})
 
 
-def test_a_checkpoint_of_a_project_is_of_the_installed_code(project, root, monkeypatch):
-    config = load(root)
+def test_a_checkpoint_of_a_project_is_of_the_installed_code(project, root, sample_project, monkeypatch):
+    config = load(sample_project)
     item = config.item("download")
     before = fingerprint(project, item, config.params["download"])
     assert before == fingerprint(root, item, config.params["download"])
