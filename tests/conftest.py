@@ -1,5 +1,6 @@
 """What several test modules share."""
 
+import atexit
 import functools
 import gc
 import os
@@ -7,6 +8,7 @@ import re
 import shutil
 import signal
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -33,12 +35,16 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 # Nothing that whoever runs the tests has set reaches them: no tracking server or model registry, workers of a cluster,
 # options of the `make` that started them, width of the terminal, or language. The identity, hooks and signing of Git
 # are not used either: tests that commit bring their own. A checkout that another user owns may be read.
-_USERS = ("MLFLOW_", "DVC_", "GIT_", "LC_", "TF_CONFIG", "CALLER_PATH", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR",
-          "TTY_", "MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL")  # fmt: skip
+_USERS = ("MLFLOW_", "DVC_", "GIT_", "KERAS_", "LC_", "TF_CONFIG", "CALLER_PATH", "COLUMNS", "LINES", "NO_COLOR",
+          "FORCE_COLOR", "TTY_", "MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL")  # fmt: skip
 for _name in [name for name in os.environ if name.startswith(_USERS)]:
     del os.environ[_name]
 os.environ |= {"LANG": "C.UTF-8", "MLFLOW_DISABLE_TELEMETRY": "true"}
 os.environ["DVC_NO_ANALYTICS"] = "1"  # a process of its own after each command
+# Nor does what Keras and DVC keep for a user, outside of the folders of tests.
+_kept = tempfile.mkdtemp(prefix="alexnet-tests-")
+atexit.register(shutil.rmtree, _kept, ignore_errors=True)
+os.environ |= {"KERAS_HOME": f"{_kept}/keras", "DVC_SITE_CACHE_DIR": f"{_kept}/dvc"}
 if shutil.which("nvidia-smi"):
     # Workers and their processes would share a GPU's memory, and its convolutions round otherwise. Set it to use one.
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")

@@ -16,7 +16,7 @@ from tests.components.small_dataset import download_params, preprocess_params, v
 from tests.components.sources.test_tfds_preparation import place_digits
 
 # tensorflow-datasets 4.9.10 asks protobuf for a field's deprecated label.
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings(r"ignore:label\(\) is deprecated:DeprecationWarning")]
+pytestmark = pytest.mark.slow
 
 SIDE, SIZE = 28, 56
 

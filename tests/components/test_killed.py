@@ -23,7 +23,7 @@ from tests.components.sources.placed import write_image
 from tests.components.test_statistics import prepare
 
 # tensorflow-datasets 4.9.10 asks protobuf for a field's deprecated label.
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings(r"ignore:label\(\) is deprecated:DeprecationWarning")]
+pytestmark = pytest.mark.slow
 
 DOWNLOAD = """
 import sys

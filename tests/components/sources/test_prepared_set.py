@@ -7,7 +7,6 @@ from alexnet_tf.errors import DataError
 from tests.components.test_download import examples, keys, run
 
 # tensorflow-datasets 4.9.10 asks protobuf for a field's deprecated label when it reads dataset_info.json.
-pytestmark = pytest.mark.filterwarnings(r"ignore:label\(\) is deprecated:DeprecationWarning")
 
 
 @pytest.fixture

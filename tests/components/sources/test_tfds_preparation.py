@@ -19,7 +19,6 @@ from tests.components.small_dataset import jpeg
 from tests.components.sources.placed import add
 
 # tensorflow-datasets 4.9.10 asks protobuf for a field's deprecated label; and its progress bars' threads outlive them.
-pytestmark = pytest.mark.filterwarnings(r"ignore:label\(\) is deprecated:DeprecationWarning")
 
 TINY = "components.sources.tiny_imagenet_builder"
 

@@ -15,7 +15,6 @@ from tests.components.sources.placed import everything
 from tests.components.sources.test_tfds_preparation import IDS, tiny, tiny_zip
 
 # tensorflow-datasets 4.9.10 asks protobuf for a field's deprecated label.
-pytestmark = pytest.mark.filterwarnings(r"ignore:label\(\) is deprecated:DeprecationWarning")
 
 OFFICIAL, IMAGES = tiny_zip()
 

@@ -124,7 +124,7 @@ sys.modules[__name__] = stub
 
 def test_a_long_call_in_which_nothing_can_be_saved_is_left(by_hand):
     folder, child = by_hand(component=BUSY)
-    time.sleep(0.2)
+    time.sleep(2)  # for the call to have begun
     child.send_signal(signal.SIGTERM)
     output, _ = child.communicate(timeout=20)
     assert child.returncode == 143
