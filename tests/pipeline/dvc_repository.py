@@ -1,5 +1,6 @@
 """A repository of stub stages, in which tests run the real commands as a user does."""
 
+from contextlib import contextmanager
 from pathlib import Path
 
 from checkout import Checkout
@@ -27,11 +28,25 @@ class Repository(Checkout):
         assert uploads.wait(self.root, 120), "the uploader did not end"
         return read_rows(self.root)
 
-    def edit(self, old: str, new: str):
-        path = self.root / "params.yaml"
+    def edit(self, old: str, new: str, name: str = "params.yaml"):
+        path = self.root / name
         text = path.read_text()
         assert old in text
         path.write_text(text.replace(old, new))
+
+    @contextmanager
+    def edited(self, old: str, new: str, name: str = "params.yaml", *, committed: bool = False):
+        """Edit a file for as long as the body runs, so that a test that fails leaves the others theirs."""
+        text = (self.root / name).read_text()
+        try:
+            self.edit(old, new, name)
+            if committed:
+                self.commit()
+            yield
+        finally:
+            (self.root / name).write_text(text)
+            if committed:
+                self.commit()
 
     def commit(self):
         self.run("git", "add", "-A")

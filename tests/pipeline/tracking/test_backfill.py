@@ -157,12 +157,11 @@ def test_a_lost_store_is_made_again_from_the_lock_and_the_reports(repository):
 
 
 def test_a_stage_that_is_out_of_date_is_named_and_not_linked(repository):
-    repository.edit("epochs: 30,", "epochs: 29,")
-    said = repository.run("alexnet", "track", "rebuild").stdout
+    with repository.edited("epochs: 30,", "epochs: 29,"):
+        said = repository.run("alexnet", "track", "rebuild").stdout
     stale = "train@optimized, evaluate@optimized, compare, export@optimized"
     assert f"optimized: 4 of 8 stages; out of date: {stale}" in said
     assert "faithful: 7 of 8 stages; out of date: compare" in said
-    repository.edit("epochs: 29,", "epochs: 30,")
 
 
 def test_verify_finds_the_same_bytes(repository):
@@ -192,26 +191,17 @@ def test_verify_reruns_every_stage_as_dvc_does(repository):
     ("number", "verdict", "code"), [("0.26", "within tolerance", 0), ("0.75", "not reproduced", 1)]
 )
 def test_verify_compares_numbers_where_bytes_differ(repository, number, verdict, code):
-    stub = repository.root / "stub_stages.py"
-    honest = stub.read_text()
-    stub.write_text(honest.replace('"top1_error": 0.25', f'"top1_error": {number}'))
-    repository.commit()
-    done = repository.run("alexnet", "verify", "evaluate@faithful", check=False)
-    stub.write_text(honest)
-    repository.commit()
+    with repository.edited('"top1_error": 0.25', f'"top1_error": {number}', "stub_stages.py", committed=True):
+        done = repository.run("alexnet", "verify", "evaluate@faithful", check=False)
     assert done.returncode == code
     assert f"verdict:  {verdict}" in done.stdout
     assert f"center/top1_error: 0.25 -> {number}" in done.stdout
 
 
 def test_verify_cannot_say_that_results_are_the_same_where_there_are_no_numbers(repository):
-    stub = repository.root / "stub_stages.py"
-    honest = stub.read_text()
-    stub.write_text(honest.replace("""'{"verdict": "pass"}""", """'{"verdict": "passed"}"""))
-    repository.commit()
-    done = repository.run("alexnet", "verify", "validate", check=False)
-    stub.write_text(honest)
-    repository.commit()
+    passed = ("""'{"verdict": "pass"}""", """'{"verdict": "passed"}""")
+    with repository.edited(*passed, "stub_stages.py", committed=True):
+        done = repository.run("alexnet", "verify", "validate", check=False)
     assert done.returncode == 1, done.stderr
     assert "validate: different bytes" in done.stdout
     assert "verdict:  not reproduced" in done.stdout

@@ -30,10 +30,9 @@ def kept(tmp_path_factory):
 def test_verify_runs_a_kept_result_from_its_own_commit_with_its_changes(kept, monkeypatch):
     repository, path = kept
     monkeypatch.setitem(repository.settings, "TF_ENABLE_ONEDNN_OPTS", "0")  # which the rerun sets as the result has it
-    stub = repository.root / "stub_stages.py"
-    stub.write_text(stub.read_text().replace('"top1_error": 0.25', '"top1_error": 0.75'))  # later code
-    repository.commit()
-    said = repository.run("alexnet", "verify", path, "--json")
+    later = ('"top1_error": 0.25', '"top1_error": 0.75')
+    with repository.edited(*later, "stub_stages.py", committed=True):
+        said = repository.run("alexnet", "verify", path, "--json")
     certificate = json.loads(said.stdout)
     assert certificate["verdict"] == "reproduced"
     stages = [each["stage"].partition("@")[0] for each in certificate["outputs"]]
