@@ -138,9 +138,13 @@ class ImageClassifier:
         return self._classifier.views.center(stored).numpy()
 
     def _stored(self, pictures: Sequence[Any], first: int, max_pixels: int, exif_orientation: bool) -> np.ndarray:
-        side = self._classifier.stored_size
-        options = {"max_pixels": max_pixels, "exif_orientation": exif_orientation}
-        return stored_pictures(pictures, stored_size=side, first=first, **options)
+        return stored_pictures(
+            pictures,
+            stored_size=self._classifier.stored_size,
+            max_pixels=max_pixels,
+            exif_orientation=exif_orientation,
+            first=first,
+        )
 
 
 def load_pretrained(path_or_name: FilePath) -> ImageClassifier:
@@ -170,23 +174,16 @@ def load_pretrained(path_or_name: FilePath) -> ImageClassifier:
     folder = Path(path_or_name)
     if folder.is_file():
         raise ConfigError(f"{folder} is a file; give its folder, {folder.parent}")
-    if not (folder / "model.json").is_file():
-        if folder.is_dir() and os.fspath(path_or_name) not in model_names(packaged_models()):
-            raise DataError(
-                f"{folder}: expected the folder of a model, as the stage train writes it, found no model.json"
-            )
-        folder = _pretrained(path_or_name)
-    return ImageClassifier(read_classifier(folder))
-
-
-def _pretrained(name: FilePath) -> Path:
-    """Find a model that comes with the package."""
-    folder = packaged_models()
-    known = model_names(folder)
-    if os.fspath(name) in known:
-        return folder / name
-    listed = f", or one of {', '.join(known)}" if known else "; this version comes with no model of its own"
+    if (folder / "model.json").is_file():
+        return ImageClassifier(read_classifier(folder))
+    name, shelf = os.fspath(path_or_name), packaged_models()
+    known = model_names(shelf)
+    if name in known:
+        return ImageClassifier(read_classifier(shelf / name))
+    if folder.is_dir():
+        raise DataError(f"{folder}: expected the folder of a model, as the stage train writes it, found no model.json")
+    choice = f", or one of {', '.join(known)}" if known else "; this version comes with no model of its own"
     raise ConfigError(
-        f"{os.fspath(name)} is not a folder; expected the folder of a trained model, such as models/optimized{listed}"
-        f"{nearest(os.fspath(name).lower(), known)}"
+        f"{name} is not a folder; expected the folder of a trained model, such as models/optimized{choice}"
+        f"{nearest(name.lower(), known)}"
     )

@@ -31,7 +31,7 @@ def compressed(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     }
 
 
-def loss(before: Evaluated, after: Evaluated) -> dict[str, dict[str, Any]]:
+def compression_cost(before: Evaluated, after: Evaluated) -> dict[str, dict[str, Any]]:
     """Compare what a model says of the same images before and after.
 
     Returns:

@@ -9,9 +9,8 @@ import numpy as np
 from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
-from alexnet_tf.data.images import ImageRejected, to_rgb, to_square
+from alexnet_tf.data.images import ImageRejected, open_header, to_rgb, to_square
 from alexnet_tf.errors import DataError
-from alexnet_tf.evaluation.predict import stored_image
 
 FilePath = str | os.PathLike[str]
 Picture = FilePath | bytes | Image.Image | np.ndarray
@@ -36,7 +35,7 @@ def listed(pictures: Picture | Iterable[Picture]) -> list[Any]:
 def stored_pictures(
     pictures: Sequence[Any], *, stored_size: int, max_pixels: int, exif_orientation: bool, first: int = 0
 ) -> np.ndarray:
-    """Make pictures squares, as `stored_image` does: (N, stored, stored, 3) uint8.
+    """Make pictures squares, as the stages do: (N, stored, stored, 3) uint8.
 
     Args:
         pictures: As `listed` returns them.
@@ -55,20 +54,7 @@ def stored_pictures(
         if is_path:
             _require_file(place)
         try:
-            content = Path(picture).read_bytes() if is_path else picture
-            if isinstance(content, bytes | bytearray):
-                squares[number] = stored_image(
-                    bytes(content), stored_size=stored_size, max_pixels=max_pixels, exif_orientation=exif_orientation
-                )
-                continue
-            image = _of_array(content) if isinstance(content, np.ndarray) else content
-            if not isinstance(image, Image.Image):
-                raise DataError(f"picture {first + number}: {_EXPECTED}, got {type(image).__name__}")
-            width, height = image.size
-            if not 0 < width * height <= max_pixels:
-                raise ImageRejected(f"{'too many' if width * height else 'no'} pixels ({width} x {height})")
-            if isinstance(image, TiffImageFile) and not image.tile:  # loaded, so that its strips cannot be checked
-                image = image.copy()
+            image = _opened(Path(picture).read_bytes() if is_path else picture, place, max_pixels)
             squares[number] = np.asarray(to_square(to_rgb(image, exif_orientation=exif_orientation), stored_size))
         except (OSError, ValueError, ImageRejected) as error:  # ValueError: a name that no file can have
             reason = getattr(error, "strerror", None) or getattr(error, "reason", None) or error
@@ -86,15 +72,29 @@ def _require_file(path: str) -> None:
         raise DataError(f"{path}: not a regular file; expected an image file")
 
 
-def _of_array(array: np.ndarray) -> Image.Image:
+def _opened(content: Any, place: str, max_pixels: int) -> Image.Image:
+    if isinstance(content, bytes | bytearray):
+        return open_header(bytes(content), max_pixels=max_pixels)
+    image = _of_array(content, place) if isinstance(content, np.ndarray) else content
+    if not isinstance(image, Image.Image):
+        raise DataError(f"{place}: {_EXPECTED}, got {type(image).__name__}")
+    width, height = image.size
+    if not 0 < width * height <= max_pixels:
+        raise ImageRejected(f"{'too many' if width * height else 'no'} pixels ({width} x {height})")
+    if isinstance(image, TiffImageFile) and not image.tile:  # loaded, so that its strips cannot be checked
+        return image.copy()
+    return image
+
+
+def _of_array(array: np.ndarray, place: str) -> Image.Image:
     if array.dtype != np.uint8:
         raise DataError(
-            f"an array of pixels must be uint8, 0..255, got {array.dtype}; of values 0..1 take "
+            f"{place}: an array of pixels must be uint8, 0..255, got {array.dtype}; of values 0..1 take "
             "np.round(255 * array).astype(np.uint8)"
         )
     if array.ndim != 3 or array.shape[-1] != 3:
         raise DataError(
-            f"an array of pixels must be (H, W, 3) RGB, or (N, H, W, 3), got {array.shape}; of a grey one take "
-            "np.repeat(array[..., None], 3, axis=-1)"
+            f"{place}: an array of pixels must be (H, W, 3) RGB, or (N, H, W, 3), got {array.shape}; of a grey one "
+            "take np.repeat(array[..., None], 3, axis=-1)"
         )
     return Image.fromarray(array)

@@ -110,7 +110,7 @@ def read_correctness(path: Path, *, way_out: str) -> Correctness:
                 for name in arrays.files
                 if name not in ("num", "keys_sha256", "source_digest")
             }
-    # Of a damaged zip file, Python also says that it needs a later version or another compression.
-    except (OSError, EOFError, ValueError, KeyError, TypeError, NotImplementedError, zipfile.BadZipFile) as error:
+    # Of a damaged zip file, Python also says that it needs a later version, another compression or a password.
+    except (OSError, EOFError, ValueError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile) as error:
         raise DataError(f"{path} is missing or broken ({error}): {way_out}.") from error
     return Correctness(num, keys_sha256, right, source_digest)

@@ -88,7 +88,7 @@ def keep(root: Path, model: Path, records: Path, target: Path) -> dict:
     """
     from alexnet_tf.data.record_dataset import RecordDataset
     from alexnet_tf.devices.strategy import make_strategy
-    from alexnet_tf.evaluation.compression import compressed, loss
+    from alexnet_tf.evaluation.compression import compressed, compression_cost
     from alexnet_tf.evaluation.evaluate import evaluate
     from alexnet_tf.models.classifier import read_classifier, write_classifier
     from alexnet_tf.models.weights import assign_arrays, model_arrays
@@ -121,7 +121,7 @@ def keep(root: Path, model: Path, records: Path, target: Path) -> dict:
                 f"{_MAX_BYTES:,}; keep a smaller variant"
             )
         said = {
-            "test": loss(before, after),
+            "test": compression_cost(before, after),
             "num_examples": split.num_examples,
             "bytes_before": sum(path.stat().st_size for path in model.iterdir()),
             "bytes_after": size,

@@ -42,13 +42,14 @@ def test_a_pickle_in_place_of_bits_is_not_loaded(tmp_path):
         read_correctness(tmp_path / "correct.npz", way_out="run it")
 
 
-def test_every_damaged_byte_is_one_sentence_or_without_effect(tmp_path):
+@pytest.mark.parametrize("flipped", [0x01, 0x41])
+def test_every_damaged_byte_is_one_sentence_or_without_effect(tmp_path, flipped):
     path = tmp_path / "correct.npz"
     write_correctness(path, Correctness(3, "keys", {"center_top1": np.array([True, False, True])}, "raw"))
     content = path.read_bytes()
     refused = 0
     for place in range(len(content)):
-        path.write_bytes(content[:place] + bytes([content[place] ^ 0x41]) + content[place + 1 :])
+        path.write_bytes(content[:place] + bytes([content[place] ^ flipped]) + content[place + 1 :])
         try:
             found = read_correctness(path, way_out="run it")
         except DataError:
