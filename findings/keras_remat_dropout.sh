@@ -22,7 +22,6 @@ cd "$work"
 cat >recomputed.py <<'PY'
 import keras
 import numpy as np
-import tensorflow as tf
 
 # Whether the units that got a gradient are those that Dropout kept, and the moving mean after one step on a mean of 2.
 WANT = {
