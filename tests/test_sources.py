@@ -25,7 +25,6 @@ from tests.components.sources.test_tfds_preparation import (
 )
 from tests.components.sources.test_tiny_imagenet import unpacked
 
-# tensorflow-datasets 4.9.10 asks protobuf for a field's deprecated label.
 pytestmark = pytest.mark.slow
 
 

@@ -17,8 +17,6 @@ from components.sources.source import order_value, sorted_order
 from tests.components.small_dataset import download_params
 from tests.components.sources.placed import write_image
 
-# tensorflow-datasets 4.9.10 asks protobuf for a field's deprecated label when it reads dataset_info.json.
-
 SAMPLE = {"seed": 2012, "train_images_per_class": 3, "validation_images_per_class": 1, "test_images_per_class": 2}
 
 

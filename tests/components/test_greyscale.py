@@ -15,7 +15,6 @@ from tests.alexnet_tf.small_training import alexnet_bn, input_spec, recipe
 from tests.components.small_dataset import download_params, preprocess_params, validate_params
 from tests.components.sources.test_tfds_preparation import place_digits
 
-# tensorflow-datasets 4.9.10 asks protobuf for a field's deprecated label.
 pytestmark = pytest.mark.slow
 
 SIDE, SIZE = 28, 56

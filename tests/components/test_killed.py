@@ -1,4 +1,4 @@
-"""Download, statistics and conversion, ended by SIGKILL: what has its name is whole, the next run ends in equal bytes.
+"""Download, statistics and conversion, ended by SIGKILL: what has its name is whole, and conversion ends the same.
 
 The stage preprocess has the like in test_preprocess.py, train in test_train_killed.py.
 """
@@ -22,7 +22,6 @@ from tests.components.small_dataset import contents, jpeg
 from tests.components.sources.placed import write_image
 from tests.components.test_statistics import prepare
 
-# tensorflow-datasets 4.9.10 asks protobuf for a field's deprecated label.
 pytestmark = pytest.mark.slow
 
 DOWNLOAD = """

@@ -6,8 +6,6 @@ from alexnet_tf.data.tfrecord import ShardWriter, encode_example, read_shard
 from alexnet_tf.errors import DataError
 from tests.components.test_download import examples, keys, run
 
-# tensorflow-datasets 4.9.10 asks protobuf for a field's deprecated label when it reads dataset_info.json.
-
 
 @pytest.fixture
 def prepared(tmp_path):

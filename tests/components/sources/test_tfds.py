@@ -16,8 +16,6 @@ from components.sources import tfds, tfds_preparation
 from components.sources.tfds import tfds_source
 from tests.components.small_dataset import contents, download_params
 
-# tensorflow-datasets 4.9.10 asks protobuf for a field's deprecated label when it reads dataset_info.json.
-
 # Forty images; the last four are copies, three of one class and one of another.
 IMAGES = [(number % 2, b"image %d" % number) for number in range(36)] + [(0, b"image 0")] * 3 + [(1, b"image 0")]
 

@@ -18,8 +18,6 @@ from components.sources.tfds import tfds_source
 from tests.components.small_dataset import jpeg
 from tests.components.sources.placed import add
 
-# tensorflow-datasets 4.9.10 asks protobuf for a field's deprecated label; and its progress bars' threads outlive them.
-
 TINY = "components.sources.tiny_imagenet_builder"
 
 

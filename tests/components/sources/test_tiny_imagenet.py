@@ -14,8 +14,6 @@ from components.sources.tiny_imagenet import NAME, tiny_imagenet_source
 from tests.components.sources.placed import everything
 from tests.components.sources.test_tfds_preparation import IDS, tiny, tiny_zip
 
-# tensorflow-datasets 4.9.10 asks protobuf for a field's deprecated label.
-
 OFFICIAL, IMAGES = tiny_zip()
 
 

@@ -7,6 +7,8 @@ import pytest
 
 from pipeline.tracking import uploader, uploads
 
+SERVED = (os.getpid(), 0.0)
+
 
 @pytest.fixture
 def clock(monkeypatch):
@@ -24,7 +26,7 @@ def test_a_store_that_does_not_answer_is_asked_every_twenty_seconds_and_once_at_
         raise ConnectionError(f"{home}: no answer")
 
     monkeypatch.setattr(uploader, "connect", connect)
-    with uploads.held(tmp_path, "pipeline", (os.getpid(), 0.0)):
+    with uploads.held(tmp_path, "pipeline", SERVED):
         sender = uploader.Uploader(tmp_path, "pipeline")
         for tenths in range(10000, 10701):
             clock.now = tenths / 10
@@ -41,7 +43,7 @@ def test_a_dead_server_is_asked_once_at_the_end_however_much_waits(tmp_path, mon
     tried = []
     monkeypatch.setattr(uploader, "connect", lambda home: tried.append(home) or 1 / 0)
     monkeypatch.setattr(spool, "waiting", lambda scratch: [tmp_path / str(number) for number in range(40)])
-    with uploads.held(tmp_path, "pipeline", (os.getpid(), 0.0)):
+    with uploads.held(tmp_path, "pipeline", SERVED):
         uploader.Uploader(tmp_path, "pipeline").last_round()
     assert tried == [tmp_path]
 
@@ -55,7 +57,7 @@ def test_once_it_answers_there_is_no_problem(tmp_path, monkeypatch, clock):
         return answer
 
     monkeypatch.setattr(uploader, "connect", connect)
-    with uploads.held(tmp_path, "pipeline", (os.getpid(), 0.0)):
+    with uploads.held(tmp_path, "pipeline", SERVED):
         sender = uploader.Uploader(tmp_path, "pipeline")
         sender.round()
         clock.now += 20
@@ -88,7 +90,7 @@ def test_a_folder_that_cannot_be_opened_holds_up_no_other(tmp_path, monkeypatch,
     monkeypatch.setattr(uploader, "connect", lambda home: "runs")
     monkeypatch.setattr(spool_reader, "SpoolReader", Reader)
     monkeypatch.setattr(spool, "waiting", lambda scratch: [tmp_path / "a", tmp_path / "b"])
-    with uploads.held(tmp_path, "pipeline", (os.getpid(), 0.0)):
+    with uploads.held(tmp_path, "pipeline", SERVED):
         uploader.Uploader(tmp_path, "pipeline").round()
         assert sent == ["b"]
         assert f"Permission denied: '{tmp_path / 'a'}'" in uploads.problem(tmp_path, "pipeline")
