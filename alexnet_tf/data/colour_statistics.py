@@ -8,7 +8,6 @@ bit.
 
 import json
 import math
-import zipfile
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any, Self
 import numpy as np
 
 from alexnet_tf.data.moments import Moments
-from alexnet_tf.data.npy_file import save_npy
+from alexnet_tf.data.npy_file import load_npy, save_npy
 from alexnet_tf.data.pixel_codec import CHANNELS
 from alexnet_tf.errors import DataError
 from alexnet_tf.whole_file import write_json
@@ -57,14 +56,15 @@ class ColourStatistics:
         try:
             numbers = json.loads((folder / "statistics.json").read_text(encoding="utf-8"))
             size, num_images = int(numbers["size"]), int(numbers["num_images"])
-            with (folder / "mean_image.npy").open("rb") as file:
-                mean_image = np.load(file)
+            mean_image = load_npy(folder / "mean_image.npy")
             arrays = {
                 name: np.array(numbers[name], np.float64) for name in ("channel_mean", "eigenvalues", "eigenvectors")
             }
+            if mean_image.shape != (size, size, CHANNELS):
+                raise ValueError(f"a mean image of shape {mean_image.shape} for images of {size} pixels")
             if not all(np.isfinite(each).all() for each in (mean_image, *arrays.values())):
                 raise ValueError("values that are not finite")
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             found = f"none of the name {error}" if isinstance(error, KeyError) else error
             message = f"{folder}: expected colour statistics, found {found}; run the stage statistics."
             raise DataError(message) from error

@@ -7,7 +7,7 @@ the place of every image's pixels, and the keys; `manifest.json` names and sizes
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,19 +66,19 @@ def read_manifest(folder: Path, *, stage: str = "preprocess") -> dict[str, Any]:
 def _lacking(manifest: Any, stage: str) -> str:
     """Name a key that a manifest, a split or a shard of it lacks, as one of an earlier version may; "" if none does."""
 
-    def lacking(part: Any, keys: Sequence[str]) -> Iterator[str]:
-        yield from (key for key in keys if not isinstance(part, dict) or key not in part)
+    def first(part: Any, keys: Sequence[str]) -> str:
+        return next((key for key in keys if not isinstance(part, dict) or key not in part), "")
 
-    def all_lacking() -> Iterator[str]:
-        yield from lacking(manifest, _MANIFEST_KEYS[stage])
-        splits = manifest["splits"]
-        for split in splits.values() if isinstance(splits, dict) else [splits]:
-            yield from lacking(split, _SPLIT_KEYS[stage])
-            shards = split["shards"]
-            for shard in shards if isinstance(shards, list) else [shards]:
-                yield from lacking(shard, _SHARD_KEYS)
-
-    return next(all_lacking(), "")
+    if key := first(manifest, _MANIFEST_KEYS[stage]):
+        return key
+    splits = manifest["splits"]
+    for split in splits.values() if isinstance(splits, dict) else [splits]:
+        if key := first(split, _SPLIT_KEYS[stage]):
+            return key
+        for shard in split["shards"] if isinstance(split["shards"], list) else [split["shards"]]:
+            if key := first(shard, _SHARD_KEYS):
+                return key
+    return ""
 
 
 @dataclass(frozen=True, eq=False)

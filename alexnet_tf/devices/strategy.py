@@ -210,8 +210,8 @@ def _sum(strategy: tf.distribute.Strategy, values: np.ndarray) -> np.ndarray:
     """Add int32 values of all workers, each of which counts once however many replicas it has."""
     local = len(strategy.extended.worker_devices)
 
-    def share(context):
-        return tf.constant(values if context.replica_id_in_sync_group % local == 0 else np.zeros_like(values))
+    def share(replica):
+        return tf.constant(values if replica.replica_id_in_sync_group % local == 0 else np.zeros_like(values))
 
     return strategy.reduce("SUM", strategy.experimental_distribute_values_from_function(share), axis=None).numpy()
 

@@ -1,19 +1,19 @@
 """A trained network with all that it takes to use it: input, classes, weights. The folder `models/<variant>`."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import numpy as np
 import tensorflow as tf
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, ValidationError
 
-from alexnet_tf.data.npy_file import save_npy
+from alexnet_tf.data.npy_file import load_npy, save_npy
 from alexnet_tf.errors import DataError
-from alexnet_tf.models import networks, specs
-from alexnet_tf.models.specs import InputSpec
+from alexnet_tf.models import networks
+from alexnet_tf.models.spec import Spec
+from alexnet_tf.models.specs import InputSpec, Network
 from alexnet_tf.models.views import Views
 from alexnet_tf.models.weights import assign_arrays, load_arrays, model_arrays, save_arrays
 from alexnet_tf.whole_file import write_json
@@ -23,6 +23,19 @@ if TYPE_CHECKING:
 
 FORMAT = 3
 _WEIGHTS = "weights.safetensors"
+_Pixels = Annotated[int, Field(gt=0)]
+
+
+class _Description(Spec):
+    """What `model.json` says."""
+
+    format: int
+    network: Network
+    input: InputSpec
+    size: _Pixels
+    stored_size: _Pixels
+    precision: Literal["float32", "bfloat16"]
+    class_names: Annotated[list[str], Field(min_length=1)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,31 +129,39 @@ def read_classifier(folder: Path) -> Classifier:
     """
     path = folder / "model.json"
     try:
-        description = json.loads(path.read_text(encoding="utf-8"))
-        if description["format"] != FORMAT:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if found["format"] != FORMAT:
             raise DataError(
-                f"{path} has format {description['format']}, expected {FORMAT}: train the model again, or use it with "
+                f"{path} has format {found['format']}, expected {FORMAT}: train the model again, or use it with "
                 "the version that wrote it"
             )
-        network = description["network"]
-        if network["name"] == "alexnet":
-            network = {"left_out": "none"} | network  # files without the key are of networks with all layers
-        spec = TypeAdapter(specs.Network).validate_json(json.dumps(network))
+        if found["network"]["name"] == "alexnet":
+            found["network"].setdefault("left_out", "none")  # files without the key are of networks with all layers
+        description = _Description.model_validate_json(json.dumps(found))
         views = Views(
-            InputSpec.model_validate_json(json.dumps(description["input"])),
-            stored_size=description["stored_size"],
-            size=description["size"],
-            mean=np.load(folder / "mean.npy", allow_pickle=False),
+            description.input,
+            stored_size=description.stored_size,
+            size=description.size,
+            mean=load_npy(folder / "mean.npy"),
         )
-        class_names: Sequence[str] = description["class_names"]
-        precision = description["precision"]
     except FileNotFoundError as error:
         raise DataError(f"{error.filename} does not exist; run the stage train") from error
-    except (OSError, ValueError, KeyError, TypeError, EOFError, ValidationError) as error:
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise DataError(
+            f"{folder} holds no usable model (model.json: {place}: {first['msg']}); run the stage train"
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"{folder} holds no usable model ({type(error).__name__}: {error}); run the stage train"
         ) from error
-    model = networks.build(spec, crop_size=views.crop_size, num_classes=len(class_names), precision=precision)
+    model = networks.build(
+        description.network,
+        crop_size=views.crop_size,
+        num_classes=len(description.class_names),
+        precision=description.precision,
+    )
     arrays, _ = load_arrays(folder / _WEIGHTS)
     assign_arrays(model, arrays, source=str(folder / _WEIGHTS))
-    return Classifier(model, views, tuple(class_names), precision)
+    return Classifier(model, views, tuple(description.class_names), description.precision)

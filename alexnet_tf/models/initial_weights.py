@@ -34,7 +34,7 @@ def _initial_weights(variable, spec, seed: tuple[int, int]):
         names = FOUR_LAYER_NAMES if isinstance(spec, four_layer_spec.FourLayerSpec) else specs.LAYER_NAMES
         stddev = spec.weight_stddev[names.index(layer)]
     weights = stddev * tf.random.stateless_normal(variable.shape, seed, alg="philox")
-    if isinstance(spec, specs.AlexNetBNSpec) and spec.initialization == "identity" and "conv1" < layer < "conv6":
+    if isinstance(spec, specs.AlexNetBNSpec) and spec.initialization == "identity" and layer in specs.LAYER_NAMES[1:5]:
         return _pass_on_maps(weights.numpy())
     return weights
 

@@ -36,8 +36,8 @@ class LayerRow:
     name: str
     kind: str
     output_shape: tuple[int, ...]
-    parameters: int
-    multiply_adds: int
+    parameters: int = 0
+    multiply_adds: int = 0
     untrained: int = 0
 
 
@@ -60,12 +60,11 @@ def layer_table(network: Network, crop_size: int, num_classes: int) -> list[Laye
 
 
 def _windows(size: int, kernel: int, stride: int, padding: tuple[int, int]) -> int:
-    windows = (size + sum(padding) - kernel) // stride + 1
-    if size + sum(padding) < kernel or windows < 1:
+    if size + sum(padding) < kernel:
         raise ValueError(
             f"a {kernel}-pixel window does not fit in {size} pixels: the crop is too small for this network"
         )
-    return windows
+    return (size + sum(padding) - kernel) // stride + 1
 
 
 def _alexnet_table(network: AlexNetSpec, crop_size: int, num_classes: int) -> list[LayerRow]:
@@ -85,10 +84,10 @@ def _alexnet_table(network: AlexNetSpec, crop_size: int, num_classes: int) -> li
             depth = filters
         if index < 2 and network.lrn:
             kind = "LRN, same-map" if index == 1 and network.same_map_normalization else "LRN"
-            rows.append(LayerRow(f"norm{index + 1}", kind, (size, size, depth), 0, 0))
+            rows.append(LayerRow(f"norm{index + 1}", kind, (size, size, depth)))
         if index in (0, 1, 4):
             size = _windows(size, window, pool_stride, (0, pool_overrun(size, window, pool_stride)))
-            rows.append(LayerRow(f"pool{index + 1}", f"{window}x{window}/{pool_stride} max", (size, size, depth), 0, 0))
+            rows.append(LayerRow(f"pool{index + 1}", f"{window}x{window}/{pool_stride} max", (size, size, depth)))
     return rows + _dense_rows(size * size * depth, network.dense_units, num_classes)
 
 
@@ -107,7 +106,8 @@ def _alexnet_bn_table(network: AlexNetBNSpec, crop_size: int, num_classes: int) 
         depth = filters
         pooled = size if pool == 1 else _windows(size, pool, pool, (0, 0))
         normed = pooled if network.pool_order == "before_norm" else size
-        steps = [] if pool == 1 else [_layer(f"pool{index + 1}", f"{pool}x{pool}/{pool} max", pooled, depth)]
+        pool_row = LayerRow(f"pool{index + 1}", f"{pool}x{pool}/{pool} max", (pooled, pooled, depth))
+        steps = [] if pool == 1 else [pool_row]
         if index > 0 or network.conv1 == "learned":
             norm = _batch_norm(network, index + 1, (normed, normed, depth))
             steps = [*steps, norm] if network.pool_order == "before_norm" else [norm, *steps]
@@ -127,10 +127,11 @@ def _four_layer_table(network: FourLayerSpec, crop_size: int, num_classes: int) 
         kind = f"{CONV_SIZE}x{CONV_SIZE}/1 conv"
         rows.append(_row(f"conv{number}", kind, (size, size, filters), CONV_SIZE**2 * depth, filters))
         pooled, depth = _windows(size, window, stride, (0, pool_overrun(size, window, stride))), filters
-        steps = [_layer(f"pool{number}", f"{window}x{window}/{stride} max", pooled, depth)]
+        steps = [LayerRow(f"pool{number}", f"{window}x{window}/{stride} max", (pooled, pooled, depth))]
         if network.lrn:
             first = number == 2 or network.lrn_order == "before_pool"
-            steps.insert(0 if first else 1, _layer(f"norm{number}", "LRN", size if first else pooled, depth))
+            side = size if first else pooled
+            steps.insert(0 if first else 1, LayerRow(f"norm{number}", "LRN", (side, side, depth)))
         rows += steps
         size = pooled
     for number, filters in enumerate(network.local_filters, start=3):
@@ -151,7 +152,7 @@ def _bn_padding(network: AlexNetBNSpec, index: int, size: int, kernel: int, stri
 
 def _batch_norm(network: AlexNetBNSpec, number: int, shape: tuple[int, ...]) -> LayerRow:
     learned, statistics = (2 if network.batch_norm_scale else 1) * shape[-1], 2 * shape[-1]
-    return LayerRow(f"norm{number}", "batch norm", shape, learned + statistics, 0, untrained=statistics)
+    return LayerRow(f"norm{number}", "batch norm", shape, learned + statistics, untrained=statistics)
 
 
 def _dense_rows(fan_in: int, dense_units: Sequence[int], num_classes: int, *, bias: bool = True) -> list[LayerRow]:
@@ -160,10 +161,6 @@ def _dense_rows(fan_in: int, dense_units: Sequence[int], num_classes: int, *, bi
         rows.append(_row(name, "dense", (units,), fan_in, units, bias=bias))
         fan_in = units
     return rows
-
-
-def _layer(name: str, kind: str, size: int, depth: int) -> LayerRow:
-    return LayerRow(name, kind, (size, size, depth), 0, 0)
 
 
 def _row(name: str, kind: str, shape: tuple[int, ...], fan_in: int, units: int, *, bias: bool = True) -> LayerRow:

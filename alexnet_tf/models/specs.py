@@ -15,7 +15,7 @@ from alexnet_tf.models.four_layer_spec import FourLayerSpec
 from alexnet_tf.models.spec import NetworkSpec, Spec, Two
 
 Five = Annotated[list[Annotated[int, Field(gt=0)]], Field(min_length=5, max_length=5)]
-EightFloats = Annotated[list[float], Field(min_length=8, max_length=8)]
+Eight = Field(min_length=8, max_length=8)
 LAYER_NAMES = ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8")
 
 
@@ -77,8 +77,8 @@ class AlexNetSpec(NetworkSpec):
     pooling: Literal["overlapping", "paired"] = "overlapping"
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
     dropout_scaling: Literal["at_test", "in_training"] = "at_test"
-    weight_stddev: EightFloats = [0.01] * 8
-    bias: EightFloats = [0.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.0]
+    weight_stddev: Annotated[list[Annotated[float, Field(gt=0)]], Eight] = [0.01] * 8
+    bias: Annotated[list[float], Eight] = [0.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.0]
 
     @model_validator(mode="after")
     def _combine(self) -> Self:
@@ -86,8 +86,6 @@ class AlexNetSpec(NetworkSpec):
             raise ValueError(f"every count of filters must be divisible by towers = {self.towers}, got {self.filters}")
         if self.lrn_size % 2 == 0:
             raise ValueError(f"lrn_size must be odd, got {self.lrn_size}")
-        if any(value <= 0 for value in self.weight_stddev):
-            raise ValueError(f"every weight_stddev must be positive, got {self.weight_stddev}")
         return self
 
 

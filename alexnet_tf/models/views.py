@@ -27,7 +27,7 @@ class Views:
         mean: What is subtracted, 0..255: float32 (crop, crop, 3) or (3,).
 
     Raises:
-        ValueError: When the mean is not finite.
+        ValueError: When the mean has another shape, or is not finite.
     """
 
     spec: InputSpec
@@ -36,6 +36,8 @@ class Views:
     mean: np.ndarray
 
     def __post_init__(self) -> None:
+        if self.mean.shape not in ((3,), (self.crop_size, self.crop_size, 3)):
+            raise ValueError(f"the mean has the shape {self.mean.shape}, the crop {self.crop_size} pixels a side")
         if not np.isfinite(self.mean).all():
             raise ValueError("the mean that is subtracted holds values that are not finite")
 

@@ -71,8 +71,8 @@ def whitening_kernel(images: np.ndarray, *, size: int, filters: int) -> np.ndarr
     """Return kernels along the principal axes of the images' patches, each scaled to unit mean square.
 
     Every axis comes with both signs, since a rectifier follows; axes of large variance come first, and one along which
-    nothing varies gives a kernel of zeros. The second moment
-    is taken about zero, for images that are centred already. As Jordan's airbench (2024) does.
+    nothing varies gives a kernel of zeros. The second moment is taken about zero, for images that are centred already,
+    as in Jordan's airbench (2024).
 
     Args:
         images: (N, H, W, 3) float32, as the network sees them.

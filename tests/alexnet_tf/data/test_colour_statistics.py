@@ -126,3 +126,10 @@ def test_half_a_zip_in_place_of_the_mean_image_is_one_sentence(tmp_path):
     (tmp_path / "mean_image.npy").write_bytes(b"PK\x03\x04 and no more")
     with pytest.raises(DataError, match=r"expected colour statistics, found .*; run the stage statistics"):
         ColourStatistics.load(tmp_path)
+
+
+def test_a_mean_image_of_another_size_is_one_sentence(tmp_path):
+    save_statistics(tmp_path, Moments.of(IMAGES, 8, 1))
+    np.save(tmp_path / "mean_image.npy", np.zeros((8, 9, 3), np.float32))
+    with pytest.raises(DataError, match=r"found a mean image of shape \(8, 9, 3\) for images of 8 pixels; run the"):
+        ColourStatistics.load(tmp_path)

@@ -3,13 +3,14 @@
 import errno
 import re
 import resource
+import tokenize
 
 import numpy as np
 import pytest
 
 from alexnet_tf.data.colour_statistics import save_statistics
 from alexnet_tf.data.moments import Moments
-from alexnet_tf.data.npy_file import save_npy
+from alexnet_tf.data.npy_file import load_npy, save_npy
 from alexnet_tf.data.record_dataset import INDEX
 from components.preprocess_shards import join_parts
 
@@ -32,6 +33,29 @@ def test_the_bytes_are_those_of_numpy(tmp_path, array):
     np.save(tmp_path / "numpy.npy", array)
     save_npy(tmp_path / "ours.npy", array)
     assert (tmp_path / "ours.npy").read_bytes() == (tmp_path / "numpy.npy").read_bytes()
+    loaded = load_npy(tmp_path / "ours.npy")
+    assert loaded.dtype == array.dtype
+    np.testing.assert_array_equal(loaded, array)
+
+
+def test_a_damaged_header_is_a_value_error(tmp_path):
+    path = tmp_path / "a.npy"
+    np.save(path, np.zeros((2, 3), np.float32))
+    whole = path.read_bytes()
+    header = whole[:128]
+    refused = set()
+    for position in range(len(header)):
+        for value in b"\x00',(BL}":
+            path.write_bytes(whole[:position] + bytes([value]) + whole[position + 1 :])
+            try:
+                load_npy(path)
+            except ValueError as error:
+                refused.add(type(error.__cause__))
+    assert refused == {ValueError, TypeError, SyntaxError, tokenize.TokenError}
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        with pytest.raises(ValueError, match=r"a\.npy is damaged"):
+            load_npy(path)
 
 
 def test_the_reason_is_the_operating_systems(tmp_path, small_files):

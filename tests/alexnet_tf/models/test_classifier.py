@@ -108,6 +108,12 @@ def test_values_that_are_not_finite_are_refused(folder, tmp_path):
         write_classifier(tmp_path / "spoiled", classifier)
 
 
+def test_a_mean_of_another_shape_is_refused(folder):
+    np.save(folder / "mean.npy", np.zeros((62, 63, 3), np.float32))
+    with pytest.raises(DataError, match=r"mean has the shape \(62, 63, 3\), the crop 63 pixels a side"):
+        read_classifier(folder)
+
+
 class Trap:
     """Its pickle makes a file when it is read."""
 
@@ -140,6 +146,12 @@ def _saved(array):
         ({"format": 2}, "has format 2, expected 3: train the model again, or use it with the version that wrote it"),
         ({"network": {"name": "resnet"}}, "holds no usable model"),
         ({"class_names": ["one", "two"]}, "does not fit the network at fc8"),
+        ({"class_names": "abc"}, r"holds no usable model \(model\.json: class_names: Input should be a valid array"),
+        (
+            {"precision": "float16"},
+            r"\(model\.json: precision: Input should be 'float32' or 'bfloat16'\); run the",
+        ),
+        ({"size": "68"}, r"\(model\.json: size: Input should be a valid integer"),
     ],
 )
 def test_a_description_of_another_model_is_a_data_error(folder, change, message):

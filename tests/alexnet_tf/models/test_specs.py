@@ -11,7 +11,7 @@ from tests.alexnet_tf.small_training import alexnet, alexnet_bn
         ({"filters": [8, 15, 16, 16, 16]}, "divisible by towers = 2"),
         ({"filters": [8, 16, 16, 16]}, "at least 5 items"),
         ({"lrn_size": 4}, "lrn_size must be odd"),
-        ({"weight_stddev": [0.0] * 8}, "every weight_stddev must be positive"),
+        ({"weight_stddev": [0.0] * 8}, "greater than 0"),
         ({"dropuot": 0.5}, "Extra inputs are not permitted"),
         ({"lrn_alpha": "1e-4"}, "valid number"),
         ({"dropout": 1.0}, "less than 1"),
