@@ -30,7 +30,7 @@ class ImageClassifier:
         features: The Keras model without its last layer: the same input -> (N, units) float32, the last hidden layer
             (fc7), to put a new layer on. It shares its variables with `model`: training one changes the other and what
             `predict` says, so load twice to keep the original. (The method `model.features` is another thing: the
-            flattened maps before the first dense layer.)
+            maps before the first dense layer.)
 
     Example:
         >>> import tempfile

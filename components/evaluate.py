@@ -136,7 +136,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Params, runtime: Runtime) -> s
     others["training_images"] = {"num_examples": num_images} | scored.metrics()
 
     outputs.report.mkdir()
-    metrics = tables.write(outputs.report, evaluated, split, list(classifier.class_names), others=others)
+    metrics = tables.write(outputs.report, evaluated, split, others=others)
     _draw(outputs.report, evaluated, classifier, split, metrics)
     _write_gallery(outputs.report, evaluated, classifier, split, near)
 

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 KEPT = ("LANG", "TMPDIR", "SSL_CERT_FILE", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
@@ -40,11 +39,3 @@ class Checkout:
         if check and done.returncode:
             raise AssertionError(f"{' '.join(command)} exited with {done.returncode}\n{done.stdout}\n{done.stderr}")
         return done
-
-
-def wait_for(path: Path, seconds: float = 60) -> None:
-    """Wait until there is a file."""
-    end = time.monotonic() + seconds
-    while not path.exists():
-        assert time.monotonic() < end, f"{path} did not appear in {seconds} s"
-        time.sleep(0.02)

@@ -3,12 +3,12 @@
 import re
 import shlex
 import subprocess
-import time
 from collections.abc import Iterator
 
 import pytest
 from clone import PARAMS, ROOT
 from dvc_repository import Repository
+from waiting import wait_until
 
 PAGE = (ROOT / "docs/daily.md").read_text()
 EXAMPLES = [line for block in re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()]
@@ -158,11 +158,9 @@ def test_the_examples_run_one_after_the_other(tmp_path):
 
 
 def _wait_for_the_queue(repository: Repository) -> None:
-    deadline = time.monotonic() + 600
-    while time.monotonic() < deadline:
+    def both_ran() -> bool:
         status = repository.run("dvc", "queue", "status").stdout
         assert "Failed" not in status, status
-        if status.count("Success") == 2:
-            return
-        time.sleep(2)
-    raise AssertionError("the queue did not end")
+        return status.count("Success") == 2
+
+    wait_until(both_ran, 600, every=2)

@@ -7,10 +7,10 @@ import re
 import signal
 import sqlite3
 import subprocess
-import time
 
 import pytest
 from clone import EPOCHS, README_COMMANDS, Clone
+from waiting import wait_until
 
 from pipeline.tracking import uploads
 from tests.ports import await_mlflow
@@ -272,8 +272,8 @@ def test_a_training_that_was_killed_goes_on_to_the_weights_of_one_that_was_not(c
         often, cwd=clone.root, env=clone.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        while stage.poll() is None and not list(clone.root.glob(".alexnet/checkpoints/*/checkpoint.safetensors")):
-            time.sleep(0.01)
+        checkpoints = ".alexnet/checkpoints/*/checkpoint.safetensors"
+        wait_until(lambda: list(clone.root.glob(checkpoints)), 300, process=stage)
         assert stage.poll() is None  # it is killed with a checkpoint to go on from
     finally:
         stage.kill()

@@ -216,7 +216,7 @@ def scatter_chart(groups: Sequence[Points], *, label: str, x_title: str, y_title
 
 
 def nice_ticks(highest: float) -> list[float]:
-    """Return four to seven round numbers from 0 to the first at or above `highest`."""
+    """Return four to six round numbers from 0 to the first at or above `highest`."""
     if highest <= 0:
         return [0.0, 1.0]
     raw = highest / 5

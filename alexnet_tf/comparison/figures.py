@@ -1,6 +1,7 @@
 """Pictures of a comparison, as PNG bytes that are the same for the same numbers."""
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ def learning_curves(curves: Mapping[str, Mapping[str, Sequence[float | None]]]) 
     """
     figure = new_figure(11, 4)
     loss, error = figure.subplots(1, 2)
-    for colour, (name, columns) in zip(_cycle(len(curves)), curves.items(), strict=True):
+    for colour, (name, columns) in zip(cycle(COLOURS), curves.items(), strict=False):
         for axes, column, style, factor in (
             (loss, "train_loss", "-", 1),
             (loss, "validation_loss", "--", 1),
@@ -52,10 +53,14 @@ def error_bars(errors: Mapping[str, Mapping[str, Any]], *, confidence: float) ->
     """
     figure = new_figure(8, 4)
     axes = figure.add_subplot()
-    groups = [(view, k) for k in ("top1_error", "top5_error") for view in VIEWS]
-    groups = [(view, k) for view, k in groups if all(k in e[view] for e in errors.values())]
-    width = 0.8 / max(1, len(errors))
-    for position, (colour, (name, views)) in enumerate(zip(_cycle(len(errors)), errors.items(), strict=True)):
+    groups = [
+        (view, k)
+        for k in ("top1_error", "top5_error")
+        for view in VIEWS
+        if all(k in views[view] for views in errors.values())
+    ]
+    width = 0.8 / len(errors)
+    for position, (colour, (name, views)) in enumerate(zip(cycle(COLOURS), errors.items(), strict=False)):
         cells = [views[view][k] for view, k in groups]
         values = np.array([100 * cell["value"] for cell in cells])
         arms = np.array(
@@ -69,7 +74,3 @@ def error_bars(errors: Mapping[str, Mapping[str, Any]], *, confidence: float) ->
     axes.grid(axis="y", alpha=0.25)
     axes.legend(fontsize=8)
     return png(figure)
-
-
-def _cycle(count: int) -> list[str]:
-    return [COLOURS[index % len(COLOURS)] for index in range(count)]

@@ -30,7 +30,7 @@ def table(comparison: Mapping[str, Any], costs: Costs) -> str:
 
 
 def sentences(comparison: Mapping[str, Any]) -> list[str]:
-    """Say the result in one sentence for each variant but the baseline; of variants that were not tested, the error."""
+    """Say in one sentence for each variant how it differs from its baseline; of one in no paired test, its error."""
     told = []
     for name, views in comparison["paired"].items():
         baseline = comparison["against"][name]

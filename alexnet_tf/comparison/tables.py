@@ -32,23 +32,27 @@ def error_rows(comparison: Mapping[str, Any]) -> Rows:
     offs = [comparison["errors"][name]["ten_crop"].get("calibration_error") for name in names]
     if None not in offs:
         rows.append(["calibration error, ten crops", *(percent(off) for off in offs)])
-    if comparison["paired"]:
-        against, compared = comparison["against"], {comparison["against"][name] for name in comparison["paired"]}
-        common = compared.pop() if len(compared) == 1 else None
-        pairs = [comparison["paired"].get(name, {}).get("ten_crop", {}).get("top1_error") for name in names]
-        untested = ["baseline" if name == comparison["baseline"] else "not tested" for name in names]
-        others = [
-            "" if common or not pair else f" from {against[name]}" for name, pair in zip(names, pairs, strict=True)
-        ]
-        shown = [
-            (f"{_difference(pair)}{other}", p_value(pair["p_value"])) if pair else None
-            for pair, other in zip(pairs, others, strict=True)
-        ]
-        rows += [
-            [label, *(cells[index] if cells else word for cells, word in zip(shown, untested, strict=True))]
-            for index, label in enumerate((f"difference{f' from {common}' if common else ''}, points", "McNemar p"))
-        ]
-    return rows
+    return rows + _difference_rows(comparison) if comparison["paired"] else rows
+
+
+def _difference_rows(comparison: Mapping[str, Any]) -> Rows:
+    """List the paired tests: the difference of each variant from the one that it is compared with, and its p value."""
+    paired, against = comparison["paired"], comparison["against"]
+    compared = {against[name] for name in paired}
+    common = len(compared) == 1
+    differences = [f"difference{f' from {compared.pop()}' if common else ''}, points"]
+    p_values = ["McNemar p"]
+    for name in comparison["variants"]:
+        if name in paired:
+            pair = paired[name]["ten_crop"]["top1_error"]
+            difference = points_with_interval(pair["difference"], pair["low"], pair["high"])
+            differences.append(difference if common else f"{difference} from {against[name]}")
+            p_values.append(p_value(pair["p_value"]))
+        else:
+            word = "baseline" if name == comparison["baseline"] else "not tested"
+            differences.append(word)
+            p_values.append(word)
+    return [differences, p_values]
 
 
 def cost_rows(comparison: Mapping[str, Any], costs: Costs) -> Rows:
@@ -113,10 +117,6 @@ def class_caption(comparison: Mapping[str, Any]) -> str:
         return caption
     which = "on which the variants differ most" if len(comparison["variants"]) > 1 else "with the highest error"
     return f"{caption}: the {_SHOWN_CLASSES} of {classes:,} classes {which}; per_class.csv has all"
-
-
-def _difference(pair: Mapping[str, float]) -> str:
-    return points_with_interval(pair["difference"], pair["low"], pair["high"])
 
 
 def _value(value: Any) -> str:

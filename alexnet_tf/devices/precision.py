@@ -5,7 +5,7 @@ from typing import Literal
 import tensorflow as tf
 
 from alexnet_tf.devices.onednn import onednn_is_on
-from alexnet_tf.devices.processor import processor_has_bfloat16
+from alexnet_tf.devices.processor import processor_features, processor_has_bfloat16
 
 Precision = Literal["float32", "bfloat16"]
 BITS: dict[Precision, int] = {"float32": 32, "bfloat16": 16}
@@ -22,6 +22,15 @@ def choose_precision(wanted: Precision | Literal["auto"], strategy: tf.distribut
     if wanted != "auto":
         return wanted
     return "bfloat16" if all(map(_has_bfloat16, _physical(strategy))) else "float32"
+
+
+def on_matrix_units(precision: str) -> bool:
+    """Whether products are computed on matrix units of the processor: in bfloat16 with AMX.
+
+    With a GPU it is False always: which processor its machine has must not change a bit.
+    """
+    units = precision == "bfloat16" and "amx_bf16" in processor_features()
+    return units and not tf.config.list_physical_devices("GPU")
 
 
 def arithmetic(precision: Precision) -> str:

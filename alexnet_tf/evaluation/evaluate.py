@@ -111,17 +111,18 @@ def evaluate_training_images(
 def ten_view_logits(classifier: Classifier, images: tf.Tensor) -> tf.Tensor:
     """Return the logits (N, 10, K) float32 of the ten views of stored images (N, stored, stored, 3) uint8.
 
-    Views go through the network one after the other, so that the activations of one view, not of ten, are in
-    memory.
+    Views go through the convolutions one after the other, so that the activations of one view, not of ten, are in
+    memory; and through the dense layers together, so that their large kernels are read once.
     """
-    views = classifier.views.ten(images)
-    logits = tf.map_fn(
-        lambda view: classifier.model(views[:, view], training=False),
+    model, views = classifier.model, classifier.views.ten(images)
+    features = tf.map_fn(
+        lambda view: model.features(views[:, view]),
         tf.range(10),
-        fn_output_signature=tf.float32,
+        fn_output_signature=model.compute_dtype,
         parallel_iterations=1,
     )
-    return tf.transpose(logits, [1, 0, 2])
+    logits = model.classify(tf.reshape(features, (-1, *features.shape[2:])))
+    return tf.transpose(tf.reshape(logits, (10, -1, logits.shape[1])), [1, 0, 2])
 
 
 def top_classes(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -47,7 +47,7 @@ def describe(
     return [
         {
             "key": keys[position],
-            "label": class_names[int(labels[position])],
+            "label": class_names[labels[position]],
             "top": [
                 {"class": class_names[index], "probability": round(float(probability), 6)}
                 for index, probability in zip(
@@ -99,7 +99,7 @@ def describe_occlusion(
         {
             "key": image["key"],
             "label": image["label"],
-            "class": class_names[int(answer)],
+            "class": class_names[answer],
             "probability": round(float(probability), 6),
             "lowest": round(float(lowest), 6),
         }

@@ -149,8 +149,8 @@ def search(
         nearest["last_hidden"].add(positions, hidden)
         nearest["pixels"].add(positions, _pixels(images))
         advance(len(positions))
-    labels, pool_labels = np.asarray(split.labels)[queries], np.asarray(pool.labels)
-    shares = {f"same_class_{name}": same_class_share(found, labels, pool_labels) for name, found in nearest.items()}
+    labels = split.labels[queries]
+    shares = {f"same_class_{name}": same_class_share(found, labels, pool.labels) for name, found in nearest.items()}
     return Neighbourhood(pool, figure, shares | {"num_queries": len(queries), "num_candidates": len(candidates)})
 
 

@@ -23,7 +23,6 @@ def write(
     folder: Path,
     evaluated: "Evaluated",
     split: "RecordDataset",
-    class_names: Sequence[str],
     *,
     others: Mapping[str, Mapping[str, float]],
 ) -> dict[str, Any]:
@@ -33,13 +32,12 @@ def write(
         folder: Where to.
         evaluated: What the model says of the images.
         split: The images.
-        class_names: K names.
         others: What belongs in metrics.json besides.
 
     Returns:
         What metrics.json holds.
     """
-    labels, keys, predictions = np.asarray(split.labels), list(split.keys()), evaluated.predictions
+    labels, keys, class_names, predictions = split.labels, split.keys(), split.class_names, evaluated.predictions
     bins = {view: reliability(predictions[view]) for view in VIEWS}
     metrics: dict[str, Any] = {"num_examples": len(labels)}
     metrics |= {

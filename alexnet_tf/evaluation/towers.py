@@ -23,7 +23,7 @@ def colour_shares(kernels: np.ndarray, towers: int) -> list[float]:
     Returns:
         One share a tower, in [0, 1].
     """
-    return [float(share) for share in _tower_means(_colours(kernels), towers)]
+    return _tower_means(_colours(kernels), towers).tolist()
 
 
 def towers_apart_p_value(kernels: np.ndarray, towers: int) -> float:

@@ -70,9 +70,7 @@ class AlexNetBN(KerasNetwork):
         """Return logits (N, K) float32 of images (N, crop, crop, 3); the arguments are those of `AlexNet`."""
         if training and draw is None:
             draw = self._dropout_draws.next(tf.shape(inputs)[0])
-        features = self.features(inputs, training=training)
-        hidden = self.hidden(features, training=training, draw=draw)
-        return self.dense[2](hidden) * self.spec.logit_scale
+        return self.classify(self.features(inputs, training=training), training=training, draw=draw)
 
     def features(self, images, training=False):
         """Return the last maps, flattened: (N, side · side · filters)."""
@@ -96,6 +94,10 @@ class AlexNetBN(KerasNetwork):
             x = self._normalized(self.dense[number - 6](x), number, training)
             x = inverted_dropout(x, self.spec.dropout, draw=draw if training else None, stream=stream)
         return x
+
+    def classify(self, features, training=False, draw: RandomStreams | None = None):
+        """Return float32 logits (N, K) of `features`."""
+        return self.dense[2](self.hidden(features, training=training, draw=draw)) * self.spec.logit_scale
 
     def _normalized(self, x, number: int, training: bool):
         if number < self._first_norm:  # whitened maps have unit variance already

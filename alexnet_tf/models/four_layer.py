@@ -67,7 +67,7 @@ class FourLayer(KerasNetwork):
 
     def call(self, inputs, training=False, draw: RandomStreams | None = None):
         """Return logits (N, K) float32 of images (N, crop, crop, 3); `training` and `draw` change nothing."""
-        return self.classifier(self.hidden(self.features(inputs)))
+        return self.classify(self.features(inputs))
 
     def features(self, images):
         """Return pool2: (N, side, side, filters), a quarter of the crop's side."""
@@ -88,6 +88,10 @@ class FourLayer(KerasNetwork):
         for local in self.locals:
             x = self.activation(local(x))
         return self.flatten(x)
+
+    def classify(self, features):
+        """Return float32 logits (N, K) of `features`."""
+        return self.classifier(self.hidden(features))
 
     def _normalized(self, maps, index: int):
         return self.norms[index](maps) if self.spec.lrn else maps

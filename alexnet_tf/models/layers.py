@@ -5,6 +5,8 @@ from typing import Any, Literal
 import keras
 import tensorflow as tf
 
+from alexnet_tf.devices.precision import on_matrix_units
+from alexnet_tf.models.blocks import convolve_blocks
 from alexnet_tf.random_streams import RandomStreams
 
 ACTIVATIONS = {"relu": tf.nn.relu, "tanh": tf.nn.tanh}
@@ -118,15 +120,19 @@ class TowerConv2D(keras.layers.Layer):
 
     def call(self, inputs):
         """Convolve; a list of (N, H, W, C / towers) in and out."""
-        inputs, padding = self._padded(inputs)
         kernels = tf.split(tf.convert_to_tensor(self.kernel), self.towers, axis=-1)
         biases = tf.split(tf.convert_to_tensor(self.bias), self.towers)
         if self.sees == "all":
-            inputs = [tf.concat(inputs, axis=-1) if len(inputs) > 1 else inputs[0]] * self.towers
-        return [
-            _with_bias(tf.nn.conv2d(maps, kernel, self.strides, padding), bias)
-            for maps, kernel, bias in zip(inputs, kernels, biases, strict=True)
-        ]
+            inputs = [tf.concat(inputs, axis=-1) if len(inputs) > 1 else inputs[0]]
+        if self.strides > 1 and len(inputs) == 1 and on_matrix_units(self.compute_dtype):
+            convolved = convolve_blocks(inputs[0], kernels, self.strides, self.padding)
+        else:
+            inputs, padding = self._padded(inputs)
+            each = inputs if len(inputs) == self.towers else inputs * self.towers
+            convolved = [
+                tf.nn.conv2d(maps, kernel, self.strides, padding) for maps, kernel in zip(each, kernels, strict=True)
+            ]
+        return [_with_bias(maps, bias) for maps, bias in zip(convolved, biases, strict=True)]
 
     def _padded(self, inputs):
         """Return the inputs, padded where it cannot be said in a word: oneDNN has no gradients for explicit padding."""

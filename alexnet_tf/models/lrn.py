@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from alexnet_tf.devices.processor import processor_features
+from alexnet_tf.devices.precision import on_matrix_units
 
 Method = Literal["shifts", "band"]
 
@@ -49,15 +49,12 @@ def local_response_normalization(
 
 
 def faster_method(dtype: tf.DType) -> Method:
-    """Return how to sum over neighbours in `dtype`: `band` in bfloat16 on a processor with matrix units for it.
+    """Return how to sum over neighbours in `dtype`: `band` where products are computed on matrix units.
 
-    With a GPU it is `shifts` always: which processor its machine has must not change a bit.
-
-    In float32 on a processor with AVX2, `band` takes 1.4 times as long. In bfloat16 on one with AMX, a trial of it took
-    0.57 of the time. The two were not compared where there is bfloat16 without AMX: `python -m benchmarks.lrn` does.
+    In float32 on a processor with AVX2, `band` takes 1.4 times as long. In bfloat16 on one with AMX, it took 0.8 of the
+    time. The two were not compared where there is bfloat16 without AMX: `python -m benchmarks.lrn` does.
     """
-    on_units = "amx_bf16" in processor_features() and not tf.config.list_physical_devices("GPU")
-    return "band" if dtype == tf.bfloat16 and on_units else "shifts"
+    return "band" if on_matrix_units(dtype.name) else "shifts"
 
 
 class _Formula(NamedTuple):

@@ -64,7 +64,7 @@ class Anomaly:
 
 
 def find_anomalies(surveys: Mapping[str, Survey], *, class_names: Sequence[str], limits: Limits) -> list[Anomaly]:
-    """Return what is wrong with single images, classes and keys, worst first; `copies.find_copies` looks at copies.
+    """Return what is wrong with single images, classes and keys; `copies.find_copies` looks at copies.
 
     Args:
         surveys: By split; the training split is called train.
@@ -77,8 +77,7 @@ def find_anomalies(surveys: Mapping[str, Survey], *, class_names: Sequence[str],
         found += _odd_sizes(split, survey, limits)
         found += _empty_classes(split, survey, class_names)
     found += _imbalance(surveys["train"], limits)
-    found += _repeated_keys(surveys)
-    return worst_first(found)
+    return found + _repeated_keys(surveys)
 
 
 def worst_first(anomalies: Sequence[Anomaly]) -> list[Anomaly]:

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from alexnet_tf.errors import some
-from alexnet_tf.validation.anomalies import IMAGES_KEPT, Anomaly, Limits, Place, worst_first
+from alexnet_tf.validation.anomalies import IMAGES_KEPT, Anomaly, Limits, Place
 from alexnet_tf.validation.near_duplicates import near_pairs
 from alexnet_tf.validation.survey import Survey
 
 
 def find_copies(surveys: Mapping[str, Survey], copies: Sequence[Sequence[Place]], *, limits: Limits) -> list[Anomaly]:
-    """Return what is wrong with images that occur more than once, worst first.
+    """Return what is wrong with images that occur more than once.
 
     Args:
         surveys: By split.
@@ -21,7 +21,7 @@ def find_copies(surveys: Mapping[str, Survey], copies: Sequence[Sequence[Place]]
     found = _exact(surveys, copies, limits)
     if limits.near_copy_bits is not None:
         found += _near(surveys, near_copies(surveys, limits.near_copy_bits), limits)
-    return worst_first(found)
+    return found
 
 
 def exact_copies(surveys: Mapping[str, Survey]) -> list[list[Place]]:

@@ -10,7 +10,7 @@ import numpy as np
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
 from alexnet_tf.errors import some
-from alexnet_tf.validation.anomalies import Anomaly, first_places, worst_first
+from alexnet_tf.validation.anomalies import Anomaly, first_places
 from alexnet_tf.validation.survey import Survey
 
 
@@ -21,7 +21,7 @@ def find_drift(
     schema: schema_pb2.Schema,
     statistics: statistics_pb2.DatasetFeatureStatisticsList | None,
 ) -> list[Anomaly]:
-    """Return what breaks a reference schema, worst first: another list of classes is an ERROR, the rest a WARNING.
+    """Return what breaks a reference schema: another list of classes is an ERROR, the rest a WARNING.
 
     Args:
         surveys: By split.
@@ -46,7 +46,7 @@ def find_drift(
             limit = features[name].drift_comparator.infinity_norm.threshold if name in features else 0.0
             if limit and words[name]:
                 found += _moved(split, name, words[name], shares, limit)
-    return worst_first(found)
+    return found
 
 
 def _classes(expected: list[str], found: Sequence[str]) -> list[Anomaly]:

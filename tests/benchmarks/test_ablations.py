@@ -5,12 +5,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 from clone import ROOT, Clone, edit
+from waiting import wait_until
 
 from pipeline.environment.interruption import Interrupted
 from pipeline.pages.result_tables import rendered
@@ -214,10 +214,7 @@ def test_a_signal_is_passed_on_and_awaited_and_nothing_more_is_run(ladder, numbe
     command = [sys.executable, "ladder.py", "--seed", "1"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, cwd=ladder.root, env=environment, stderr=subprocess.PIPE, text=True) as process:
-        end = time.monotonic() + 60
-        while not (ladder.root / "running").exists():
-            assert time.monotonic() < end
-            time.sleep(0.02)
+        wait_until((ladder.root / "running").exists, process=process)
         process.send_signal(number)
         said = process.stderr.read()
     assert process.returncode == 128 + number

@@ -303,9 +303,9 @@ def test_a_batch_size_that_is_none_is_refused(batch_size):
 @pytest.mark.parametrize("num", [5, 6])
 def test_only_of_more_than_five_classes_a_file_has_a_top_5_error(tmp_path, num):
     split = Split("test")
-    split.labels = Split.labels % num
+    split.labels, split.class_names = Split.labels % num, CLASSES[:num]
     logits = np.random.default_rng(0).normal(size=(NUM, 10, num)).astype(np.float32)
     brightness = np.arange(NUM, dtype=np.float32)
     evaluated = SimpleNamespace(predictions=score_views(logits, split.labels), brightness=brightness)
-    tables.write(tmp_path, evaluated, split, CLASSES[:num], others={})
+    tables.write(tmp_path, evaluated, split, others={})
     assert any(b"top5" in path.read_bytes() for path in tmp_path.iterdir()) == (num > 5)

@@ -6,9 +6,9 @@ The stage preprocess has the like in test_preprocess.py, train in test_train_kil
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
+from waiting import wait_until
 
 from alexnet_tf.data.colour_statistics import ColourStatistics
 from alexnet_tf.data.record_dataset import read_manifest
@@ -61,9 +61,7 @@ def kill(script, source, out, *, once):
     pattern, count = once
     process = subprocess.Popen([sys.executable, "-c", script, source, out])
     try:
-        while len(list(out.glob(pattern))) < count:
-            assert process.poll() is None, "it ended before it was killed"
-            time.sleep(0.002)
+        wait_until(lambda: len(list(out.glob(pattern))) >= count, process=process, every=0.002)
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait(30)

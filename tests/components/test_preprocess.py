@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from pydantic import ValidationError
+from waiting import wait_until
 
 from alexnet_tf.data.images import decode, to_square
 from alexnet_tf.data.record_dataset import RecordDataset
@@ -357,9 +357,7 @@ def test_after_sigkill_what_has_its_name_is_whole_and_the_manifest_is_not_there(
     killed = tmp_path / "killed"
     process = subprocess.Popen([sys.executable, "-c", KILLED, inputs["dataset"], killed])
     try:
-        while len(list(killed.glob("*.tfrecord"))) < shards:
-            assert process.poll() is None, "it ended before it was killed"
-            time.sleep(0.002)
+        wait_until(lambda: len(list(killed.glob("*.tfrecord"))) >= shards, process=process, every=0.002)
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait(30)

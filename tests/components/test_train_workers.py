@@ -3,10 +3,10 @@
 import os
 import re
 import signal
-import time
 
 import numpy as np
 import pytest
+from waiting import wait_until
 
 from alexnet_tf.models.weights import load_arrays
 from alexnet_tf.training.checkpoint import read_state
@@ -48,8 +48,7 @@ def test_a_lost_worker_ends_the_other_with_a_sentence_and_both_go_on_later(proce
     assert [child.wait(300) for child in pair(processes, params, ("whole a", "whole b"))] == [0, 0]
     chief, other = pair(processes, params)
     checkpoint = tmp_path / "a" / "scratch" / "checkpoint.safetensors"
-    while chief.poll() is None and not checkpoint.exists():
-        time.sleep(0.05)
+    wait_until(checkpoint.exists, 300, process=chief)
     os.kill(other.pid, signal.SIGKILL)
     assert chief.wait(120) == 1, processes.log("a")
     assert "TrainingError: worker 0 lost contact with another one of 127.0.0.1:" in processes.log("a")
@@ -68,9 +67,7 @@ def test_a_signal_to_one_worker_stops_both_after_the_same_step_and_both_go_on(pr
     checkpoints = tmp_path / "a" / "scratch"
     workers = dict(zip("ab", pair(processes, params), strict=True))
     # In the second call both heed a stop.
-    while not ((state := read_state(checkpoints)) and state.step > 1):
-        assert workers["a"].poll() is None, processes.log("a")
-        time.sleep(0.05)
+    wait_until(lambda: (state := read_state(checkpoints)) and state.step > 1, 300, process=workers["a"])
     workers[asked].send_signal(signal.SIGTERM)
     assert sorted(child.wait(300) for child in workers.values()) == [130, 143], processes.log("a") + processes.log("b")
     told = [re.findall(r"Stopped: stopped after step (\d+) of 36", processes.log(name)) for name in "ab"]

@@ -5,11 +5,11 @@ Nothing of the scripts but their comments is Slurm's, so that only the queue its
 
 import re
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
+from waiting import wait_until
 
 from tests.clone import ROOT, Clone
 from tests.components.small_dataset import contents
@@ -39,10 +39,7 @@ def clone(tmp_path) -> Clone:
 
 def await_shards(clone: Clone, number: int) -> None:
     """Wait until a stage has so many shards and goes on."""
-    deadline = time.monotonic() + 300
-    while len(list(clone.root.glob("data/records/.*.partial/*.tfrecord"))) < number:
-        assert time.monotonic() < deadline, f"expected {number} shards within 300 s"
-        time.sleep(0.01)
+    wait_until(lambda: len(list(clone.root.glob("data/records/.*.partial/*.tfrecord"))) >= number, 300)
 
 
 def test_the_run_ends_at_the_embedded_bytes_with_a_killed_driver_a_killed_and_a_late_worker(clone, tmp_path):

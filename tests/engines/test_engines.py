@@ -7,10 +7,10 @@ with an EXTERNAL worker pool: the protocol of Flink, Spark and Dataflow, with us
 import os
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 from components import preprocess, statistics, validate
 from components.conversion import convert
@@ -118,9 +118,8 @@ def test_dask_finishes_although_a_worker_is_killed_half_way_and_does_little_agai
 
     def kill_when_most_is_done() -> None:
         records = tmp_path / "out" / "records"
-        while len(written := list(records.glob("*.tfrecord"))) < 8:
-            time.sleep(0.01)
-        done.update((path, _identity(path)) for path in written)
+        wait_until(lambda: len(list(records.glob("*.tfrecord"))) >= 8, 300)
+        done.update((path, _identity(path)) for path in records.glob("*.tfrecord"))
         kill(cluster.workers[0])
 
     watcher = threading.Thread(target=kill_when_most_is_done, daemon=True)

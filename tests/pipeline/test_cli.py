@@ -7,8 +7,8 @@ import sys
 import psutil
 import pytest
 import stub_stages
-from checkout import wait_for
 from click.testing import CliRunner
+from waiting import wait_until
 
 from pipeline.cli import alexnet
 
@@ -173,7 +173,7 @@ def test_an_interrupted_stage_says_so_and_leaves_nothing(tmp_path, number, code)
     )
     with _start(folder, "download", MLFLOW_TRACKING_URI="http://127.0.0.1:9") as process:
         try:
-            wait_for(folder / "started", 120)
+            wait_until((folder / "started").exists, 120)
             process.send_signal(number)
             _, errors = process.communicate(timeout=20)
         finally:
@@ -304,7 +304,7 @@ def test_a_command_that_is_ended_clears_away_what_it_has_begun(tmp_path, root, n
         text=True,
     ) as process:
         try:
-            wait_for(tmp_path / "child", 60)
+            wait_until((tmp_path / "child").exists)
             process.send_signal(number)
             _, errors = process.communicate(timeout=20)
         finally:

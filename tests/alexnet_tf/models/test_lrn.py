@@ -6,7 +6,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alexnet_tf.models import lrn
+from alexnet_tf.devices import precision
 from alexnet_tf.models.lrn import LocalResponseNormalization, local_response_normalization, same_map_normalization
 from tests.reference import lrn as reference
 
@@ -171,7 +171,7 @@ def compiled_anew():
     [(["avx2", "amx_bf16"], [], "band"), (["avx512_bf16"], [], "shifts"), (["avx2", "amx_bf16"], ["GPU:0"], "shifts")],
 )
 def test_the_band_is_for_bfloat16_on_the_matrix_units_of_a_processor(monkeypatch, features, gpus, method):
-    monkeypatch.setattr(lrn, "processor_features", lambda: features)
+    monkeypatch.setattr(precision, "processor_features", lambda: features)
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: gpus)
     maps = random_maps(scale=60)
     np.testing.assert_array_equal(normalized(maps, PAPER), normalized(maps, PAPER, "shifts"))

@@ -9,8 +9,8 @@ import time
 
 import pytest
 import stub_stages
-from checkout import wait_for
 from dvc_repository import Repository
+from waiting import wait_until
 
 # Takes steps until it is to stop, then takes as long to save as `save_seconds` says.
 TRAINING = """
@@ -50,7 +50,7 @@ def start():
             start_new_session=True,
         )
         started.append(child)
-        wait_for(folder / "stepping")
+        wait_until((folder / "stepping").exists)
         return child
 
     yield process
@@ -94,7 +94,7 @@ def test_a_stage_that_heeds_a_stop_has_the_time_to_save(by_hand, number, code):
 def test_a_second_ctrl_c_leaves_at_once(by_hand):
     folder, child = by_hand(save_seconds=60)
     child.send_signal(signal.SIGINT)
-    wait_for(folder / "saving")
+    wait_until((folder / "saving").exists)
     child.send_signal(signal.SIGINT)
     assert child.wait(10) == -signal.SIGINT
     assert not (folder / "saved").exists()
@@ -103,7 +103,7 @@ def test_a_second_ctrl_c_leaves_at_once(by_hand):
 def test_sigterm_twice_is_sigterm_once(by_hand):  # as `timeout` sends it
     folder, child = by_hand(save_seconds=1)
     child.send_signal(signal.SIGTERM)
-    wait_for(folder / "saving")
+    wait_until((folder / "saving").exists)
     child.send_signal(signal.SIGTERM)
     output, _ = child.communicate(timeout=30)
     assert child.returncode == 143
@@ -168,5 +168,5 @@ def test_a_stage_saves_also_when_dvc_is_ended_by_sigterm(under_dvc, send):
     folder, child = under_dvc("exec dvc repro download")
     send(child.pid, signal.SIGTERM)
     assert child.wait(30) == -signal.SIGTERM
-    wait_for(folder / "saved", 30)
+    wait_until((folder / "saved").exists, 30)
     assert SENTENCE in child.communicate(timeout=30)[0]  # it has the end of the pipe until it is gone

@@ -3,12 +3,12 @@
 import os
 import signal
 import subprocess
-import time
 
 import psutil
 import pytest
 from dvc_repository import Repository
 from store import read_rows
+from waiting import wait_until
 
 VARIANTS = ("faithful", "optimized")
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -35,11 +35,7 @@ def interrupt(repository: Repository, moment: str, how: signal.Signals = signal.
         text=True,
         start_new_session=True,
     ) as dvc:
-        end = time.monotonic() + 300
-        while not paused.exists():
-            assert dvc.poll() is None, dvc.communicate()[0]
-            assert time.monotonic() < end, f"nothing came {moment}"
-            time.sleep(0.05)
+        wait_until(paused.exists, 300, process=dvc)
         if uploader:
             for process in _uploads(repository):
                 process.kill()

@@ -13,9 +13,9 @@ import time
 from types import SimpleNamespace
 
 import pytest
-from checkout import wait_for
 from dvc_repository import Repository
 from store import read_rows
+from waiting import wait_until
 
 from alexnet_tf.errors import DataError
 from pipeline.environment import processes
@@ -99,7 +99,7 @@ def test_a_server_killed_half_way_has_whole_rows_once_it_is_back(tmp_path, serve
     with subprocess.Popen(
         ["dvc", "repro"], cwd=repository.root, env=repository.environment(), stdout=subprocess.PIPE, text=True
     ) as repro:
-        wait_for(repository.root / "reports/train/faithful", 300)
+        wait_until((repository.root / "reports/train/faithful").exists, 300)
         kill(process)
         said, _ = repro.communicate(timeout=600)
     assert repro.returncode == 0, said

@@ -3,10 +3,10 @@
 import re
 import subprocess
 import sys
-import time
 import types
 
 import pytest
+from waiting import wait_until
 
 from pipeline.environment.workspace import Workspace
 from pipeline.verify import kill_test
@@ -69,8 +69,7 @@ def test_what_is_compared_was_killed_and_resumed(tmp_path, monkeypatch, resumed,
         """Kill the first one once it has a checkpoint; the second one is faster."""
         checkpoint = folder / ".alexnet/checkpoints/x/checkpoint.safetensors"
         if not kills:
-            while not checkpoint.exists():
-                time.sleep(0.01)
+            wait_until(checkpoint.exists, process=child)
         else:
             child.wait()
         kills.append(child)
