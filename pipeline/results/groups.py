@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -29,8 +30,10 @@ def grouped(results: Sequence[Result]) -> list[list[Result]]:
 
 
 def _identity(result: Result) -> str:
-    params = {name: word for name, word in result.params.items() if name != "seed"}
-    return f"{result.variant} {_shown_changes(result)} {result.precision} {sorted(params.items())}"
+    # The precision is that of the training, whether `auto` chose it or a change.
+    params = {name: word for name, word in result.params.items() if name not in ("seed", "training.precision")}
+    changes = {name: value for name, value in _changes(result).items() if name != "training.precision"}
+    return f"{result.variant} {json.dumps(changes)} {result.precision} {sorted(params.items())}"
 
 
 def _parted(group: Sequence[Result]) -> list[list[Result]]:
@@ -50,11 +53,14 @@ def _parted(group: Sequence[Result]) -> list[list[Result]]:
     return [sorted(part, key=lambda each: each.seed) for part in (latest.values(), *earlier.values())]
 
 
-def _shown_changes(result: Result) -> str:
-    """Write what a result's parameters have other than its experiment's, the seed aside, "" for nothing."""
+def _changes(result: Result) -> dict[str, Any]:
+    """Return what a result's parameters have other than its experiment's, the seed aside."""
     own = f"variants.{result.variant}."
-    named = {key.removeprefix(own): value for key, value in result.changes.items() if key != "seed"}
-    return ", ".join(f"`{key}={json.dumps(value)}`" for key, value in named.items())
+    return {key.removeprefix(own): value for key, value in result.changes.items() if key != "seed"}
+
+
+def _shown_changes(result: Result) -> str:
+    return ", ".join(f"`{key}={json.dumps(value)}`" for key, value in _changes(result).items())
 
 
 def shown_difference(group: Sequence[Result], groups: Sequence[Sequence[Result]]) -> str:

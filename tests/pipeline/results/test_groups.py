@@ -43,6 +43,16 @@ def test_a_result_from_before_a_parameter_is_in_the_group_of_those_that_have_it_
     assert shown_difference([runs[2]], [[runs[0]], [runs[2]]]) == "`network.left_out=conv3`"
 
 
+def test_a_precision_that_was_asked_for_is_that_which_auto_chose():
+    def run(seed, asked, bits):
+        changes = {} if asked == "auto" else {"variants.with_lrn.training.precision": asked}
+        train = {"train/precision_bits": bits}
+        return made("lrn_cifar10", "with_lrn", seed, changes=changes, train=train, **{"training.precision": asked})
+
+    runs = [run(1, "auto", 32.0), run(2, "float32", 32.0), run(3, "bfloat16", 16.0), run(4, "auto", 16.0)]
+    assert sorted([each.seed for each in group] for group in grouped(runs)) == [[1, 2], [3, 4]]
+
+
 def test_of_a_seed_on_two_processors_the_latest_run_counts_and_the_earlier_has_a_group_of_its_own():
     def on(processor, seed, time):
         found = result("with_lrn", 0.2, seed)
