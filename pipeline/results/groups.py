@@ -1,7 +1,7 @@
 """Kept results that differ in nothing but their seed, put together, and their differences from the baseline."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,7 @@ def _identity(result: Result) -> str:
     # The precision is that of the training, whether `auto` chose it or a change.
     params = {name: word for name, word in result.params.items() if name not in ("seed", "training.precision")}
     changes = {name: value for name, value in _changes(result).items() if name != "training.precision"}
-    return f"{result.variant} {json.dumps(changes)} {result.precision} {sorted(params.items())}"
+    return f"{result.variant} {_shown(changes)} {result.precision} {sorted(params.items())}"
 
 
 def _parted(group: Sequence[Result]) -> list[list[Result]]:
@@ -60,7 +60,11 @@ def _changes(result: Result) -> dict[str, Any]:
 
 
 def _shown_changes(result: Result) -> str:
-    return ", ".join(f"`{key}={json.dumps(value)}`" for key, value in _changes(result).items())
+    return _shown(_changes(result))
+
+
+def _shown(changes: Mapping[str, Any]) -> str:
+    return ", ".join(f"`{name}={json.dumps(value)}`" for name, value in changes.items())
 
 
 def shown_difference(group: Sequence[Result], groups: Sequence[Sequence[Result]]) -> str:
