@@ -47,7 +47,7 @@ def describe(
     return [
         {
             "key": keys[position],
-            "label": class_names[labels[position]],
+            "label": class_names[int(labels[position])],
             "top": [
                 {"class": class_names[index], "probability": round(float(probability), 6)}
                 for index, probability in zip(

@@ -5,10 +5,12 @@ one block. The maps of a block are the values of all its pixels, 48 instead of t
 column of weights are 0.
 """
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 
 
-def convolve_blocks(maps, kernels, stride: int, padding: tuple[int, int]):
+def convolve_blocks(maps, kernels, stride: int, padding: Sequence[int]):
     """Return what `tf.nn.conv2d` makes of padded maps with each of several kernels, up to rounding.
 
     Args:
